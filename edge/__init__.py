@@ -1,0 +1,42 @@
+"""The edge room: what a device needs to classify images, and what every other room shares.
+
+It imports nothing of ours and nothing heavier than numpy, onnxruntime and OpenCV. The names below are
+loaded when they are first used, so that `import edge` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge.classifier import Classification, Classifier, Prediction
+    from edge.decode import DecodedImage, decode_image, read_image
+    from edge.errors import EyespotError
+    from edge.spec import ModelSpec
+
+__all__ = [
+    "Classification",
+    "Classifier",
+    "DecodedImage",
+    "EyespotError",
+    "ModelSpec",
+    "Prediction",
+    "decode_image",
+    "read_image",
+]
+
+_HOME = {
+    "Classification": "edge.classifier",
+    "Classifier": "edge.classifier",
+    "DecodedImage": "edge.decode",
+    "EyespotError": "edge.errors",
+    "ModelSpec": "edge.spec",
+    "Prediction": "edge.classifier",
+    "decode_image": "edge.decode",
+    "read_image": "edge.decode",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'edge' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

@@ -1,0 +1,38 @@
+"""Write a file so that its name holds all of it or nothing.
+
+It exists because a model, a run or a result that is half there looks whole to the next program.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; when the block ends well, that file becomes `path`.
+
+    What was written is on the disk before the name changes. When the block raises, the temporary file is
+    removed and `path` is as it was. The suffix is kept, since some writers choose their format by it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
+    try:
+        temporary.touch(exist_ok=False)
+        yield temporary
+        flush_to_disk(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    flush_to_disk(path.parent)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Return once the file, or the list of names in the folder, at `path` is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,114 @@
+"""The `eyespot` command: one table of subcommands, of which only the one that is called is imported.
+
+It exists so that `classify` on a small device never pays for TensorFlow, and so that every subcommand ends
+the same way: 0 all done; 1 some input failed, the rest is done; 2 nothing is done; 130 interrupted.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge.errors import EyespotError, MissingExtraError, UsageError
+
+DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
+OWN_PACKAGES = ("edge", "export", "training", "serving")
+
+
+@dataclass(frozen=True)
+class Subcommand:
+    """Where a subcommand lives, which extra it needs, and what it does in one line.
+
+    The module offers `add_arguments(parser)` and `run(arguments) -> int`; its docstring is the help text.
+    """
+
+    module: str
+    extra: str | None
+    summary: str
+
+
+SUBCOMMANDS = {
+    "train": Subcommand("training.command", "training", "train a recipe on a data set"),
+    "export": Subcommand("export.command", "export", "turn a trained run into one .onnx file, proven equal"),
+    "classify": Subcommand("edge.commands.classify", None, "say what is on images"),
+    "verify": Subcommand("edge.commands.verify", None, "replay a model's own samples on this device"),
+    "info": Subcommand("edge.commands.info", None, "show what a model file says of itself"),
+    "doctor": Subcommand("edge.commands.doctor", None, "show what this machine has and what it lacks"),
+    "serve": Subcommand("serving.command", "serving", "answer over HTTP"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no text
+    try:
+        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+    except EyespotError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        print("eyespot: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone; without this, Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SOME_FAILED
+    except OSError as error:
+        return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
+
+
+def _fail(message: str) -> int:
+    print(f"eyespot: {message}", file=sys.stderr)
+    return NOTHING_DONE
+
+
+def _dispatch(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help"):
+        print(usage(), file=sys.stdout if argv else sys.stderr)
+        return DONE if argv else NOTHING_DONE
+    if argv[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"eyespot {version('eyespot')}")
+        return DONE
+    return _run(argv[0], argv[1:])
+
+
+def _run(name: str, rest: list[str]) -> int:
+    subcommand = SUBCOMMANDS.get(name)
+    if subcommand is None:
+        raise UsageError(unknown_name("subcommand", name, SUBCOMMANDS))
+    try:
+        module = importlib.import_module(subcommand.module)
+        parser = argparse.ArgumentParser(f"eyespot {name}", description=module.__doc__)
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        module.add_arguments(parser)
+        status: int = module.run(parser.parse_args(rest))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if subcommand.extra is None or package in ("", *OWN_PACKAGES):
+            raise
+        raise MissingExtraError(
+            f"'eyespot {name}' needs the package {package}; install it with: pip install 'eyespot[{subcommand.extra}]'"
+        ) from None
+    return status
+
+
+def usage() -> str:
+    """Return the table of subcommands as text."""
+    rows = [f"  {name:<10}{subcommand.summary}" for name, subcommand in SUBCOMMANDS.items()]
+    return "\n".join(
+        ["usage: eyespot SUBCOMMAND ...", "", *rows, "", "'eyespot SUBCOMMAND --help' says more; 'eyespot --version'."]
+    )
+
+
+def unknown_name(kind: str, received: str, known: Sequence[str] | dict[str, Subcommand]) -> str:
+    """Return the message for a name that is not known, with the nearest one that is."""
+    from difflib import get_close_matches  # only a mistake pays for it
+
+    near = get_close_matches(received, list(known), 1)
+    suggestion = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown {kind} {received!r}; {suggestion}Known: {', '.join(known)}"

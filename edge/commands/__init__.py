@@ -1,0 +1,1 @@
+"""The subcommands of `eyespot` that run on a device."""

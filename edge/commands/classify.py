@@ -1,0 +1,123 @@
+"""Say what is on images.
+
+IMAGE is a file, a folder (all images below it), a glob, or - for one image on standard input. A table goes
+to standard output, what failed to standard error. Exit status: 0 all classified, 1 some failed, 2 nothing
+could be done.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from edge.classifier import Classification, Classifier
+from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
+from edge.decode import BYTES_PER_PIXEL, MAX_PIXELS, METADATA_BYTES
+from edge.errors import ImageError, UsageError
+from edge.sources import STANDARD_INPUT, Source, expand_sources
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One input with its classification or its error, never both."""
+
+    path: str
+    classification: Classification | None
+    error: ImageError | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `eyespot classify` takes."""
+    parser.add_argument("model", metavar="MODEL", help="an .onnx file written by 'eyespot export'")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="file, folder, glob or -")
+    parser.add_argument("--top", type=positive, default=3, metavar="N", help="predictions per image (default 3)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument(
+        "--max-pixels",
+        type=positive,
+        default=MAX_PIXELS,
+        metavar="N",
+        help=f"refuse larger images from their header (default {MAX_PIXELS:,})",
+    )
+
+
+def positive(text: str) -> int:
+    """Return the whole number above zero that `text` says, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1. Received: {text}")
+    return value
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Classify every image and return the exit status."""
+    if arguments.images.count(STANDARD_INPUT) > 1:
+        raise UsageError("standard input (-) holds one image; name it once")
+    classifier = Classifier.load(arguments.model)
+    sources = list(expand_sources(arguments.images))
+    answers = classify_sources(classifier, sources, arguments.top, arguments.max_pixels)
+    failed = write_json(answers) if arguments.json else write_table(answers, sources, classifier.spec.labels)
+    if all(source.error for source in sources):
+        return NOTHING_DONE
+    return SOME_FAILED if failed else DONE
+
+
+def classify_sources(
+    classifier: Classifier, sources: Iterable[Source], top_k: int, max_pixels: int
+) -> Iterator[Answer]:
+    """Yield one answer for each source, in order."""
+    for source in sources:
+        try:
+            if source.error:
+                raise source.error
+            image = _read_standard_input(max_pixels) if source.path == STANDARD_INPUT else source.path
+            yield Answer(source.path, classifier.classify(image, top_k, max_pixels), None)
+        except ImageError as error:
+            yield Answer(source.path, None, error)
+
+
+def _read_standard_input(max_pixels: int) -> bytes:
+    limit = max_pixels * BYTES_PER_PIXEL + METADATA_BYTES
+    encoded = sys.stdin.buffer.read(limit + 1)
+    if len(encoded) > limit:
+        raise ImageError("too_many_bytes", f"standard input holds more than {limit:,} bytes")
+    return encoded
+
+
+def write_json(answers: Iterable[Answer]) -> int:
+    """Print one JSON object a line for each answer; return how many failed."""
+    failed = 0
+    for answer in answers:
+        failed += answer.error is not None
+        print(json.dumps(as_record(answer)), flush=True)
+    return failed
+
+
+def as_record(answer: Answer) -> dict[str, object]:
+    """Return one answer as the JSON object of `--json`."""
+    predictions = answer.classification.predictions if answer.classification else ()
+    return {
+        "path": answer.path,
+        "predictions": [{"label": p.label, "probability": p.probability} for p in predictions],
+        "note": answer.classification.note if answer.classification else None,
+        "error": {"code": answer.error.code, "message": str(answer.error)} if answer.error else None,
+    }
+
+
+def write_table(answers: Iterable[Answer], sources: Iterable[Source], labels: tuple[str, ...]) -> int:
+    """Print one aligned line for each answer, failures to standard error; return how many failed."""
+    path_width = max((len(source.path) for source in sources if not source.error), default=0)
+    label_width = max(map(len, labels))
+    failed = 0
+    for answer in answers:
+        if answer.error or not answer.classification:
+            failed += 1
+            sys.stdout.flush()
+            code = answer.error.code if answer.error else ""
+            print(f"eyespot: {answer.path}: {code}: {answer.error}", file=sys.stderr)
+            continue
+        cells = (f"{p.label:<{label_width}} {p.probability:>7.2%}" for p in answer.classification.predictions)
+        note = f"   ({answer.classification.note})" if answer.classification.note else ""
+        print(f"{answer.path:<{path_width}}   {'   '.join(cells)}{note}")
+    return failed

@@ -1,0 +1,61 @@
+"""Show what a model file says of itself: labels, preprocessing, training, proof of parity."""
+
+import argparse
+import json
+from pathlib import Path
+
+from edge.artifact import read_spec
+from edge.cli import DONE
+from edge.spec import ModelSpec
+from edge.steps import describe
+from edge.strict_json import encode
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `eyespot info` takes."""
+    parser.add_argument("model", metavar="MODEL", help="an .onnx file written by 'eyespot export'")
+    parser.add_argument("--json", action="store_true", help="the whole spec as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the spec and return the exit status."""
+    path = Path(arguments.model)
+    spec = read_spec(path)
+    if arguments.json:
+        print(json.dumps(encode(spec), indent=2))
+    else:
+        rows = spec_rows(spec) | {"file": f"{path.stat().st_size:,} bytes, unaltered since export"}
+        width = max(map(len, rows))
+        print("\n".join(f"{name:<{width}}   {value}" for name, value in rows.items()))
+    return DONE
+
+
+def spec_rows(spec: ModelSpec) -> dict[str, str]:
+    """Return the spec as names and values for a person."""
+    rows = {
+        "model": spec.name,
+        "version": spec.version or "none yet",
+        "labels": f"{len(spec.labels)}: {_shortened(spec.labels)}",
+        "preprocessing": ", ".join(map(describe, spec.preprocessing)),
+    }
+    if spec.regions:
+        rows["regions"] = spec.regions.kind
+    if training := spec.training:
+        rows["trained"] = (
+            f"{training.recipe} on {training.dataset}, {training.training_images:,} images, "
+            f"{training.epochs} epochs, seed {training.seed}"
+        )
+        rows["accuracy"] = f"{training.held_out_accuracy:.2%} of {training.held_out_images:,} held-out images"
+    if parity := spec.parity:
+        rows["parity"] = (
+            f"largest difference to Keras {parity.largest_difference:.1e} (limit {parity.tolerance:.0e}), "
+            f"top-1 equal on {parity.top1_agreement:.2%} of {parity.comparisons:,} comparisons"
+        )
+        rows["made with"] = ", ".join(f"{name} {version}" for name, version in parity.versions.items())
+    if self_test := spec.self_test:
+        rows["self-test"] = f"{len(self_test.samples)} samples, limit {self_test.tolerance:.0e} (eyespot verify)"
+    return rows
+
+
+def _shortened(labels: tuple[str, ...], shown: int = 10) -> str:
+    return ", ".join(labels[:shown]) + (f" and {len(labels) - shown} more" if len(labels) > shown else "")

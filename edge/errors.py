@@ -1,0 +1,53 @@
+"""The one tree of errors that all four packages raise.
+
+It exists so that the command line can turn any of them into one line and an exit status, and so that a
+caller of the Python API can catch the standard type it would expect.
+"""
+
+
+class EyespotError(Exception):
+    """The root: a message that states the rule, what was received and the remedy."""
+
+
+class UsageError(EyespotError, ValueError):
+    """The call is wrong: an option, an argument or a combination of them."""
+
+
+class ModelError(EyespotError, ValueError):
+    """A model file that cannot be read, or that does not hold a valid artifact."""
+
+
+class ModelNotFoundError(EyespotError, FileNotFoundError):
+    """A model path that names no file."""
+
+
+class ImageError(EyespotError, ValueError):
+    """One image that has no pixels to offer.
+
+    `code` is stable and meant for machines: `not_found`, `unreadable`, `empty`, `not_an_image`,
+    `unsupported_format`, `corrupt`, `too_many_pixels` or `too_many_bytes`.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class DatasetError(EyespotError, ValueError):
+    """A data set that cannot be trained on."""
+
+
+class DivergenceError(EyespotError, ArithmeticError):
+    """A training whose loss is no longer a finite number."""
+
+
+class ParityError(EyespotError, ArithmeticError):
+    """Two runtimes that disagree about the same image by more than the tolerance."""
+
+
+class MissingExtraError(EyespotError, ImportError):
+    """A package that an optional extra of eyespot would have installed."""
+
+
+class InstallationError(EyespotError, RuntimeError):
+    """An environment that cannot run models: no onnxruntime, or several of them on top of each other."""

@@ -1,0 +1,165 @@
+"""Find out what this machine really has: packages, runtimes, execution providers, processor features.
+
+It exists because a provider that is listed is not a provider that loads, and because a session that falls
+back to the CPU says so nowhere that a user looks.
+"""
+
+import os
+import platform
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from types import ModuleType
+
+from edge.errors import InstallationError
+from edge.runtime import LOG_ERRORS_ONLY, import_onnxruntime, installed_runtimes
+
+# An ONNX model of one Relu on one float (IR 8, opset 18); every execution provider has a kernel for it.
+PROBE_MODEL = bytes.fromhex(
+    "08083a330a0c0a0178120179220452656c751201675a0f0a0178120a0a08080112040a020801"
+    "620f0a0179120a0a08080112040a02080142040a001012"
+)
+
+# It calls a service elsewhere and has no kernels; the plain wheels list it all the same.
+REMOTE_PROVIDER = "AzureExecutionProvider"
+
+# Instruction sets that decide which kernels onnxruntime picks.
+X86_FEATURES = (
+    *("sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni"),
+    *("avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16"),
+)
+ARM_FEATURES = ("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme")
+
+OPENCV_DISTRIBUTIONS = (
+    "opencv-python-headless",
+    "opencv-python",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+
+
+@dataclass(frozen=True)
+class ProviderProbe:
+    """Whether one execution provider ran a model on this machine, or the reason why not."""
+
+    name: str
+    works: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Extra:
+    """One optional extra of eyespot: the packages that it would install, and which of them are here."""
+
+    name: str
+    packages: dict[str, str | None]
+
+    @property
+    def missing(self) -> list[str]:
+        """The packages that are not installed."""
+        return [name for name, found in self.packages.items() if not found]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """All of it. `problems` are what stops models from running here."""
+
+    eyespot: str | None
+    python: str
+    platform: str
+    cores: int
+    cpu: str
+    cpu_features: tuple[str, ...]
+    packages: dict[str, str | None]
+    providers: tuple[ProviderProbe, ...]
+    extras: tuple[Extra, ...]
+    problems: tuple[str, ...]
+
+
+def take_inventory() -> Inventory:
+    """Return what this machine has. Takes a second or two: every provider is tried."""
+    problems = []
+    providers: tuple[ProviderProbe, ...] = ()
+    runtimes: list[str] = []
+    try:
+        onnxruntime = import_onnxruntime()
+        runtimes = installed_runtimes(onnxruntime)
+        providers = tuple(probe_providers(onnxruntime))
+    except InstallationError as error:
+        problems.append(str(error))
+    opencvs = [name for name in OPENCV_DISTRIBUTIONS if find_version(name)]
+    if len(opencvs) > 1:
+        problems.append(
+            f"{' and '.join(opencvs)} are both installed and overwrite each other; "
+            f"run 'pip uninstall -y {' '.join(opencvs)}', then 'pip install opencv-python-headless'"
+        )
+    cpu, features = read_cpu()
+    return Inventory(
+        eyespot=find_version("eyespot"),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        cores=os.cpu_count() or 1,
+        cpu=cpu,
+        cpu_features=features,
+        packages={name: find_version(name) for name in ("numpy", *opencvs, *(runtimes or ["onnxruntime"]))},
+        providers=providers,
+        extras=tuple(list_extras()),
+        problems=tuple(problems),
+    )
+
+
+def find_version(distribution: str) -> str | None:
+    """Return the version of an installed distribution, or None."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def probe_providers(onnxruntime: ModuleType) -> Iterator[ProviderProbe]:
+    """Yield for each provider that onnxruntime was built with whether it runs a model by itself."""
+    if hasattr(onnxruntime, "preload_dlls") and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        onnxruntime.preload_dlls()
+    for name in onnxruntime.get_available_providers():
+        if name == REMOTE_PROVIDER:
+            continue
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = LOG_ERRORS_ONLY + 1
+        if name != "CPUExecutionProvider":
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        try:
+            session = onnxruntime.InferenceSession(PROBE_MODEL, options, providers=[name])
+        except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
+            yield ProviderProbe(name, False, str(error).splitlines()[0])
+            continue
+        took = session.get_providers()[0]
+        yield ProviderProbe(name, took == name, "" if took == name else f"fell back to {took}")
+
+
+def read_cpu(path: str = "/proc/cpuinfo") -> tuple[str, tuple[str, ...]]:
+    """Return the processor's name and those of its features that matter here."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = [line.partition(":") for line in file]
+    except OSError:
+        return platform.processor() or platform.machine(), ()
+    values = {name.strip().lower(): value.strip() for name, _, value in reversed(lines)}
+    flags = set((values.get("flags") or values.get("features") or "").split())
+    name = values.get("model name") or values.get("model") or platform.machine()
+    return name, tuple(feature for feature in X86_FEATURES + ARM_FEATURES if feature in flags)
+
+
+def list_extras() -> Iterator[Extra]:
+    """Yield the extras that the installed eyespot declares, in order of name."""
+    try:
+        requirements = requires("eyespot") or []
+    except PackageNotFoundError:
+        return
+    found: dict[str, dict[str, str | None]] = {}
+    for requirement in requirements:
+        extra = re.search(r"""extra\s*==\s*["']([\w-]+)["']""", requirement)
+        package = re.match(r"[\w.-]+", requirement)
+        if extra and package and extra[1] != "dev":
+            found.setdefault(extra[1], {})[package[0]] = find_version(package[0])
+    yield from (Extra(name, packages) for name, packages in sorted(found.items()))

@@ -1,0 +1,141 @@
+"""Read what stands around the graph of an .onnx file, without the onnx package and without the weights.
+
+It exists because a device has no onnx package, and because a truncated or altered file must be told from a
+good one before a runtime is asked to run it. An .onnx file is one protobuf `ModelProto`
+(https://github.com/onnx/onnx/blob/main/onnx/onnx.proto): a flat run of tagged fields. Only those are walked.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from edge.errors import ModelError, ModelNotFoundError
+
+# Field numbers of ModelProto, and of StringStringEntryProto inside metadata_props.
+GRAPH = 7
+METADATA_PROPS = 14
+ENTRY_KEY = 1
+ENTRY_VALUE = 2
+
+MODEL_FIELDS = frozenset({1, 2, 3, 4, 5, 6, GRAPH, 8, METADATA_PROPS, 20, 25, 26})
+
+# Wire types of protobuf (https://protobuf.dev/programming-guides/encoding/).
+VARINT = 0
+LENGTH_DELIMITED = 2
+FIXED_BYTES = {1: 8, 5: 4}
+
+LARGEST_METADATA_BYTES = 64 << 20
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Field:
+    """One top-level field: its number, and the offsets of its tag, its payload and its end."""
+
+    number: int
+    start: int
+    payload: int
+    end: int
+
+
+@dataclass(frozen=True)
+class OnnxEnvelope:
+    """The metadata of a model file under one key, and a digest of everything else in the file."""
+
+    metadata: str | None
+    digest: bytes
+
+
+def read_envelope(path: Path, key: str) -> OnnxEnvelope:
+    """Return the metadata that `path` holds under `key`, and the SHA-256 of the rest of the file.
+
+    Reads in pieces, so memory does not grow with the weights. Raises ModelNotFoundError if there is no such
+    file, and ModelError if it cannot be read, is cut short or is not an ONNX model.
+    """
+    try:
+        with path.open("rb") as file:
+            return _read_envelope(file, key, str(path))
+    except FileNotFoundError:
+        raise ModelNotFoundError(f"{path}: there is no such model file") from None
+    except OSError as error:
+        raise ModelError(f"{path}: the model cannot be read ({error.strerror})") from None
+
+
+def _read_envelope(file: BinaryIO, key: str, name: str) -> OnnxEnvelope:
+    size = file.seek(0, 2)
+    digest = hashlib.sha256()
+    found: str | None = None
+    has_graph = False
+    for field in _walk(file, 0, size, name):
+        if field.number not in MODEL_FIELDS:
+            raise _not_onnx(name)
+        has_graph = has_graph or field.number == GRAPH
+        entry = _read_entry(file, field, name) if field.number == METADATA_PROPS else None
+        if entry is not None and entry[0] == key:
+            found = entry[1]
+        else:
+            _update(digest, file, field)
+    if not has_graph:
+        raise _not_onnx(name)
+    return OnnxEnvelope(found, digest.digest())
+
+
+def _not_onnx(name: str) -> ModelError:
+    return ModelError(f"{name}: this is not an ONNX model")
+
+
+def _walk(file: BinaryIO, start: int, end: int, name: str) -> Iterator[Field]:
+    position = start
+    while position < end:
+        file.seek(position)
+        tag = _read_varint(file, end, name)
+        number, wire_type = tag >> 3, tag & 7
+        length = FIXED_BYTES.get(wire_type, 0)
+        if number == 0 or wire_type not in (VARINT, LENGTH_DELIMITED, *FIXED_BYTES):
+            raise _not_onnx(name)
+        if wire_type == LENGTH_DELIMITED:
+            length = _read_varint(file, end, name)
+        elif wire_type == VARINT:
+            _read_varint(file, end, name)
+        payload = file.tell()
+        if payload + length > end:
+            missing = payload + length - end
+            raise ModelError(f"{name}: the file is cut short, {missing:,} bytes are missing; copy it again")
+        yield Field(number, position, payload, payload + length)
+        position = payload + length
+
+
+def _read_varint(file: BinaryIO, end: int, name: str) -> int:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = file.read(1)
+        if not byte or file.tell() > end:
+            raise ModelError(f"{name}: the file is cut short; copy it again")
+        value |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            return value
+    raise _not_onnx(name)
+
+
+def _read_entry(file: BinaryIO, field: Field, name: str) -> tuple[str, str]:
+    if field.end - field.payload > LARGEST_METADATA_BYTES:
+        raise ModelError(f"{name}: its metadata is larger than {LARGEST_METADATA_BYTES >> 20} MiB")
+    texts = {ENTRY_KEY: "", ENTRY_VALUE: ""}
+    for part in _walk(file, field.payload, field.end, name):
+        file.seek(part.payload)
+        try:
+            texts[part.number] = file.read(part.end - part.payload).decode()
+        except UnicodeDecodeError:
+            raise ModelError(f"{name}: its metadata is not UTF-8 text") from None
+    return texts[ENTRY_KEY], texts[ENTRY_VALUE]
+
+
+def _update(digest: "hashlib._Hash", file: BinaryIO, field: Field) -> None:
+    file.seek(field.start)
+    left = field.end - field.start
+    while left > 0:
+        chunk = file.read(min(CHUNK_BYTES, left))
+        digest.update(chunk)
+        left -= len(chunk) or left

@@ -1,0 +1,43 @@
+"""Replay the samples inside an artifact on this device.
+
+It exists because the same file can answer differently on another processor, with another runtime or after
+a bad copy, and the owner of a device should be able to know in a second.
+"""
+
+import base64
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.classifier import Classifier
+from edge.decode import decode_image
+from edge.errors import ModelError
+
+
+@dataclass(frozen=True)
+class SelfTestResult:
+    """What a replay found: the largest difference of a probability, and the sample it was found on."""
+
+    samples: int
+    largest_difference: float
+    worst_sample: str
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the difference is within the tolerance; a difference that is not a number is not."""
+        return self.largest_difference <= self.tolerance
+
+
+def replay_self_test(classifier: Classifier) -> SelfTestResult:
+    """Return how far `classifier` is, here, from the probabilities Keras gave. Raises ModelError without samples."""
+    self_test = classifier.spec.self_test
+    if self_test is None:
+        raise ModelError(f"{classifier.spec.name}: the file holds no self-test samples")
+    differences = {}
+    for sample in self_test.samples:
+        pixels = decode_image(base64.b64decode(sample.png)).pixels
+        found = classifier.probabilities(pixels[None])[0].astype(np.float64)
+        differences[sample.name] = float(np.abs(found - np.array(sample.probabilities)).max())
+    worst = max(differences, key=lambda name: np.nan_to_num(differences[name], nan=np.inf))
+    return SelfTestResult(len(differences), differences[worst], worst, self_test.tolerance)

@@ -1,0 +1,163 @@
+"""`ModelSpec`: all that anyone needs to know about a model, carried inside the model file.
+
+It exists so that nothing travels beside the file and no label, size or constant is typed twice.
+"""
+
+import json
+import math
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from edge.errors import ModelError
+from edge.steps import Step
+from edge.strict_json import decode, encode
+
+SPEC_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Faces:
+    """The model classifies the faces found in a picture, not the picture."""
+
+    kind: ClassVar[str] = "faces"
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """The model classifies the `count` characters found in a picture, read from left to right."""
+
+    kind: ClassVar[str] = "glyphs"
+    count: int
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"glyphs: count must be at least 1. Received: {self.count}")
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What the model was trained on, how, and how well it did on images it had not seen.
+
+    `data_digest` is a SHA-256 over the names and contents of all images, in hexadecimal.
+    """
+
+    recipe: str
+    dataset: str
+    data_digest: str
+    training_images: int
+    held_out_images: int
+    held_out_accuracy: float
+    epochs: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The certificate that export measured before it wrote the file: Keras against this very graph.
+
+    `largest_difference` is between probabilities; `top1_agreement` is a share, 0 to 1; `data_digest` is the
+    SHA-256 of the archive of held-out images, in hexadecimal; `versions` are those of the packages used.
+    """
+
+    images: int
+    comparisons: int
+    largest_difference: float
+    top1_agreement: float
+    tolerance: float
+    data_digest: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SelfTestSample:
+    """One small picture (a PNG in base64) and the probabilities that Keras gave it."""
+
+    name: str
+    png: str
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """Samples that any device can replay, and the largest difference it may find."""
+
+    tolerance: float
+    samples: tuple[SelfTestSample, ...]
+
+    def __post_init__(self) -> None:
+        if not self.samples:
+            raise ValueError("a self-test needs at least one sample")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model. `labels` are in the order of the network's outputs.
+
+    A run folder holds a spec that has no `version`, `parity` or `self_test` yet; export fills them in.
+    """
+
+    format: int
+    name: str
+    version: str | None
+    labels: tuple[str, ...]
+    preprocessing: tuple[Step, ...]
+    regions: Faces | Glyphs | None
+    training: TrainingRecord | None
+    parity: Parity | None
+    self_test: SelfTest | None
+
+    def __post_init__(self) -> None:
+        if self.format != SPEC_FORMAT:
+            raise ValueError(f"format must be {SPEC_FORMAT}. Received: {self.format}")
+        if not self.name.strip() or "/" in self.name:
+            raise ValueError(f"name must be a word without a slash. Received: {self.name!r}")
+        self._check_labels()
+        if not self.preprocessing:
+            raise ValueError("preprocessing must have at least one step")
+        for sample in self.self_test.samples if self.self_test else ():
+            if len(sample.probabilities) != len(self.labels):
+                raise ValueError(
+                    f"self-test sample {sample.name!r} must have one probability for each of the "
+                    f"{len(self.labels)} labels. Received: {len(sample.probabilities)}"
+                )
+
+    def _check_labels(self) -> None:
+        if len(self.labels) < 2:
+            raise ValueError(f"labels must be at least two. Received: {len(self.labels)}")
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels must differ from each other")
+        if not all(label.strip() for label in self.labels):
+            raise ValueError("labels must not be blank")
+
+    def to_json(self) -> str:
+        """Return the spec as one line of canonical JSON (sorted keys), the text that digests are taken of."""
+        return canonical_json(encode(self))
+
+    def without_version(self) -> "ModelSpec":
+        """Return the spec as it is digested: everything but the digest itself."""
+        return replace(self, version=None)
+
+
+def canonical_json(value: Any) -> str:
+    """Return `value` as JSON that is the same text for the same content."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def parse_spec(text: str, source: str) -> ModelSpec:
+    """Return the spec that `text` holds; `source` names the file in messages.
+
+    Raises ModelError if it is not JSON, of a newer format, or breaks any rule of `ModelSpec`.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{source}: its spec is not valid JSON ({error})") from None
+    found = value.get("format") if isinstance(value, dict) else None
+    if isinstance(found, int | float) and math.isfinite(found) and found > SPEC_FORMAT:
+        raise ModelError(
+            f"{source}: its spec has format {found}, this eyespot reads up to {SPEC_FORMAT}; upgrade eyespot here"
+        )
+    try:
+        return decode(ModelSpec, value, "spec")
+    except ValueError as error:
+        raise ModelError(f"{source}: its spec is not valid: {error}") from None

@@ -1,0 +1,1 @@
+"""The export room: the preprocessing graph, and all that turns a Keras model into one verified .onnx file."""

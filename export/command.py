@@ -1,0 +1,41 @@
+"""Turn a trained run into one .onnx file, proven equal to Keras on the run's held-out images.
+
+RUN is a folder that 'eyespot train' wrote. Exit status: 0 written; 2 nothing was written, because the run
+is damaged or because the file would not answer as Keras does.
+"""
+
+import argparse
+from pathlib import Path
+
+from edge.cli import DONE
+from export.parity import TOLERANCE
+from export.run_folder import RunFolder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `eyespot export` takes."""
+    parser.add_argument("run", metavar="RUN", help="a folder written by 'eyespot train'")
+    parser.add_argument("--output", metavar="FILE", help="the .onnx file to write (default: RUN's name)")
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=TOLERANCE,
+        metavar="P",
+        help=f"largest difference of a probability that is accepted (default {TOLERANCE:.0e})",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export, print what was proven and return the exit status."""
+    from export.export_run import export_run
+
+    folder = RunFolder(Path(arguments.run))
+    output = Path(arguments.output or f"{folder.path.resolve().name}.onnx")
+    exported = export_run(folder, output, arguments.tolerance)
+    worst = exported.comparisons[0]
+    print(f"{output}: {exported.spec.name} {exported.spec.version}, {exported.size_bytes:,} bytes")
+    print(
+        f"parity: {len(exported.comparisons):,} comparisons, largest difference {worst.difference:.1e} "
+        f"({worst.variant.name}), same best label on all"
+    )
+    return DONE

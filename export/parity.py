@@ -1,0 +1,98 @@
+"""Compare Keras with the ONNX graph on real images, before anything is written.
+
+It exists because a converter can be wrong for one model in a thousand, silently. Both sides get the same
+pictures; Keras sees them through the preprocessing graph alone, as in training, and ONNX through the whole
+welded graph.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import ParityError
+
+# Float32 sums of a few thousand terms in another order differ by about 1e-7; this is a hundred times that,
+# and a hundred times below what could change an answer that anyone would trust.
+TOLERANCE = 1e-5
+
+# Height x width of the odd sizes, taken in turn: neither square, even nor near the network's own.
+ODD_SIZES_PX = ((13, 29), (97, 61), (31, 33), (1, 7), (121, 240))
+
+# Levels by which a picture's red, green and blue are multiplied to give it colour where it had none.
+TINT = np.array([1.0, 0.7, 0.4], np.float32)
+
+# Pictures that Keras gets at once; it takes milliseconds to answer one, and little more for many.
+KERAS_BATCH = 64
+
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Preprocessing = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+WholeGraph = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One picture to compare on: a held-out image as it is, or changed in size and colour."""
+
+    name: str
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What both sides said of one variant: probabilities of Keras, and how far ONNX was from them."""
+
+    variant: Variant
+    keras: NDArray[np.float32]
+    difference: float
+    same_top1: bool
+
+
+def make_variants(images: Iterable[tuple[str, NDArray[np.uint8]]]) -> Iterator[Variant]:
+    """Yield each image, uint8 RGB [H, W, 3], at its native size, and at an odd size tinted and grey."""
+    for i, (name, pixels) in enumerate(images):
+        height, width = ODD_SIZES_PX[i % len(ODD_SIZES_PX)]
+        odd = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+        grey = cv2.cvtColor(odd, cv2.COLOR_RGB2GRAY)
+        yield Variant(f"{name} at {pixels.shape[0]}x{pixels.shape[1]}", pixels)
+        yield Variant(f"{name} at {height}x{width} in colour", (odd * TINT).astype(np.uint8))
+        yield Variant(f"{name} at {height}x{width} in grey", np.repeat(grey[:, :, None], 3, axis=2))
+
+
+def compare(
+    variants: Iterable[Variant], preprocessing: Preprocessing, keras: Network, onnx: WholeGraph
+) -> Iterator[Comparison]:
+    """Yield a comparison for each variant.
+
+    `preprocessing` takes uint8 RGB [1, H, W, 3] to float32 [1, h, w, c], `keras` takes [N, h, w, c] to
+    probabilities [N, classes], and `onnx` goes from the first to the last in one step.
+    """
+    remaining = iter(variants)
+    while chunk := list(islice(remaining, KERAS_BATCH)):
+        expected = keras(np.concatenate([preprocessing(variant.pixels[None]) for variant in chunk]))
+        for variant, row in zip(chunk, expected, strict=True):
+            found = onnx(variant.pixels[None])[0]
+            difference = float(np.abs(row.astype(np.float64) - found).max())
+            yield Comparison(variant, row, difference, int(row.argmax()) == int(found.argmax()))
+
+
+def check_parity(comparisons: Iterable[Comparison], tolerance: float = TOLERANCE) -> list[Comparison]:
+    """Return the comparisons, worst first. Raises ParityError, naming the worst image, if any is past `tolerance`."""
+
+    def badness(comparison: Comparison) -> tuple[bool, float]:
+        return not comparison.same_top1, float(np.nan_to_num(comparison.difference, nan=np.inf))
+
+    ranked = sorted(comparisons, key=badness, reverse=True)
+    if not ranked:
+        raise ParityError("there is no image to compare Keras and ONNX on; train again with more held-out images")
+    worst = ranked[0]
+    if not worst.same_top1 or not worst.difference <= tolerance:
+        what = "" if worst.same_top1 else " and another best label"
+        raise ParityError(
+            f"Keras and ONNX disagree: {worst.variant.name} has a largest difference of "
+            f"{worst.difference:.1e}{what}; the limit is {tolerance:.0e}. Nothing was written"
+        )
+    return ranked

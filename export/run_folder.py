@@ -1,0 +1,99 @@
+"""What a training run leaves behind, and what export reads: the layout of a run folder.
+
+It exists because training writes it and export reads it, on another machine perhaps, months later. All that
+the parity check needs is inside: the images that the network has not seen are copied, not pointed at.
+"""
+
+import hashlib
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.decode import decode_image
+from edge.errors import ModelError, ModelNotFoundError
+from edge.spec import ModelSpec, parse_spec
+
+HELD_OUT_IMAGES = 2000
+HELD_OUT_BYTES = 256 << 20
+
+# Zip entries carry a date; a constant one keeps the archive, and so the artifact, the same for the same run.
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths inside a run folder."""
+
+    path: Path
+
+    @property
+    def model(self) -> Path:
+        """The trained network, Keras's own format."""
+        return self.path / "model.keras"
+
+    @property
+    def spec(self) -> Path:
+        """The spec, without version, parity and self-test."""
+        return self.path / "spec.json"
+
+    @property
+    def history(self) -> Path:
+        """Loss and accuracy of every epoch."""
+        return self.path / "history.json"
+
+    @property
+    def report(self) -> Path:
+        """How well the network did on the held-out images, class by class."""
+        return self.path / "report.json"
+
+    @property
+    def held_out(self) -> Path:
+        """A zip of held-out images as they came, at most `HELD_OUT_IMAGES` and `HELD_OUT_BYTES` of them."""
+        return self.path / "held_out.zip"
+
+    @property
+    def history_plot(self) -> Path:
+        """The history as a picture."""
+        return self.path / "history.png"
+
+    @property
+    def confusion_plot(self) -> Path:
+        """The confusion matrix as a picture."""
+        return self.path / "confusion.png"
+
+    def read_spec(self) -> ModelSpec:
+        """Return the run's spec. Raises ModelNotFoundError if this is no run folder, ModelError if it is damaged."""
+        for path in (self.model, self.spec, self.held_out):
+            if not path.is_file():
+                raise ModelNotFoundError(f"{self.path}: this is not a finished run, it has no {path.name}")
+        return parse_spec(self.spec.read_text(encoding="utf-8"), str(self.spec))
+
+    def read_held_out(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        """Yield name and pixels, uint8 RGB [H, W, 3], of each held-out image. Raises ModelError if damaged."""
+        try:
+            with zipfile.ZipFile(self.held_out) as archive:
+                for name in archive.namelist():
+                    yield name, decode_image(archive.read(name)).pixels
+        except zipfile.BadZipFile as error:
+            raise ModelError(f"{self.held_out}: the archive is damaged ({error})") from None
+
+
+def write_held_out(path: Path, images: Iterable[tuple[str, bytes]]) -> None:
+    """Write encoded images, by name, until one of the two limits is reached."""
+    total = 0
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for count, (name, encoded) in enumerate(images):
+            total += len(encoded)
+            if count == HELD_OUT_IMAGES or (count and total > HELD_OUT_BYTES):
+                return
+            archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), encoded)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

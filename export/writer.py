@@ -1,0 +1,74 @@
+"""Write the artifact: stamp the spec into the model, prove the file, and only then give it its name."""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from edge.artifact import METADATA_KEY, content_version
+from edge.atomic_file import replacing
+from edge.classifier import Classifier
+from edge.errors import ParityError
+from edge.self_test import SelfTestResult, replay_self_test
+from edge.spec import ModelSpec, SelfTest, SelfTestSample
+from export.parity import Comparison
+
+# Another processor sums in another order, and a GPU may round its factors; ten times the parity limit is
+# room for that, and still far from changing an answer.
+SELF_TEST_TOLERANCE = 1e-4
+SELF_TEST_SAMPLES = 6
+SELF_TEST_SIDE_PX = 256
+
+
+def make_self_test(comparisons: Iterable[Comparison]) -> SelfTest:
+    """Return a few samples with the probabilities of Keras: the first small pictures among `comparisons`.
+
+    Large ones are left out so that the file stays small; the odd sizes of the parity check are all small.
+    """
+    small = (c for c in comparisons if max(c.variant.pixels.shape[:2]) <= SELF_TEST_SIDE_PX)
+    samples = tuple(
+        SelfTestSample(c.variant.name, encode_png(c.variant.pixels), tuple(map(float, c.keras)))
+        for c in islice(small, SELF_TEST_SAMPLES)
+    )
+    return SelfTest(SELF_TEST_TOLERANCE, samples)
+
+
+def encode_png(pixels: NDArray[np.uint8]) -> str:
+    """Return uint8 RGB [H, W, 3] as a PNG in base64."""
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    return base64.b64encode(encoded.tobytes()).decode("ascii")
+
+
+def stamp(model: onnx.ModelProto, spec: ModelSpec) -> tuple[bytes, ModelSpec]:
+    """Return the bytes of the artifact, and the spec with the version that they give it.
+
+    The entry goes behind everything else, so that what the version is a digest of stays one piece.
+    """
+    body = model.SerializeToString(deterministic=True)
+    versioned = replace(spec, version=content_version(hashlib.sha256(body).digest(), spec))
+    entry = onnx.StringStringEntryProto(key=METADATA_KEY, value=versioned.to_json())
+    return body + onnx.ModelProto(metadata_props=[entry]).SerializeToString(), versioned
+
+
+def write_artifact(content: bytes, path: Path) -> SelfTestResult:
+    """Write `content` to `path`, unless the file, read back as a device would, fails its own self-test.
+
+    Raises ParityError for that, OSError for a disk that is full or may not be written to; in both cases
+    `path` is as it was before.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+        result = replay_self_test(Classifier.load(temporary))
+        if not result.passed:
+            raise ParityError(
+                f"the file that was written does not answer as Keras does ({result.worst_sample}: "
+                f"{result.largest_difference:.1e}); it was removed"
+            )
+    return result

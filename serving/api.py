@@ -1,0 +1,60 @@
+"""The HTTP interface: routes from requests to the engine and back."""
+
+from dataclasses import asdict
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from edge.errors import ImageError
+from serving.body import read_image_body
+from serving.engine import Engine
+from serving.openapi import PAGE, describe_api
+from serving.problems import RequestError, answer_image_error, answer_request_error
+from serving.settings import Settings
+
+DEFAULT_TOP_K = 5
+
+
+async def classify(request: Request) -> Response:
+    """Answer `POST /v1/classify`: the body is an image, the answer its predictions."""
+    engine: Engine = request.app.state.engine
+    settings: Settings = request.app.state.settings
+    top_k = _parse_top_k(request.query_params.get("top_k", str(DEFAULT_TOP_K)))
+    encoded = await read_image_body(request, settings.max_body_bytes)
+    classification = await engine.classify(encoded, top_k)
+    answer = {
+        "model": engine.spec.name,
+        "version": engine.spec.version,
+        "predictions": [asdict(prediction) for prediction in classification.predictions],
+    }
+    return JSONResponse(answer | ({"note": classification.note} if classification.note else {}))
+
+
+def _parse_top_k(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text[:9]) >= 1):
+        raise RequestError(400, "bad_parameter", f"top_k must be a whole number of at least 1. Received: {text[:40]!r}")
+    return int(text[:9])
+
+
+async def show_docs(_: Request) -> Response:
+    """Answer `GET /`: the interface as a page."""
+    return HTMLResponse(PAGE)
+
+
+async def show_openapi(_: Request) -> Response:
+    """Answer `GET /docs.json`: the interface as OpenAPI."""
+    return JSONResponse(describe_api())
+
+
+def build_app() -> Starlette:
+    """Return the application; its owner puts `settings` and a warm `engine` into its state before it serves."""
+    return Starlette(
+        routes=[
+            Route("/v1/classify", classify, methods=["POST"]),
+            Route("/docs.json", show_openapi),
+            Route("/", show_docs),
+        ],
+        exception_handlers={ImageError: answer_image_error, RequestError: answer_request_error},
+    )

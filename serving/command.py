@@ -1,0 +1,61 @@
+"""Answer over HTTP: POST an image to /v1/classify.
+
+The page at / describes the interface; /livez, /readyz and /metrics are there for whoever watches over it.
+"""
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+from edge.commands.classify import positive
+from edge.decode import MAX_PIXELS
+from edge.errors import UsageError
+from serving.engine import Engine
+from serving.settings import MAX_BODY_BYTES, Settings
+
+HOST = "127.0.0.1"
+PORT = 3000
+SERVICE = "serving.service:EyespotService"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `eyespot serve` takes."""
+    parser.add_argument("model", metavar="MODEL", help="an .onnx file written by 'eyespot export'")
+    parser.add_argument("--host", default=HOST, help=f"the address to listen on (default {HOST}, this machine only)")
+    parser.add_argument("--port", type=int, default=PORT, help=f"(default {PORT})")
+    parser.add_argument(
+        "--max-body-bytes", type=positive, default=MAX_BODY_BYTES, metavar="N", help=f"(default {MAX_BODY_BYTES:,})"
+    )
+    parser.add_argument(
+        "--max-pixels", type=positive, default=MAX_PIXELS, metavar="N", help=f"(default {MAX_PIXELS:,})"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check that the model and the port are good, then become the BentoML server. Does not return."""
+    import bentoml  # noqa: F401  # a missing extra is said here, before anything starts
+
+    settings = Settings(str(Path(arguments.model).resolve()), arguments.max_body_bytes, arguments.max_pixels)
+    spec = Engine(Path(arguments.model), arguments.max_pixels).spec
+    _check_port(arguments.host, arguments.port)
+    print(f"eyespot: {spec.name} {spec.version} on http://{arguments.host}:{arguments.port}", file=sys.stderr)
+    sys.stderr.flush()
+    # The folder that holds our packages, so that a folder of the same name where the user stands is not taken.
+    home = str(Path(__file__).resolve().parent.parent)
+    command = [sys.executable, "-m", "bentoml", "serve", SERVICE, "--working-dir", home]
+    command += ["--host", arguments.host, "--port", str(arguments.port)]
+    environment = {"BENTOML_DO_NOT_TRACK": "True"} | os.environ | settings.to_environment()
+    os.execve(sys.executable, command, environment)  # noqa: S606 # our own interpreter and arguments
+
+
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise UsageError(f"cannot listen on {host}:{port} ({reason}); choose another --host or --port") from None

@@ -1,0 +1,42 @@
+"""What went wrong with a request, as an HTTP status and `{"error": {"code", "message"}}`."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from edge.errors import EyespotError, ImageError
+
+IMAGE_STATUS = {
+    "empty": 400,
+    "not_an_image": 415,
+    "unsupported_format": 415,
+    "corrupt": 422,
+    "too_many_pixels": 413,
+    "too_many_bytes": 413,
+}
+
+
+class RequestError(EyespotError, ValueError):
+    """A request that cannot be answered, with the HTTP status and the stable code that say why."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+async def answer_request_error(_: Request, error: Exception) -> Response:
+    """Return the answer for a RequestError."""
+    if not isinstance(error, RequestError):
+        raise error
+    return _answer(error.status, error.code, str(error))
+
+
+async def answer_image_error(_: Request, error: Exception) -> Response:
+    """Return the answer for an ImageError."""
+    if not isinstance(error, ImageError):
+        raise error
+    return _answer(IMAGE_STATUS[error.code], error.code, str(error))
+
+
+def _answer(status: int, code: str, message: str) -> Response:
+    return JSONResponse({"error": {"code": code, "message": message}}, status)

@@ -1,0 +1,118 @@
+"""What several tests share: a trained run and its artifact (slow, real), and a tiny artifact (fast, no TensorFlow)."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edge.artifact import OUTPUT_NAME, SEAM_NAME
+from edge.spec import SPEC_FORMAT, ModelSpec, SelfTest, SelfTestSample
+from edge.steps import Grey, Resize, Scale
+from export.network import weld
+from export.parity import Comparison, Variant
+from export.preprocessing import build_preprocessing, make_model
+from export.writer import encode_png, make_self_test, stamp
+
+# Whatever needs a training, or an environment of its own, is slow; 'make check' leaves it out.
+SLOW_FIXTURES = {"lenet_run", "lenet_model", "served_lenet"}
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
+def run_eyespot(*arguments: str | Path, **options: object) -> "subprocess.CompletedProcess[str]":
+    """Run the installed command as a user would and return what it printed."""
+    command = [str(Path(sys.executable).with_name("eyespot")), *map(str, arguments)]
+    settings: dict[str, object] = {"capture_output": True, "text": True, "timeout": 300, "check": False} | options
+    return subprocess.run(command, **settings)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.fixture(scope="session")
+def eyespot() -> Run:
+    """The installed `eyespot` command, as a function that returns the completed process."""
+    return run_eyespot
+
+
+@pytest.fixture(scope="session")
+def lenet_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of `eyespot train lenet --dataset digits` with all defaults."""
+    folder = tmp_path_factory.mktemp("train") / "lenet-digits"
+    done = run_eyespot("train", "lenet", "--dataset", "digits", "--output", folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lenet_model(lenet_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artifact that `eyespot export` made of `lenet_run`."""
+    path = tmp_path_factory.mktemp("export") / "lenet-digits.onnx"
+    done = run_eyespot("export", lenet_run, "--output", path)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+TINY_LABELS = ("dark", "middle", "bright")
+# Logits that rise with brightness: of the mean level from 0 to 1, dark wins below 1/3 and bright above 2/3.
+TINY_SLOPE = np.array([-12.0, 0.0, 12.0], np.float32)
+TINY_OFFSET = np.array([4.0, 0.0, -8.0], np.float32)
+
+
+def tiny_probabilities(level: float) -> np.ndarray:
+    """The answer of the tiny model for a picture of one grey `level`, 0 to 255, computed with NumPy."""
+    logits = TINY_SLOPE.astype(np.float64) * level / 255 + TINY_OFFSET
+    exponentials = np.exp(logits - logits.max())
+    return exponentials / exponentials.sum()
+
+
+@pytest.fixture(scope="session")
+def tiny_content() -> bytes:
+    """The bytes of a whole artifact that calls a picture dark, middle or bright by its mean level."""
+    nodes = [
+        helper.make_node("ReduceMean", [SEAM_NAME, "axes"], ["mean"], keepdims=0),
+        helper.make_node("Unsqueeze", ["mean", "last"], ["column"]),
+        helper.make_node("Mul", ["column", "slope"], ["risen"]),
+        helper.make_node("Add", ["risen", "offset"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], [OUTPUT_NAME], axis=1),
+    ]
+    constants = {"axes": np.array([1, 2, 3]), "last": np.array([1]), "slope": TINY_SLOPE, "offset": TINY_OFFSET}
+    network = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, ["N", 4, 4, 1])],
+        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", 3])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    steps = (Resize(4, 4, "antialias"), Grey(), Scale(1 / 255))
+    model = weld(build_preprocessing(steps), make_model(network))
+    samples = [Variant(f"grey {level}", np.full((6, 5, 3), level, np.uint8)) for level in (10, 128, 240)]
+    known = [Comparison(v, tiny_probabilities(float(v.pixels[0, 0, 0])).astype(np.float32), 0.0, True) for v in samples]
+    spec = ModelSpec(SPEC_FORMAT, "tiny", None, TINY_LABELS, steps, None, None, None, make_self_test(known))
+    return stamp(model, spec)[0]
+
+
+@pytest.fixture
+def tiny_model(tiny_content: bytes, tmp_path: Path) -> Path:
+    """A file of its own for each test that holds the tiny artifact."""
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(tiny_content)
+    return path
+
+
+def broken_self_test() -> SelfTest:
+    """A self-test that the tiny model cannot pass: it claims that a dark picture is surely bright."""
+    dark = encode_png(np.zeros((4, 4, 3), np.uint8))
+    return SelfTest(1e-4, (SelfTestSample("dark", dark, (0.0, 0.0, 1.0)),))
+
+
+# A terminal of a known width, whatever the machine that runs the tests has.
+os.environ["COLUMNS"] = "100"

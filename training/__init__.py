@@ -1,0 +1,1 @@
+"""The training room: networks, recipes, data sets, and the run folder that export reads."""

@@ -1,0 +1,55 @@
+"""Draw a training run: its history and its confusion matrix, as PNGs."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from edge.atomic_file import replacing
+from training.fit import History
+from training.report import Report
+
+DPI = 110
+# Above this many classes a number in every cell could not be read.
+NUMBERED_CLASSES = 30
+
+
+def plot_history(history: History, title: str, path: Path) -> None:
+    """Write two panels side by side, loss and accuracy over the epochs, training and held-out."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure.suptitle(title)
+    epochs = np.arange(1, len(history["loss"]) + 1)
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        axes.plot(epochs, history[name], label="training", marker=".")
+        axes.plot(epochs, history[f"val_{name}"], label="held out", marker=".")
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    _save(figure, path)
+
+
+def plot_confusion(report: Report, title: str, path: Path) -> None:
+    """Write the confusion matrix as a grid whose shade is the share of the true class."""
+    counts = np.array(report.confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    labels = [row.label for row in report.classes]
+    side = min(max(4.0, 1.5 + 0.5 * len(labels)), 24.0)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, label="share of the true class", shrink=0.8)
+    axes.set(title=title, xlabel="predicted", ylabel="true")
+    axes.set_xticks(range(len(labels)), labels, rotation=0 if max(map(len, labels)) <= 3 else 90)
+    axes.set_yticks(range(len(labels)), labels)
+    if len(labels) <= NUMBERED_CLASSES:
+        for (row, column), count in np.ndenumerate(counts):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(count) if count else "", ha="center", va="center", color=colour, fontsize=9)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=DPI)
