@@ -1,6 +1,7 @@
 """Fit a network to arrays, with a progress bar, repeatably, and stop when the loss is no number."""
 
 import math
+import sys
 from typing import Any
 
 import keras
@@ -16,11 +17,14 @@ History = dict[str, list[float]]
 
 
 class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Draw one bar for the whole training on standard error, and refuse a loss that is not finite."""
+    """Show how far the training is, and refuse a loss that is not finite.
+
+    On standard error: one bar for the whole training on a terminal, a line an epoch in a log.
+    """
 
     def __init__(self, epochs: int, steps: int) -> None:
         super().__init__()
-        self._bar = tqdm(total=epochs * steps, unit="step", desc=f"epoch 1/{epochs}")
+        self._bar = tqdm(total=epochs * steps, unit="step", desc=f"epoch 1/{epochs}", disable=None)
         self._epochs = epochs
         self._epoch = 0
 
@@ -41,7 +45,10 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Show the held-out accuracy so far."""
-        self._bar.set_postfix_str(f"held-out accuracy {(logs or {}).get('val_accuracy', 0):.2%}")
+        accuracy = f"held-out accuracy {(logs or {}).get('val_accuracy', 0):.2%}"
+        self._bar.set_postfix_str(accuracy)
+        if self._bar.disable:
+            print(f"epoch {self._epoch}/{self._epochs}, {accuracy}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Leave the bar as it is."""

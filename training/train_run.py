@@ -76,7 +76,7 @@ def train(recipe: Recipe, dataset: Dataset, name: str, seed: int) -> Trained:
 
 
 def _bar(description: str) -> Callable[[range], Iterator[int]]:
-    return lambda items: iter(tqdm(items, unit="image", desc=description))
+    return lambda items: iter(tqdm(items, unit="image", desc=description, disable=None))
 
 
 def claim_run_folder(path: Path) -> RunFolder:

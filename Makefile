@@ -1,0 +1,35 @@
+# Needs Python 3.11 to 3.13 and make; the rest is installed into .venv, in the versions of constraints.txt.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: demo test check bench clean
+
+demo: $(READY)
+	$(BIN)/python tests/demo.py
+
+test: $(READY) lint
+	$(BIN)/pytest
+
+check: $(READY) lint
+	$(BIN)/pytest -m "not slow"
+
+.PHONY: lint
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python tests/benchmarks/startup.py
+	$(BIN)/python tests/benchmarks/seeds.py
+
+clean:
+	rm -rf $(VENV) demo
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14) and "eyespot needs Python 3.11 to 3.13, this is %d.%d; say make PYTHON=..." % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cpu,export,training,serving,dev]'
+	@touch $@
