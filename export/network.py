@@ -4,17 +4,16 @@ import logging
 from typing import TYPE_CHECKING
 
 import onnx
-from onnx import TensorProto, helper
+from onnx import helper
 
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.errors import UsageError
+from export.canonical import canonicalise
 from export.preprocessing import OPSET, make_model
 from export.quiet_tensorflow import start_tensorflow
 
 if TYPE_CHECKING:
     import keras
-
-PREFIX = "network/"
 
 
 def convert_network(model: "keras.Model") -> onnx.ModelProto:
@@ -33,23 +32,7 @@ def convert_network(model: "keras.Model") -> onnx.ModelProto:
     # tf2onnx's own from_keras does not know Keras 3; the traced function is the same mathematics.
     function = tf.function(lambda x: model(x, training=False), input_signature=signature, autograph=False)
     converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
-    classes = int(model.outputs[0].shape[1])
-    return _rename(converted, classes)
-
-
-def _rename(converted: onnx.ModelProto, classes: int) -> onnx.ModelProto:
-    """Give the ends of the network their names, and everything between them a prefix of its own."""
-    graph = converted.graph
-    ends = {graph.input[0].name: SEAM_NAME, graph.output[0].name: OUTPUT_NAME, "": ""}
-    for node in graph.node:
-        node.name = PREFIX + node.name
-        node.input[:] = [ends.get(name, PREFIX + name) for name in node.input]
-        node.output[:] = [ends.get(name, PREFIX + name) for name in node.output]
-    for constant in graph.initializer:
-        constant.name = PREFIX + constant.name
-    graph.input[0].name = SEAM_NAME
-    output = helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", classes])
-    return make_model(helper.make_graph(graph.node, "network", graph.input, [output], graph.initializer))
+    return canonicalise(converted, classes=int(model.outputs[0].shape[1]))
 
 
 def weld(preprocessing: onnx.ModelProto, network: onnx.ModelProto) -> onnx.ModelProto:
