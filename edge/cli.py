@@ -89,10 +89,11 @@ def _run(name: str, rest: list[str]) -> int:
         status: int = module.run(parser.parse_args(rest))
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if subcommand.extra is None or package in ("", *OWN_PACKAGES):
+        if package in ("", *OWN_PACKAGES):
             raise
+        extra = f"[{subcommand.extra}]" if subcommand.extra else ""
         raise MissingExtraError(
-            f"'eyespot {name}' needs the package {package}; install it with: pip install 'eyespot[{subcommand.extra}]'"
+            f"'eyespot {name}' needs the package {package}; install it with: pip install 'eyespot{extra}'"
         ) from None
     return status
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.classifier import Classifier
 from edge.decode import decode_image
-from edge.errors import ModelError
+from edge.errors import ModelError, ParityError
 
 
 @dataclass(frozen=True)
@@ -41,3 +41,14 @@ def replay_self_test(classifier: Classifier) -> SelfTestResult:
         differences[sample.name] = float(np.abs(found - np.array(sample.probabilities)).max())
     worst = max(differences, key=lambda name: np.nan_to_num(differences[name], nan=np.inf))
     return SelfTestResult(len(differences), differences[worst], worst, self_test.tolerance)
+
+
+def require_self_test(classifier: Classifier, source: str) -> SelfTestResult:
+    """Return the result of a replay that passed; `source` names the file. Raises ParityError for one that did not."""
+    result = replay_self_test(classifier)
+    if not result.passed:
+        raise ParityError(
+            f"{source}: it does not answer here as Keras did ({result.worst_sample}: largest difference "
+            f"{result.largest_difference:.1e}, limit {result.tolerance:.0e})"
+        )
+    return result

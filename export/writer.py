@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from edge.artifact import METADATA_KEY, content_version
 from edge.atomic_file import replacing
 from edge.classifier import Classifier
-from edge.errors import ParityError
-from edge.self_test import SelfTestResult, replay_self_test
+from edge.self_test import require_self_test
 from edge.spec import ModelSpec, SelfTest, SelfTestSample
 from export.parity import Comparison
 
@@ -57,7 +56,7 @@ def stamp(model: onnx.ModelProto, spec: ModelSpec) -> tuple[bytes, ModelSpec]:
     return body + onnx.ModelProto(metadata_props=[entry]).SerializeToString(), versioned
 
 
-def write_artifact(content: bytes, path: Path) -> SelfTestResult:
+def write_artifact(content: bytes, path: Path) -> None:
     """Write `content` to `path`, unless the file, read back as a device would, fails its own self-test.
 
     Raises ParityError for that, OSError for a disk that is full or may not be written to; in both cases
@@ -65,10 +64,4 @@ def write_artifact(content: bytes, path: Path) -> SelfTestResult:
     """
     with replacing(path) as temporary:
         temporary.write_bytes(content)
-        result = replay_self_test(Classifier.load(temporary))
-        if not result.passed:
-            raise ParityError(
-                f"the file that was written does not answer as Keras does ({result.worst_sample}: "
-                f"{result.largest_difference:.1e}); it was removed"
-            )
-    return result
+        require_self_test(Classifier.load(temporary), str(path))

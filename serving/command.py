@@ -7,12 +7,14 @@ import argparse
 import os
 import socket
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+from edge.classifier import Classifier
 from edge.commands.classify import positive
 from edge.decode import MAX_PIXELS
 from edge.errors import UsageError
-from serving.engine import Engine
+from edge.self_test import require_self_test
 from serving.settings import MAX_BODY_BYTES, Settings
 
 HOST = "127.0.0.1"
@@ -35,12 +37,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check that the model and the port are good, then become the BentoML server. Does not return."""
-    import bentoml  # noqa: F401  # a missing extra is said here, before anything starts
-
+    if find_spec("bentoml") is None:
+        raise ModuleNotFoundError("no bentoml", name="bentoml")
     settings = Settings(str(Path(arguments.model).resolve()), arguments.max_body_bytes, arguments.max_pixels)
-    spec = Engine(Path(arguments.model), arguments.max_pixels).spec
+    classifier = Classifier.load(arguments.model)
+    require_self_test(classifier, arguments.model)
     _check_port(arguments.host, arguments.port)
-    print(f"eyespot: {spec.name} {spec.version} on http://{arguments.host}:{arguments.port}", file=sys.stderr)
+    print(
+        f"eyespot: {classifier.spec.name} {classifier.spec.version} on http://{arguments.host}:{arguments.port}",
+        file=sys.stderr,
+    )
     sys.stderr.flush()
     # The folder that holds our packages, so that a folder of the same name where the user stands is not taken.
     home = str(Path(__file__).resolve().parent.parent)

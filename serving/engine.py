@@ -11,8 +11,7 @@ import anyio
 import anyio.to_thread
 
 from edge.classifier import Classification, Classifier
-from edge.errors import ParityError
-from edge.self_test import replay_self_test
+from edge.self_test import require_self_test
 from edge.spec import ModelSpec
 
 
@@ -28,23 +27,15 @@ class Engine:
         self._max_pixels = max_pixels
         # Decoding and inference release the GIL; more threads than cores would only queue for them.
         self._limiter = anyio.CapacityLimiter(os.cpu_count() or 1)
-        self._warm_up(model)
+        require_self_test(self._classifier, str(model))  # which warms it up as well
+        # BentoML's imports are a large heap that never changes; walking it makes the slowest requests.
+        gc.collect()
+        gc.freeze()
 
     @property
     def spec(self) -> ModelSpec:
         """The spec of the model."""
         return self._classifier.spec
-
-    def _warm_up(self, model: Path) -> None:
-        result = replay_self_test(self._classifier)
-        if not result.passed:
-            raise ParityError(
-                f"{model}: it does not answer here as Keras did ({result.worst_sample}: "
-                f"{result.largest_difference:.1e}, limit {result.tolerance:.0e})"
-            )
-        # BentoML's imports are a large heap that never changes; walking it makes the slowest requests.
-        gc.collect()
-        gc.freeze()
 
     async def classify(self, encoded: bytes, top_k: int) -> Classification:
         """Return the `top_k` best predictions for the bytes of one image file. Raises ImageError."""

@@ -8,7 +8,7 @@ could be done.
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from edge.classifier import Classification, Classifier
@@ -56,11 +56,19 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("standard input (-) holds one image; name it once")
     classifier = Classifier.load(arguments.model)
     sources = list(expand_sources(arguments.images))
-    answers = classify_sources(classifier, sources, arguments.top, arguments.max_pixels)
-    failed = write_json(answers) if arguments.json else write_table(answers, sources, classifier.spec.labels)
-    if all(source.error for source in sources):
+    write = write_json if arguments.json else table_writer(sources, classifier.spec.labels)
+    codes = []
+    for answer in classify_sources(classifier, sources, arguments.top, arguments.max_pixels):
+        write(answer)
+        codes.append(answer.error.code if answer.error else None)
+    return exit_status(codes)
+
+
+def exit_status(codes: Collection[str | None]) -> int:
+    """Return the status for the error codes of all inputs, None for those that were classified."""
+    if all(code in ("not_found", "unreadable") for code in codes):
         return NOTHING_DONE
-    return SOME_FAILED if failed else DONE
+    return SOME_FAILED if any(codes) else DONE
 
 
 def classify_sources(
@@ -85,13 +93,9 @@ def _read_standard_input(max_pixels: int) -> bytes:
     return encoded
 
 
-def write_json(answers: Iterable[Answer]) -> int:
-    """Print one JSON object a line for each answer; return how many failed."""
-    failed = 0
-    for answer in answers:
-        failed += answer.error is not None
-        print(json.dumps(as_record(answer)), flush=True)
-    return failed
+def write_json(answer: Answer) -> None:
+    """Print one answer as one JSON object on a line."""
+    print(json.dumps(as_record(answer)), flush=True)
 
 
 def as_record(answer: Answer) -> dict[str, object]:
@@ -105,19 +109,18 @@ def as_record(answer: Answer) -> dict[str, object]:
     }
 
 
-def write_table(answers: Iterable[Answer], sources: Iterable[Source], labels: tuple[str, ...]) -> int:
-    """Print one aligned line for each answer, failures to standard error; return how many failed."""
+def table_writer(sources: Iterable[Source], labels: tuple[str, ...]) -> Callable[[Answer], None]:
+    """Return a function that prints one answer as a line, aligned with all others; errors to standard error."""
     path_width = max((len(source.path) for source in sources if not source.error), default=0)
     label_width = max(map(len, labels))
-    failed = 0
-    for answer in answers:
-        if answer.error or not answer.classification:
-            failed += 1
+
+    def write(answer: Answer) -> None:
+        if answer.error:
             sys.stdout.flush()
-            code = answer.error.code if answer.error else ""
-            print(f"eyespot: {answer.path}: {code}: {answer.error}", file=sys.stderr)
-            continue
-        cells = (f"{p.label:<{label_width}} {p.probability:>7.2%}" for p in answer.classification.predictions)
-        note = f"   ({answer.classification.note})" if answer.classification.note else ""
-        print(f"{answer.path:<{path_width}}   {'   '.join(cells)}{note}")
-    return failed
+            print(f"eyespot: {answer.path}: {answer.error.code}: {answer.error}", file=sys.stderr)
+        if answer.classification:
+            cells = (f"{p.label:<{label_width}} {p.probability:>7.2%}" for p in answer.classification.predictions)
+            note = f"   ({answer.classification.note})" if answer.classification.note else ""
+            print(f"{answer.path:<{path_width}}   {'   '.join(cells)}{note}")
+
+    return write
