@@ -65,6 +65,31 @@ class RunFolder:
         """The confusion matrix as a picture."""
         return self.path / "confusion.png"
 
+    @property
+    def schedule_plot(self) -> Path:
+        """The learning rate over the epochs to come, as a picture."""
+        return self.path / "schedule.png"
+
+    @property
+    def monitor_page(self) -> Path:
+        """The history as a page that refreshes itself while the training runs."""
+        return self.path / "monitor.html"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of networks that were kept besides the last one."""
+        return self.path / "checkpoints"
+
+    @property
+    def state(self) -> Path:
+        """What an unfinished training needs to go on; it is gone once the run is finished."""
+        return self.path / "state.npz"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all that export reads is there."""
+        return all(path.is_file() for path in (self.model, self.spec, self.held_out))
+
     def read_spec(self) -> ModelSpec:
         """Return the run's spec. Raises ModelNotFoundError if this is no run folder, ModelError if it is damaged."""
         for path in (self.model, self.spec, self.held_out):

@@ -1,50 +1,126 @@
 """Train a recipe on a data set and write a run folder that 'eyespot export' reads.
 
-A data set is a name (digits) or a folder that holds one folder of images for each class.
+A data set is a name (digits, mnist, fashion-mnist, cifar10, cifar100), a folder that holds one folder of
+images for each class (train/ and test/ above them are honoured), an .npz file, or a folder of IDX files.
+Exit status: 0 done, 2 nothing was trained, 130 interrupted (--resume continues).
 """
 
 import argparse
 import dataclasses
-import shutil
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge.cli import DONE
 from edge.commands.classify import positive
 from export.quiet_tensorflow import start_tensorflow
+
+if TYPE_CHECKING:
+    from training.recipe import Recipe
+    from training.train import Material
 
 DEFAULT_SEED = 42
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot train` takes."""
-    parser.add_argument("recipe", metavar="RECIPE", help="the name of a recipe, such as lenet")
-    parser.add_argument("--dataset", metavar="NAME|DIR", help="what to train on (default: the recipe's own)")
-    parser.add_argument("--output", metavar="RUN", help="the folder to write (default: runs/RECIPE-DATASET)")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help=f"(default {DEFAULT_SEED})")
-    parser.add_argument("--epochs", type=positive, metavar="N", help="(default: the recipe's own)")
-    parser.add_argument("--batch-size", type=positive, metavar="N", help="(default: the recipe's own)")
+    parser.add_argument("recipe", metavar="RECIPE", nargs="?", help="the name of a recipe, such as lenet")
+    parser.add_argument("--list", action="store_true", help="show all recipes and what they are")
+    data = parser.add_argument_group("data")
+    data.add_argument("--dataset", metavar="NAME|PATH", help="what to train on (default: the recipe's own)")
+    data.add_argument("--class-depth", type=int, default=0, metavar="N", help="folders above the class folders")
+    data.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
+    data.add_argument("--class-weights", choices=["balanced"], help="give every class the same total weight")
+    run = parser.add_argument_group("run")
+    run.add_argument("--output", metavar="RUN", help="the folder to write (default: runs/RECIPE-DATASET)")
+    run.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
+    run.add_argument("--seed", type=int, default=DEFAULT_SEED, help=f"(default {DEFAULT_SEED})")
+    run.add_argument("--epochs", type=positive, metavar="N", help="(default: the recipe's own)")
+    run.add_argument("--batch-size", type=positive, metavar="N", help="(default: the recipe's own)")
+    practice = parser.add_argument_group("practice")
+    practice.add_argument("--initializer", metavar="NAME", help="of the weights (default glorot-uniform)")
+    practice.add_argument("--checkpoints", choices=["none", "best", "improvements"], default="none")
+    practice.add_argument("--keep-last", type=positive, default=3, metavar="N", help="improvements kept (default 3)")
+    practice.add_argument("--early-stopping", type=positive, metavar="N", help="epochs without a new low; keeps best")
+    practice.add_argument("--precision", choices=["float32", "mixed_float16", "mixed_bfloat16"], default="float32")
+    practice.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto", help="gpu fails without one")
+    practice.add_argument("--tensorboard", type=Path, metavar="DIR", help="write logs for TensorBoard")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, write the run folder, print what was reached and return the exit status."""
     start_tensorflow()
-    from training.datasets import load_dataset
-    from training.recipes import load_recipe
-    from training.train_run import claim_run_folder, train, write_run
+    from edge.errors import UsageError
+    from training.device import choose_device
+    from training.history import diagnose
+    from training.recipes import load_recipe, recipe_table
+    from training.train import Practice, train
+    from training.write_run import claim_run_folder, describe_model, discard_empty, finish_run
 
-    recipe = load_recipe(arguments.recipe)
-    changes = {"epochs": arguments.epochs, "batch_size": arguments.batch_size}
-    recipe = dataclasses.replace(recipe, **{name: value for name, value in changes.items() if value})
-    dataset = load_dataset(arguments.dataset or recipe.dataset)
-    output = Path(arguments.output or f"runs/{recipe.name}-{dataset.name}")
-    unfinished = claim_run_folder(output)
+    if arguments.list:
+        print(recipe_table())
+        return DONE
+    if arguments.recipe is None:
+        raise UsageError("name a recipe; 'eyespot train --list' shows them")
+    recipe = _with_changes(load_recipe(arguments.recipe), arguments)
+    print(f"training on {choose_device(arguments.device)}", file=sys.stderr)
+    material = _gather(recipe, arguments)
+    output = Path(arguments.output or f"runs/{recipe.name}-{material.dataset.name}")
+    practice = Practice(
+        seed=arguments.seed,
+        initializer=arguments.initializer or Practice.initializer,
+        checkpoints="best" if arguments.early_stopping and arguments.checkpoints == "none" else arguments.checkpoints,
+        keep_last=arguments.keep_last,
+        early_stopping_epochs=arguments.early_stopping,
+        precision=arguments.precision,
+        tensorboard=arguments.tensorboard,
+    )
+    folder = claim_run_folder(output, arguments.resume)
     try:
-        trained = train(recipe, dataset, output.resolve().name, arguments.seed)
-        write_run(trained, dataset, unfinished)
-        unfinished.path.replace(output)
+        trained = train(recipe, practice, material, folder, arguments.resume)
+        spec = describe_model(trained, recipe, material, output.resolve().name, arguments.seed)
+        finish_run(trained, spec, material, folder)
+    except KeyboardInterrupt:
+        if folder.state.is_file():
+            print(f"\neyespot: interrupted; continue with the same command and --resume ({output})", file=sys.stderr)
+        raise
     finally:
-        shutil.rmtree(unfinished.path, ignore_errors=True)
+        discard_empty(folder)
     report = trained.report
-    print(f"{output}: {report.accuracy:.2%} of {report.images:,} held-out images, {len(dataset.labels)} classes")
+    for warning in diagnose(trained.history, len(spec.labels)) if trained.history.epochs else ():
+        print(f"eyespot: {warning}", file=sys.stderr)
+    print(f"{output}: {report.accuracy:.2%} of {report.images:,} held-out images, {len(spec.labels)} classes")
     print(f"next: eyespot export {output}")
     return DONE
+
+
+def _with_changes(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
+    changes = {"epochs": arguments.epochs, "batch_size": arguments.batch_size}
+    balanced = recipe.balanced_classes or arguments.class_weights == "balanced"
+    return dataclasses.replace(
+        recipe, balanced_classes=balanced, **{name: value for name, value in changes.items() if value}
+    )
+
+
+def _gather(recipe: "Recipe", arguments: argparse.Namespace) -> "Material":
+    """Load, prepare and divide the data, and say on standard error what is worth knowing about it."""
+    from tqdm import tqdm
+
+    from edge.errors import DatasetError
+    from training.datasets import load_dataset
+    from training.prepare import default_cache, describe_bad, leave_out_bad, prepare
+    from training.split import describe_split, split_dataset
+    from training.train import Material
+
+    dataset = load_dataset(arguments.dataset or recipe.dataset, arguments.class_depth)
+    with tqdm(total=len(dataset.names), unit="image", desc="preparing", disable=None) as bar:
+        prepared = prepare(dataset, recipe.preprocessing, default_cache(), bar.update)
+    if prepared.bad and not arguments.skip_bad:
+        raise DatasetError(f"{describe_bad(dataset, prepared.bad)}; mend or remove them, or say --skip-bad")
+    if prepared.bad:
+        print(f"left out: {describe_bad(dataset, prepared.bad)}", file=sys.stderr)
+        dataset, prepared = leave_out_bad(dataset, prepared)
+    split = split_dataset(dataset, prepared.hashes, recipe.held_out_share, arguments.seed)
+    for line in describe_split(dataset, split):
+        print(line, file=sys.stderr)
+    return Material(dataset, prepared, split)

@@ -3,11 +3,14 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import DatasetError
+
+Part = Literal["train", "held_out"]
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,7 @@ class Dataset:
     """Images as encoded files. `targets[i]` is the index into `labels` of the image that `names[i]` names.
 
     Even images that come as arrays are handed out encoded, so that every picture passes the one decoder.
+    `parts` says on which side each image belongs, where the source has decided that, and is None elsewhere.
     """
 
     name: str
@@ -22,6 +26,7 @@ class Dataset:
     names: tuple[str, ...]
     targets: NDArray[np.int64]
     read: Callable[[int], bytes]
+    parts: tuple[Part, ...] | None = None
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2:
@@ -30,9 +35,17 @@ class Dataset:
         if empty := [label for label, count in zip(self.labels, counts, strict=True) if count == 0]:
             raise DatasetError(f"{self.name}: class {empty[0]!r} has no images; add some or remove it")
 
-    def digest(self) -> str:
-        """Return a SHA-256 over the names and contents of all images, in hexadecimal."""
-        digest = hashlib.sha256()
-        for i, name in enumerate(self.names):
-            digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + hashlib.sha256(self.read(i)).digest())
-        return digest.hexdigest()
+    def content_hash(self, i: int) -> bytes:
+        """Return the SHA-256 of one image as it is encoded. Raises OSError if it cannot be read."""
+        return hashlib.sha256(self.read(i)).digest()
+
+    def select(self, rows: NDArray[np.int64]) -> "Dataset":
+        """Return the images of `rows` as a data set of its own, with the same labels."""
+        return Dataset(
+            self.name,
+            self.labels,
+            tuple(self.names[row] for row in rows),
+            self.targets[rows],
+            lambda i: self.read(int(rows[i])),
+            tuple(self.parts[row] for row in rows) if self.parts else None,
+        )

@@ -1,58 +1,28 @@
-"""Fit a network to arrays, with a progress bar, repeatably, and stop when the loss is no number."""
+"""Fit a network to batches: schedule, progress, a look at every loss, and something to do after every epoch."""
 
 import math
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edge.errors import DivergenceError
-from training.recipe import Recipe
+from training.batches import Batches
+from training.history import Epoch, History
+from training.schedules import Moment, Schedule
 
-History = dict[str, list[float]]
 
+@dataclass(frozen=True)
+class Course:
+    """How a training runs: its schedule and epochs, and after how many without a new low it stops early."""
 
-class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Show how far the training is, and refuse a loss that is not finite.
-
-    On standard error: one bar for the whole training on a terminal, a line an epoch in a log.
-    """
-
-    def __init__(self, epochs: int, steps: int) -> None:
-        super().__init__()
-        self._bar = tqdm(total=epochs * steps, unit="step", desc=f"epoch 1/{epochs}", disable=None)
-        self._epochs = epochs
-        self._epoch = 0
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        """Name the epoch in the bar."""
-        self._epoch = epoch + 1
-        self._bar.set_description(f"epoch {self._epoch}/{self._epochs}", refresh=False)
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Advance the bar. Raises DivergenceError, naming epoch and step."""
-        self._bar.update()
-        loss = (logs or {}).get("loss", 0.0)
-        if not math.isfinite(loss):
-            raise DivergenceError(
-                f"the loss became {loss} in epoch {self._epoch}, step {batch + 1}; "
-                "lower the learning rate or look for damaged labels"
-            )
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        """Show the held-out accuracy so far."""
-        accuracy = f"held-out accuracy {(logs or {}).get('val_accuracy', 0):.2%}"
-        self._bar.set_postfix_str(accuracy)
-        if self._bar.disable:
-            print(f"epoch {self._epoch}/{self._epochs}, {accuracy}", file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """Leave the bar as it is."""
-        self._bar.close()
+    schedule: Schedule
+    epochs: int
+    early_stopping_epochs: int | None = None
 
 
 def make_repeatable(seed: int) -> None:
@@ -62,29 +32,82 @@ def make_repeatable(seed: int) -> None:
 
 
 def fit(
-    recipe: Recipe,
-    network: keras.Model,
-    train: tuple[NDArray[np.float32], NDArray[np.int64]],
-    held_out: tuple[NDArray[np.float32], NDArray[np.int64]],
+    trainee: keras.Model,
+    training: Batches,
+    held_out: Batches,
+    course: Course,
+    history: History,
+    after_epoch: Callable[[History], None],
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> History:
-    """Train `network` in place and return loss and accuracy of every epoch, on both sides.
+    """Train the compiled `trainee` in place, on from `history`, and return the history of all epochs.
 
-    Arrays are float32 [N, h, w, c] with targets int64 [N]. Raises DivergenceError if the loss is not finite.
+    `after_epoch` is called with the history so far. Raises DivergenceError if the loss is not finite.
     """
-    steps = math.ceil(len(train[0]) / recipe.batch_size)
-    network.compile(
-        optimizer=recipe.optimizer(steps * recipe.epochs), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
-    )
-    progress = Progress(recipe.epochs, steps)
+    if history.epochs and course.early_stopping_epochs and history.has_stalled(course.early_stopping_epochs):
+        return history
+    trainer = _Trainer(course, training, history, after_epoch)
     try:
-        fitted: Any = network.fit(
-            *train,
-            batch_size=recipe.batch_size,
-            epochs=recipe.epochs,
-            validation_data=held_out,
-            callbacks=[progress],
+        trainee.fit(
+            training.as_dataset(),
+            epochs=course.epochs,
+            initial_epoch=len(history.epochs),
+            validation_data=held_out.as_dataset(),
+            callbacks=[trainer, *callbacks],
+            shuffle=False,
             verbose=0,
         )
     finally:
-        progress.close()
-    return {name: [float(value) for value in values] for name, values in fitted.history.items()}
+        trainer.close()
+    return trainer.history
+
+
+class _Trainer(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Steer one training. On standard error: one bar on a terminal, a line an epoch in a log."""
+
+    def __init__(
+        self, course: Course, batches: Batches, history: History, after_epoch: Callable[[History], None]
+    ) -> None:
+        super().__init__()
+        self.history = history
+        self._course = course
+        self._batches = batches
+        self._after_epoch = after_epoch
+        self._epoch = len(history.epochs)
+        self._rate = math.nan
+        done = self._epoch * len(batches)
+        self._bar = tqdm(total=course.epochs * len(batches), initial=done, unit="step", disable=None)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 # Keras's signature
+        self._epoch = self._batches.epoch = epoch
+        self._bar.set_description(f"epoch {epoch + 1}/{self._course.epochs}", refresh=False)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        steps = len(self._batches)
+        losses = self.history.series("held_out_loss")
+        rate = self._course.schedule.at(Moment(self._epoch * steps + batch, steps, self._course.epochs, losses))
+        if rate != self._rate:
+            self.model.optimizer.learning_rate = self._rate = rate
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._bar.update()
+        if not math.isfinite(logs["loss"]):
+            raise DivergenceError(
+                f"the loss became {logs['loss']} in epoch {self._epoch + 1}, step {batch + 1}; "
+                "lower the learning rate or look for damaged labels"
+            )
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        figures = (logs["loss"], logs["accuracy"], logs["val_loss"], logs["val_accuracy"], self._rate)
+        self.history = History((*self.history.epochs, Epoch(*map(float, figures))))
+        said = f"loss {logs['loss']:.4f}, held-out accuracy {logs['val_accuracy']:.2%}"
+        self._bar.set_postfix_str(said)
+        if self._bar.disable:
+            print(f"epoch {epoch + 1}/{self._course.epochs}: {said}", file=sys.stderr, flush=True)
+        self._after_epoch(self.history)
+        patience = self._course.early_stopping_epochs
+        if patience and self.history.has_stalled(patience):
+            self.model.stop_training = True
+
+    def close(self) -> None:
+        self._bar.close()

@@ -1,4 +1,4 @@
-"""Draw a training run: its history and its confusion matrix, as PNGs."""
+"""Draw a training: its learning rate before it starts, its history while it runs, its confusion matrix after."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from edge.atomic_file import replacing
-from training.fit import History
+from training.history import History
 from training.report import Report
 
 DPI = 110
@@ -15,28 +15,39 @@ DPI = 110
 NUMBERED_CLASSES = 30
 
 
-def plot_history(history: History, title: str, path: Path) -> None:
-    """Write two panels side by side, loss and accuracy over the epochs, training and held-out."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
+def draw_history(history: History, title: str) -> Figure:
+    """Return two panels side by side, loss and accuracy over the epochs, training and held out."""
+    figure = Figure(figsize=(10, 4), dpi=DPI, layout="constrained")
     figure.suptitle(title)
-    epochs = np.arange(1, len(history["loss"]) + 1)
+    epochs = np.arange(1, len(history.epochs) + 1)
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        axes.plot(epochs, history[name], label="training", marker=".")
-        axes.plot(epochs, history[f"val_{name}"], label="held out", marker=".")
+        axes.plot(epochs, history.series(name), label="training", marker=".")
+        axes.plot(epochs, history.series(f"held_out_{name}"), label="held out", marker=".")
         axes.set(xlabel="epoch", ylabel=name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
-    _save(figure, path)
+    return figure
 
 
-def plot_confusion(report: Report, title: str, path: Path) -> None:
-    """Write the confusion matrix as a grid whose shade is the share of the true class."""
+def draw_schedule(rates: list[float], steps_per_epoch: int, title: str) -> Figure:
+    """Return the learning rate over the epochs; `rates` has one entry for each step."""
+    figure = Figure(figsize=(6, 4), dpi=DPI, layout="constrained")
+    axes = figure.subplots()
+    axes.plot(np.arange(len(rates)) / steps_per_epoch, rates)
+    axes.set(title=title, xlabel="epochs done", ylabel="learning rate")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def draw_confusion(report: Report, title: str) -> Figure:
+    """Return the confusion matrix as a grid whose shade is the share of the true class."""
     counts = np.array(report.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     labels = [row.label for row in report.classes]
     side = min(max(4.0, 1.5 + 0.5 * len(labels)), 24.0)
-    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    figure = Figure(figsize=(side + 1, side), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, label="share of the true class", shrink=0.8)
@@ -47,9 +58,10 @@ def plot_confusion(report: Report, title: str, path: Path) -> None:
         for (row, column), count in np.ndenumerate(counts):
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, str(count) if count else "", ha="center", va="center", color=colour, fontsize=9)
-    _save(figure, path)
+    return figure
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write `figure` to `path`, whole or not at all."""
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=DPI)
+        figure.savefig(temporary)

@@ -1,46 +1,149 @@
 """Turn a data set into the array that a network trains on, by running the preprocessing graph.
 
-It exists so that training sees exactly what the exported file will see: there is no other resize here.
+It exists so that training sees exactly what the exported file will see: there is no other resize here. The
+array is built once for a content and a preprocessing, on all cores, and kept on disk; training maps it, so
+that memory does not grow with the data set.
 """
 
+import hashlib
+import json
+import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.artifact import INPUT_NAME, SEAM_NAME
 from edge.decode import decode_image
-from edge.errors import DatasetError, ImageError
+from edge.errors import ImageError
 from edge.runtime import create_session
+from edge.spec import canonical_json
 from edge.steps import Step
+from edge.strict_json import encode
 from export.preprocessing import build_preprocessing, network_shape
 from training.dataset import Dataset
 
+# Raise it when the same steps come to compute something else.
+CACHE_FORMAT = 1
+# Images that are on their way at once; enough to keep the cores busy, few enough to hold in memory.
+IN_FLIGHT = 64
 NAMED_BAD_IMAGES = 5
 
+Progress = Callable[[int], Any]
 
-def prepare(dataset: Dataset, steps: Sequence[Step], progress: Callable[[range], Iterator[int]]) -> NDArray[np.float32]:
-    """Return float32 [N, h, w, c], image by image what stands at the seam of the artifact.
 
-    `progress` is given the range of images and yields it, so that a bar can be drawn. Raises DatasetError
-    that names the unreadable images, if there are any.
+@dataclass(frozen=True)
+class Prepared:
+    """What stands at the seam for every image: float32 [N, h, w, c], mapped from disk.
+
+    `hashes` are the SHA-256 of the images' contents and `digest` is one of all of them and their names, in
+    hexadecimal. `bad` names the images that could not be read, by row, with the reason; their rows are zero.
     """
+
+    arrays: NDArray[np.float32]
+    hashes: list[bytes]
+    digest: str
+    bad: dict[int, str]
+
+
+def default_cache() -> Path:
+    """Return the folder of prepared arrays: EYESPOT_CACHE, or eyespot in the user's cache folder."""
+    if folder := os.environ.get("EYESPOT_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eyespot"
+
+
+def prepare(dataset: Dataset, steps: Sequence[Step], cache: Path, progress: Progress) -> Prepared:
+    """Return the arrays of `dataset`, from `cache` if they are there and into it if not.
+
+    `progress` is called with 1 for every image that is done.
+    """
+    hashes = list(_in_parallel(lambda i: _hash(dataset, i), len(dataset.names)))
+    digest = _digest(dataset, hashes)
+    key = hashlib.sha256(f"{CACHE_FORMAT} {digest} {canonical_json(encode(tuple(steps)))}".encode()).hexdigest()
+    folder = cache / key[:32]
+    if not (folder / "bad.json").is_file():
+        _build(dataset, steps, folder, progress)
+    bad = json.loads((folder / "bad.json").read_text(encoding="utf-8"))
+    arrays = np.load(folder / "arrays.npy", mmap_mode="r")
+    return Prepared(arrays, hashes, digest, {int(row): reason for row, reason in bad.items()})
+
+
+def leave_out_bad(dataset: Dataset, prepared: Prepared) -> tuple[Dataset, Prepared]:
+    """Return both without the images that could not be read."""
+    rows = np.array([row for row in range(len(dataset.names)) if row not in prepared.bad], np.int64)
+    hashes = [prepared.hashes[row] for row in rows]
+    return dataset.select(rows), replace(prepared, arrays=prepared.arrays[rows], hashes=hashes, bad={})
+
+
+def describe_bad(dataset: Dataset, bad: dict[int, str]) -> str:
+    """Return one line that counts the images that could not be read and names the first of them."""
+    listed = ", ".join(f"{dataset.names[row]} ({reason})" for row, reason in list(bad.items())[:NAMED_BAD_IMAGES])
+    more = f" and {len(bad) - NAMED_BAD_IMAGES} more" if len(bad) > NAMED_BAD_IMAGES else ""
+    return f"{dataset.name}: {len(bad)} unreadable images: {listed}{more}"
+
+
+def _hash(dataset: Dataset, i: int) -> bytes:
+    try:
+        return dataset.content_hash(i)
+    except OSError:
+        return hashlib.sha256(dataset.names[i].encode("utf-8", "surrogateescape")).digest()
+
+
+def _digest(dataset: Dataset, hashes: list[bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, content in zip(dataset.names, hashes, strict=True):
+        digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + content)
+    return digest.hexdigest()
+
+
+def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Progress) -> None:
     graph = build_preprocessing(steps)
-    session = create_session(graph.SerializeToString(), "preprocessing")
-    arrays = np.empty((len(dataset.names), *network_shape(graph)), np.float32)
-    bad = []
-    for i in progress(range(len(dataset.names))):
+    session = create_session(graph.SerializeToString(), "preprocessing", threads=1)
+    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    bad: dict[int, str] = {}
+
+    def load(i: int) -> NDArray[np.float32] | str:
         try:
             pixels = decode_image(dataset.read(i)).pixels
         except ImageError as error:
-            bad.append(f"{dataset.names[i]} ({error.code})")
-            continue
+            return error.code
         except OSError as error:
-            bad.append(f"{dataset.names[i]} ({error.strerror})")
-            continue
-        arrays[i] = session.run([SEAM_NAME], {INPUT_NAME: pixels[None]})[0][0]
-    if bad:
-        more = f" and {len(bad) - NAMED_BAD_IMAGES} more" if len(bad) > NAMED_BAD_IMAGES else ""
-        listed = ", ".join(bad[:NAMED_BAD_IMAGES])
-        raise DatasetError(f"{dataset.name}: {len(bad)} unreadable images, remove or replace them: {listed}{more}")
-    return arrays
+            return error.strerror or "unreadable"
+        array: NDArray[np.float32] = session.run([SEAM_NAME], {INPUT_NAME: pixels[None]})[0][0]
+        return array
+
+    try:
+        shape = (len(dataset.names), *network_shape(graph))
+        with (unfinished / "arrays.npy").open("wb") as file:
+            _write_header(file, shape)
+            for row, array in enumerate(_in_parallel(load, len(dataset.names))):
+                if isinstance(array, str):
+                    bad[row] = array
+                    array = np.zeros(shape[1:], np.float32)
+                file.write(array.tobytes())
+                progress(1)
+        (unfinished / "bad.json").write_text(json.dumps(bad), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        unfinished.replace(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _write_header(file: Any, shape: tuple[int, ...]) -> None:
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _in_parallel(work: Callable[[int], Any], count: int) -> Iterator[Any]:
+    """Yield `work(i)` in order, computed on all cores, with a bounded number on the way."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, count, IN_FLIGHT):
+            yield from pool.map(work, range(start, min(start + IN_FLIGHT, count)))

@@ -1,24 +1,46 @@
 """`Recipe`: all that is decided before a training starts."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge.steps import Step
+from training.networks.architecture import Architecture
+from training.optimizers import Adam, Optimizer
+from training.schedules import Constant, Schedule
 
 if TYPE_CHECKING:
     import keras
 
+Network = Callable[[Architecture], "keras.Model"]
+# From the training images, float32 [N, h, w, c], and their classes, to a network that needs no training.
+Memory = Callable[[Architecture, NDArray[np.float32], NDArray[np.int64]], "keras.Model"]
+# From a seed to Keras layers that change pictures while training; they never reach the artifact.
+Augmentation = Callable[[int], "Sequence[keras.layers.Layer]"]
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """One experiment. `optimizer` is given the number of steps that the whole training will take."""
+    """One experiment. Exactly one of `network`, which is trained, and `memory`, which is not, is given.
+
+    `reported` is the accuracy that the source reports, as text.
+    """
 
     name: str
     summary: str
+    source: str
+    reported: str
     dataset: str
     preprocessing: tuple[Step, ...]
-    network: "Callable[[tuple[int, int, int], int], keras.Model]"
-    optimizer: "Callable[[int], keras.optimizers.Optimizer]"
-    epochs: int
-    batch_size: int
+    network: Network | None = None
+    memory: Memory | None = None
+    optimizer: Optimizer = field(default_factory=Adam)
+    schedule: Schedule = field(default_factory=lambda: Constant(1e-3))
+    epochs: int = 0
+    batch_size: int = 32
+    balanced_classes: bool = False
+    augmentation: Augmentation | None = None
+    held_out_share: float = 0.25

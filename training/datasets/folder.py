@@ -1,4 +1,8 @@
-"""A folder of pictures as a data set: one folder a class, any number of images in each."""
+"""A folder of pictures as a data set: one folder a class, any number of images in each.
+
+Two layouts are known besides: `train/` and `test/` (or `val/`) above the class folders, which then decide what
+is held out; and that of SMILES (`positives/positives7`, `negatives/negatives7`), the book's faces.
+"""
 
 import os
 import unicodedata
@@ -9,28 +13,63 @@ import numpy as np
 
 from edge.errors import DatasetError
 from edge.sources import walk_images
-from training.dataset import Dataset
+from training.dataset import Dataset, Part
+
+# What the folders above the classes may be called, and on which side their pictures are.
+PART_FOLDERS: dict[str, Part] = {
+    "train": "train",
+    "training": "train",
+    "val": "held_out",
+    "valid": "held_out",
+    "validation": "held_out",
+    "test": "held_out",
+}
+# The folders of SMILES (D. Hromada et al., SMILEsmileD, 2010) and the book's labels for them.
+SMILES = {"negatives/negatives7": "not_smiling", "positives/positives7": "smiling"}
 
 
-def load_folder(path: Path) -> Dataset:
-    """Return the images below `path`/CLASS/ with the folders' names as labels, both in order of name.
+def load_folder(path: Path, class_depth: int = 0) -> Dataset:
+    """Return the images below the class folders of `path`, with those folders' names as labels.
 
-    Raises DatasetError if a class is empty, if there are fewer than two, or if two names would be mistaken
-    for one another.
+    `class_depth` folders stand between `path` and a class folder; those named in `PART_FOLDERS` are found by
+    themselves. Raises DatasetError if a class is empty, if there are fewer than two, or if two names would be
+    mistaken for one another.
     """
-    classes = sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith("."))
-    _check_names(path, classes)
-    files = [(target, file) for target, name in enumerate(classes) for file in walk_images(str(path / name))]
+    parts: dict[Path, Part | None] = {path: None}
+    if class_depth == 0:
+        if all((path / folder).is_dir() for folder in SMILES):
+            return _load_classes(path, [(path / folder, label, None) for folder, label in SMILES.items()])
+        children = _folders(path)
+        if {"train", "held_out"} <= {PART_FOLDERS.get(child.name.lower(), "") for child in children}:
+            parts = {child: PART_FOLDERS.get(child.name.lower()) for child in children}
+            if strangers := [child.name for child, part in parts.items() if part is None]:
+                raise DatasetError(f"{path}: beside train and test stands {strangers[0]!r}; is it a class or a part?")
+    roots = list(parts.items())
+    for _ in range(class_depth):
+        roots = [(child, part) for root, part in roots for child in _folders(root)]
+    return _load_classes(path, [(child, child.name, part) for root, part in roots for child in _folders(root)])
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(Path(entry.path) for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _load_classes(path: Path, classes: list[tuple[Path, str, Part | None]]) -> Dataset:
+    labels = sorted({label for _, label, _ in classes})
+    _check_names(path, labels)
+    files = [(file, labels.index(label), part) for folder, label, part in classes for file in walk_images(str(folder))]
+    parts = [part for _, _, part in files if part is not None]
 
     def read(i: int) -> bytes:
-        return Path(files[i][1]).read_bytes()
+        return Path(files[i][0]).read_bytes()
 
     return Dataset(
         name=path.resolve().name,
-        labels=tuple(classes),
-        names=tuple(Path(file).relative_to(path).as_posix() for _, file in files),
-        targets=np.array([target for target, _ in files], np.int64),
+        labels=tuple(labels),
+        names=tuple(Path(file).relative_to(path).as_posix() for file, _, _ in files),
+        targets=np.array([target for _, target, _ in files], np.int64),
         read=read,
+        parts=tuple(parts) if parts else None,
     )
 
 

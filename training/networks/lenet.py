@@ -7,19 +7,25 @@ Proceedings of the IEEE, 1998; with ReLU for tanh and max for mean pooling.
 import keras
 from keras import layers
 
+from training.networks.architecture import Architecture
 
-def build_lenet(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
-    """Return an untrained LeNet, float32 [N, height, width, channels] to probabilities [N, classes]."""
+
+def build_lenet(architecture: Architecture) -> keras.Model:
+    """Return an untrained LeNet: 20 and 50 filters, 500 units."""
     return keras.Sequential(
         [
-            keras.Input(input_shape),
-            layers.Conv2D(20, 5, padding="same", activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Conv2D(50, 5, padding="same", activation="relu"),
-            layers.MaxPooling2D(2),
+            architecture.input(),
+            architecture.convolution(20, 5),
+            layers.Activation("relu"),
+            architecture.pooling(2),
+            architecture.convolution(50, 5),
+            layers.Activation("relu"),
+            architecture.pooling(2),
             layers.Flatten(),
-            layers.Dense(500, activation="relu"),
-            layers.Dense(classes, activation="softmax"),
+            architecture.dense(500),
+            layers.Activation("relu"),
+            architecture.dense(architecture.classes),
+            layers.Activation("softmax"),
         ],
         name="lenet",
     )

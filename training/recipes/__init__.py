@@ -6,12 +6,54 @@ from edge.cli import unknown_name
 from edge.errors import UsageError
 from training.recipe import Recipe
 
-MODULES = {"lenet": "training.recipes.lenet"}
+# Where a module holds several, they are variants of one experiment.
+MODULES = {
+    "knn": "training.recipes.knn",
+    "linear": "training.recipes.linear",
+    "linear-l1": "training.recipes.linear",
+    "linear-l2": "training.recipes.linear",
+    "mlp-mnist": "training.recipes.mlp_mnist",
+    "mlp-cifar10": "training.recipes.mlp_cifar10",
+    "shallownet-animals": "training.recipes.shallownet_animals",
+    "shallownet-cifar10": "training.recipes.shallownet_cifar10",
+    "lenet": "training.recipes.lenet",
+    "lenet-mnist": "training.recipes.lenet_mnist",
+    "minivggnet-cifar10": "training.recipes.minivggnet_cifar10",
+    "minivggnet-cifar10-plain": "training.recipes.minivggnet_cifar10",
+    "minivggnet-step": "training.recipes.minivggnet_step",
+    "minivggnet-step-slow": "training.recipes.minivggnet_step",
+    "captcha": "training.recipes.captcha",
+    "smiles": "training.recipes.smiles",
+}
 
 
 def load_recipe(name: str) -> Recipe:
     """Return the recipe that is called `name`. Raises UsageError, with the nearest name, if there is none."""
     if name not in MODULES:
         raise UsageError(unknown_name("recipe", name, list(MODULES)))
-    recipe: Recipe = import_module(MODULES[name]).RECIPE
-    return recipe
+    recipes: tuple[Recipe, ...] = import_module(MODULES[name]).RECIPES
+    return next(recipe for recipe in recipes if recipe.name == name)
+
+
+def recipe_table() -> str:
+    """Return all recipes as an aligned table."""
+    rows = [("recipe", "what", "data", "optimiser", "rate", "batch", "epochs", "reported", "source")]
+    for recipe in map(load_recipe, MODULES):
+        trained = recipe.memory is None
+        rows.append(
+            (
+                recipe.name,
+                recipe.summary,
+                recipe.dataset or "--dataset",
+                recipe.optimizer.kind if trained else "-",
+                f"{recipe.schedule.rate:g} {recipe.schedule.kind}" if trained else "-",
+                str(recipe.batch_size) if trained else "-",
+                str(recipe.epochs) if trained else "-",
+                recipe.reported,
+                recipe.source,
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

@@ -1,31 +1,45 @@
-"""LeNet on handwritten digits, with today's optimiser.
+"""LeNet on handwritten digits with today's practice: Adam, a cosine schedule, light augmentation.
 
 Command:   eyespot train lenet --dataset digits --output runs/lenet-digits
 Data:      digits (1,797 real images shipped with scikit-learn), or any folder of classes
-Source:    Deep Learning for Computer Vision with Python, Starter Bundle, chapter 14; Adam instead of SGD
+Source:    our own, on the network of the Starter Bundle, chapter 14
 Expected:  99 % of the held-out digits
-Time here: 30 seconds on two cores
+Time here: 40 seconds on two cores
 """
 
-import keras
+from collections.abc import Sequence
+
+from keras import layers
 
 from edge.steps import Grey, Resize, Scale
 from training.networks.lenet import build_lenet
+from training.optimizers import Adam
 from training.recipe import Recipe
+from training.schedules import Cosine
 
 
-def optimizer(steps: int) -> keras.optimizers.Optimizer:
-    """Return Adam with a cosine schedule, so that the last steps settle instead of wandering."""
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps))
+def augment(seed: int) -> Sequence[layers.Layer]:
+    """Return small turns, shifts and changes of size, as another hand would have written the same digit."""
+    return (
+        layers.RandomRotation(0.03, fill_mode="nearest", seed=seed),
+        layers.RandomTranslation(0.08, 0.08, fill_mode="nearest", seed=seed + 1),
+        layers.RandomZoom(0.1, fill_mode="nearest", seed=seed + 2),
+    )
 
 
-RECIPE = Recipe(
-    name="lenet",
-    summary="LeNet, 28x28 grey",
-    dataset="digits",
-    preprocessing=(Resize(28, 28, "antialias"), Grey(), Scale(1 / 255)),
-    network=build_lenet,
-    optimizer=optimizer,
-    epochs=20,
-    batch_size=32,
+RECIPES = (
+    Recipe(
+        name="lenet",
+        summary="LeNet, 28x28 grey, augmented",
+        source="own",
+        reported="-",
+        dataset="digits",
+        preprocessing=(Resize(28, 28, "antialias"), Grey(), Scale(1 / 255)),
+        network=build_lenet,
+        optimizer=Adam(),
+        schedule=Cosine(1e-3),
+        epochs=25,
+        batch_size=32,
+        augmentation=augment,
+    ),
 )

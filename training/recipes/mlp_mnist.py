@@ -1,0 +1,30 @@
+"""A multilayer perceptron, 784-256-128-10 with sigmoid units, on MNIST.
+
+Command:   eyespot train mlp-mnist
+Data:      MNIST, 70,000 handwritten digits, through Keras
+Source:    Starter Bundle, chapter 10
+Expected:  92 %
+Time here: not measured: the data set is not to be had here
+"""
+
+from edge.steps import Grey, Resize, Scale
+from training.networks.perceptrons import build_mlp_mnist
+from training.optimizers import Sgd
+from training.recipe import Recipe
+from training.schedules import Constant
+
+RECIPES = (
+    Recipe(
+        name="mlp-mnist",
+        summary="perceptron 784-256-128-10",
+        source="chapter 10",
+        reported="92 %",
+        dataset="mnist",
+        preprocessing=(Resize(28, 28, "antialias"), Grey(), Scale(1 / 255)),
+        network=build_mlp_mnist,
+        optimizer=Sgd(),
+        schedule=Constant(0.01),
+        epochs=100,
+        batch_size=128,
+    ),
+)

@@ -1,0 +1,30 @@
+"""ShallowNet on animals.
+
+Command:   eyespot train shallownet-animals --dataset animals/
+Data:      Animals, 3,000 pictures of cats, dogs and pandas: a folder with one folder for each
+Source:    Starter Bundle, chapter 12
+Expected:  71 %
+Time here: not measured: the data set is not to be had here
+"""
+
+from edge.steps import Resize, Scale
+from training.networks.shallownet import build_shallownet
+from training.optimizers import Sgd
+from training.recipe import Recipe
+from training.schedules import Constant
+
+RECIPES = (
+    Recipe(
+        name="shallownet-animals",
+        summary="ShallowNet, 32x32",
+        source="chapter 12",
+        reported="71 %",
+        dataset="",
+        preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255)),
+        network=build_shallownet,
+        optimizer=Sgd(),
+        schedule=Constant(0.005),
+        epochs=100,
+        batch_size=32,
+    ),
+)

@@ -1,0 +1,30 @@
+"""ShallowNet on CIFAR-10.
+
+Command:   eyespot train shallownet-cifar10
+Data:      CIFAR-10, 60,000 pictures in ten classes, through Keras
+Source:    Starter Bundle, chapter 12
+Expected:  60 %
+Time here: not measured: the data set is not to be had here
+"""
+
+from edge.steps import Resize, Scale
+from training.networks.shallownet import build_shallownet
+from training.optimizers import Sgd
+from training.recipe import Recipe
+from training.schedules import Constant
+
+RECIPES = (
+    Recipe(
+        name="shallownet-cifar10",
+        summary="ShallowNet, 32x32",
+        source="chapter 12",
+        reported="60 %",
+        dataset="cifar10",
+        preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255)),
+        network=build_shallownet,
+        optimizer=Sgd(),
+        schedule=Constant(0.01),
+        epochs=40,
+        batch_size=32,
+    ),
+)

@@ -1,0 +1,78 @@
+"""Make a finished run folder of a training, and say where one may be made."""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from edge.atomic_file import replacing
+from edge.errors import UsageError
+from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
+from edge.strict_json import encode
+from export.run_folder import RunFolder, write_held_out
+from training.plots import draw_confusion, save_figure
+from training.recipe import Recipe
+from training.train import Material, Trained
+
+
+def claim_run_folder(path: Path, resume: bool) -> RunFolder:
+    """Return the run folder at `path`, which is made if it is not there.
+
+    Raises UsageError if it holds anything but an unfinished run that is to be resumed.
+    """
+    run = RunFolder(path)
+    if path.is_dir() and any(path.iterdir()):
+        if run.is_finished:
+            raise UsageError(f"{path} holds a finished run; choose another --output or remove it")
+        if not run.state.is_file():
+            raise UsageError(f"{path} exists already and is no run; choose another --output or remove it")
+        if not resume:
+            raise UsageError(f"{path} holds an unfinished run; continue it with --resume, or remove it")
+    path.mkdir(parents=True, exist_ok=True)
+    return run
+
+
+def describe_model(trained: Trained, recipe: Recipe, material: Material, name: str, seed: int) -> ModelSpec:
+    """Return the spec of a trained network, as far as it is known before export."""
+    return ModelSpec(
+        format=SPEC_FORMAT,
+        name=name,
+        version=None,
+        labels=material.dataset.labels,
+        preprocessing=recipe.preprocessing,
+        regions=None,
+        training=TrainingRecord(
+            recipe=recipe.name,
+            dataset=material.dataset.name,
+            data_digest=material.prepared.digest,
+            training_images=len(material.split.train),
+            held_out_images=len(material.split.held_out),
+            held_out_accuracy=trained.report.accuracy,
+            epochs=len(trained.history.epochs),
+            seed=seed,
+        ),
+        parity=None,
+        self_test=None,
+    )
+
+
+def finish_run(trained: Trained, spec: ModelSpec, material: Material, run: RunFolder) -> None:
+    """Write what is left of a run folder; the spec, by which a run counts as finished, comes last."""
+    dataset = material.dataset
+    with replacing(run.model) as temporary:
+        trained.network.save(temporary)
+    with replacing(run.report) as temporary:
+        temporary.write_text(json.dumps(asdict(trained.report), indent=2), encoding="utf-8")
+    title = f"{spec.name}: {trained.report.accuracy:.2%} of {trained.report.images:,} held-out images"
+    save_figure(draw_confusion(trained.report, title), run.confusion_plot)
+    with replacing(run.held_out) as temporary:
+        write_held_out(temporary, ((dataset.names[i], dataset.read(int(i))) for i in material.split.held_out))
+    with replacing(run.spec) as temporary:
+        temporary.write_text(json.dumps(encode(spec), indent=2), encoding="utf-8")
+    run.state.unlink(missing_ok=True)
+
+
+def discard_empty(run: RunFolder) -> None:
+    """Remove a run folder in which no epoch was finished, so that the same command can be given again."""
+    if not run.state.is_file() and not run.is_finished:
+        shutil.rmtree(run.path, ignore_errors=True)
