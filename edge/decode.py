@@ -27,7 +27,6 @@ from edge.exif import apply_orientation, read_orientation
 from edge.formats.header import ImageHeader
 from edge.image_header import read_header
 
-
 MAX_PIXELS = 50_000_000
 
 # No image needs more: 16 bits in four channels for each pixel, and room for previews and profiles.

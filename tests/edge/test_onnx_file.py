@@ -154,6 +154,10 @@ def test_memory_does_not_grow_with_the_weights(tmp_path: Path) -> None:
 def test_names_that_lead_to_no_file_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError, match=r"m\.onnx: there is no such model file$"):
         read_envelope(tmp_path / "m.onnx", "eyespot")
-    assert refusal(tmp_path) == "the model cannot be read (Is a directory)"
+    with pytest.raises(ModelNotFoundError, match="no file can have this name"):
+        read_envelope(Path("a\0b.onnx"), "eyespot")
+    assert refusal(tmp_path) == "this is not a file"
+    os.mkfifo(tmp_path / "pipe.onnx")
+    assert refusal(tmp_path / "pipe.onnx") == "this is not a file"
     (tmp_path / "loop.onnx").symlink_to(tmp_path / "loop.onnx")
     assert refusal(tmp_path / "loop.onnx").startswith("the model cannot be read (")
