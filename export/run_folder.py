@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.decode import decode_image
-from edge.errors import ModelError, ModelNotFoundError
+from edge.errors import ImageError, ModelError, ModelNotFoundError
 from edge.spec import ModelSpec, parse_spec
 
 HELD_OUT_IMAGES = 2000
@@ -95,16 +95,27 @@ class RunFolder:
         for path in (self.model, self.spec, self.held_out):
             if not path.is_file():
                 raise ModelNotFoundError(f"{self.path}: this is not a finished run, it has no {path.name}")
-        return parse_spec(self.spec.read_text(encoding="utf-8"), str(self.spec))
+        try:
+            text = self.spec.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise ModelError(f"{self.spec}: its spec is not UTF-8 text") from None
+        return parse_spec(text, str(self.spec))
 
     def read_held_out(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """Yield name and pixels, uint8 RGB [H, W, 3], of each held-out image. Raises ModelError if damaged."""
         try:
             with zipfile.ZipFile(self.held_out) as archive:
                 for name in archive.namelist():
-                    yield name, decode_image(archive.read(name)).pixels
+                    yield name, _decode_entry(archive, name)
         except zipfile.BadZipFile as error:
             raise ModelError(f"{self.held_out}: the archive is damaged ({error})") from None
+
+
+def _decode_entry(archive: zipfile.ZipFile, name: str) -> NDArray[np.uint8]:
+    try:
+        return decode_image(archive.read(name)).pixels
+    except ImageError as error:
+        raise ModelError(f"{archive.filename}: the held-out image {name} is damaged ({error})") from None
 
 
 def write_held_out(path: Path, images: Iterable[tuple[str, bytes]]) -> None:
