@@ -1,5 +1,7 @@
 """Draw a training: its learning rate before it starts, its history while it runs, its confusion matrix after."""
 
+import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ NUMBERED_CLASSES = 30
 def draw_history(history: History, title: str) -> Figure:
     """Return two panels side by side, loss and accuracy over the epochs, training and held out."""
     figure = Figure(figsize=(10, 4), dpi=DPI, layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     epochs = np.arange(1, len(history.epochs) + 1)
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         axes.plot(epochs, history.series(name), label="training", marker=".")
@@ -35,7 +37,8 @@ def draw_schedule(rates: list[float], steps_per_epoch: int, title: str) -> Figur
     figure = Figure(figsize=(6, 4), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     axes.plot(np.arange(len(rates)) / steps_per_epoch, rates)
-    axes.set(title=title, xlabel="epochs done", ylabel="learning rate")
+    axes.set_title(title, parse_math=False)
+    axes.set(xlabel="epochs done", ylabel="learning rate")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     return figure
@@ -51,9 +54,10 @@ def draw_confusion(report: Report, title: str) -> Figure:
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, label="share of the true class", shrink=0.8)
-    axes.set(title=title, xlabel="predicted", ylabel="true")
-    axes.set_xticks(range(len(labels)), labels, rotation=0 if max(map(len, labels)) <= 3 else 90)
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_title(title, parse_math=False)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_xticks(range(len(labels)), labels, rotation=0 if max(map(len, labels)) <= 3 else 90, parse_math=False)
+    axes.set_yticks(range(len(labels)), labels, parse_math=False)
     if len(labels) <= NUMBERED_CLASSES:
         for (row, column), count in np.ndenumerate(counts):
             colour = "white" if shares[row, column] > 0.5 else "black"
@@ -63,5 +67,15 @@ def draw_confusion(report: Report, title: str) -> Figure:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write `figure` to `path`, whole or not at all."""
+    picture = render_figure(figure)
     with replacing(path) as temporary:
-        figure.savefig(temporary)
+        temporary.write_bytes(picture)
+
+
+def render_figure(figure: Figure) -> bytes:
+    """Return `figure` as a PNG; a character that the font lacks becomes a box, without a word of it."""
+    stream = BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(stream, format="png")
+    return stream.getvalue()

@@ -32,7 +32,9 @@ def claim_run_folder(path: Path, resume: bool) -> RunFolder:
     return run
 
 
-def describe_model(trained: Trained, recipe: Recipe, material: Material, name: str, seed: int) -> ModelSpec:
+def describe_model(
+    trained: Trained, recipe: Recipe, material: Material, name: str, seed: int, abstain_below: float | None
+) -> ModelSpec:
     """Return the spec of a trained network, as far as it is known before export."""
     return ModelSpec(
         format=SPEC_FORMAT,
@@ -41,6 +43,7 @@ def describe_model(trained: Trained, recipe: Recipe, material: Material, name: s
         labels=material.dataset.labels,
         preprocessing=recipe.preprocessing,
         regions=None,
+        abstain_below=abstain_below,
         training=TrainingRecord(
             recipe=recipe.name,
             dataset=material.dataset.name,
@@ -50,6 +53,7 @@ def describe_model(trained: Trained, recipe: Recipe, material: Material, name: s
             held_out_accuracy=trained.report.accuracy,
             epochs=len(trained.history.epochs),
             seed=seed,
+            temperature=trained.temperature,
         ),
         parity=None,
         self_test=None,

@@ -77,6 +77,8 @@ def _check_names(path: Path, classes: Iterable[str]) -> None:
     """Refuse names that differ only in case, space around them or the way accents are encoded."""
     seen: dict[str, str] = {}
     for name in classes:
+        if not name.isprintable():
+            raise DatasetError(f"{path}: the class folder {name!r} is not named in readable text; rename it")
         folded = unicodedata.normalize("NFKC", name).strip().casefold()
         if not folded:
             raise DatasetError(f"{path}: the class folder {name!r} has a blank name; rename it")
