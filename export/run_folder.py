@@ -126,7 +126,9 @@ def write_held_out(path: Path, images: Iterable[tuple[str, bytes]]) -> None:
             total += len(encoded)
             if count == HELD_OUT_IMAGES or (count and total > HELD_OUT_BYTES):
                 return
-            archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), encoded)
+            # A name that is no text is written with its odd bytes spelled out; a zip takes only UTF-8.
+            readable = name.encode("utf-8", "backslashreplace").decode()
+            archive.writestr(zipfile.ZipInfo(readable, ZIP_DATE), encoded)
 
 
 def file_digest(path: Path) -> str:

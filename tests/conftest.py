@@ -1,8 +1,11 @@
 """What several tests share: a trained run and its artifact (slow, real), and a tiny artifact (fast, no TensorFlow)."""
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,3 +119,7 @@ def broken_self_test() -> SelfTest:
 
 # A terminal of a known width, whatever the machine that runs the tests has.
 os.environ["COLUMNS"] = "100"
+
+# Prepared arrays go to a cache of their own, so that no test finds what another run of the tests left.
+os.environ["EYESPOT_CACHE"] = tempfile.mkdtemp(prefix="eyespot-cache-")
+atexit.register(shutil.rmtree, os.environ["EYESPOT_CACHE"], ignore_errors=True)

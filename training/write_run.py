@@ -21,6 +21,8 @@ def claim_run_folder(path: Path, resume: bool) -> RunFolder:
     Raises UsageError if it holds anything but an unfinished run that is to be resumed.
     """
     run = RunFolder(path)
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} exists already; choose another --output or remove it")
     if path.is_dir() and any(path.iterdir()):
         if run.is_finished:
             raise UsageError(f"{path} holds a finished run; choose another --output or remove it")

@@ -29,15 +29,16 @@ from training.prepare import prepare
 start_tensorflow()
 import keras
 
-from training.recipes.lenet import RECIPE
+from training.recipes import load_recipe
 
 NATIVE_AND_ODD = 3  # variants of each held-out image
 
 
 @pytest.fixture(scope="module")
-def prepared() -> np.ndarray:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     """The array that Keras trains on, all digits."""
-    return prepare(load_digits(), RECIPE.preprocessing, iter)
+    folder = tmp_path_factory.mktemp("cache")
+    return prepare(load_digits(), load_recipe("lenet").preprocessing, folder, lambda _: None).arrays
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,7 @@ def test_spec_says_what_the_run_says(spec: ModelSpec, lenet_run: Path) -> None:
     bundle = load_digits()
     assert spec.name == "lenet-digits"
     assert spec.labels == tuple("0123456789")
-    assert spec.preprocessing == RECIPE.preprocessing
+    assert spec.preprocessing == load_recipe("lenet").preprocessing
     assert spec.regions is None
     training = spec.training
     assert training is not None

@@ -20,6 +20,7 @@ SPEC = {
     "labels": ["cat", "dog"],
     "preprocessing": [{"kind": "grey"}],
     "regions": None,
+    "abstain_below": None,
     "training": None,
     "parity": None,
     "self_test": None,

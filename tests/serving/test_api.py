@@ -20,7 +20,7 @@ def test_an_answer_is_what_numpy_computes(ask: Ask, level: int, tiny_model: Path
     answer = ask("POST", "/v1/classify", content=encode_png(level))
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     spec = read_spec(tiny_model)
-    assert set(answer.json()) == {"model", "version", "predictions"}
+    assert set(answer.json()) == {"model", "version", "predictions", "unsure"}
     assert (answer.json()["model"], answer.json()["version"]) == ("tiny", spec.version)
     expected = dict(zip(TINY_LABELS, tiny_probabilities(level), strict=True))
     found = {p["label"]: p["probability"] for p in answer.json()["predictions"]}

@@ -21,12 +21,17 @@ from export.quiet_tensorflow import start_tensorflow
 from tests.conftest import Run
 from tests.training.conftest import Draw, save_picture
 from training.datasets.digits import load_digits
-from training.split import stratified_split
 
 start_tensorflow()
 import keras
 
-FILES = {"model.keras", "spec.json", "history.json", "report.json", "held_out.zip", "history.png", "confusion.png"}
+from training.recipes import load_recipe
+from training.split import split_dataset
+
+FILES = {
+    *("model.keras", "spec.json", "history.json", "report.json", "held_out.zip"),
+    *("history.png", "confusion.png", "schedule.png", "monitor.html"),
+}
 NAMES = ["1.png", "2.jpg", "3.png", "4.png"]
 DEADLINE_S = 120
 
@@ -38,14 +43,15 @@ def test_run_folder_holds_exactly_what_the_design_says(lenet_run: Path) -> None:
         with Image.open(lenet_run / name) as image:
             assert image.format == "PNG"
     history = json.loads((lenet_run / "history.json").read_text())
-    assert {name: len(values) for name, values in history.items()} == dict.fromkeys(
-        ("loss", "accuracy", "val_loss", "val_accuracy"), 20
-    )
+    assert len(history["epochs"]) == load_recipe("lenet").epochs
+    keys = {"loss", "accuracy", "held_out_loss", "held_out_accuracy", "learning_rate"}
+    assert all(epoch.keys() == keys for epoch in history["epochs"])
 
 
 def test_digits_are_held_out_as_the_split_says(lenet_run: Path) -> None:
     dataset = load_digits()
-    _, held_out = stratified_split(dataset, 42)
+    hashes = [dataset.content_hash(i) for i in range(len(dataset.names))]
+    held_out = split_dataset(dataset, hashes, 0.25, 42).held_out
     with zipfile.ZipFile(lenet_run / "held_out.zip") as archive:
         assert archive.namelist() == [dataset.names[i] for i in held_out]
         assert [archive.read(name) for name in archive.namelist()] == [dataset.read(i) for i in held_out]
@@ -118,12 +124,13 @@ def test_a_bad_data_set_is_one_line_before_the_training(
     make: Bad,
     said: str,
 ) -> None:
-    monkeypatch.setattr("training.train_run.fit", lambda *_: pytest.fail("the training began"))
+    monkeypatch.setattr("training.train.fit", lambda *_: pytest.fail("the training began"))
     assert main(["train", "lenet", "--dataset", str(make(draw)), "--output", str(tmp_path / "runs" / "x")]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    (line,) = err.splitlines()
+    line = err.splitlines()[-1]
     assert line.startswith("eyespot: ")
+    assert "Traceback" not in err
     assert said in line
     assert [path for path in tmp_path.rglob("*") if path.name.startswith((".x", "x"))] == []
 
@@ -144,7 +151,7 @@ def test_a_bad_data_set_is_one_line_before_the_training(
 def test_a_wrong_call_says_what_is_wrong_and_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:
-    monkeypatch.setattr("training.train_run.fit", lambda *_: pytest.fail("the training began"))
+    monkeypatch.setattr("training.train.fit", lambda *_: pytest.fail("the training began"))
     try:
         status: object = main(["train", *arguments, "--output", str(tmp_path / "x")])
     except SystemExit as end:  # argparse ends the program itself
@@ -161,7 +168,7 @@ def test_an_output_that_exists_is_refused_and_left(
     (tmp_path / "run" / "notes.txt").write_text("mine")
     folder = draw(cat=NAMES, dog=NAMES)
     assert main(["train", "lenet", "--dataset", str(folder), "--output", str(tmp_path / "run")]) == 2
-    assert "run exists already" in capsys.readouterr().err
+    assert "run exists already and is no run" in capsys.readouterr().err
     assert {path.name: path.read_text() for path in (tmp_path / "run").iterdir()} == {"notes.txt": "mine"}
 
 
@@ -174,25 +181,29 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 @pytest.mark.slow
-def test_an_interrupted_training_leaves_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_training_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eyespot: Run) -> None:
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
-    command = [sys.executable, "-c", DEFAULT_SIGNALS, str(Path(sys.executable).with_name("eyespot"))]
-    command += ["train", "lenet", "--output", str(tmp_path / "run"), "--epochs", "500"]
+    arguments = ["train", "lenet", "--output", str(tmp_path / "run"), "--epochs", "3"]
+    command = [sys.executable, "-c", DEFAULT_SIGNALS, str(Path(sys.executable).with_name("eyespot")), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         watchdog = threading.Timer(DEADLINE_S, process.kill)
         watchdog.start()
         assert process.stderr is not None
-        before = next((line for line in process.stderr if line.startswith("epoch 1/500")), "it never began")
-        during = [path.name for path in tmp_path.iterdir()]
+        before = next((line for line in process.stderr if line.startswith("epoch 2/3")), "it never began")
         process.send_signal(signal.SIGINT)
         out, behind = process.communicate()
         watchdog.cancel()
-    assert before.startswith("epoch 1/500"), before
-    assert during == [".run.unfinished"]
+    assert before.startswith("epoch 2/3"), before
     assert (process.returncode, out) == (130, "")
-    assert behind.splitlines()[-1] == "eyespot: interrupted"
+    assert "--resume" in behind
     assert "Traceback" not in behind
-    assert list(tmp_path.iterdir()) == []
+    assert "continue it with --resume" in eyespot(*arguments).stderr
+    assert "seed was 42 and is now 7" in eyespot(*arguments, "--resume", "--seed", "7").stderr
+    done = eyespot(*arguments, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "epoch 1/3" not in done.stderr
+    assert "epoch 3/3" in done.stderr
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
 
 
 @pytest.mark.slow
@@ -216,7 +227,10 @@ def test_a_folder_of_pictures_becomes_a_classifier(
         "runs/lenet-shades: 100.00% of 9 held-out images, 3 classes",
         "next: eyespot export runs/lenet-shades",
     ]
-    assert all(re.fullmatch(r"epoch \d+/8, held-out accuracy .*%", line) for line in trained.stderr.splitlines())
+    lines = trained.stderr.splitlines()
+    assert re.fullmatch(r"training on (the CPU, \d+ cores|\d+ GPUs?)", lines[0])
+    assert lines[1] == "27 images to train on, 9 held out, stratified"
+    assert all(re.fullmatch(r"epoch \d+/8: loss .*, held-out accuracy .*%", line) for line in lines[2:10])
     assert (exported.returncode, exported.stderr) == (0, "")
     assert exported.stdout.startswith("shades.onnx: lenet-shades ")
     answers = [json.loads(line) for line in classified.stdout.splitlines()]

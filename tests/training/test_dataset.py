@@ -21,7 +21,8 @@ def test_digest_is_over_names_and_contents() -> None:
         name + b"\0" + hashlib.sha256(content).digest()
         for name, content in zip([b"0/0", b"1/1", b"1/2"], CONTENTS, strict=True)
     )
-    assert make(("a", "b"), [0, 1, 1]).digest() == hashlib.sha256(text).hexdigest()
+    dataset = make(("a", "b"), [0, 1, 1])
+    assert dataset.digest([dataset.content_hash(i) for i in range(3)]) == hashlib.sha256(text).hexdigest()
 
 
 @pytest.mark.parametrize("labels", [(), ("a",)])

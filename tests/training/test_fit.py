@@ -1,52 +1,42 @@
 """Fitting: repeatable, one history entry an epoch, and stopped where the loss is no number."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from edge.errors import DivergenceError
-from edge.steps import Grey, Resize, Scale
 from export.quiet_tensorflow import start_tensorflow
-from training.recipe import Recipe
 
 start_tensorflow()
 import keras
 
-from training.fit import fit, make_repeatable
+from training.batches import Batches
+from training.fit import Course, fit, make_repeatable
+from training.history import History
+from training.networks.architecture import Architecture
 from training.networks.lenet import build_lenet
+from training.schedules import Constant, Schedule, StepDecay
 
 pytestmark = pytest.mark.slow  # each test trains
 
 EPOCHS, BATCH, IMAGES = 3, 8, 40
-STEPS = IMAGES // BATCH
-
-RECIPE = Recipe(
-    name="small",
-    summary="LeNet on noise",
-    dataset="noise",
-    preprocessing=(Resize(8, 8, "antialias"), Grey(), Scale(1 / 255)),
-    network=build_lenet,
-    optimizer=lambda steps: keras.optimizers.Adam(1e-3),
-    epochs=EPOCHS,
-    batch_size=BATCH,
-)
-
-Side = tuple[np.ndarray, np.ndarray]
+CALM = Constant(1e-3)
+CHANCE = np.random.default_rng(0)
+TARGETS = np.arange(2 * IMAGES) % 2
+ARRAYS = (CHANCE.random((2 * IMAGES, 8, 8, 1)) * 0.4 + TARGETS[:, None, None, None] * 0.5).astype(np.float32)
 
 
-def halves() -> tuple[Side, Side]:
-    """Return training and held-out pictures of two classes, dark and bright."""
-    chance = np.random.default_rng(0)
-    targets = np.arange(2 * IMAGES) % 2
-    arrays = (chance.random((2 * IMAGES, 8, 8, 1)) * 0.4 + targets[:, None, None, None] * 0.5).astype(np.float32)
-    return (arrays[:IMAGES], targets[:IMAGES]), (arrays[IMAGES:], targets[IMAGES:])
+def side(rows: range, seed: int | None, size: int = BATCH) -> Batches:
+    """Return pictures of two classes, dark and bright."""
+    return Batches(ARRAYS, TARGETS, np.ones(2 * IMAGES, np.float32), np.array(rows), size, seed)
 
 
-def train(seed: int, recipe: Recipe = RECIPE) -> tuple[dict[str, list[float]], keras.Model]:
+def train(seed: int, schedule: Schedule = CALM, size: int = BATCH) -> tuple[History, keras.Model]:
     make_repeatable(seed)
-    network = recipe.network((8, 8, 1), 2)
-    return fit(recipe, network, *halves()), network
+    network = build_lenet(Architecture(8, 8, 1, 2))
+    network.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    held_out = side(range(IMAGES, 2 * IMAGES), None)
+    course = Course(schedule, EPOCHS)
+    return fit(network, side(range(IMAGES), seed, size), held_out, course, History(), lambda _: None), network
 
 
 def test_the_same_seed_gives_the_same_history_and_weights_to_the_last_bit() -> None:
@@ -62,56 +52,27 @@ def test_history_and_log_say_what_the_network_reaches(capsys: pytest.CaptureFixt
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        f"epoch {i + 1}/{EPOCHS}, held-out accuracy {accuracy:.2%}"
-        for i, accuracy in enumerate(history["val_accuracy"])
+        f"epoch {i}/{EPOCHS}: loss {epoch.loss:.4f}, held-out accuracy {epoch.held_out_accuracy:.2%}"
+        for i, epoch in enumerate(history.epochs, 1)
     ]
-    assert {name: len(values) for name, values in history.items()} == dict.fromkeys(
-        ("loss", "accuracy", "val_loss", "val_accuracy"), EPOCHS
-    )
-    arrays, targets = halves()[1]
-    probabilities = network.predict(arrays, verbose=0)
+    probabilities = network.predict(ARRAYS[IMAGES:], verbose=0)
+    targets = TARGETS[IMAGES:]
     # Means of float32 numbers over batches, against one mean in float64.
     loss = -np.log(probabilities[np.arange(IMAGES), targets].astype(np.float64)).mean()
-    assert history["val_loss"][-1] == pytest.approx(loss, abs=1e-5)
-    assert history["val_accuracy"][-1] == pytest.approx((probabilities.argmax(axis=1) == targets).mean(), abs=1e-6)
-    assert history["loss"][-1] < history["loss"][0]
+    last = history.epochs[-1]
+    assert last.held_out_loss == pytest.approx(loss, abs=1e-5)
+    assert last.held_out_accuracy == pytest.approx((probabilities.argmax(axis=1) == targets).mean(), abs=1e-6)
+    assert last.loss < history.epochs[0].loss
 
 
-def test_optimizer_is_told_all_steps_and_the_last_batch_may_be_short() -> None:
-    told: list[int] = []
-
-    def optimizer(steps: int) -> keras.optimizers.Optimizer:
-        told.append(steps)
-        return keras.optimizers.SGD(0.01)
-
-    _, network = train(1, replace(RECIPE, optimizer=optimizer, batch_size=16))
-    assert told == [EPOCHS * 3]  # 40 images in batches of 16: 16, 16 and 8
-    assert int(network.optimizer.iterations) == EPOCHS * 3
+def test_the_last_batch_may_be_short_and_the_rate_is_the_schedules() -> None:
+    history, network = train(1, StepDecay(0.01, factor=0.5, every_epochs=2), size=16)
+    assert int(network.optimizer.iterations) == EPOCHS * 3  # 40 images in batches of 16: 16, 16 and 8
+    assert history.series("learning_rate") == pytest.approx([0.01, 0.005, 0.005])
+    assert float(network.optimizer.learning_rate) == pytest.approx(0.005)
 
 
-class Jump(keras.optimizers.schedules.LearningRateSchedule):
-    """A small learning rate for some steps, and another one from then on."""
-
-    def __init__(self, calm_steps: int, rate: float) -> None:
-        self.calm_steps = calm_steps
-        self.rate = rate
-
-    def __call__(self, step: int) -> object:
-        return keras.ops.where(step < self.calm_steps, 1e-6, self.rate)
-
-
-def falling_apart(calm_steps: int, rate: float) -> Recipe:
-    return replace(RECIPE, optimizer=lambda _: keras.optimizers.SGD(Jump(calm_steps, rate)))
-
-
-@pytest.mark.parametrize(("calm_steps", "epoch", "step"), [(0, 1, 2), (STEPS, 2, 2), (2 * STEPS + 1, 3, 3)])
-def test_a_loss_that_is_no_number_names_epoch_and_step(calm_steps: int, epoch: int, step: int) -> None:
-    """The step that is too wide spoils the weights, the one behind it meets them."""
-    with pytest.raises(DivergenceError, match=rf"became nan in epoch {epoch}, step {step}; lower the learning rate"):
-        train(5, falling_apart(calm_steps, float("nan")))
-
-
-def test_weights_that_are_no_numbers_are_found_behind_a_finite_loss() -> None:
+def test_a_rate_that_blows_up_is_named_with_its_epoch() -> None:
     """A compiled ReLU makes 0 of what is no number, so that the loss of such a network may be finite."""
-    with pytest.raises(DivergenceError):
-        train(5, falling_apart(0, 1e30))
+    with pytest.raises(DivergenceError, match=r"epoch 1"):
+        train(5, Constant(1e30))

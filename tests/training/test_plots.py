@@ -9,16 +9,24 @@ from PIL import Image
 from export.quiet_tensorflow import start_tensorflow
 
 start_tensorflow()
-from training.plots import plot_confusion, plot_history
-from training.report import make_report
+from training.history import Epoch, History
+from training.plots import draw_confusion, draw_history, save_figure
+from training.report import Report, make_report
 
 DOTS_PER_INCH = 110
 
 
-def history(epochs: int) -> dict[str, list[float]]:
+def history(epochs: int) -> History:
     falling = [1 / (1 + epoch) for epoch in range(epochs)]
-    rising = [1 - value for value in falling]
-    return {"loss": falling, "val_loss": falling, "accuracy": rising, "val_accuracy": rising}
+    return History(tuple(Epoch(value, 1 - value, value, 1 - value, 0.01) for value in falling))
+
+
+def plot_history(some: History, title: str, path: Path) -> None:
+    save_figure(draw_history(some, title), path)
+
+
+def plot_confusion(report: Report, title: str, path: Path) -> None:
+    save_figure(draw_confusion(report, title), path)
 
 
 def plot_labels(labels: tuple[str, ...], path: Path) -> None:

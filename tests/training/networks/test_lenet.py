@@ -8,6 +8,7 @@ from export.quiet_tensorflow import start_tensorflow
 start_tensorflow()
 import keras
 
+from training.networks.architecture import Architecture
 from training.networks.lenet import build_lenet
 
 
@@ -15,18 +16,23 @@ def test_layers_are_those_of_the_book() -> None:
     """Starter Bundle, chapter 14: CONV 20 5x5, RELU, POOL 2x2, CONV 50 5x5, RELU, POOL 2x2, FC 500."""
     found = [
         (type(layer).__name__, layer.output.shape[1:], getattr(getattr(layer, "activation", None), "__name__", None))
-        for layer in build_lenet((28, 28, 1), 10).layers
+        for layer in build_lenet(Architecture(28, 28, 1, 10)).layers
     ]
     assert found == [
-        ("Conv2D", (28, 28, 20), "relu"),
+        ("Conv2D", (28, 28, 20), "linear"),
+        ("Activation", (28, 28, 20), "relu"),
         ("MaxPooling2D", (14, 14, 20), None),
-        ("Conv2D", (14, 14, 50), "relu"),
+        ("Conv2D", (14, 14, 50), "linear"),
+        ("Activation", (14, 14, 50), "relu"),
         ("MaxPooling2D", (7, 7, 50), None),
         ("Flatten", (2450,), None),
-        ("Dense", (500,), "relu"),
-        ("Dense", (10,), "softmax"),
+        ("Dense", (500,), "linear"),
+        ("Activation", (500,), "relu"),
+        ("Dense", (10,), "linear"),
+        ("Activation", (10,), "softmax"),
     ]
-    convolutions = [layer for layer in build_lenet((28, 28, 1), 10).layers if isinstance(layer, keras.layers.Conv2D)]
+    layers = build_lenet(Architecture(28, 28, 1, 10)).layers
+    convolutions = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
     assert [(layer.kernel_size, layer.strides, layer.padding) for layer in convolutions] == [
         ((5, 5), (1, 1), "same")
     ] * 2
@@ -43,12 +49,12 @@ def test_layers_are_those_of_the_book() -> None:
     ids=["digits", "colour"],
 )
 def test_parameters_are_as_many_as_counted_by_hand(shape: tuple[int, int, int], classes: int, parameters: int) -> None:
-    assert build_lenet(shape, classes).count_params() == parameters
+    assert build_lenet(Architecture(*shape, classes)).count_params() == parameters
 
 
 def test_it_answers_as_numpy_does() -> None:
     keras.utils.set_random_seed(3)
-    network = build_lenet((8, 8, 1), 3)
+    network = build_lenet(Architecture(8, 8, 1, 3))
     image = np.random.default_rng(3).random((8, 8, 1), np.float32)
     weights = [weight.astype(np.float64) for weight in network.get_weights()]
     features = pool(convolve(image.astype(np.float64), *weights[0:2]))
