@@ -217,7 +217,7 @@ def test_a_folder_of_pictures_becomes_a_classifier(
             save_picture(tmp_path / "shades" / label / f"{i}.{('png', 'jpg')[i % 2]}", level, (20 + i, 40 - i))
         save_picture(tmp_path / "new" / f"{label}.jpg", level, (50, 33))
     steps = [
-        ("train", "lenet", "--dataset", "shades", "--epochs", 8, "--batch-size", 4),
+        ("train", "lenet", "--dataset", "shades", "--epochs", 24, "--batch-size", 4),
         ("export", "runs/lenet-shades", "--output", "shades.onnx"),
         ("classify", "shades.onnx", "new", "--json"),
     ]
@@ -230,7 +230,7 @@ def test_a_folder_of_pictures_becomes_a_classifier(
     lines = trained.stderr.splitlines()
     assert re.fullmatch(r"training on (the CPU, \d+ cores|\d+ GPUs?)", lines[0])
     assert lines[1] == "27 images to train on, 9 held out, stratified"
-    assert all(re.fullmatch(r"epoch \d+/8: loss .*, held-out accuracy .*%", line) for line in lines[2:10])
+    assert all(re.fullmatch(r"epoch \d+/24: loss .*, held-out accuracy .*%", line) for line in lines[2:26])
     assert (exported.returncode, exported.stderr) == (0, "")
     assert exported.stdout.startswith("shades.onnx: lenet-shades ")
     answers = [json.loads(line) for line in classified.stdout.splitlines()]

@@ -111,7 +111,9 @@ def test_the_best_network_is_kept_and_returned(material: Material, tmp_path: Pat
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["knn", "linear", "linear-l2"])
 def test_what_is_no_deep_network_leaves_the_same_run(material: Material, tmp_path: Path, name: str) -> None:
-    recipe = replace(load_recipe(name), preprocessing=RECIPE.preprocessing)
+    recipe = load_recipe(name)
+    # Twelve pictures are few; the recipe's rate needs more rounds over them.
+    recipe = replace(recipe, preprocessing=RECIPE.preprocessing, epochs=60 if recipe.network else 0)
     trained, run = train_into(tmp_path / "run", material, recipe)
     assert run.is_finished
     assert trained.report.accuracy == 1.0  # dark and bright are easily told apart

@@ -38,7 +38,7 @@ RECIPES = (
         network=build_lenet,
         optimizer=Adam(),
         schedule=Cosine(1e-3),
-        epochs=25,
+        epochs=20,
         batch_size=32,
         augmentation=augment,
     ),
