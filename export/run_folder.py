@@ -25,6 +25,15 @@ ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
+class HeldOutImage:
+    """One image that the network has not seen, as it came, and what it shows."""
+
+    name: str
+    label: str
+    encoded: bytes
+
+
+@dataclass(frozen=True)
 class RunFolder:
     """The paths inside a run folder."""
 
@@ -52,7 +61,10 @@ class RunFolder:
 
     @property
     def held_out(self) -> Path:
-        """A zip of held-out images as they came, at most `HELD_OUT_IMAGES` and `HELD_OUT_BYTES` of them."""
+        """A zip of held-out images as they came, at most `HELD_OUT_IMAGES` and `HELD_OUT_BYTES` of them.
+
+        The comment of each entry is the image's label, which its name need not tell.
+        """
         return self.path / "held_out.zip"
 
     @property
@@ -99,23 +111,30 @@ class RunFolder:
 
     def read_held_out(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """Yield name and pixels, uint8 RGB [H, W, 3], of each held-out image. Raises ModelError if damaged."""
+        for image in self.read_held_out_files():
+            yield image.name, decode_image(image.encoded).pixels
+
+    def read_held_out_files(self) -> Iterator[HeldOutImage]:
+        """Yield each held-out image as it came. Raises ModelError if the archive is damaged."""
         try:
             with zipfile.ZipFile(self.held_out) as archive:
-                for name in archive.namelist():
-                    yield name, decode_image(archive.read(name)).pixels
-        except zipfile.BadZipFile as error:
+                for entry in archive.infolist():
+                    yield HeldOutImage(entry.filename, entry.comment.decode("utf-8"), archive.read(entry))
+        except (zipfile.BadZipFile, UnicodeDecodeError) as error:
             raise ModelError(f"{self.held_out}: the archive is damaged ({error})") from None
 
 
-def write_held_out(path: Path, images: Iterable[tuple[str, bytes]]) -> None:
-    """Write encoded images, by name, until one of the two limits is reached."""
+def write_held_out(path: Path, images: Iterable[HeldOutImage]) -> None:
+    """Write images until one of the two limits is reached."""
     total = 0
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for count, (name, encoded) in enumerate(images):
-            total += len(encoded)
+        for count, image in enumerate(images):
+            total += len(image.encoded)
             if count == HELD_OUT_IMAGES or (count and total > HELD_OUT_BYTES):
                 return
-            archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), encoded)
+            entry = zipfile.ZipInfo(image.name, ZIP_DATE)
+            entry.comment = image.label.encode("utf-8")
+            archive.writestr(entry, image.encoded)
 
 
 def file_digest(path: Path) -> str:
