@@ -1,9 +1,11 @@
 """Draw a training: its learning rate before it starts, its history while it runs, its confusion matrix after."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from edge.atomic_file import replacing
@@ -62,6 +64,10 @@ def draw_confusion(report: Report, title: str) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write `figure` to `path`, whole or not at all."""
-    with replacing(path) as temporary:
+    """Write `figure` to `path`, whole or not at all, with every text as it stands."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a label may hold dollar signs and is no formula
+    with replacing(path) as temporary, warnings.catch_warnings():
+        # What no installed font can draw becomes a box, which the picture shows well enough.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         figure.savefig(temporary)
