@@ -4,6 +4,7 @@ It imports nothing of ours and nothing heavier than numpy, onnxruntime and OpenC
 loaded when they are first used, so that `import edge` costs nothing.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from edge.decode import DecodedImage, decode_image, read_image
     from edge.errors import EyespotError
     from edge.spec import ModelSpec
+
+# OpenCV reports a broken file on standard error as well; the error we raise says it once. It reads this when
+# it is first imported, which is later than any import of this package.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 __all__ = [
     "Classification",

@@ -101,10 +101,10 @@ def _as_decoded(image: Image, max_pixels: int) -> DecodedImage:
 
 
 def _check_signature(session: Any, spec: ModelSpec, name: str) -> None:
-    inputs = [(i.name, i.type, len(i.shape)) for i in session.get_inputs()]
+    inputs = [(i.name, i.type, len(i.shape), (i.shape or [None])[-1]) for i in session.get_inputs()]
     outputs = {o.name: o.shape for o in session.get_outputs()}
-    if inputs != [(INPUT_NAME, "tensor(uint8)", 4)]:
+    if inputs != [(INPUT_NAME, "tensor(uint8)", 4, 3)]:
         raise ModelError(f"{name}: the input must be {INPUT_NAME!r}, uint8 [N, H, W, 3]. Received: {inputs}")
-    classes = outputs.get(OUTPUT_NAME, [None])[-1]
+    classes = (outputs.get(OUTPUT_NAME) or [None])[-1]
     if classes != len(spec.labels):
         raise ModelError(f"{name}: it has {classes} {OUTPUT_NAME} for {len(spec.labels)} labels")

@@ -5,13 +5,14 @@ the same way: 0 all done; 1 some input failed, the rest is done; 2 nothing is do
 """
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.errors import EyespotError, MissingExtraError, UsageError
+from edge.errors import EyespotError, InstallationError, MissingExtraError, UsageError
 
 DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
 OWN_PACKAGES = ("edge", "export", "training", "serving")
@@ -48,18 +49,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no text
     try:
-        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+        status = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        if sys.stdout is not None:
+            sys.stdout.flush()  # at exit it would be too late to say what went wrong
     except EyespotError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
         print("eyespot: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone; without this, Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return SOME_FAILED
     except OSError as error:
+        _discard_output()
         return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
+    return status
+
+
+def _discard_output() -> None:
+    """Send what is still in the buffer nowhere, or Python would complain of it again when it ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> int:
@@ -97,6 +107,8 @@ def _run(name: str, rest: list[str]) -> int:
         raise MissingExtraError(
             f"'eyespot {name}' needs the package {package}; install it with: pip install 'eyespot{extra}'"
         ) from None
+    except ImportError as error:  # a package that is there but broken: a missing libGL, for instance
+        raise InstallationError(f"'eyespot {name}' cannot load what it needs ({error}); see 'eyespot doctor'") from None
     return status
 
 

@@ -6,29 +6,26 @@ skew. What comes out is defined for every input:
 - EXIF orientation is applied; colour profiles are not.
 - Grey becomes three equal channels, palettes become their colours, CMYK is converted as OpenCV does.
 - Transparency is laid over white, as a browser shows it. The alpha of BMP is ignored.
-- 16 bits a channel are cut to the upper 8.
+- 16 bits a channel are cut to the upper 8; other depths (PNM) are scaled to 0 to 255.
 - Of an animation or a document of several pages the first picture counts, and a note says so.
+- A first frame that is smaller than its GIF stands on the background that the file names.
 - A file that ends early is an error, never half a picture.
 """
 
 import os
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from stat import S_ISREG
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ImageError
 from edge.exif import apply_orientation, read_orientation
-from edge.image_header import ImageHeader, read_header
-
-# OpenCV reports a broken file on standard error as well; the error we raise says it once.
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-
-import cv2
+from edge.formats.header import ImageHeader
+from edge.image_header import read_header
 
 MAX_PIXELS = 50_000_000
 
@@ -51,7 +48,8 @@ def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> De
     Raises ImageError with one of its codes.
     """
     try:
-        with Path(path).open("rb") as stream:
+        # Without O_NONBLOCK, opening a named pipe that nobody writes to would wait for ever.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
             if not S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise ImageError("unreadable", "this is not a regular file")
             return _decode_stream(stream, max_pixels)
@@ -74,8 +72,14 @@ def _decode_stream(stream: BinaryIO, max_pixels: int) -> DecodedImage:
     header = read_header(stream)
     _check_limits(header, stream.seek(0, os.SEEK_END), max_pixels)
     stream.seek(0)
-    pixels = _decode(np.frombuffer(stream.read(), np.uint8), header)
-    return DecodedImage(pixels, f"first picture of several in this {header.format}" if header.animated else None)
+    encoded = np.frombuffer(stream.read(), np.uint8)
+    try:
+        pixels = _decode_plain(encoded) if _is_plain(header) else _decode_unchanged(encoded, header)
+    except cv2.error as error:
+        raise ImageError("corrupt", f"the {header.format} cannot be decoded ({error.err})") from None
+    if pixels is None:
+        raise ImageError("corrupt", f"the {header.format} is cut short, damaged or of a rare kind")
+    return DecodedImage(pixels, f"first picture of several in this {header.format}" if header.several else None)
 
 
 def _check_limits(header: ImageHeader, size_bytes: int, max_pixels: int) -> None:
@@ -89,29 +93,47 @@ def _check_limits(header: ImageHeader, size_bytes: int, max_pixels: int) -> None
         raise ImageError("too_many_bytes", f"{size_bytes:,} bytes are more than {pixels:,} pixels can need")
 
 
-def _decode(encoded: NDArray[np.uint8], header: ImageHeader) -> NDArray[np.uint8]:
-    try:
-        if header.may_have_alpha:
-            return _decode_with_alpha(encoded)
-        pixels = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
-    except cv2.error as error:
-        raise ImageError("corrupt", f"the {header.format} cannot be decoded ({error.err})") from None
-    if pixels is None:
-        raise ImageError("corrupt", f"the {header.format} is cut short, damaged or of a rare kind")
-    return np.asarray(pixels, np.uint8)
+def _is_plain(header: ImageHeader) -> bool:
+    """Whether OpenCV's conversion to 8-bit RGB gives what is defined here.
+
+    It drops transparency, rounds 16 bits, scales no PNM, and turns no animation by its orientation.
+    """
+    return not (header.may_have_alpha or header.several or header.bits == 16 or header.white not in (None, 255))
 
 
-def _decode_with_alpha(encoded: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _decode_plain(encoded: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    pixels = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
+    return None if pixels is None else np.asarray(pixels, np.uint8)
+
+
+def _decode_unchanged(encoded: NDArray[np.uint8], header: ImageHeader) -> NDArray[np.uint8] | None:
     image, kinds, blocks = cv2.imdecodeWithMetadata(encoded, flags=cv2.IMREAD_UNCHANGED)
     if image is None:
-        raise ImageError("corrupt", "the image is cut short, damaged or of a rare kind")
-    levels = np.asarray(image, np.uint8) if image.dtype == np.uint8 else np.asarray(image, np.uint16) >> 8
+        return None
+    levels = _eight_bits(np.atleast_3d(_with_alpha(np.asarray(image), header)), header)
     exif = [block for kind, block in zip(kinds, blocks, strict=True) if kind == cv2.IMAGE_METADATA_EXIF]
-    rgb = _lay_over_white(np.atleast_3d(levels.astype(np.uint8)))
-    return apply_orientation(rgb, read_orientation(np.asarray(exif[0]).tobytes())) if exif else rgb
+    orientation = header.orientation or (read_orientation(np.asarray(exif[0]).tobytes()) if exif else 1)
+    return apply_orientation(_lay_over_white(levels, header.premultiplied), orientation)
 
 
-def _lay_over_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _with_alpha(image: NDArray[Any], header: ImageHeader) -> NDArray[Any]:
+    """Return a grey image with the transparency of its one transparent level, any other as it is."""
+    if header.transparent_level is None or image.ndim != 2:
+        return image
+    # OpenCV has already spread 1, 2 or 4 bits over 8.
+    full = np.iinfo(image.dtype).max
+    level = header.transparent_level * full // (2**header.bits - 1)
+    alpha = np.where(image == level, 0, full).astype(image.dtype)
+    return np.dstack([image, image, image, alpha])
+
+
+def _eight_bits(image: NDArray[Any], header: ImageHeader) -> NDArray[np.uint8]:
+    if header.white not in (None, 255, 65535):
+        return np.minimum(np.rint(image * (255 / header.white)), 255).astype(np.uint8)
+    return np.asarray(image if image.dtype == np.uint8 else image.astype(np.uint16) >> 8, np.uint8)
+
+
+def _lay_over_white(image: NDArray[np.uint8], premultiplied: bool) -> NDArray[np.uint8]:
     """Return RGB [H, W, 3] for grey, BGR or BGRA [H, W, 1, 3 or 4], rounded to the nearest level."""
     if image.shape[2] == 1:
         return np.repeat(image, 3, axis=2)
@@ -119,4 +141,5 @@ def _lay_over_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if image.shape[2] == 3:
         return np.ascontiguousarray(rgb)
     alpha = image[:, :, 3:].astype(np.uint16)
-    return ((rgb * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    laid = np.minimum(rgb + (255 - alpha), 255) if premultiplied else (rgb * alpha + 255 * (255 - alpha) + 127) // 255
+    return np.asarray(laid, np.uint8)

@@ -31,6 +31,11 @@ X86_FEATURES = (
 )
 ARM_FEATURES = ("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme")
 
+# A requirement of an extra in the metadata of a package: 'eyespot[export]; extra == "training"'.
+REQUIREMENT = re.compile(
+    r"""(?P<package>[\w.-]+)(?:\[(?P<nested>[\w-]+)[^]]*\])?.*extra\s*==\s*["'](?P<extra>[\w-]+)["']"""
+)
+
 OPENCV_DISTRIBUTIONS = (
     "opencv-python-headless",
     "opencv-python",
@@ -131,7 +136,7 @@ def probe_providers(onnxruntime: ModuleType) -> Iterator[ProviderProbe]:
         try:
             session = onnxruntime.InferenceSession(PROBE_MODEL, options, providers=[name])
         except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
-            yield ProviderProbe(name, False, str(error).splitlines()[0])
+            yield ProviderProbe(name, False, (str(error) or type(error).__name__).splitlines()[0])
             continue
         took = session.get_providers()[0]
         yield ProviderProbe(name, took == name, "" if took == name else f"fell back to {took}")
@@ -151,15 +156,21 @@ def read_cpu(path: str = "/proc/cpuinfo") -> tuple[str, tuple[str, ...]]:
 
 
 def list_extras() -> Iterator[Extra]:
-    """Yield the extras that the installed eyespot declares, in order of name."""
+    """Yield the extras that the installed eyespot declares, those that developers need left out, by name."""
     try:
-        requirements = requires("eyespot") or []
+        declared = [match for text in requires("eyespot") or [] if (match := REQUIREMENT.match(text))]
     except PackageNotFoundError:
         return
-    found: dict[str, dict[str, str | None]] = {}
-    for requirement in requirements:
-        extra = re.search(r"""extra\s*==\s*["']([\w-]+)["']""", requirement)
-        package = re.match(r"[\w.-]+", requirement)
-        if extra and package and extra[1] != "dev":
-            found.setdefault(extra[1], {})[package[0]] = find_version(package[0])
-    yield from (Extra(name, packages) for name, packages in sorted(found.items()))
+    direct: dict[str, list[re.Match[str]]] = {}
+    for match in declared:
+        direct.setdefault(match["extra"], []).append(match)
+
+    def packages(extra: str) -> Iterator[str]:
+        for match in direct.get(extra, []):
+            if match["package"] == "eyespot":
+                yield from packages(match["nested"])
+            else:
+                yield match["package"]
+
+    for name in sorted(direct.keys() - {"dev"}):
+        yield Extra(name, {package: find_version(package) for package in packages(name)})

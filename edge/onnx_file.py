@@ -55,12 +55,18 @@ def read_envelope(path: Path, key: str) -> OnnxEnvelope:
     file, and ModelError if it cannot be read, is cut short or is not an ONNX model.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise ModelError(f"{path}: this is not a file")
         with path.open("rb") as file:
             return _read_envelope(file, key, str(path))
     except FileNotFoundError:
         raise ModelNotFoundError(f"{path}: there is no such model file") from None
     except OSError as error:
         raise ModelError(f"{path}: the model cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelNotFoundError(f"{str(path)!r}: no file can have this name ({error})") from None
 
 
 def _read_envelope(file: BinaryIO, key: str, name: str) -> OnnxEnvelope:
@@ -68,12 +74,12 @@ def _read_envelope(file: BinaryIO, key: str, name: str) -> OnnxEnvelope:
     digest = hashlib.sha256()
     found: str | None = None
     has_graph = False
-    for field in _walk(file, 0, size, name):
-        if field.number not in MODEL_FIELDS:
-            raise _not_onnx(name)
+    for field in _walk(file, 0, size, name, MODEL_FIELDS):
         has_graph = has_graph or field.number == GRAPH
         entry = _read_entry(file, field, name) if field.number == METADATA_PROPS else None
         if entry is not None and entry[0] == key:
+            if found is not None:
+                raise ModelError(f"{name}: it has two entries {key!r} in its metadata")
             found = entry[1]
         else:
             _update(digest, file, field)
@@ -86,14 +92,14 @@ def _not_onnx(name: str) -> ModelError:
     return ModelError(f"{name}: this is not an ONNX model")
 
 
-def _walk(file: BinaryIO, start: int, end: int, name: str) -> Iterator[Field]:
+def _walk(file: BinaryIO, start: int, end: int, name: str, known: frozenset[int] | None = None) -> Iterator[Field]:
     position = start
     while position < end:
         file.seek(position)
         tag = _read_varint(file, end, name)
         number, wire_type = tag >> 3, tag & 7
         length = FIXED_BYTES.get(wire_type, 0)
-        if number == 0 or wire_type not in (VARINT, LENGTH_DELIMITED, *FIXED_BYTES):
+        if number == 0 or (known and number not in known) or wire_type not in (VARINT, LENGTH_DELIMITED, *FIXED_BYTES):
             raise _not_onnx(name)
         if wire_type == LENGTH_DELIMITED:
             length = _read_varint(file, end, name)

@@ -26,6 +26,10 @@ def import_onnxruntime() -> ModuleType:
         raise InstallationError(
             f"onnxruntime cannot be imported ({error}); install eyespot[cpu], or eyespot[gpu] for NVIDIA"
         ) from None
+    if onnxruntime.__file__ is None:
+        raise InstallationError(
+            "the folder onnxruntime holds no onnxruntime; install eyespot[cpu], or eyespot[gpu] for NVIDIA"
+        )
     if len(found := installed_runtimes(onnxruntime)) > 1:
         raise InstallationError(
             f"{' and '.join(found)} are both installed and overwrite each other; "

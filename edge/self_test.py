@@ -34,13 +34,18 @@ def replay_self_test(classifier: Classifier) -> SelfTestResult:
     self_test = classifier.spec.self_test
     if self_test is None:
         raise ModelError(f"{classifier.spec.name}: the file holds no self-test samples")
-    differences = {}
+    differences: list[tuple[float, str]] = []
     for sample in self_test.samples:
-        pixels = decode_image(base64.b64decode(sample.png)).pixels
+        try:
+            pixels = decode_image(base64.b64decode(sample.png, validate=True)).pixels
+        except ValueError as error:  # ImageError is one as well
+            raise ModelError(
+                f"{classifier.spec.name}: the self-test sample {sample.name!r} is no picture ({error})"
+            ) from None
         found = classifier.probabilities(pixels[None])[0].astype(np.float64)
-        differences[sample.name] = float(np.abs(found - np.array(sample.probabilities)).max())
-    worst = max(differences, key=lambda name: np.nan_to_num(differences[name], nan=np.inf))
-    return SelfTestResult(len(differences), differences[worst], worst, self_test.tolerance)
+        differences.append((float(np.abs(found - np.array(sample.probabilities)).max()), sample.name))
+    largest, worst = max(differences, key=lambda pair: np.nan_to_num(pair[0], nan=np.inf))
+    return SelfTestResult(len(differences), largest, worst, self_test.tolerance)
 
 
 def require_self_test(classifier: Classifier, source: str) -> SelfTestResult:

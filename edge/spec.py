@@ -153,7 +153,7 @@ def parse_spec(text: str, source: str) -> ModelSpec:
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{source}: its spec is not valid JSON ({error})") from None
     found = value.get("format") if isinstance(value, dict) else None
-    if isinstance(found, int | float) and math.isfinite(found) and found > SPEC_FORMAT:
+    if isinstance(found, int | float) and SPEC_FORMAT < found < math.inf:
         raise ModelError(
             f"{source}: its spec has format {found}, this eyespot reads up to {SPEC_FORMAT}; upgrade eyespot here"
         )

@@ -63,9 +63,12 @@ def _checked(expected: type, value: Any, where: str) -> Any:
         raise ValueError(f"{where} must be of type {expected.__name__}. Received: {value!r:.80}")
     if expected is not float:
         return value
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
-        raise ValueError(f"{where} must be a finite number. Received: {value!r}")
+        raise ValueError(f"{where} must be a finite number. Received: {value!r:.80}")
     return number
 
 
@@ -78,7 +81,7 @@ def _decode_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
     by_kind = {option.kind: option for option in options}
     entries = dict(_checked(dict, value, where))
     kind = entries.pop("kind", None)
-    if kind not in by_kind:
+    if not isinstance(kind, str) or kind not in by_kind:
         raise ValueError(f"{where}.kind must be one of {', '.join(by_kind)}. Received: {kind!r}")
     return _decode_dataclass(by_kind[kind], entries, where, tagged=True)
 

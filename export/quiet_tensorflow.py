@@ -25,8 +25,11 @@ def start_tensorflow() -> None:
         _start()
         return
     os.environ[LEVEL_VARIABLE] = FATAL_ONLY
-    with _turned_away(STANDARD_ERROR):
-        _start()
+    try:
+        with _turned_away(STANDARD_ERROR):
+            _start()
+    finally:
+        del os.environ[LEVEL_VARIABLE]  # TensorFlow has read it; a program that is started from here must decide anew
 
 
 def _start() -> None:

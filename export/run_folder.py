@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.decode import decode_image
-from edge.errors import ModelError, ModelNotFoundError
+from edge.errors import ImageError, ModelError, ModelNotFoundError
 from edge.spec import ModelSpec, parse_spec
 
 HELD_OUT_IMAGES = 2000
@@ -107,12 +107,19 @@ class RunFolder:
         for path in (self.model, self.spec, self.held_out):
             if not path.is_file():
                 raise ModelNotFoundError(f"{self.path}: this is not a finished run, it has no {path.name}")
-        return parse_spec(self.spec.read_text(encoding="utf-8"), str(self.spec))
+        try:
+            text = self.spec.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise ModelError(f"{self.spec}: its spec is not UTF-8 text") from None
+        return parse_spec(text, str(self.spec))
 
     def read_held_out(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """Yield name and pixels, uint8 RGB [H, W, 3], of each held-out image. Raises ModelError if damaged."""
         for image in self.read_held_out_files():
-            yield image.name, decode_image(image.encoded).pixels
+            try:
+                yield image.name, decode_image(image.encoded).pixels
+            except ImageError as error:
+                raise ModelError(f"{self.held_out}: the held-out image {image.name} is damaged ({error})") from None
 
     def read_held_out_files(self) -> Iterator[HeldOutImage]:
         """Yield each held-out image as it came. Raises ModelError if the archive is damaged."""

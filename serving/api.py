@@ -3,7 +3,8 @@
 from dataclasses import asdict
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
@@ -11,8 +12,14 @@ from edge.errors import ImageError
 from serving.body import read_image_body
 from serving.engine import Engine
 from serving.openapi import PAGE, describe_api
-from serving.problems import RequestError, answer_image_error, answer_request_error
-from serving.settings import Settings
+from serving.problems import (
+    RequestError,
+    answer_disconnect,
+    answer_http_error,
+    answer_image_error,
+    answer_request_error,
+)
+from serving.settings import LONGEST_NUMBER, Settings
 
 DEFAULT_TOP_K = 5
 
@@ -33,9 +40,10 @@ async def classify(request: Request) -> Response:
 
 
 def _parse_top_k(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text[:9]) >= 1):
+    digits = text.lstrip("0")
+    if not (digits.isascii() and digits.isdecimal()):
         raise RequestError(400, "bad_parameter", f"top_k must be a whole number of at least 1. Received: {text[:40]!r}")
-    return int(text[:9])
+    return int(digits[:LONGEST_NUMBER])
 
 
 async def show_docs(_: Request) -> Response:
@@ -56,5 +64,10 @@ def build_app() -> Starlette:
             Route("/docs.json", show_openapi),
             Route("/", show_docs),
         ],
-        exception_handlers={ImageError: answer_image_error, RequestError: answer_request_error},
+        exception_handlers={
+            ImageError: answer_image_error,
+            RequestError: answer_request_error,
+            HTTPException: answer_http_error,
+            ClientDisconnect: answer_disconnect,
+        },
     )

@@ -7,6 +7,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from serving.problems import RequestError
+from serving.settings import LONGEST_NUMBER
 
 MULTIPART = "multipart/form-data"
 
@@ -17,11 +18,11 @@ async def read_image_body(request: Request, max_bytes: int) -> bytes:
     Raises RequestError: 413 for a body of more than `max_bytes`, 415 for one that is compressed as a whole,
     400 for a multipart form that is malformed or does not hold exactly one file.
     """
-    encoding = request.headers.get("content-encoding", "identity")
+    encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding != "identity":
         raise RequestError(415, "unsupported_encoding", f"send the image as it is, not with encoding {encoding!r}")
     stream = limited_stream(request, max_bytes)
-    if request.headers.get("content-type", "").startswith(MULTIPART):
+    if request.headers.get("content-type", "").lower().startswith(MULTIPART):
         return await _read_single_file(request, stream)
     return b"".join([chunk async for chunk in stream])
 
@@ -30,7 +31,7 @@ async def limited_stream(request: Request, max_bytes: int) -> AsyncIterator[byte
     """Yield the body piece by piece. Raises RequestError 413 as soon as it is known to be too large."""
     declared = request.headers.get("content-length", "0")
     total = 0
-    if declared.isdecimal() and int(declared) > max_bytes:
+    if declared.isdecimal() and (len(declared) > LONGEST_NUMBER or int(declared) > max_bytes):
         raise _too_large(max_bytes)
     async for chunk in request.stream():
         total += len(chunk)
@@ -44,16 +45,17 @@ def _too_large(max_bytes: int) -> RequestError:
 
 
 async def _read_single_file(request: Request, stream: AsyncIterator[bytes]) -> bytes:
-    # Only limited_stream raises through the parser; a malformed form is the parser's own exception.
+    parser = None
     try:
         parser = MultiPartParser(request.headers, stream, max_files=1, max_fields=8)  # type: ignore[arg-type]
         form = await parser.parse()
-    except (MultiPartException, KeyError) as error:
-        raise RequestError(400, "malformed_form", f"the multipart form cannot be read ({error})") from None
-    try:
         files = [value for value in form.values() if isinstance(value, UploadFile)]
         if len(files) != 1:
             raise RequestError(400, "malformed_form", f"the form must hold one file. Received: {len(files)}")
         return await files[0].read()
+    except (MultiPartException, KeyError) as error:
+        raise RequestError(400, "malformed_form", f"the multipart form cannot be read ({error})") from None
     finally:
-        await form.close()
+        # A form that ends in the middle of a file leaves it open and out of `form`; only the parser knows of it.
+        for file in parser._files_to_close_on_error if parser else ():
+            file.close()

@@ -62,6 +62,6 @@ def _check_port(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, TypeError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise UsageError(f"cannot listen on {host}:{port} ({reason}); choose another --host or --port") from None

@@ -13,6 +13,8 @@ from edge.errors import UsageError
 
 PREFIX = "EYESPOT_"
 MAX_BODY_BYTES = 32 << 20
+# More digits than any limit has; without it, a text of thousands would have to be converted first.
+LONGEST_NUMBER = 18
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Settings:
             text = environment.get(variable)
             if text is None:
                 continue
-            if setting.type is int and not text.isdecimal():
-                raise UsageError(f"{variable} must be a whole number. Received: {text!r}")
+            if setting.type is int and not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER):
+                raise UsageError(f"{variable} must be a whole number. Received: {text[:40]!r}")
             values[setting.name] = int(text) if setting.type is int else text
         if "model" not in values:
             raise UsageError(f"{PREFIX}MODEL must name an .onnx file written by 'eyespot export'")

@@ -56,12 +56,13 @@ def run(arguments: argparse.Namespace) -> int:
     from training.layer_table import tabulate_layers
 
     layers = tabulate_layers(network)
-    print(describe(network.name, layers))
     if output:
         from training.layer_drawing import draw_layers
         from training.plots import save_figure
 
         save_figure(draw_layers(layers, network.name), output)
+    print(describe(network.name, layers))
+    if output:
         print(f"\nwritten: {output}")
     return DONE
 

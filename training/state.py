@@ -7,6 +7,7 @@ history, and the plan, so that a training is never continued as another one.
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -42,7 +43,7 @@ class State:
 def take_state(plan: Plan, history: History, trainee: keras.Model) -> State:
     """Return a copy of all that `trainee` is made of now, so that it may be written while training goes on."""
     variables = (*trainee.variables, *trainee.optimizer.variables)
-    return State(plan, history, tuple(np.array(variable) for variable in variables))
+    return State(plan, history, tuple(np.copy(keras.ops.convert_to_numpy(variable)) for variable in variables))
 
 
 def restore_state(state: State, trainee: keras.Model) -> None:
@@ -63,11 +64,11 @@ def write_state(state: State, path: Path) -> None:
 def read_state(path: Path) -> State:
     """Return the state in a file. Raises ModelError if it is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             text = json.loads(str(file["state"]))
             variables = tuple(file[f"variable_{i}"] for i in range(len(file.files) - 1))
         return State(decode(Plan, text["plan"], "plan"), decode(History, text["history"], "history"), variables)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise ModelError(f"{path}: the state of the training is damaged ({error}); start anew") from None
 
 

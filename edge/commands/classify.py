@@ -87,6 +87,8 @@ def classify_sources(
 
 def _read_standard_input(max_pixels: int) -> bytes:
     limit = max_pixels * BYTES_PER_PIXEL + METADATA_BYTES
+    if sys.stdin is None:
+        raise ImageError("unreadable", "standard input is closed")
     encoded = sys.stdin.buffer.read(limit + 1)
     if len(encoded) > limit:
         raise ImageError("too_many_bytes", f"standard input holds more than {limit:,} bytes")
@@ -109,18 +111,23 @@ def as_record(answer: Answer) -> dict[str, object]:
     }
 
 
+def printable(path: str) -> str:
+    """Return `path` for one line of a terminal: what would end the line or steer the terminal is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in path)
+
+
 def table_writer(sources: Iterable[Source], labels: tuple[str, ...]) -> Callable[[Answer], None]:
     """Return a function that prints one answer as a line, aligned with all others; errors to standard error."""
-    path_width = max((len(source.path) for source in sources if not source.error), default=0)
+    path_width = max((len(printable(source.path)) for source in sources if not source.error), default=0)
     label_width = max(map(len, labels))
 
     def write(answer: Answer) -> None:
         if answer.error:
             sys.stdout.flush()
-            print(f"eyespot: {answer.path}: {answer.error.code}: {answer.error}", file=sys.stderr)
+            print(f"eyespot: {printable(answer.path)}: {answer.error.code}: {answer.error}", file=sys.stderr)
         if answer.classification:
             cells = (f"{p.label:<{label_width}} {p.probability:>7.2%}" for p in answer.classification.predictions)
             note = f"   ({answer.classification.note})" if answer.classification.note else ""
-            print(f"{answer.path:<{path_width}}   {'   '.join(cells)}{note}")
+            print(f"{printable(answer.path):<{path_width}}   {'   '.join(cells)}{note}")
 
     return write

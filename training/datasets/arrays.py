@@ -66,7 +66,7 @@ def load_npz(path: Path) -> Dataset:
     Pictures are uint8 [N, H, W] or [N, H, W, 1 or 3], classes whole numbers from 0. Raises DatasetError.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DatasetError(f"{path}: this .npz cannot be read ({error})") from None

@@ -1,0 +1,31 @@
+"""`ImageHeader`: what the header of an encoded image claims."""
+
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """Format and size in pixels, and what the decoder must know to give the image its one defined result.
+
+    `bits` are those of one channel, `white` is the largest level where the format lets a file choose it, and
+    `transparent_level` that of a grey picture which stands for nothing, in the picture's own bits.
+    `orientation` is EXIF's, 1 to 8, or None where the decoder is left to find it.
+    """
+
+    format: str
+    width: int
+    height: int
+    may_have_alpha: bool = False
+    premultiplied: bool = False
+    several: bool = False
+    bits: int = 8
+    white: int | None = None
+    transparent_level: int | None = None
+    orientation: int | None = None
+
+
+def unpack(stream: BinaryIO, layout: str) -> tuple[int, ...]:
+    """Read and return the numbers of a struct `layout`. Raises struct.error if the stream ends before them."""
+    return struct.unpack(layout, stream.read(struct.calcsize(layout)))

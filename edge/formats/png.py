@@ -1,0 +1,41 @@
+"""PNG and animated PNG (https://www.w3.org/TR/png-3/)."""
+
+import struct
+from typing import BinaryIO
+
+from edge.exif import read_orientation
+from edge.formats.header import ImageHeader, unpack
+
+GREY, ALPHA_BIT = 0, 4
+# Ancillary chunks whose content matters here: animation control, EXIF, transparency.
+READ_CHUNKS = (b"acTL", b"eXIf", b"tRNS")
+LARGEST_READ_BYTES = 1 << 20
+
+
+def read_png(stream: BinaryIO) -> ImageHeader:
+    """Read IHDR, and walk all chunks: libpng allocates what a chunk claims, so each must lie inside the file."""
+    size = stream.seek(0, 2)
+    stream.seek(16)
+    width, height, bits, colour_type = unpack(stream, ">IIBB")
+    stream.seek(33)
+    found: dict[bytes, bytes] = {}
+    name = b""
+    while name != b"IEND":
+        length, name = struct.unpack(">I4s", stream.read(8))
+        end = stream.tell() + length + 4
+        if not name.isalpha() or end > size:
+            raise ValueError("no chunk, or one that ends behind the file")
+        if name in READ_CHUNKS and length <= LARGEST_READ_BYTES:
+            found.setdefault(name, stream.read(length))
+        stream.seek(end)
+    level = struct.unpack_from(">H", found[b"tRNS"])[0] if b"tRNS" in found and colour_type == GREY else None
+    return ImageHeader(
+        "PNG",
+        width,
+        height,
+        may_have_alpha=bool(colour_type & ALPHA_BIT) or b"tRNS" in found,
+        several=b"acTL" in found and struct.unpack_from(">I", found[b"acTL"])[0] > 1,
+        bits=bits,
+        transparent_level=level,
+        orientation=read_orientation(found.get(b"eXIf", b"")),
+    )

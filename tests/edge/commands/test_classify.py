@@ -1,0 +1,251 @@
+"""`eyespot classify` as a user meets it: every kind of input, named in every way, whole or broken."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
+from tests.conftest import Run, tiny_probabilities
+from tests.edge.artifacts import entry_of, with_entry, without_entry, written
+from tests.edge.pictures import PNG_MAGIC, animation, png, png_chunk
+
+LABELS = ("dark", "middle", "bright")
+LEVELS = {"dark.png": 10, "middle.png": 128, "bright.png": 240}
+
+
+def grey(level: int) -> bytes:
+    return png(np.full((9, 11, 3), level, np.uint8))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> Path:
+    """A working directory with the tiny model and three pictures."""
+    for name, level in LEVELS.items():
+        written(tmp_path / name, grey(level))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def classify(eyespot: Run) -> Run:
+    return lambda *arguments, **options: eyespot("classify", "tiny.onnx", *arguments, **options)
+
+
+def ranked(level: int) -> list[tuple[str, float]]:
+    """Labels and probabilities from NumPy, best first."""
+    return sorted(zip(LABELS, tiny_probabilities(level).tolist(), strict=True), key=lambda pair: -pair[1])
+
+
+def records(done: "subprocess.CompletedProcess[str]") -> list[dict]:  # type: ignore[type-arg]
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def codes(done: "subprocess.CompletedProcess[str]") -> dict[str, str | None]:
+    return {record["path"]: record["error"] and record["error"]["code"] for record in records(done)}
+
+
+def test_the_table_is_aligned_and_says_what_numpy_says(classify: Run) -> None:
+    done = classify(*LEVELS)
+    expected = [
+        f"{name:<10}   " + "   ".join(f"{label:<6} {probability:>7.2%}" for label, probability in ranked(level))
+        for name, level in LEVELS.items()
+    ]
+    assert done.stdout.splitlines() == expected
+    assert (done.returncode, done.stderr) == (DONE, "")
+
+
+def test_json_has_one_object_for_each_input_in_order(classify: Run) -> None:
+    names = ["bright.png", "none.png", "dark.png", "bright.png"]
+    done = classify(*names, "--json")
+    assert (done.returncode, done.stderr) == (SOME_FAILED, "")
+    assert [record["path"] for record in records(done)] == names
+    for record in records(done):
+        assert list(record) == ["path", "predictions", "note", "error"]
+        if record["path"] == "none.png":
+            assert record["predictions"] == []
+            assert record["error"] == {"code": "not_found", "message": "there is no such file"}
+        else:
+            best = [(p["label"], pytest.approx(p["probability"], abs=1e-6)) for p in record["predictions"]]
+            assert best == ranked(LEVELS[record["path"]])
+            assert (record["note"], record["error"]) == (None, None)
+
+
+@pytest.mark.parametrize(("top", "shown"), [("1", 1), ("2", 2), ("99", 3)])
+def test_top_says_how_many(top: str, shown: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["classify", "tiny.onnx", "dark.png", "--json", "--top", top]) == DONE
+    found = json.loads(capsys.readouterr().out)["predictions"]
+    assert [p["label"] for p in found] == [label for label, _ in ranked(10)][:shown]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--top", "0"], ["--top", "-1"], ["--top", "two"], ["--max-pixels", "0"], ["--gaze"]],
+    ids=" ".join,
+)
+def test_a_wrong_call_ends_with_2_before_anything_is_done(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["classify", "tiny.onnx", "dark.png", *arguments])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (NOTHING_DONE, "")
+    assert err.splitlines()[-1].startswith("eyespot classify: error: ")
+
+
+def test_folders_globs_and_standard_input_are_understood(classify: Run) -> None:
+    Path("below/deeper").mkdir(parents=True)
+    for name in ("below/b.png", "below/deeper/c.PNG", "below/notes.txt", "below/.hidden.png"):
+        written(Path(name), grey(10))
+    done = classify("below", "?a*.png", "-", "--json", text=False, input=grey(240))
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == DONE
+    assert [record["path"] for record in found] == ["below/b.png", "below/deeper/c.PNG", "dark.png", "-"]
+    assert [record["predictions"][0]["label"] for record in found] == ["dark", "dark", "dark", "bright"]
+
+
+def test_names_of_any_letters_are_read(classify: Run) -> None:
+    names = ["two words.png", "Ärger 猫.png", "-dash.png", "%s{0}\\n.png", "new\nline.png"]
+    for name in names:
+        written(Path(name), grey(10))
+    done = classify("--json", "--", *names)
+    assert (done.returncode, done.stderr) == (DONE, "")
+    assert [record["path"] for record in records(done)] == names
+    assert {record["predictions"][0]["label"] for record in records(done)} == {"dark"}
+
+
+def test_a_name_that_is_no_text_is_read_and_given_back(classify: Run) -> None:
+    name = os.fsdecode(b"gr\xfcn.png")
+    written(Path(name), grey(10))
+    done = classify(name, "--json")
+    assert (done.returncode, done.stderr) == (DONE, "")
+    assert os.fsencode(records(done)[0]["path"]) == b"gr\xfcn.png"
+    table = classify(name, "none.png")
+    assert table.stdout.startswith("gr\\udcfcn.png   dark ")
+    assert (table.returncode, table.stderr) == (SOME_FAILED, "eyespot: none.png: not_found: there is no such file\n")
+
+
+def test_one_line_on_the_screen_stays_one_line(classify: Run) -> None:
+    written(Path("new\nline.png"), grey(10))
+    done = classify("new\nline.png", "no\nfile.png")
+    assert (len(done.stdout.splitlines()), len(done.stderr.splitlines())) == (1, 1)
+
+
+def test_every_broken_picture_has_its_code_and_the_others_are_done(classify: Run, folder: Path) -> None:
+    (folder / "empty").mkdir()
+    (folder / "loop.png").symlink_to("loop.png")
+    claims = PNG_MAGIC + png_chunk(b"IHDR", b"\0\0\x75\x30" * 2 + b"\x08\2\0\0\0")  # 30,000 x 30,000
+    broken = {
+        "truncated.png": (grey(10)[:-20], "corrupt"),
+        "damaged.png": (grey(10).replace(b"IDAT", b"IDAX"), "corrupt"),
+        "zero.png": (b"", "empty"),
+        "text.png": (b"I am a text with the name of a picture\n", "not_an_image"),
+        "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0", "unsupported_format"),
+        "huge.png": (claims + png_chunk(b"IDAT") + png_chunk(b"IEND"), "too_many_pixels"),
+    }
+    for name, (content, _) in broken.items():
+        written(folder / name, content)
+    written(folder / "sparse.png", grey(10))
+    os.truncate(folder / "sparse.png", 1 << 40)
+    expected = {name: code for name, (_, code) in broken.items()} | {
+        "sparse.png": "too_many_bytes",
+        "none.png": "not_found",
+        "empty": "not_found",
+        "*.gif": "not_found",
+        "loop.png": "unreadable",
+    }
+    done = classify("dark.png", *expected, "bright.png", "--json")
+    assert done.returncode == SOME_FAILED
+    assert codes(done) == {"dark.png": None, **expected, "bright.png": None}
+    table = classify("dark.png", *expected, "bright.png", "--top", "1")
+    assert table.returncode == SOME_FAILED
+    assert [line.split()[0] for line in table.stdout.splitlines()] == ["dark.png", "bright.png"]
+    named = [line.split(": ")[:3] for line in table.stderr.splitlines()]
+    assert named == [["eyespot", name, code] for name, code in expected.items()]
+
+
+@pytest.mark.parametrize("name", ["none.png", "empty", "*.gif", "loop.png"])
+def test_nothing_to_do_ends_with_2(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "empty").mkdir()
+    (folder / "loop.png").symlink_to("loop.png")
+    assert main(["classify", "tiny.onnx", name]) == NOTHING_DONE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert err.startswith(f"eyespot: {name}: ")
+    assert main(["classify", "tiny.onnx", name, "none.jpg", "--json"]) == NOTHING_DONE
+    assert main(["classify", "tiny.onnx", name, "dark.png"]) == SOME_FAILED
+
+
+def test_one_broken_picture_alone_ends_with_1(classify: Run) -> None:
+    done = classify(str(written(Path("text.png"), b"no picture")))
+    assert (done.returncode, done.stdout) == (SOME_FAILED, "")
+    assert done.stderr == "eyespot: text.png: not_an_image: the content is not an image of a known format\n"
+
+
+def test_max_pixels_is_the_most_that_is_read(classify: Run) -> None:
+    assert classify("dark.png", "--max-pixels", "99").returncode == DONE
+    done = classify("dark.png", "--max-pixels", "98")
+    assert done.returncode == SOME_FAILED
+    message = "too_many_pixels: the header claims 11 x 9 = 99 pixels; the limit is 98"
+    assert done.stderr == f"eyespot: dark.png: {message}\n"
+
+
+def test_a_note_stands_beside_the_answer(classify: Run) -> None:
+    written(Path("moving.gif"), animation("GIF"))
+    note = "first picture of several in this GIF"
+    assert classify("moving.gif").stdout.endswith(f"   ({note})\n")
+    assert records(classify("moving.gif", "--json"))[0]["note"] == note
+
+
+def test_standard_input_may_be_empty_or_no_picture(classify: Run) -> None:
+    assert codes(classify("-", "--json", input="")) == {"-": "empty"}
+    done = classify("-", "dark.png", "--json", input="a text")
+    assert (done.returncode, codes(done)) == (SOME_FAILED, {"-": "not_an_image", "dark.png": None})
+
+
+def test_standard_input_that_is_closed_is_one_line() -> None:
+    eyespot = Path(sys.executable).with_name("eyespot")
+    command = ["sh", "-c", 'exec "$0" classify tiny.onnx - <&-', eyespot]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in (SOME_FAILED, NOTHING_DONE)
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("eyespot: ")
+
+
+def test_standard_input_holds_one_picture(classify: Run) -> None:
+    done = classify("-", "dark.png", "-", input="")
+    assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
+    assert done.stderr == "eyespot: standard input (-) holds one image; name it once\n"
+
+
+def bad_models(content: bytes) -> dict[str, bytes]:
+    newer = json.dumps(json.loads(entry_of(content)) | {"format": 2})
+    return {
+        "has no eyespot spec": without_entry(content).SerializeToString(),
+        "the file is cut short": content[:-100],
+        "has format 2, this eyespot reads up to 1": with_entry(content, newer),
+        "was altered": content.replace(b"bright", b"blight"),
+        "is not an ONNX model": grey(10),
+    }
+
+
+def test_a_bad_model_is_one_line_and_nothing_is_done(tiny_content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    for reason, content in bad_models(tiny_content).items():
+        written(Path("tiny.onnx"), content)
+        assert main(["classify", "tiny.onnx", "dark.png", "--json"]) == NOTHING_DONE
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert len(err.splitlines()) == 1
+        assert err.startswith("eyespot: tiny.onnx: ")
+        assert reason in err
+
+
+def test_a_missing_model_is_one_line(eyespot: Run) -> None:
+    done = eyespot("classify", "none.onnx", "dark.png")
+    assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
+    assert done.stderr == "eyespot: none.onnx: there is no such model file\n"

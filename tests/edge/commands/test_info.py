@@ -1,0 +1,95 @@
+"""`eyespot info` shows what stands in the file, to people and to machines."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge.cli import DONE, NOTHING_DONE, main
+from edge.spec import Parity, TrainingRecord
+from edge.steps import Scale
+from tests.conftest import Run
+from tests.edge.artifacts import entry_of, restamped, with_entry, without_entry, written
+
+
+def rows(text: str) -> dict[str, str]:
+    """The table as names and values; every value starts in one and the same column."""
+    lines = text.splitlines()
+    column = len(lines[0]) - len(lines[0].split("   ", 1)[1].lstrip())
+    assert all(line[column - 3 : column] == "   " and line[column] != " " for line in lines)
+    return {line[:column].strip(): line[column:] for line in lines}
+
+
+def test_the_table_says_what_stands_in_the_file(tiny_model: Path, tiny_content: bytes, eyespot: Run) -> None:
+    done = eyespot("info", tiny_model)
+    assert (done.returncode, done.stderr) == (DONE, "")
+    assert rows(done.stdout) == {
+        "model": "tiny",
+        "version": json.loads(entry_of(tiny_content))["version"],
+        "labels": "3: dark, middle, bright",
+        "preprocessing": "resize to 4x4 (antialias), grey, scale by 0.00392157",
+        "self-test": "3 samples, limit 1e-04 (eyespot verify)",
+        "file": f"{len(tiny_content):,} bytes, unaltered since export",
+    }
+
+
+def test_json_is_the_whole_spec(tiny_model: Path, tiny_content: bytes, eyespot: Run) -> None:
+    done = eyespot("info", tiny_model, "--json")
+    assert (done.returncode, done.stderr) == (DONE, "")
+    assert json.loads(done.stdout) == json.loads(entry_of(tiny_content))
+
+
+def test_training_and_parity_are_told(
+    tiny_model: Path, tiny_content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training = TrainingRecord("lenet", "digits", "ab12", 1347, 450, 0.98765, 40, 7)
+    parity = Parity(450, 1350, 1.5e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.0", "onnx": "1.23.2"})
+    written(tiny_model, restamped(tiny_content, training=training, parity=parity))
+    assert main(["info", str(tiny_model)]) == DONE
+    found = rows(capsys.readouterr().out)
+    assert found["trained"] == "lenet on digits, 1,347 images, 40 epochs, seed 7"
+    assert found["accuracy"] == "98.77% of 450 held-out images"
+    assert found["parity"] == (
+        "largest difference to Keras 1.5e-07 (limit 1e-05), top-1 equal on 100.00% of 1,350 comparisons"
+    )
+    assert found["made with"] == "keras 3.15.0, onnx 1.23.2"
+
+
+def test_many_labels_are_shortened(tiny_model: Path, tiny_content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = tuple(f"class {i}" for i in range(1000))
+    written(tiny_model, restamped(tiny_content, labels=labels, self_test=None, preprocessing=(Scale(1.0),)))
+    main(["info", str(tiny_model)])
+    shown = ", ".join(labels[:10])
+    assert rows(capsys.readouterr().out)["labels"] == f"1000: {shown} and 990 more"
+
+
+@pytest.mark.parametrize("extra", [[], ["--json"]], ids=["table", "json"])
+def test_a_bad_model_is_one_line(
+    tiny_model: Path, tiny_content: bytes, extra: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    altered = json.dumps(json.loads(entry_of(tiny_content)) | {"labels": ["bright", "middle", "dark"]})
+    contents = {
+        "this ONNX model has no eyespot spec; write it with 'eyespot export'": without_entry(tiny_content),
+        "the file is cut short, 100 bytes are missing; copy it again": tiny_content[:-100],
+        "its spec is not valid JSON": with_entry(tiny_content, "{"),
+        "the file was altered after it was written": with_entry(tiny_content, altered),
+        "this is not an ONNX model": b"hello, I am a text",
+    }
+    for message, content in contents.items():
+        written(tiny_model, content if isinstance(content, bytes) else content.SerializeToString())
+        assert main(["info", str(tiny_model), *extra]) == NOTHING_DONE
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert len(err.splitlines()) == 1
+        assert err.startswith(f"eyespot: {tiny_model}: {message}")
+
+
+def test_a_folder_and_a_missing_file_are_one_line(tmp_path: Path, eyespot: Run) -> None:
+    for path, message in (
+        (tmp_path, "the model cannot be read (Is a directory)"),
+        (tmp_path / "none.onnx", "there is"),
+    ):
+        done = eyespot("info", path)
+        assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
+        assert len(done.stderr.splitlines()) == 1
+        assert done.stderr.startswith(f"eyespot: {path}: {message}")

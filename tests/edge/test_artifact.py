@@ -1,0 +1,143 @@
+"""What is an artifact and what is not: one line says why, and no changed byte goes unnoticed."""
+
+import hashlib
+import json
+import random
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from edge.artifact import read_spec
+from edge.errors import ModelError, ModelNotFoundError
+from edge.spec import ModelSpec
+from tests.edge.artifacts import entry_of, restamped, with_entry, without_entry, written
+from tests.edge.pictures import encode, image
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        read_spec(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{path}: ")
+
+
+def spec_or_error(path: Path) -> ModelSpec | ModelError:
+    try:
+        return read_spec(path)
+    except ModelError as error:
+        return error
+
+
+def test_the_spec_is_what_stands_in_the_metadata(tiny_model: Path, tiny_content: bytes) -> None:
+    spec = read_spec(tiny_model)
+    assert json.loads(spec.to_json()) == json.loads(entry_of(tiny_content))
+    assert spec.labels == ("dark", "middle", "bright")
+
+
+def test_the_version_is_the_start_of_a_digest_of_everything(tiny_model: Path, tiny_content: bytes) -> None:
+    rest = hashlib.sha256(without_entry(tiny_content).SerializeToString(deterministic=True)).digest()
+    spec = json.loads(entry_of(tiny_content)) | {"version": None}
+    canonical = json.dumps(spec, sort_keys=True, separators=(",", ":")).encode()
+    assert read_spec(tiny_model).version == hashlib.sha256(rest + canonical).hexdigest()[:16]
+
+
+def test_another_name_is_another_version(tiny_model: Path, tiny_content: bytes) -> None:
+    before = read_spec(tiny_model)
+    after = read_spec(written(tiny_model, restamped(tiny_content, name="other")))
+    assert (before.name, after.name) == ("tiny", "other")
+    assert before.version != after.version
+
+
+def test_a_plain_model_has_no_spec(tiny_model: Path, tiny_content: bytes) -> None:
+    written(tiny_model, without_entry(tiny_content).SerializeToString())
+    assert refusal(tiny_model) == "this ONNX model has no eyespot spec; write it with 'eyespot export'"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 2}, "its spec has format 2, this eyespot reads up to 1; upgrade eyespot here"),
+        ({"format": 2, "gaze": "left"}, "its spec has format 2, this eyespot reads up to 1; upgrade eyespot here"),
+        ({"format": 0}, "its spec is not valid: format must be 1. Received: 0"),
+        ({"gaze": "left"}, "its spec is not valid: spec has the unknown key 'gaze'; known are "),
+        ({"labels": ["dark", "bright", "middle"]}, "the file was altered after it was written (it says version "),
+        ({"name": "other"}, "the file was altered after it was written (it says version "),
+        (
+            {"version": "0123456789abcdef"},
+            "the file was altered after it was written (it says version 0123456789abcdef,",
+        ),
+        ({"version": None}, "the file was altered after it was written (it says version None,"),
+    ],
+    ids=["newer", "newer-with-key", "older", "unknown-key", "labels-swapped", "renamed", "version", "no-version"],
+)
+def test_tampered_metadata_is_noticed(
+    tiny_model: Path, tiny_content: bytes, change: dict[str, object], message: str
+) -> None:
+    written(tiny_model, with_entry(tiny_content, json.dumps(json.loads(entry_of(tiny_content)) | change)))
+    assert refusal(tiny_model).startswith(message)
+
+
+@pytest.mark.parametrize("text", ["", "not JSON", "[]", "null", '{"format": 1}', "[" * 5000])
+def test_an_entry_that_is_no_spec_is_refused(tiny_model: Path, tiny_content: bytes, text: str) -> None:
+    assert refusal(written(tiny_model, with_entry(tiny_content, text))).startswith("its spec is not valid")
+
+
+def test_a_tampered_weight_is_noticed(tiny_model: Path, tiny_content: bytes) -> None:
+    model = onnx.load_from_string(tiny_content)
+    (slope,) = (tensor for tensor in model.graph.initializer if tensor.name == "slope")
+    slope.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(slope), "slope"))
+    assert refusal(written(tiny_model, model.SerializeToString())).startswith("the file was altered")
+
+
+def test_other_spaces_and_another_order_of_keys_are_no_change(tiny_model: Path, tiny_content: bytes) -> None:
+    expected = read_spec(tiny_model)
+    entries = dict(reversed(json.loads(entry_of(tiny_content)).items()))
+    assert read_spec(written(tiny_model, with_entry(tiny_content, json.dumps(entries, indent=4)))) == expected
+
+
+def test_a_changed_byte_is_noticed_anywhere(tiny_model: Path, tiny_content: bytes) -> None:
+    expected = read_spec(tiny_model)
+    noticed = 0
+    for at in range(len(tiny_content)):
+        changed = bytearray(tiny_content)
+        changed[at] ^= 1 << at % 8
+        found = spec_or_error(written(tiny_model, bytes(changed)))
+        # The last digit of a number may change and leave the number as it is.
+        assert isinstance(found, ModelError) or found == expected
+        noticed += isinstance(found, ModelError)
+    assert noticed >= 0.99 * len(tiny_content)
+
+
+def test_a_file_cut_short_anywhere_is_refused(tiny_model: Path, tiny_content: bytes) -> None:
+    for length in range(len(tiny_content)):
+        refusal(written(tiny_model, tiny_content[:length]))
+
+
+def test_more_bytes_behind_the_end_are_refused(tiny_model: Path, tiny_content: bytes) -> None:
+    for more in (b"\0", b"x", b"\n", tiny_content[:40], tiny_content):
+        refusal(written(tiny_model, tiny_content + more))
+
+
+def test_nothing_but_a_model_error_ever_comes_out(tiny_model: Path, tiny_content: bytes) -> None:
+    chance = random.Random(1)
+    for _ in range(2000):
+        changed = bytearray(tiny_content)
+        for _ in range(chance.choice((2, 4, 16))):
+            changed[chance.randrange(len(changed))] = chance.randrange(256)
+        start = chance.randrange(len(changed))
+        del changed[start : start + chance.choice((0, 1, 50))]
+        refusal(written(tiny_model, bytes(changed)))
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP"])
+def test_an_image_is_no_model(tmp_path: Path, format_: str) -> None:
+    refusal(written(tmp_path / "picture.onnx", encode(image(12, 20, 3), format_)))
+
+
+def test_a_missing_file_is_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match=r"none\.onnx: there is no such model file$"):
+        read_spec(tmp_path / "none.onnx")

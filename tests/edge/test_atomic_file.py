@@ -1,0 +1,137 @@
+"""A name holds all of a file or what it held before, whatever happens in between."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge.atomic_file import flush_to_disk, replacing
+
+OLD, NEW = b"what was here before", b"what was written" * 1000
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    path = tmp_path / "folder" / "m.onnx"
+    path.parent.mkdir()
+    path.write_bytes(OLD)
+    return path
+
+
+def names_beside(path: Path) -> list[str]:
+    return sorted(os.listdir(path.parent))
+
+
+def test_what_was_written_gets_the_name(target: Path) -> None:
+    with replacing(target) as temporary:
+        temporary.write_bytes(NEW)
+        assert target.read_bytes() == OLD
+    assert target.read_bytes() == NEW
+    assert names_beside(target) == ["m.onnx"]
+
+
+def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "c.json"
+    with replacing(path) as temporary:
+        temporary.write_bytes(NEW)
+    assert path.read_bytes() == NEW
+
+
+def test_the_temporary_file_is_beside_hidden_and_of_the_same_kind(target: Path) -> None:
+    with replacing(target) as temporary:
+        assert temporary.parent == target.parent
+        assert temporary.name.startswith(".")
+        assert temporary.suffix == ".onnx"
+        assert temporary.exists()
+
+
+def write_half(path: Path, error: BaseException) -> None:
+    with replacing(path) as temporary:
+        temporary.write_bytes(NEW[:100])
+        raise error
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, SystemExit])
+def test_a_block_that_raises_leaves_all_as_it_was(target: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error):
+        write_half(target, error())
+    assert target.read_bytes() == OLD
+    assert names_beside(target) == ["m.onnx"]
+
+
+def test_a_block_that_raises_leaves_no_file_where_none_was(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="half way"):
+        write_half(tmp_path / "new.onnx", ValueError("half way"))
+    assert names_beside(tmp_path / "new.onnx") == []
+
+
+def test_a_folder_of_that_name_stays_and_nothing_is_left_beside_it(target: Path) -> None:
+    target.unlink()
+    target.mkdir()
+    with pytest.raises(IsADirectoryError), replacing(target) as temporary:
+        temporary.write_bytes(NEW)
+    assert names_beside(target) == ["m.onnx"]
+
+
+def test_two_writers_at_once_do_not_meet(target: Path) -> None:
+    with replacing(target) as first, replacing(target) as second:
+        first.write_bytes(b"first")
+        second.write_bytes(b"second")
+    assert target.read_bytes() == b"first"  # the outer block ends last
+    assert names_beside(target) == ["m.onnx"]
+
+
+def test_the_content_is_on_the_disk_before_the_name_changes(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        events.append("folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "content")
+
+    def replace(self: Path, other: Path) -> None:
+        events.append("name")
+        os.replace(self, other)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    with replacing(target) as temporary:
+        temporary.write_bytes(NEW)
+    assert events == ["content", "name", "folder"]
+
+
+def test_a_file_that_cannot_be_opened_is_not_flushed(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        flush_to_disk(tmp_path / "none")
+
+
+def test_the_file_may_be_read_by_whom_the_umask_allows(target: Path) -> None:
+    plain = target.with_name("plain")
+    plain.touch()
+    with replacing(target) as temporary:
+        temporary.write_bytes(NEW)
+    assert target.stat().st_mode == plain.stat().st_mode
+
+
+KILLED_HALF_WAY = """
+import os, signal, sys
+from pathlib import Path
+from edge.atomic_file import replacing
+
+with replacing(Path(sys.argv[1])) as temporary:
+    with temporary.open("wb") as file:
+        file.write(b"half")
+        file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_that_is_killed_leaves_the_name_as_it_was(target: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED_HALF_WAY, target], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert target.read_bytes() == OLD
+    left = [name for name in names_beside(target) if name != "m.onnx"]
+    # Nobody could remove it; its name keeps it out of sight, and 'eyespot classify FOLDER' passes it over.
+    assert len(left) == 1
+    assert left[0].startswith(".m.")

@@ -1,0 +1,122 @@
+"""What a name on the command line leads to; the expected lists are written by hand from the files made here."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from edge.sources import expand_sources, walk_images
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images, other files, hidden ones and folders, in a working directory of its own."""
+    names = [
+        *("b.png", "a.JPG", "c.jpeg", "notes.txt", "no_suffix", ".hidden.png", "png"),
+        *("z/1.tif", "z/.cache/2.png", "m/deep/er/3.webp", "m/4.BMP", "empty/readme.md"),
+        *("[set]/5.png", "set/6.png", "s/7.png", "star*.png", "star1.png"),
+    ]
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    monkeypatch.chdir(tmp_path)
+
+
+def found(*names: str) -> list[str]:
+    sources = list(expand_sources(names))
+    assert all(source.error is None for source in sources)
+    return [source.path for source in sources]
+
+
+def errors(*names: str) -> list[tuple[str, str, str]]:
+    sources = expand_sources(names)
+    return [(source.path, source.error.code, str(source.error)) for source in sources if source.error]
+
+
+def test_files_come_in_the_order_they_are_named_whatever_they_are_called() -> None:
+    names = ("b.png", "a.JPG", "notes.txt", "no_suffix", ".hidden.png", "b.png")
+    assert found(*names) == list(names)
+
+
+def test_a_folder_gives_its_images_in_order_of_names() -> None:
+    assert found("m", "z") == ["m/4.BMP", "m/deep/er/3.webp", "z/1.tif"]
+    top = ["./a.JPG", "./b.png", "./c.jpeg", "./star*.png", "./star1.png"]
+    below = ["./[set]/5.png", "./m/4.BMP", "./m/deep/er/3.webp", "./s/7.png", "./set/6.png", "./z/1.tif"]
+    assert found(".") == top + below
+
+
+def test_a_glob_gives_what_it_matches_in_order_of_names() -> None:
+    assert found("*.png") == ["b.png", "star*.png", "star1.png"]
+    assert found("?.[jJ]*") == ["a.JPG", "c.jpeg"]
+    assert found("**/[36].*") == ["m/deep/er/3.webp", "set/6.png"]
+
+
+def test_a_glob_that_matches_folders_gives_their_images() -> None:
+    assert found("[mz]") == ["m/4.BMP", "m/deep/er/3.webp", "z/1.tif"]
+
+
+def test_a_name_that_exists_is_no_glob() -> None:
+    assert found("star*.png") == ["star*.png"]
+    assert found("[set]") == ["[set]/5.png"]
+
+
+def test_standard_input_stays_a_dash_and_a_file_of_that_name_has_a_folder() -> None:
+    Path("-").touch()
+    assert found("b.png", "-", "./-") == ["b.png", "-", "./-"]
+
+
+def test_what_leads_nowhere_is_an_error_in_its_place() -> None:
+    assert errors("none.png", "b.png", "empty", "*.gif", "", "a\0b", "none/") == [
+        ("none.png", "not_found", "there is no such file"),
+        ("empty", "not_found", "the folder holds no images"),
+        ("*.gif", "not_found", "no file matches"),
+        ("", "not_found", "there is no such file"),
+        ("a\0b", "not_found", "there is no such file"),
+        ("none/", "not_found", "there is no such file"),
+    ]
+    assert [source.path for source in expand_sources(["none.png", "b.png", "empty"])] == [
+        *("none.png", "b.png", "empty"),
+    ]
+
+
+def test_names_are_looked_up_one_by_one() -> None:
+    sources = expand_sources(["b.png", "late.png"])
+    assert next(sources).path == "b.png"
+    Path("late.png").touch()
+    assert next(sources).error is None
+
+
+def test_a_link_to_a_file_counts_and_a_broken_one_is_left_to_the_decoder() -> None:
+    Path("set/link.png").symlink_to("6.png")
+    Path("set/broken.png").symlink_to("none.png")
+    assert found("set", "set/broken.png") == ["set/6.png", "set/broken.png", "set/link.png", "set/broken.png"]
+
+
+def test_a_link_to_a_folder_counts_where_it_is_named_and_not_below() -> None:
+    Path("to_m").symlink_to("m")
+    Path("z/to_m").symlink_to("../m")
+    assert found("to_m", "z") == ["to_m/4.BMP", "to_m/deep/er/3.webp", "z/1.tif"]
+
+
+def test_links_in_a_circle_end() -> None:
+    Path("m/again").symlink_to("../m")
+    Path("z/self.png").symlink_to("self.png")
+    assert found("m", "z") == ["m/4.BMP", "m/deep/er/3.webp", "z/1.tif", "z/self.png"]
+
+
+def test_every_suffix_of_a_format_that_is_read_is_looked_for(tmp_path: Path) -> None:
+    # The suffixes that https://pillow.readthedocs.io/en/stable/handbook/image-file-formats.html gives for them.
+    pillow = ["apng", "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm"]
+    names = [f"x.{suffix}" for suffix in [*pillow, "tif", "tiff", "webp"]]
+    folder = tmp_path / "of its own"
+    folder.mkdir()
+    for name in [*names, "x.mp4", "x.heic", "x.svg", "x.json"]:
+        (folder / name).touch()
+    assert [os.path.basename(path) for path in walk_images(str(folder))] == names
+
+
+def test_a_name_that_is_no_text_is_found(tmp_path: Path) -> None:
+    name = os.fsdecode(b"empty/gr\xfcn.png")
+    (tmp_path / name).touch()
+    assert found("empty") == [name]

@@ -1,0 +1,97 @@
+"""The cache of prepared arrays: right, reused, keyed by content and preprocessing, and flat in memory."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.steps import Grey, Resize, Scale
+from training.dataset import Dataset
+from training.prepare import describe_bad, leave_out_bad, prepare
+
+ROOT = Path(__file__).parents[2]
+STEPS = (Resize(8, 8, "antialias"), Grey(), Scale(1 / 255))
+
+
+def pictures(count: int, bad: tuple[int, ...] = ()) -> Dataset:
+    def read(i: int) -> bytes:
+        if i in bad:
+            return b"no picture"
+        level = np.full((12, 10), (i * 37) % 256, np.uint8)
+        return bytes(cv2.imencode(".png", level)[1])
+
+    return Dataset("made", ("a", "b"), tuple(f"{i}.png" for i in range(count)), np.arange(count) % 2, read)
+
+
+def nothing(_: int) -> None:
+    return None
+
+
+def test_rows_are_the_pictures_in_order(tmp_path: Path) -> None:
+    prepared = prepare(pictures(200), STEPS, tmp_path, nothing)
+    expected = (np.arange(200) * 37 % 256).astype(np.float32) * np.float32(1 / 255)
+    assert prepared.arrays.shape == (200, 8, 8, 1)
+    assert np.array_equal(prepared.arrays[:, 3, 3, 0], expected)
+    assert isinstance(prepared.arrays, np.memmap)
+
+
+def test_the_same_content_and_steps_are_computed_once(tmp_path: Path) -> None:
+    done: list[int] = []
+    prepare(pictures(30), STEPS, tmp_path, done.append)
+    assert sum(done) == 30
+    prepare(pictures(30), STEPS, tmp_path, done.append)
+    assert sum(done) == 30
+    prepare(pictures(30), (Resize(4, 4, "antialias"),), tmp_path, done.append)
+    assert sum(done) == 60
+    prepare(pictures(31), STEPS, tmp_path, done.append)
+    assert sum(done) == 91
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_cannot_be_read_is_named_and_can_be_left_out(tmp_path: Path) -> None:
+    dataset = pictures(12, bad=(3, 7))
+    prepared = prepare(dataset, STEPS, tmp_path, nothing)
+    assert prepared.bad == {3: "not_an_image", 7: "not_an_image"}
+    assert describe_bad(dataset, prepared.bad) == (
+        "made: 2 unreadable images: 3.png (not_an_image), 7.png (not_an_image)"
+    )
+    kept, rest = leave_out_bad(dataset, prepared)
+    assert "3.png" not in kept.names
+    assert len(kept.names) == len(rest.arrays) == len(rest.hashes) == 10
+    assert kept.read(3) == dataset.read(4)
+    assert np.array_equal(rest.arrays[3], prepared.arrays[4])
+
+
+MEMORY = """
+import sys, threading
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from tests.training.test_prepare_cache import STEPS, nothing, pictures
+from training.prepare import prepare
+
+def anonymous_kib():
+    return int(next(l for l in open("/proc/self/status") if l.startswith("RssAnon")).split()[1])
+
+prepare(pictures(200), STEPS, Path(sys.argv[1]), nothing)
+peak = before = anonymous_kib()
+def watch(_):
+    global peak
+    peak = max(peak, anonymous_kib())
+prepare(pictures(int(sys.argv[2])), STEPS, Path(sys.argv[1]), watch)
+print(peak - before)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_data_set(tmp_path: Path) -> None:
+    def growth_kib(count: int) -> int:
+        command = [sys.executable, "-c", MEMORY.format(root=str(ROOT)), str(tmp_path / str(count)), str(count)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return int(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
+
+    # The array of 20,000 pictures is 5 MB, and their names and hashes 3; the pixels are 10 MB more in between.
+    assert growth_kib(20_000) - growth_kib(2_000) < 8 * 1024
