@@ -1,5 +1,6 @@
 """Export a training run: convert, weld, compare, certify, write."""
 
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +68,7 @@ def load_keras(path: Path) -> "keras.Model":
 
     try:
         return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError, KeyError) as error:
+    except (ValueError, OSError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: Keras cannot read this model ({str(error).splitlines()[0]})") from None
 
 
