@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from training.evaluation import Evaluation, Mistake
-from training.plots import DPI
+from training.plots import DPI, shortened
 
 COLUMNS = 5
 CELL_INCHES = (2.3, 2.5)
@@ -57,6 +57,7 @@ def draw_mistakes(mistakes: Sequence[Mistake], pictures: Sequence[NDArray[np.uin
     for axes in cells:
         axes.set_axis_off()
     for axes, mistake, picture in zip(cells, mistakes, pictures, strict=False):
+        axes.set_anchor("N")  # captions of a row stand side by side, whatever the shape of the pictures
         axes.imshow(picture, interpolation="nearest" if max(picture.shape) < SMALL_PX else "antialiased")
         axes.set_title(caption(mistake), fontsize=9)
     return figure
@@ -65,14 +66,5 @@ def draw_mistakes(mistakes: Sequence[Mistake], pictures: Sequence[NDArray[np.uin
 def caption(mistake: Mistake) -> str:
     """Return what stands above a picture: 'true -> predicted (97 %)', and below that the name."""
     said = f" ({100 * mistake.confidence:.0f} %)"
-    both = _shortened(f"{mistake.true} \N{RIGHTWARDS ARROW} {mistake.predicted}", CAPTION_CHARACTERS - len(said))
-    return f"{both}{said}\n{_shortened(mistake.name, CAPTION_CHARACTERS)}"
-
-
-def _shortened(text: str, characters: int) -> str:
-    """Leave out the middle of what is too long; bytes that are no text are shown as such."""
-    shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    if len(shown) <= characters:
-        return shown
-    half = (characters - 1) // 2
-    return f"{shown[:half]}\N{HORIZONTAL ELLIPSIS}{shown[-half:]}"
+    both = shortened(f"{mistake.true} \N{RIGHTWARDS ARROW} {mistake.predicted}", CAPTION_CHARACTERS - len(said))
+    return f"{both}{said}\n{shortened(mistake.name, CAPTION_CHARACTERS)}"

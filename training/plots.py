@@ -15,6 +15,9 @@ from training.report import Report
 DPI = 110
 # Above this many classes a number in every cell could not be read.
 NUMBERED_CLASSES = 30
+# Labels beside the confusion matrix are cut to so many characters, each of which takes so much room.
+LABEL_CHARACTERS = 24
+INCHES_PER_CHARACTER = 0.085
 
 
 def draw_history(history: History, title: str) -> Figure:
@@ -47,9 +50,10 @@ def draw_confusion(report: Report, title: str) -> Figure:
     """Return the confusion matrix as a grid whose shade is the share of the true class."""
     counts = np.array(report.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    labels = [row.label for row in report.classes]
+    labels = [shortened(row.label, LABEL_CHARACTERS) for row in report.classes]
+    room = INCHES_PER_CHARACTER * max(map(len, labels))
     side = min(max(4.0, 1.5 + 0.5 * len(labels)), 24.0)
-    figure = Figure(figsize=(side + 1, side), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(side + room + 1, side + room), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, label="share of the true class", shrink=0.8)
@@ -61,6 +65,15 @@ def draw_confusion(report: Report, title: str) -> Figure:
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, str(count) if count else "", ha="center", va="center", color=colour, fontsize=9)
     return figure
+
+
+def shortened(text: str, characters: int) -> str:
+    """Return `text` without its middle if it is longer than `characters`; bytes that are no text become escapes."""
+    shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    if len(shown) <= characters:
+        return shown
+    half = (characters - 1) // 2
+    return f"{shown[:half]}\N{HORIZONTAL ELLIPSIS}{shown[-half:]}"
 
 
 def save_figure(figure: Figure, path: Path) -> None:
