@@ -15,7 +15,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; when the block ends well, that file becomes `path`.
 
     What was written is on the disk before the name changes. When the block raises, the temporary file is
-    removed and `path` is as it was. The suffix is kept, since some writers choose their format by it.
+    removed and `path` is as it was. The suffix is kept, since some writers choose their format by it. An
+    OSError names `path`, which a full disk by itself does not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
@@ -24,9 +25,11 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         flush_to_disk(temporary)
         temporary.replace(path)
+        flush_to_disk(path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
-    flush_to_disk(path.parent)
 
 
 def flush_to_disk(path: Path) -> None:

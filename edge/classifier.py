@@ -31,10 +31,14 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Classification:
-    """The answer for one image: predictions from the most to the least likely, and the decoder's note."""
+    """The answer for one image: predictions from the most to the least likely, and the decoder's note.
+
+    `unsure` says that the best of them is below the threshold under which the model's makers want no answer.
+    """
 
     predictions: tuple[Prediction, ...]
     note: str | None
+    unsure: bool
 
 
 class Classifier:
@@ -78,7 +82,10 @@ class Classifier:
             raise UsageError(f"top_k must be at least 1. Received: {top_k}")
         decoded = _as_decoded(image, max_pixels)
         probabilities = self.probabilities(decoded.pixels[None])[0]
-        return Classification(rank(self.spec.labels, probabilities, top_k), decoded.note)
+        predictions = rank(self.spec.labels, probabilities, top_k)
+        threshold = self.spec.abstain_below
+        unsure = threshold is not None and predictions[0].probability < threshold
+        return Classification(predictions, decoded.note, unsure)
 
 
 def rank(labels: Sequence[str], probabilities: NDArray[np.float32], top_k: int | None) -> tuple[Prediction, ...]:

@@ -38,7 +38,8 @@ class Glyphs:
 class TrainingRecord:
     """What the model was trained on, how, and how well it did on images it had not seen.
 
-    `data_digest` is a SHA-256 over the names and contents of all images, in hexadecimal.
+    `data_digest` is a SHA-256 over the names and contents of all images, in hexadecimal. `temperature` is what
+    the logits are divided by inside the network; 1 leaves them as they are.
     """
 
     recipe: str
@@ -49,6 +50,7 @@ class TrainingRecord:
     held_out_accuracy: float
     epochs: int
     seed: int
+    temperature: float
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class SelfTest:
 class ModelSpec:
     """One model. `labels` are in the order of the network's outputs.
 
+    An answer whose best probability is less than `abstain_below` is unsure; None never is.
     A run folder holds a spec that has no `version`, `parity` or `self_test` yet; export fills them in.
     """
 
@@ -102,6 +105,7 @@ class ModelSpec:
     labels: tuple[str, ...]
     preprocessing: tuple[Step, ...]
     regions: Faces | Glyphs | None
+    abstain_below: float | None
     training: TrainingRecord | None
     parity: Parity | None
     self_test: SelfTest | None
@@ -112,6 +116,8 @@ class ModelSpec:
         if not self.name.strip() or "/" in self.name:
             raise ValueError(f"name must be a word without a slash. Received: {self.name!r}")
         self._check_labels()
+        if self.abstain_below is not None and not 0 < self.abstain_below <= 1:
+            raise ValueError(f"abstain_below must be above 0 and at most 1. Received: {self.abstain_below}")
         if not self.preprocessing:
             raise ValueError("preprocessing must have at least one step")
         for sample in self.self_test.samples if self.self_test else ():

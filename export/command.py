@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from edge.cli import DONE
+from edge.errors import UsageError
 from export.parity import TOLERANCE
 from export.run_folder import RunFolder
 
@@ -18,11 +19,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE", help="the .onnx file to write (default: RUN's name)")
     parser.add_argument(
         "--tolerance",
-        type=float,
+        type=tolerance,
         default=TOLERANCE,
         metavar="P",
         help=f"largest difference of a probability that is accepted (default {TOLERANCE:.0e})",
     )
+
+
+def tolerance(text: str) -> float:
+    """Return the difference that `text` says, for argparse."""
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"must be above 0 and below 1. Received: {text}")
+    return value
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -31,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     folder = RunFolder(Path(arguments.run))
     output = Path(arguments.output or f"{folder.path.resolve().name}.onnx")
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder; --output must name a file")
     exported = export_run(folder, output, arguments.tolerance)
     worst = exported.comparisons[0]
     print(f"{output}: {exported.spec.name} {exported.spec.version}, {exported.size_bytes:,} bytes")

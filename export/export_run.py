@@ -1,9 +1,9 @@
 """Export a training run: convert, weld, compare, certify, write."""
 
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -38,6 +38,8 @@ def export_run(run: RunFolder, output: Path, tolerance: float = TOLERANCE) -> Ex
     """
     spec = run.read_spec()
     model = load_keras(run.model)
+    if (outputs := model.output_shape[-1]) != len(spec.labels):
+        raise ModelError(f"{run.path}: its network has {outputs} outputs for the {len(spec.labels)} labels of its spec")
     preprocessing = build_preprocessing(spec.preprocessing)
     welded = weld(preprocessing, convert_network(model))
     front = create_session(preprocessing.SerializeToString(), "preprocessing")
@@ -68,7 +70,7 @@ def load_keras(path: Path) -> "keras.Model":
 
     try:
         return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, TypeError, KeyError, BadZipFile) as error:
         raise ModelError(f"{path}: Keras cannot read this model ({str(error).splitlines()[0]})") from None
 
 

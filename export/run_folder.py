@@ -126,7 +126,8 @@ class RunFolder:
         try:
             with zipfile.ZipFile(self.held_out) as archive:
                 for entry in archive.infolist():
-                    yield HeldOutImage(entry.filename, entry.comment.decode("utf-8"), archive.read(entry))
+                    label = entry.comment.decode("utf-8", "surrogatepass")
+                    yield HeldOutImage(entry.filename, label, archive.read(entry))
         except (zipfile.BadZipFile, UnicodeDecodeError) as error:
             raise ModelError(f"{self.held_out}: the archive is damaged ({error})") from None
 
@@ -139,8 +140,10 @@ def write_held_out(path: Path, images: Iterable[HeldOutImage]) -> None:
             total += len(image.encoded)
             if count == HELD_OUT_IMAGES or (count and total > HELD_OUT_BYTES):
                 return
-            entry = zipfile.ZipInfo(image.name, ZIP_DATE)
-            entry.comment = image.label.encode("utf-8")
+            # A name that is no text is written with its odd bytes spelled out; a zip takes only UTF-8.
+            readable = image.name.encode("utf-8", "backslashreplace").decode()
+            entry = zipfile.ZipInfo(readable, ZIP_DATE)
+            entry.comment = image.label.encode("utf-8", "surrogatepass")
             archive.writestr(entry, image.encoded)
 
 

@@ -35,6 +35,7 @@ async def classify(request: Request) -> Response:
         "model": engine.spec.name,
         "version": engine.spec.version,
         "predictions": [asdict(prediction) for prediction in classification.predictions],
+        "unsure": classification.unsure,
     }
     return JSONResponse(answer | ({"note": classification.note} if classification.note else {}))
 

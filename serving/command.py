@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     require_self_test(classifier, arguments.model)
     _check_port(arguments.host, arguments.port)
     print(
-        f"eyespot: {classifier.spec.name} {classifier.spec.version} on http://{arguments.host}:{arguments.port}",
+        f"eyespot: {classifier.spec.name} {classifier.spec.version} on http://{_bracketed(arguments.host)}:{arguments.port}",
         file=sys.stderr,
     )
     sys.stderr.flush()
@@ -56,6 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     os.execve(sys.executable, command, environment)  # noqa: S606 # our own interpreter and arguments
 
 
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def _check_port(host: str, port: int) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -64,4 +68,6 @@ def _check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except (OSError, OverflowError, TypeError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(f"cannot listen on {host}:{port} ({reason}); choose another --host or --port") from None
+            raise UsageError(
+                f"cannot listen on {_bracketed(host)}:{port} ({reason}); choose another --host or --port"
+            ) from None

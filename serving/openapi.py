@@ -16,11 +16,12 @@ PREDICTION = {
 }
 CLASSIFICATION = {
     "type": "object",
-    "required": ["model", "version", "predictions"],
+    "required": ["model", "version", "predictions", "unsure"],
     "properties": {
         "model": {"type": "string"},
         "version": {"type": "string"},
         "predictions": {"type": "array", "items": {"$ref": "#/components/schemas/Prediction"}},
+        "unsure": {"type": "boolean", "description": "the best probability is below the model's own threshold"},
         "note": {"type": "string", "description": "present where the picture was not all that the file held"},
     },
 }

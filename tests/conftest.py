@@ -1,8 +1,11 @@
 """What several tests share: a trained run and its artifact (slow, real), and a tiny artifact (fast, no TensorFlow)."""
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,7 +99,7 @@ def tiny_content() -> bytes:
     model = weld(build_preprocessing(steps), make_model(network))
     samples = [Variant(f"grey {level}", np.full((6, 5, 3), level, np.uint8)) for level in (10, 128, 240)]
     known = [Comparison(v, tiny_probabilities(float(v.pixels[0, 0, 0])).astype(np.float32), 0.0, True) for v in samples]
-    spec = ModelSpec(SPEC_FORMAT, "tiny", None, TINY_LABELS, steps, None, None, None, make_self_test(known))
+    spec = ModelSpec(SPEC_FORMAT, "tiny", None, TINY_LABELS, steps, None, None, None, None, make_self_test(known))
     return stamp(model, spec)[0]
 
 
@@ -116,3 +119,7 @@ def broken_self_test() -> SelfTest:
 
 # A terminal of a known width, whatever the machine that runs the tests has.
 os.environ["COLUMNS"] = "100"
+
+# Prepared arrays go to a cache of their own, so that no test finds what another run of the tests left.
+os.environ["EYESPOT_CACHE"] = tempfile.mkdtemp(prefix="eyespot-cache-")
+atexit.register(shutil.rmtree, os.environ["EYESPOT_CACHE"], ignore_errors=True)

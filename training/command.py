@@ -11,13 +11,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from edge.cli import DONE
 from edge.commands.classify import positive
 from export.quiet_tensorflow import start_tensorflow
 
 if TYPE_CHECKING:
     from training.recipe import Recipe
-    from training.train import Material
+    from training.train import Material, Trained
 
 DEFAULT_SEED = 42
 
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run = parser.add_argument_group("run")
     run.add_argument("--output", metavar="RUN", help="the folder to write (default: runs/RECIPE-DATASET)")
     run.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
-    run.add_argument("--seed", type=int, default=DEFAULT_SEED, help=f"(default {DEFAULT_SEED})")
+    run.add_argument("--seed", type=seed, default=DEFAULT_SEED, help=f"(default {DEFAULT_SEED})")
     run.add_argument("--epochs", type=positive, metavar="N", help="(default: the recipe's own)")
     run.add_argument("--batch-size", type=positive, metavar="N", help="(default: the recipe's own)")
     practice = parser.add_argument_group("practice")
@@ -44,7 +46,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     practice.add_argument("--early-stopping", type=positive, metavar="N", help="epochs without a new low; keeps best")
     practice.add_argument("--precision", choices=["float32", "mixed_float16", "mixed_bfloat16"], default="float32")
     practice.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto", help="gpu fails without one")
+    practice.add_argument("--answer-accuracy", type=float, metavar="P", help="be unsure where it takes that (0.99)")
     practice.add_argument("--tensorboard", type=Path, metavar="DIR", help="write logs for TensorBoard")
+
+
+def seed(text: str) -> int:
+    """Return the seed that `text` says, for argparse; NumPy's generators take 32 bits."""
+    value = int(text)
+    if not 0 <= value < 1 << 32:
+        raise argparse.ArgumentTypeError(f"must be from 0 to {(1 << 32) - 1}. Received: {text}")
+    return value
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -78,7 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
     folder = claim_run_folder(output, arguments.resume)
     try:
         trained = train(recipe, practice, material, folder, arguments.resume)
-        spec = describe_model(trained, recipe, material, output.resolve().name, arguments.seed)
+        threshold = _choose_threshold(trained, material, arguments.answer_accuracy)
+        spec = describe_model(trained, recipe, material, output.resolve().name, arguments.seed, threshold)
         finish_run(trained, spec, material, folder)
     except KeyboardInterrupt:
         if folder.state.is_file():
@@ -92,6 +104,22 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{output}: {report.accuracy:.2%} of {report.images:,} held-out images, {len(spec.labels)} classes")
     print(f"next: eyespot export {output}")
     return DONE
+
+
+def _choose_threshold(trained: "Trained", material: "Material", wanted_accuracy: float | None) -> float | None:
+    """Return the probability below which the model is to be unsure, and say what that costs."""
+    from training.calibration import find_abstention
+
+    if wanted_accuracy is None:
+        return None
+    targets = material.dataset.targets[np.sort(material.split.held_out)]
+    found = find_abstention(trained.probabilities, targets, wanted_accuracy)
+    print(
+        f"unsure below {found.below:.2%}: {found.answered:.2%} of the held-out images are answered, "
+        f"{found.accuracy:.2%} of the answers are right",
+        file=sys.stderr,
+    )
+    return found.below
 
 
 def _with_changes(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":

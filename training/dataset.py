@@ -39,6 +39,13 @@ class Dataset:
         """Return the SHA-256 of one image as it is encoded. Raises OSError if it cannot be read."""
         return hashlib.sha256(self.read(i)).digest()
 
+    def digest(self, hashes: list[bytes]) -> str:
+        """Return a SHA-256 over all names and the `hashes` of all contents, in hexadecimal."""
+        digest = hashlib.sha256()
+        for name, content in zip(self.names, hashes, strict=True):
+            digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + content)
+        return digest.hexdigest()
+
     def select(self, rows: NDArray[np.int64]) -> "Dataset":
         """Return the images of `rows` as a data set of its own, with the same labels."""
         return Dataset(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
@@ -104,10 +105,16 @@ class _Trainer(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         self._bar.set_postfix_str(said)
         if self._bar.disable:
             print(f"epoch {epoch + 1}/{self._course.epochs}: {said}", file=sys.stderr, flush=True)
+        self._require_finite_weights(epoch)
         self._after_epoch(self.history)
         patience = self._course.early_stopping_epochs
         if patience and self.history.has_stalled(patience):
             self.model.stop_training = True
+
+    def _require_finite_weights(self, epoch: int) -> None:
+        """A compiled ReLU makes 0 of what is no number, so that a finite loss may hide it."""
+        if not all(np.isfinite(keras.ops.convert_to_numpy(weights)).all() for weights in self.model.trainable_weights):
+            raise DivergenceError(f"weights are no longer numbers after epoch {epoch + 1}; lower the learning rate")
 
     def close(self) -> None:
         self._bar.close()

@@ -8,13 +8,12 @@ import base64
 import html
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
-from io import BytesIO
 
 from edge.atomic_file import replacing
 from edge.strict_json import encode
 from export.run_folder import RunFolder
 from training.history import History, diagnose
-from training.plots import draw_history
+from training.plots import draw_history, render_figure
 from training.state import State, write_state
 
 REFRESH_S = 2
@@ -85,12 +84,11 @@ class Monitor:
             write_state(state, self._run.state)
         with replacing(self._run.history) as temporary:
             temporary.write_text(json.dumps(encode(history), indent=2), encoding="utf-8")
-        picture = BytesIO()
-        draw_history(history, self._title).savefig(picture, format="png")
+        picture = render_figure(draw_history(history, self._title))
         with replacing(self._run.history_plot) as temporary:
-            temporary.write_bytes(picture.getvalue())
+            temporary.write_bytes(picture)
         with replacing(self._run.monitor_page) as temporary:
-            temporary.write_text(self._page(history, picture.getvalue(), running), encoding="utf-8")
+            temporary.write_text(self._page(history, picture, running), encoding="utf-8")
 
     def _page(self, history: History, picture: bytes, running: bool) -> str:
         done = len(history.epochs)

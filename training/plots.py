@@ -1,6 +1,7 @@
 """Draw a training: its learning rate before it starts, its history while it runs, its confusion matrix after."""
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ INCHES_PER_CHARACTER = 0.085
 def draw_history(history: History, title: str) -> Figure:
     """Return two panels side by side, loss and accuracy over the epochs, training and held out."""
     figure = Figure(figsize=(10, 4), dpi=DPI, layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     epochs = np.arange(1, len(history.epochs) + 1)
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         axes.plot(epochs, history.series(name), label="training", marker=".")
@@ -40,7 +41,8 @@ def draw_schedule(rates: list[float], steps_per_epoch: int, title: str) -> Figur
     figure = Figure(figsize=(6, 4), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     axes.plot(np.arange(len(rates)) / steps_per_epoch, rates)
-    axes.set(title=title, xlabel="epochs done", ylabel="learning rate")
+    axes.set_title(title, parse_math=False)
+    axes.set(xlabel="epochs done", ylabel="learning rate")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     return figure
@@ -57,9 +59,10 @@ def draw_confusion(report: Report, title: str) -> Figure:
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, label="share of the true class", shrink=0.8)
-    axes.set(title=title, xlabel="predicted", ylabel="true")
-    axes.set_xticks(range(len(labels)), labels, rotation=0 if max(map(len, labels)) <= 3 else 90)
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_title(title, parse_math=False)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_xticks(range(len(labels)), labels, rotation=0 if max(map(len, labels)) <= 3 else 90, parse_math=False)
+    axes.set_yticks(range(len(labels)), labels, parse_math=False)
     if len(labels) <= NUMBERED_CLASSES:
         for (row, column), count in np.ndenumerate(counts):
             colour = "white" if shares[row, column] > 0.5 else "black"
@@ -77,10 +80,22 @@ def shortened(text: str, characters: int) -> str:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write `figure` to `path`, whole or not at all, with every text as it stands."""
+    """Write `figure` to `path`, whole or not at all, as a PNG or as an SVG by its suffix."""
+    picture = render_figure(figure, path.suffix.removeprefix("."))
+    with replacing(path) as temporary:
+        temporary.write_bytes(picture)
+
+
+def render_figure(figure: Figure, format_: str = "png") -> bytes:
+    """Return `figure` as a picture, every text as it stands.
+
+    A label may hold dollar signs and is no formula; a character that the font lacks becomes a box, without a
+    word of it.
+    """
     for text in figure.findobj(Text):
-        text.set_parse_math(False)  # a label may hold dollar signs and is no formula
-    with replacing(path) as temporary, warnings.catch_warnings():
-        # What no installed font can draw becomes a box, which the picture shows well enough.
-        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
-        figure.savefig(temporary)
+        text.set_parse_math(False)
+    stream = BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(stream, format=format_)
+    return stream.getvalue()

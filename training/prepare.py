@@ -64,7 +64,7 @@ def prepare(dataset: Dataset, steps: Sequence[Step], cache: Path, progress: Prog
     `progress` is called with 1 for every image that is done.
     """
     hashes = list(_in_parallel(lambda i: _hash(dataset, i), len(dataset.names)))
-    digest = _digest(dataset, hashes)
+    digest = dataset.digest(hashes)
     key = hashlib.sha256(f"{CACHE_FORMAT} {digest} {canonical_json(encode(tuple(steps)))}".encode()).hexdigest()
     folder = cache / key[:32]
     if not (folder / "bad.json").is_file():
@@ -93,13 +93,6 @@ def _hash(dataset: Dataset, i: int) -> bytes:
         return dataset.content_hash(i)
     except OSError:
         return hashlib.sha256(dataset.names[i].encode("utf-8", "surrogateescape")).digest()
-
-
-def _digest(dataset: Dataset, hashes: list[bytes]) -> str:
-    digest = hashlib.sha256()
-    for name, content in zip(dataset.names, hashes, strict=True):
-        digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + content)
-    return digest.hexdigest()
 
 
 def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Progress) -> None:

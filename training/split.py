@@ -81,7 +81,8 @@ def _stratified(
     counts = np.bincount(targets, minlength=len(dataset.labels))
     if counts.min() < 2:
         label = dataset.labels[int(counts.argmin())]
-        raise DatasetError(f"{dataset.name}: class {label!r} has {counts.min()} different images; it needs at least 2")
+        few = "1 image" if counts.min() else "no image of its own"
+        raise DatasetError(f"{dataset.name}: class {label!r} has {few}; every class needs at least 2 different ones")
     # With few images the share may be fewer than there are classes.
     held_count = max(math.ceil(len(firsts) * share), len(dataset.labels))
     _, held = train_test_split(firsts, test_size=held_count, stratify=targets, random_state=seed)

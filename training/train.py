@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge.errors import UsageError
 from export.run_folder import RunFolder
 from training.batches import Batches, balanced_weights
+from training.calibration import fit_temperature, with_temperature
 from training.checkpoints import Checkpoints, Which
 from training.dataset import Dataset
 from training.fit import Course, fit, make_repeatable
@@ -60,11 +61,17 @@ class Material:
 
 @dataclass(frozen=True)
 class Trained:
-    """What came out: the network, its history, and its report on the held-out images."""
+    """What came out: the network, its history, and what it did on the held-out images.
+
+    `temperature` is built into the network; `probabilities` [N, classes] are those of the held-out images, in
+    order of rows, as the finished network gives them.
+    """
 
     network: keras.Model
     history: History
     report: Report
+    temperature: float
+    probabilities: NDArray[np.float32]
 
 
 def train(recipe: Recipe, practice: Practice, material: Material, run: RunFolder, resume: bool) -> Trained:
@@ -168,7 +175,12 @@ def _tensorboard(practice: Practice) -> list[keras.callbacks.Callback]:
 
 def _finish(network: keras.Model, history: History, material: Material, recipe: Recipe) -> Trained:
     rows = np.sort(material.split.held_out)
-    batches = material.batches(rows, recipe, None)
-    probabilities = network.predict(batches.as_dataset().map(lambda x, _y, _w: x), verbose=0)
-    report = make_report(material.dataset.labels, material.dataset.targets[rows], probabilities)
-    return Trained(network, history, report)
+    targets = material.dataset.targets[rows]
+    images = material.batches(rows, recipe, None).as_dataset().map(lambda x, _y, _w: x)
+    temperature = 1.0
+    if recipe.memory is None:
+        temperature = fit_temperature(network.predict(images, verbose=0), targets)
+        network = with_temperature(network, temperature)
+    probabilities = network.predict(images, verbose=0)
+    report = make_report(material.dataset.labels, targets, probabilities)
+    return Trained(network, history, report, temperature, probabilities)

@@ -21,6 +21,8 @@ def claim_run_folder(path: Path, resume: bool) -> RunFolder:
     Raises UsageError if it holds anything but an unfinished run that is to be resumed.
     """
     run = RunFolder(path)
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} exists already; choose another --output or remove it")
     if path.is_dir() and any(path.iterdir()):
         if run.is_finished:
             raise UsageError(f"{path} holds a finished run; choose another --output or remove it")
@@ -32,7 +34,9 @@ def claim_run_folder(path: Path, resume: bool) -> RunFolder:
     return run
 
 
-def describe_model(trained: Trained, recipe: Recipe, material: Material, name: str, seed: int) -> ModelSpec:
+def describe_model(
+    trained: Trained, recipe: Recipe, material: Material, name: str, seed: int, abstain_below: float | None
+) -> ModelSpec:
     """Return the spec of a trained network, as far as it is known before export."""
     return ModelSpec(
         format=SPEC_FORMAT,
@@ -41,6 +45,7 @@ def describe_model(trained: Trained, recipe: Recipe, material: Material, name: s
         labels=material.dataset.labels,
         preprocessing=recipe.preprocessing,
         regions=None,
+        abstain_below=abstain_below,
         training=TrainingRecord(
             recipe=recipe.name,
             dataset=material.dataset.name,
@@ -50,6 +55,7 @@ def describe_model(trained: Trained, recipe: Recipe, material: Material, name: s
             held_out_accuracy=trained.report.accuracy,
             epochs=len(trained.history.epochs),
             seed=seed,
+            temperature=trained.temperature,
         ),
         parity=None,
         self_test=None,

@@ -106,6 +106,7 @@ def as_record(answer: Answer) -> dict[str, object]:
     return {
         "path": answer.path,
         "predictions": [{"label": p.label, "probability": p.probability} for p in predictions],
+        "unsure": answer.classification.unsure if answer.classification else False,
         "note": answer.classification.note if answer.classification else None,
         "error": {"code": answer.error.code, "message": str(answer.error)} if answer.error else None,
     }
@@ -127,7 +128,8 @@ def table_writer(sources: Iterable[Source], labels: tuple[str, ...]) -> Callable
             print(f"eyespot: {printable(answer.path)}: {answer.error.code}: {answer.error}", file=sys.stderr)
         if answer.classification:
             cells = (f"{p.label:<{label_width}} {p.probability:>7.2%}" for p in answer.classification.predictions)
+            unsure = "   unsure" if answer.classification.unsure else ""
             note = f"   ({answer.classification.note})" if answer.classification.note else ""
-            print(f"{printable(answer.path):<{path_width}}   {'   '.join(cells)}{note}")
+            print(f"{printable(answer.path):<{path_width}}   {'   '.join(cells)}{unsure}{note}")
 
     return write

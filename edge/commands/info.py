@@ -40,6 +40,8 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
     }
     if spec.regions:
         rows["regions"] = spec.regions.kind
+    if spec.abstain_below is not None:
+        rows["abstains"] = f"below a probability of {spec.abstain_below:.2%}"
     if training := spec.training:
         rows["trained"] = (
             f"{training.recipe} on {training.dataset}, {training.training_images:,} images, "

@@ -17,7 +17,8 @@ SPEC = ModelSpec(
     labels=("null", "eins", "zwei ½"),
     preprocessing=(Resize(28, 28, "antialias"), Grey(), Scale(0.5)),
     regions=Glyphs(4),
-    training=TrainingRecord("lenet", "digits", "ab12", 1347, 450, 0.99, 40, 0),
+    abstain_below=0.75,
+    training=TrainingRecord("lenet", "digits", "ab12", 1347, 450, 0.99, 40, 0, 1.25),
     parity=Parity(450, 1350, 1e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.0"}),
     self_test=SelfTest(1e-4, (SelfTestSample("one", "iVBORw0KGgo=", (0.5, 0.25, 0.25)),)),
 )
@@ -33,6 +34,7 @@ AS_JSON: dict[str, Any] = {
         {"kind": "scale", "factor": 0.5},
     ],
     "regions": {"kind": "glyphs", "count": 4},
+    "abstain_below": 0.75,
     "training": {
         "recipe": "lenet",
         "dataset": "digits",
@@ -42,6 +44,7 @@ AS_JSON: dict[str, Any] = {
         "held_out_accuracy": 0.99,
         "epochs": 40,
         "seed": 0,
+        "temperature": 1.25,
     },
     "parity": {
         "images": 450,
@@ -57,7 +60,14 @@ AS_JSON: dict[str, Any] = {
         "samples": [{"name": "one", "png": "iVBORw0KGgo=", "probabilities": [0.5, 0.25, 0.25]}],
     },
 }
-BARE: dict[str, Any] = AS_JSON | {"version": None, "regions": None, "training": None, "parity": None, "self_test": None}
+BARE: dict[str, Any] = AS_JSON | {
+    "version": None,
+    "regions": None,
+    "abstain_below": None,
+    "training": None,
+    "parity": None,
+    "self_test": None,
+}
 
 
 def refusal(text: str) -> str:

@@ -56,8 +56,9 @@ def make_run(folder: Path, pictures: Path, cache: Path) -> Path:
     everything = np.arange(len(dataset.names))
     material = Material(dataset, prepared, Split(np.array([], np.int64), everything, 0, 0))
     network = make_network()
-    report = make_report(dataset.labels, dataset.targets, network.predict(prepared.arrays, verbose=0))
-    trained = Trained(network, History(), report)
+    probabilities = network.predict(prepared.arrays, verbose=0)
+    report = make_report(dataset.labels, dataset.targets, probabilities)
+    trained = Trained(network, History(), report, 1.0, probabilities)
     run = RunFolder(folder)
-    finish_run(trained, describe_model(trained, RECIPE, material, folder.name, 1), material, run)
+    finish_run(trained, describe_model(trained, RECIPE, material, folder.name, 1, None), material, run)
     return folder

@@ -24,6 +24,9 @@ PART_FOLDERS: dict[str, Part] = {
     "validation": "held_out",
     "test": "held_out",
 }
+# Unicode's categories of control characters and of the surrogates that stand for bytes which are no text.
+NO_TEXT = ("Cc", "Cs")
+
 # The folders of SMILES (D. Hromada et al., SMILEsmileD, 2010) and the book's labels for them.
 SMILES = {"negatives/negatives7": "not_smiling", "positives/positives7": "smiling"}
 
@@ -77,6 +80,8 @@ def _check_names(path: Path, classes: Iterable[str]) -> None:
     """Refuse names that differ only in case, space around them or the way accents are encoded."""
     seen: dict[str, str] = {}
     for name in classes:
+        if any(unicodedata.category(character) in NO_TEXT for character in name):
+            raise DatasetError(f"{path}: the class folder {name!r} is not named in readable text; rename it")
         folded = unicodedata.normalize("NFKC", name).strip().casefold()
         if not folded:
             raise DatasetError(f"{path}: the class folder {name!r} has a blank name; rename it")

@@ -65,7 +65,7 @@ def test_json_has_one_object_for_each_input_in_order(classify: Run) -> None:
     assert (done.returncode, done.stderr) == (SOME_FAILED, "")
     assert [record["path"] for record in records(done)] == names
     for record in records(done):
-        assert list(record) == ["path", "predictions", "note", "error"]
+        assert list(record) == ["path", "predictions", "unsure", "note", "error"]
         if record["path"] == "none.png":
             assert record["predictions"] == []
             assert record["error"] == {"code": "not_found", "message": "there is no such file"}

@@ -1,0 +1,113 @@
+"""The application without a server, and a server as `eyespot serve` starts it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import cv2
+import httpx
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+
+from serving.api import build_app
+from serving.engine import Engine
+from serving.settings import Settings
+
+Ask = Callable[..., httpx.Response]
+
+READY_S = 60
+RETRY_S = 0.05
+STOP_S = 30
+MAX_BODY_BYTES = 100_000
+MAX_PIXELS = 10_000
+
+
+def encode_png(level: int, height: int = 6, width: int = 5) -> bytes:
+    """Return the PNG of a picture of one grey level."""
+    return bytes(cv2.imencode(".png", np.full((height, width, 3), level, np.uint8))[1])
+
+
+@pytest.fixture
+def app(tiny_model: Path) -> Starlette:
+    """The application around the tiny model, with small limits."""
+    app = build_app()
+    app.state.settings = Settings(str(tiny_model), MAX_BODY_BYTES, MAX_PIXELS)
+    app.state.engine = Engine(tiny_model, MAX_PIXELS)
+    return app
+
+
+@pytest.fixture
+def ask(app: Starlette) -> Ask:
+    """Return a function that sends one request to the application, without a network."""
+
+    def send(method: str, path: str, **request: Any) -> httpx.Response:
+        async def exchange() -> httpx.Response:
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://eyespot") as client:
+                return await client.request(method, path, **request)
+
+        return anyio.run(exchange)
+
+    return send
+
+
+def find_free_port() -> int:
+    """Return a port of the loopback address that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    """Return once the server says that it is ready; fail with its log where it ends or takes too long."""
+    pause = threading.Event()
+    deadline = time.monotonic() + READY_S
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        pause.wait(RETRY_S)
+    pytest.fail(f"not ready, status {process.poll()}:\n{log.read_text()}")
+
+
+@contextmanager
+def serve(model: Path, cwd: Path, log: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """Run `eyespot serve` in the folder `cwd`; yield its address and the process, and end it whatever happens."""
+    port = find_free_port()
+    command = [str(Path(sys.executable).with_name("eyespot")), "serve", str(model), "--port", str(port)]
+    # A group of its own, so that workers can be ended where the server itself does not end them.
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=cwd, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until_ready(process, url, log)
+        yield url, process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture(scope="session")
+def served_lenet(lenet_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that answers with the trained LeNet."""
+    folder = tmp_path_factory.mktemp("serve")
+    with serve(lenet_model, folder, folder / "log.txt") as (url, _):
+        yield url

@@ -1,0 +1,179 @@
+"""Bodies: raw and multipart, whole and broken, and never more bytes than the limit."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import starlette.formparsers
+
+from tests.serving.conftest import MAX_BODY_BYTES, Ask, encode_png
+
+BRIGHT = encode_png(250)
+BOUNDARY = "frontier"
+FORM = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
+END = f"--{BOUNDARY}--\r\n".encode()
+
+
+def part(name: str, content: bytes, filename: str | None = "a.png") -> bytes:
+    """Return one part of a form, written by hand after RFC 7578."""
+    file = "" if filename is None else f'; filename="{filename}"'
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'
+    return head.encode() + content + b"\r\n"
+
+
+def best(answer: httpx.Response) -> str:
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["predictions"][0]["label"])
+
+
+def refused(answer: httpx.Response) -> tuple[int, str]:
+    (error,) = answer.json().values()
+    assert set(error) == {"code", "message"}
+    return answer.status_code, error["code"]
+
+
+async def in_pieces(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+@pytest.mark.parametrize("content_type", ["image/png", "application/octet-stream", "text/plain", "image/jpeg", ""])
+def test_a_raw_body_is_the_image_whatever_it_is_called(ask: Ask, content_type: str) -> None:
+    assert best(ask("POST", "/v1/classify", content=BRIGHT, headers={"content-type": content_type})) == "bright"
+
+
+def test_a_body_may_come_in_pieces_without_a_length(ask: Ask) -> None:
+    answer = ask("POST", "/v1/classify", content=in_pieces(BRIGHT[:9], b"", BRIGHT[9:]))
+    assert "content-length" not in answer.request.headers
+    assert best(answer) == "bright"
+
+
+@pytest.mark.parametrize("name", ["file", "image", "anything"])
+def test_a_form_holds_one_file_under_any_name(ask: Ask, name: str) -> None:
+    assert best(ask("POST", "/v1/classify", files={name: ("a.png", BRIGHT, "image/png")})) == "bright"
+
+
+@pytest.mark.parametrize(
+    "content_type", [FORM["content-type"], f"Multipart/Form-Data; boundary={BOUNDARY}"], ids=["lower", "mixed"]
+)
+def test_a_form_written_by_hand_may_have_fields_beside_the_file(ask: Ask, content_type: str) -> None:
+    """Media types are compared without regard to case (RFC 9110, section 8.3.1)."""
+    body = part("comment", b"a fine one", None) + part("file", BRIGHT) + END
+    assert best(ask("POST", "/v1/classify", content=body, headers={"content-type": content_type})) == "bright"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        part("a", BRIGHT) + part("b", BRIGHT) + END,
+        part("a", BRIGHT) + part("a", BRIGHT) + END,
+        part("a", BRIGHT, None) + END,
+        END,
+        b"",
+        b"no form at all",
+        part("a", BRIGHT).replace(b'name="a"', b'id="a"') + END,
+        part("a", BRIGHT).replace(b"Content-Disposition", b"Content Disposition") + END,
+        b"".join(part(str(i), b"x", None) for i in range(50)) + part("a", BRIGHT) + END,
+    ],
+    ids=[
+        *("two files", "two of one name", "a field for a file", "no part", "no byte"),
+        *("no form", "no name", "broken header", "fifty fields"),
+    ],
+)
+def test_a_form_that_does_not_hold_one_file_is_refused(ask: Ask, body: bytes) -> None:
+    assert refused(ask("POST", "/v1/classify", content=body, headers=FORM)) == (400, "malformed_form")
+
+
+@pytest.mark.parametrize("boundary", ["", "; boundary=", f"; boundary={'b' * 5000}", "; charset=utf-8"])
+def test_a_form_without_a_usable_boundary_is_refused(ask: Ask, boundary: str) -> None:
+    headers = {"content-type": f"multipart/form-data{boundary}"}
+    answer = ask("POST", "/v1/classify", content=part("a", BRIGHT) + END, headers=headers)
+    assert refused(answer) == (400, "malformed_form")
+
+
+def test_an_empty_body_and_an_empty_file_are_refused(ask: Ask) -> None:
+    assert refused(ask("POST", "/v1/classify")) == (400, "empty")
+    assert refused(ask("POST", "/v1/classify", files={"file": ("a.png", b"")})) == (400, "empty")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate, gzip", "x"])
+def test_a_compressed_body_is_refused(ask: Ask, encoding: str) -> None:
+    answer = ask("POST", "/v1/classify", content=BRIGHT, headers={"content-encoding": encoding})
+    assert refused(answer) == (415, "unsupported_encoding")
+
+
+@pytest.mark.parametrize("encoding", ["identity", "Identity", "IDENTITY"])
+def test_no_compression_may_be_said_in_any_case(ask: Ask, encoding: str) -> None:
+    """Content codings are compared without regard to case (RFC 9110, section 8.4.1)."""
+    assert best(ask("POST", "/v1/classify", content=BRIGHT, headers={"content-encoding": encoding})) == "bright"
+
+
+@pytest.mark.parametrize(("length", "expected"), [(MAX_BODY_BYTES, 422), (MAX_BODY_BYTES + 1, 413)])
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "in pieces"])
+def test_the_limit_itself_is_allowed_and_one_more_is_not(ask: Ask, length: int, expected: int, declared: bool) -> None:
+    body = BRIGHT[:40].ljust(length, b"\0")  # a damaged PNG of that many bytes
+    content = body if declared else in_pieces(body[: length // 2], body[length // 2 :])
+    assert ask("POST", "/v1/classify", content=content).status_code == expected
+
+
+def test_a_declared_length_is_enough_to_refuse(ask: Ask) -> None:
+    taken: list[int] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        for i in range(1000):
+            taken.append(i)
+            yield b"x" * 1000
+
+    headers = {"content-length": "1000000"}
+    assert refused(ask("POST", "/v1/classify", content=body(), headers=headers)) == (413, "body_too_large")
+    assert taken == []
+
+
+def test_an_endless_body_is_read_no_further_than_the_limit(ask: Ask) -> None:
+    taken: list[int] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        while True:
+            taken.append(1000)
+            yield b"x" * 1000
+
+    assert refused(ask("POST", "/v1/classify", content=body())) == (413, "body_too_large")
+    assert MAX_BODY_BYTES < sum(taken) <= MAX_BODY_BYTES + 2000
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "-1", "abc", "\u00b2"], ids=["long", "negative", "word", "superscript"])
+def test_a_length_that_is_no_number_is_not_an_error_of_ours(ask: Ask, length: str) -> None:
+    headers = [(b"content-length", length.encode("latin-1"))]
+    assert ask("POST", "/v1/classify", content=BRIGHT, headers=headers).status_code < 500
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        (part("a", b"x" * 2 * MAX_BODY_BYTES), (413, "body_too_large")),
+        (part("a", BRIGHT), (400, "malformed_form")),
+        (part("a", BRIGHT)[:-40], (400, "malformed_form")),
+        (part("a", BRIGHT) + part("b", BRIGHT) + END, (400, "malformed_form")),
+        (part("a", BRIGHT) + END, None),
+    ],
+    ids=["past the limit", "no end", "cut short", "two files", "whole"],
+)
+def test_the_file_of_a_form_is_closed_whatever_becomes_of_it(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, body: bytes, answer: tuple[int, str] | None
+) -> None:
+    opened = []
+
+    class Recorded(starlette.formparsers.SpooledTemporaryFile):  # type: ignore[type-arg]
+        def __init__(self, *arguments: int, **options: int) -> None:
+            super().__init__(*arguments, **options)
+            opened.append(self)
+
+    monkeypatch.setattr("starlette.formparsers.SpooledTemporaryFile", Recorded)
+    pieces = [body[i : i + 9000] for i in range(0, len(body), 9000)]
+    found = ask("POST", "/v1/classify", content=in_pieces(*pieces), headers=FORM)
+    left_open = [file for file in opened if not file.closed]
+    for file in left_open:
+        file.close()
+    assert (refused(found) if answer else best(found)) == (answer or "bright")
+    assert opened != []
+    assert left_open == []

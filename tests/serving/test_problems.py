@@ -1,0 +1,62 @@
+"""Every way in which an image can fail has its HTTP status, found by reading the decoder's own source."""
+
+import ast
+import json
+from pathlib import Path
+
+import anyio
+import pytest
+from starlette.requests import Request
+
+import edge.decode
+import edge.image_header
+from edge.errors import ImageError
+from serving.problems import IMAGE_STATUS, RequestError, answer_image_error, answer_request_error
+
+# RFC 9110, section 15.5: 400 bad request, 413 content too large, 415 unsupported media type, 422 unprocessable.
+EXPECTED = {
+    "empty": 400,
+    "not_an_image": 415,
+    "unsupported_format": 415,
+    "corrupt": 422,
+    "too_many_pixels": 413,
+    "too_many_bytes": 413,
+}
+
+# Only read_image, which opens a file by name, can raise these.
+OF_FILES = {"not_found", "unreadable"}
+
+REQUEST = Request({"type": "http"})
+
+
+def raised_codes(module: object) -> set[str]:
+    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))  # type: ignore[attr-defined]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    made = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "ImageError"]
+    return {str(ast.literal_eval(call.args[0])) for call in made}
+
+
+def test_every_code_of_the_decoder_has_a_status_and_no_other() -> None:
+    codes = raised_codes(edge.decode) | raised_codes(edge.image_header)
+    assert codes >= OF_FILES
+    assert codes - OF_FILES == set(IMAGE_STATUS)
+
+
+@pytest.mark.parametrize(("code", "status"), EXPECTED.items())
+def test_an_image_error_is_answered_with_its_status_and_code(code: str, status: int) -> None:
+    answer = anyio.run(answer_image_error, REQUEST, ImageError(code, "what and \u732b"))
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/json"
+    assert json.loads(bytes(answer.body)) == {"error": {"code": code, "message": "what and \u732b"}}
+
+
+def test_a_request_error_is_answered_with_its_own() -> None:
+    answer = anyio.run(answer_request_error, REQUEST, RequestError(418, "teapot", "short and stout"))
+    assert answer.status_code == 418
+    assert json.loads(bytes(answer.body)) == {"error": {"code": "teapot", "message": "short and stout"}}
+
+
+@pytest.mark.parametrize("handler", [answer_image_error, answer_request_error])
+def test_an_error_of_another_kind_is_not_swallowed(handler: "type[answer_image_error]") -> None:
+    with pytest.raises(ZeroDivisionError):
+        anyio.run(handler, REQUEST, ZeroDivisionError())

@@ -1,0 +1,70 @@
+"""Temperature and threshold against samples whose truth is known."""
+
+import keras
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from edge.errors import UsageError
+from training.calibration import find_abstention, fit_temperature, with_temperature
+from training.networks.architecture import Architecture
+from training.networks.knn import build_knn
+from training.networks.lenet import build_lenet
+
+RNG = np.random.default_rng(11)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_a_known_temperature_is_found_again(temperature: float) -> None:
+    logits = RNG.normal(0, 2, (40_000, 5))
+    truth = softmax(logits, axis=1)
+    targets = np.array([RNG.choice(5, p=row) for row in truth])
+    boastful = softmax(logits * temperature, axis=1).astype(np.float32)
+    # 40,000 draws leave about one percent of doubt.
+    assert fit_temperature(boastful, targets) == pytest.approx(temperature, rel=0.04)
+
+
+def test_the_temperature_divides_the_logits_of_the_network() -> None:
+    network = build_lenet(Architecture(28, 28, 1, 10))
+    images = RNG.random((4, 28, 28, 1), np.float32)
+    before = np.asarray(network(images))
+    after = np.asarray(with_temperature(network, 2.5)(images))
+    # Softmax forgets what all logits have in common, so the logarithm of its result will do for them.
+    assert np.allclose(after, softmax(np.log(before) / 2.5, axis=1), atol=1e-6)
+
+
+def test_it_survives_saving(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    network = with_temperature(build_lenet(Architecture(28, 28, 1, 10)), 1.7)
+    network.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    images = RNG.random((4, 28, 28, 1), np.float32)
+    assert np.array_equal(np.asarray(network(images)), np.asarray(again(images)))
+
+
+def test_what_does_not_end_in_a_softmax_is_refused() -> None:
+    network = build_knn(Architecture(2, 2, 1, 2), np.zeros((3, 2, 2, 1), np.float32), np.array([0, 1, 0]), 1)
+    with pytest.raises(UsageError, match="ends in a softmax"):
+        with_temperature(network, 2.0)
+
+
+def test_the_threshold_answers_as_much_as_it_may() -> None:
+    confidence = np.array([0.99, 0.95, 0.90, 0.85, 0.80, 0.70])
+    probabilities = np.stack([confidence, 1 - confidence], axis=1).astype(np.float32)
+    targets = np.array([0, 0, 0, 1, 0, 1])  # right, right, right, wrong, right, wrong
+    found = find_abstention(probabilities, targets, 0.8)
+    # Thresholds are rounded down to four digits.
+    assert found.below == pytest.approx(0.8, abs=1e-4)
+    assert (found.accuracy, found.answered) == (pytest.approx(0.8), pytest.approx(5 / 6))
+    assert find_abstention(probabilities, targets, 1.0).below == pytest.approx(0.9, abs=1e-4)
+    assert find_abstention(probabilities, targets, 0.5).answered == 1.0
+
+
+def test_pictures_of_equal_confidence_are_not_parted() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.8, 0.2]], np.float32)
+    found = find_abstention(probabilities, np.array([0, 0, 1]), 1.0)
+    assert (found.below, found.answered) == (pytest.approx(0.9, abs=1e-4), pytest.approx(1 / 3))
+
+
+def test_a_wish_that_no_threshold_grants_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"99\.00%"):
+        find_abstention(np.array([[0.9, 0.1]], np.float32), np.array([1]), 0.99)

@@ -1,0 +1,85 @@
+"""The array for training against Pillow's resize and OpenCV's grey, image by image."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge.steps import Grey, Resize, Scale, Step
+from tests.training.conftest import Draw, save_picture
+from training.dataset import Dataset
+from training.datasets.folder import load_folder
+from training.prepare import describe_bad, prepare
+
+SIZES = [(9, 12), (28, 28), (60, 45), (3, 100), (1, 1), (240, 320)]
+GREY: tuple[Step, ...] = (Resize(28, 28, "antialias"), Grey(), Scale(1 / 255))
+COLOUR: tuple[Step, ...] = (Resize(20, 31, "antialias"), Scale(1 / 255))
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Pictures of several formats, modes and sizes in two classes."""
+    for i, size in enumerate(SIZES):
+        save_picture(tmp_path / "mixed" / "a" / f"{i}.png", 90, size)
+        save_picture(tmp_path / "mixed" / "b" / f"{i}.bmp", 170, size)
+    with Image.open(tmp_path / "mixed" / "a" / "2.png") as picture:
+        picture.convert("L").save(tmp_path / "mixed" / "a" / "grey.png")
+        picture.convert("L").save(tmp_path / "mixed" / "b" / "grey.jpg", quality=95)
+        picture.save(tmp_path / "mixed" / "b" / "colour.jpg", quality=95, subsampling=0)
+        picture.convert("P").save(tmp_path / "mixed" / "b" / "palette.png")
+    return tmp_path / "mixed"
+
+
+def by_pillow(path: Path, height: int, width: int) -> np.ndarray:
+    with Image.open(path) as picture:
+        resized = picture.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized)
+
+
+def arrays_of(dataset: Dataset, steps: tuple[Step, ...], folder: Path) -> np.ndarray:
+    return prepare(dataset, steps, folder / "cache", lambda _: None).arrays
+
+
+def bad_of(folder: Path) -> str:
+    dataset = load_folder(folder)
+    return describe_bad(dataset, prepare(dataset, GREY, folder.parent / "cache", lambda _: None).bad)
+
+
+def test_colour_is_pillow_and_nothing_else(mixed: Path, tmp_path: Path) -> None:
+    dataset = load_folder(mixed)
+    arrays = arrays_of(dataset, COLOUR, tmp_path)
+    assert (arrays.dtype, arrays.shape) == (np.float32, (len(SIZES) * 2 + 4, 20, 31, 3))
+    for name, array in zip(dataset.names, arrays, strict=True):
+        # One level: both round between the two passes of the resize, in another order.
+        assert np.abs(array * 255 - by_pillow(mixed / name, 20, 31)).max() <= 1.001, name
+
+
+def test_grey_is_opencv_on_pillow(mixed: Path, tmp_path: Path) -> None:
+    dataset = load_folder(mixed)
+    arrays = arrays_of(dataset, GREY, tmp_path)
+    assert arrays.shape == (len(dataset.names), 28, 28, 1)
+    for name, array in zip(dataset.names, arrays, strict=True):
+        grey = cv2.cvtColor(by_pillow(mixed / name, 28, 28), cv2.COLOR_RGB2GRAY)
+        # The weights of luma sum to 1, so one level before it is one level behind it.
+        assert np.abs(array[:, :, 0] * 255 - grey).max() <= 1.001, name
+
+
+def test_unreadable_images_are_all_counted_and_the_first_named(draw: Draw) -> None:
+    folder = draw(cat=["good.png"], dog=["good.png"])
+    whole = (folder / "cat" / "good.png").read_bytes()
+    bad = {"a.png": b"", "b.png": b"just words", "c.png": whole[:60], "d.jpg": b"GIF", "e.png": whole[:-20]}
+    for name, content in bad.items():
+        (folder / "cat" / name).write_bytes(content)
+    (folder / "dog" / "gone.png").symlink_to(folder / "nowhere.png")
+    assert bad_of(folder) == (
+        "pets: 6 unreadable images: cat/a.png (empty), cat/b.png (not_an_image), "
+        "cat/c.png (corrupt), cat/d.jpg (not_an_image), cat/e.png (corrupt) and 1 more"
+    )
+
+
+def test_a_file_that_cannot_be_opened_is_named_with_the_reason(draw: Draw) -> None:
+    folder = draw(cat=["good.png"], dog=["good.png"])
+    (folder / "dog" / "gone.png").symlink_to(folder / "nowhere.png")
+    assert bad_of(folder) == "pets: 1 unreadable images: dog/gone.png (No such file or directory)"

@@ -1,0 +1,75 @@
+"""Make probabilities mean what they say, and decide below which of them not to answer.
+
+A network that is right on 95 of 100 pictures often claims 99. One number, the temperature, by which the logits
+are divided in front of the softmax, mends most of that and changes no answer (C. Guo et al., On Calibration of
+Modern Neural Networks, 2017). It is built into the network, so that every client gets it.
+"""
+
+import math
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from edge.errors import UsageError
+
+# A network that knows nothing or everything would drive the fit to 0 or without end.
+COOLEST, HOTTEST = 0.05, 20.0
+# Of a probability that was rounded to 0 the logarithm is taken here.
+SMALLEST = 1e-12
+# Thresholds are rounded down to four digits, so that the last picture answered is not lost to another rounding.
+ROUNDING = 10_000
+
+
+def fit_temperature(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
+    """Return the temperature that makes `targets` [N] likeliest, given `probabilities` [N, classes] at 1."""
+    logits = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
+    rows = np.arange(len(targets))
+
+    def cost(log_temperature: float) -> float:
+        return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[rows, targets].mean())
+
+    found = minimize_scalar(cost, bounds=(np.log(COOLEST), np.log(HOTTEST)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def with_temperature(network: keras.Model, temperature: float) -> keras.Model:
+    """Return `network` with its logits divided by `temperature`. Raises UsageError if it does not end in a softmax."""
+    last = network.layers[-1]
+    if not isinstance(last, keras.layers.Activation) or last.activation is not keras.activations.softmax:
+        raise UsageError(f"only a network that ends in a softmax can be calibrated. Received: {last.name}")
+    logits = network.layers[-2].output
+    cooled = keras.layers.Rescaling(1 / temperature, name="temperature")(logits)
+    return keras.Model(network.inputs[0], keras.layers.Activation("softmax")(cooled), name=network.name)
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """A threshold, with what it was found to do: accuracy of the answers given, and the share that is given."""
+
+    below: float
+    accuracy: float
+    answered: float
+
+
+def find_abstention(
+    probabilities: NDArray[np.float32], targets: NDArray[np.int64], wanted_accuracy: float
+) -> Abstention:
+    """Return the lowest threshold at which the answers given are right in `wanted_accuracy` of all cases.
+
+    Raises UsageError if no threshold reaches it.
+    """
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
+    order = np.argsort(-confidence, kind="stable")
+    accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    # A threshold cannot part pictures of equal confidence.
+    last_of_equals = np.append(np.diff(confidence[order]) != 0, True)
+    good = np.flatnonzero((accuracy >= wanted_accuracy) & last_of_equals)
+    if not len(good):
+        raise UsageError(f"no threshold makes {wanted_accuracy:.2%} of the held-out answers right; ask for less")
+    kept = int(good[-1])
+    below = math.floor(float(confidence[order][kept]) * ROUNDING) / ROUNDING
+    return Abstention(below, float(accuracy[kept]), (kept + 1) / len(order))
