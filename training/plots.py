@@ -16,15 +16,16 @@ from training.report import Report
 DPI = 110
 # Above this many classes a number in every cell could not be read.
 NUMBERED_CLASSES = 30
-# Labels beside the confusion matrix are cut to so many characters, each of which takes so much room.
+# Labels beside the confusion matrix are cut to so many characters; those past the first few need more room.
 LABEL_CHARACTERS = 24
+ROOMY_CHARACTERS = 8
 INCHES_PER_CHARACTER = 0.085
 
 
 def draw_history(history: History, title: str) -> Figure:
     """Return two panels side by side, loss and accuracy over the epochs, training and held out."""
     figure = Figure(figsize=(10, 4), dpi=DPI, layout="constrained")
-    figure.suptitle(title, parse_math=False)
+    figure.suptitle(title)
     epochs = np.arange(1, len(history.epochs) + 1)
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         axes.plot(epochs, history.series(name), label="training", marker=".")
@@ -41,8 +42,7 @@ def draw_schedule(rates: list[float], steps_per_epoch: int, title: str) -> Figur
     figure = Figure(figsize=(6, 4), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     axes.plot(np.arange(len(rates)) / steps_per_epoch, rates)
-    axes.set_title(title, parse_math=False)
-    axes.set(xlabel="epochs done", ylabel="learning rate")
+    axes.set(title=title, xlabel="epochs done", ylabel="learning rate")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     return figure
@@ -53,16 +53,15 @@ def draw_confusion(report: Report, title: str) -> Figure:
     counts = np.array(report.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     labels = [shortened(row.label, LABEL_CHARACTERS) for row in report.classes]
-    room = INCHES_PER_CHARACTER * max(map(len, labels))
+    room = INCHES_PER_CHARACTER * max(max(map(len, labels)) - ROOMY_CHARACTERS, 0)
     side = min(max(4.0, 1.5 + 0.5 * len(labels)), 24.0)
     figure = Figure(figsize=(side + room + 1, side + room), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, label="share of the true class", shrink=0.8)
-    axes.set_title(title, parse_math=False)
-    axes.set(xlabel="predicted", ylabel="true")
-    axes.set_xticks(range(len(labels)), labels, rotation=0 if max(map(len, labels)) <= 3 else 90, parse_math=False)
-    axes.set_yticks(range(len(labels)), labels, parse_math=False)
+    axes.set(title=title, xlabel="predicted", ylabel="true")
+    axes.set_xticks(range(len(labels)), labels, rotation=0 if max(map(len, labels)) <= 3 else 90)
+    axes.set_yticks(range(len(labels)), labels)
     if len(labels) <= NUMBERED_CLASSES:
         for (row, column), count in np.ndenumerate(counts):
             colour = "white" if shares[row, column] > 0.5 else "black"
