@@ -32,6 +32,8 @@ class Subcommand:
 
 SUBCOMMANDS = {
     "train": Subcommand("training.command", "training", "train a recipe on a data set"),
+    "evaluate": Subcommand("training.evaluate_command", "training", "say how good a run is, and where it is wrong"),
+    "architecture": Subcommand("training.architecture_command", "training", "show the layers of a network"),
     "export": Subcommand("export.command", "export", "turn a trained run into one .onnx file, proven equal"),
     "classify": Subcommand("edge.commands.classify", None, "say what is on images"),
     "verify": Subcommand("edge.commands.verify", None, "replay a model's own samples on this device"),
@@ -112,7 +114,7 @@ def _run(name: str, rest: list[str]) -> int:
 
 def usage() -> str:
     """Return the table of subcommands as text."""
-    rows = [f"  {name:<10}{subcommand.summary}" for name, subcommand in SUBCOMMANDS.items()]
+    rows = [f"  {name:<14}{subcommand.summary}" for name, subcommand in SUBCOMMANDS.items()]
     return "\n".join(
         ["usage: eyespot SUBCOMMAND ...", "", *rows, "", "'eyespot SUBCOMMAND --help' says more; 'eyespot --version'."]
     )

@@ -25,6 +25,15 @@ ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
+class HeldOutImage:
+    """One image that the network has not seen, as it came, and what it shows."""
+
+    name: str
+    label: str
+    encoded: bytes
+
+
+@dataclass(frozen=True)
 class RunFolder:
     """The paths inside a run folder."""
 
@@ -52,7 +61,10 @@ class RunFolder:
 
     @property
     def held_out(self) -> Path:
-        """A zip of held-out images as they came, at most `HELD_OUT_IMAGES` and `HELD_OUT_BYTES` of them."""
+        """A zip of held-out images as they came, at most `HELD_OUT_IMAGES` and `HELD_OUT_BYTES` of them.
+
+        The comment of each entry is the image's label, which its name need not tell.
+        """
         return self.path / "held_out.zip"
 
     @property
@@ -103,32 +115,36 @@ class RunFolder:
 
     def read_held_out(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """Yield name and pixels, uint8 RGB [H, W, 3], of each held-out image. Raises ModelError if damaged."""
+        for image in self.read_held_out_files():
+            try:
+                yield image.name, decode_image(image.encoded).pixels
+            except ImageError as error:
+                raise ModelError(f"{self.held_out}: the held-out image {image.name} is damaged ({error})") from None
+
+    def read_held_out_files(self) -> Iterator[HeldOutImage]:
+        """Yield each held-out image as it came. Raises ModelError if the archive is damaged."""
         try:
             with zipfile.ZipFile(self.held_out) as archive:
-                for name in archive.namelist():
-                    yield name, _decode_entry(archive, name)
-        except zipfile.BadZipFile as error:
+                for entry in archive.infolist():
+                    label = entry.comment.decode("utf-8", "surrogatepass")
+                    yield HeldOutImage(entry.filename, label, archive.read(entry))
+        except (zipfile.BadZipFile, UnicodeDecodeError) as error:
             raise ModelError(f"{self.held_out}: the archive is damaged ({error})") from None
 
 
-def _decode_entry(archive: zipfile.ZipFile, name: str) -> NDArray[np.uint8]:
-    try:
-        return decode_image(archive.read(name)).pixels
-    except ImageError as error:
-        raise ModelError(f"{archive.filename}: the held-out image {name} is damaged ({error})") from None
-
-
-def write_held_out(path: Path, images: Iterable[tuple[str, bytes]]) -> None:
-    """Write encoded images, by name, until one of the two limits is reached."""
+def write_held_out(path: Path, images: Iterable[HeldOutImage]) -> None:
+    """Write images until one of the two limits is reached."""
     total = 0
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for count, (name, encoded) in enumerate(images):
-            total += len(encoded)
+        for count, image in enumerate(images):
+            total += len(image.encoded)
             if count == HELD_OUT_IMAGES or (count and total > HELD_OUT_BYTES):
                 return
             # A name that is no text is written with its odd bytes spelled out; a zip takes only UTF-8.
-            readable = name.encode("utf-8", "backslashreplace").decode()
-            archive.writestr(zipfile.ZipInfo(readable, ZIP_DATE), encoded)
+            readable = image.name.encode("utf-8", "backslashreplace").decode()
+            entry = zipfile.ZipInfo(readable, ZIP_DATE)
+            entry.comment = image.label.encode("utf-8", "surrogatepass")
+            archive.writestr(entry, image.encoded)
 
 
 def file_digest(path: Path) -> str:

@@ -132,22 +132,13 @@ def _with_changes(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
 
 def _gather(recipe: "Recipe", arguments: argparse.Namespace) -> "Material":
     """Load, prepare and divide the data, and say on standard error what is worth knowing about it."""
-    from tqdm import tqdm
-
-    from edge.errors import DatasetError
     from training.datasets import load_dataset
-    from training.prepare import default_cache, describe_bad, leave_out_bad, prepare
+    from training.prepare_dataset import prepare_dataset
     from training.split import describe_split, split_dataset
     from training.train import Material
 
     dataset = load_dataset(arguments.dataset or recipe.dataset, arguments.class_depth)
-    with tqdm(total=len(dataset.names), unit="image", desc="preparing", disable=None) as bar:
-        prepared = prepare(dataset, recipe.preprocessing, default_cache(), bar.update)
-    if prepared.bad and not arguments.skip_bad:
-        raise DatasetError(f"{describe_bad(dataset, prepared.bad)}; mend or remove them, or say --skip-bad")
-    if prepared.bad:
-        print(f"left out: {describe_bad(dataset, prepared.bad)}", file=sys.stderr)
-        dataset, prepared = leave_out_bad(dataset, prepared)
+    dataset, prepared = prepare_dataset(dataset, recipe.preprocessing, arguments.skip_bad)
     split = split_dataset(dataset, prepared.hashes, recipe.held_out_share, arguments.seed)
     for line in describe_split(dataset, split):
         print(line, file=sys.stderr)

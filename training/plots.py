@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from edge.atomic_file import replacing
@@ -15,12 +16,16 @@ from training.report import Report
 DPI = 110
 # Above this many classes a number in every cell could not be read.
 NUMBERED_CLASSES = 30
+# Labels beside the confusion matrix are cut to so many characters; those past the first few need more room.
+LABEL_CHARACTERS = 24
+ROOMY_CHARACTERS = 8
+INCHES_PER_CHARACTER = 0.085
 
 
 def draw_history(history: History, title: str) -> Figure:
     """Return two panels side by side, loss and accuracy over the epochs, training and held out."""
     figure = Figure(figsize=(10, 4), dpi=DPI, layout="constrained")
-    figure.suptitle(title, parse_math=False)
+    figure.suptitle(title)
     epochs = np.arange(1, len(history.epochs) + 1)
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         axes.plot(epochs, history.series(name), label="training", marker=".")
@@ -37,8 +42,7 @@ def draw_schedule(rates: list[float], steps_per_epoch: int, title: str) -> Figur
     figure = Figure(figsize=(6, 4), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     axes.plot(np.arange(len(rates)) / steps_per_epoch, rates)
-    axes.set_title(title, parse_math=False)
-    axes.set(xlabel="epochs done", ylabel="learning rate")
+    axes.set(title=title, xlabel="epochs done", ylabel="learning rate")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     return figure
@@ -48,16 +52,16 @@ def draw_confusion(report: Report, title: str) -> Figure:
     """Return the confusion matrix as a grid whose shade is the share of the true class."""
     counts = np.array(report.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    labels = [row.label for row in report.classes]
+    labels = [shortened(row.label, LABEL_CHARACTERS) for row in report.classes]
+    room = INCHES_PER_CHARACTER * max(max(map(len, labels)) - ROOMY_CHARACTERS, 0)
     side = min(max(4.0, 1.5 + 0.5 * len(labels)), 24.0)
-    figure = Figure(figsize=(side + 1, side), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(side + room + 1, side + room), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, label="share of the true class", shrink=0.8)
-    axes.set_title(title, parse_math=False)
-    axes.set(xlabel="predicted", ylabel="true")
-    axes.set_xticks(range(len(labels)), labels, rotation=0 if max(map(len, labels)) <= 3 else 90, parse_math=False)
-    axes.set_yticks(range(len(labels)), labels, parse_math=False)
+    axes.set(title=title, xlabel="predicted", ylabel="true")
+    axes.set_xticks(range(len(labels)), labels, rotation=0 if max(map(len, labels)) <= 3 else 90)
+    axes.set_yticks(range(len(labels)), labels)
     if len(labels) <= NUMBERED_CLASSES:
         for (row, column), count in np.ndenumerate(counts):
             colour = "white" if shares[row, column] > 0.5 else "black"
@@ -65,17 +69,32 @@ def draw_confusion(report: Report, title: str) -> Figure:
     return figure
 
 
+def shortened(text: str, characters: int) -> str:
+    """Return `text` without its middle if it is longer than `characters`; bytes that are no text become escapes."""
+    shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    if len(shown) <= characters:
+        return shown
+    half = (characters - 1) // 2
+    return f"{shown[:half]}\N{HORIZONTAL ELLIPSIS}{shown[-half:]}"
+
+
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write `figure` to `path`, whole or not at all."""
-    picture = render_figure(figure)
+    """Write `figure` to `path`, whole or not at all, as a PNG or as an SVG by its suffix."""
+    picture = render_figure(figure, path.suffix.removeprefix("."))
     with replacing(path) as temporary:
         temporary.write_bytes(picture)
 
 
-def render_figure(figure: Figure) -> bytes:
-    """Return `figure` as a PNG; a character that the font lacks becomes a box, without a word of it."""
+def render_figure(figure: Figure, format_: str = "png") -> bytes:
+    """Return `figure` as a picture, every text as it stands.
+
+    A label may hold dollar signs and is no formula; a character that the font lacks becomes a box, without a
+    word of it.
+    """
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     stream = BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        figure.savefig(stream, format="png")
+        figure.savefig(stream, format=format_)
     return stream.getvalue()

@@ -9,7 +9,7 @@ from edge.atomic_file import replacing
 from edge.errors import UsageError
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
 from edge.strict_json import encode
-from export.run_folder import RunFolder, write_held_out
+from export.run_folder import HeldOutImage, RunFolder, write_held_out
 from training.plots import draw_confusion, save_figure
 from training.recipe import Recipe
 from training.train import Material, Trained
@@ -72,7 +72,13 @@ def finish_run(trained: Trained, spec: ModelSpec, material: Material, run: RunFo
     title = f"{spec.name}: {trained.report.accuracy:.2%} of {trained.report.images:,} held-out images"
     save_figure(draw_confusion(trained.report, title), run.confusion_plot)
     with replacing(run.held_out) as temporary:
-        write_held_out(temporary, ((dataset.names[i], dataset.read(int(i))) for i in material.split.held_out))
+        write_held_out(
+            temporary,
+            (
+                HeldOutImage(dataset.names[i], dataset.labels[dataset.targets[i]], dataset.read(int(i)))
+                for i in material.split.held_out
+            ),
+        )
     with replacing(run.spec) as temporary:
         temporary.write_text(json.dumps(encode(spec), indent=2), encoding="utf-8")
     run.state.unlink(missing_ok=True)

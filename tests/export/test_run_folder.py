@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from edge.errors import EyespotError, ModelError, ModelNotFoundError
-from export.run_folder import RunFolder, file_digest, write_held_out
+from export.run_folder import HeldOutImage, RunFolder, file_digest, write_held_out
 
 SPEC = {
     "format": 1,
@@ -44,7 +44,7 @@ def run(tmp_path: Path) -> RunFolder:
     run = RunFolder(tmp_path)
     run.model.write_bytes(b"keras")
     run.spec.write_text(json.dumps(SPEC))
-    write_held_out(run.held_out, ((name, encode(pixels)) for name, pixels in pictures(4)))
+    write_held_out(run.held_out, (HeldOutImage(name, "cat", encode(pixels)) for name, pixels in pictures(4)))
     return run
 
 
@@ -60,12 +60,13 @@ def test_spec_comes_back_as_it_stands_in_the_file(run: RunFolder) -> None:
 
 
 def test_the_same_images_give_the_same_archive(tmp_path: Path) -> None:
-    images = [("a.png", b"12"), ("b/c.png", b"34"), ("b/\u732b.png", b"56")]
+    images = [HeldOutImage("a.png", "a", b"12"), HeldOutImage("b/\u732b.png", "\u732b", b"56")]
     for name in ("first.zip", "second.zip"):
         write_held_out(tmp_path / name, images)
     assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()
     with zipfile.ZipFile(tmp_path / "first.zip") as archive:
-        assert [(entry.filename, archive.read(entry)) for entry in archive.infolist()] == images
+        found = [(entry.filename, entry.comment.decode(), archive.read(entry)) for entry in archive.infolist()]
+        assert found == [(image.name, image.label, image.encoded) for image in images]
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
@@ -75,7 +76,7 @@ def test_archive_stops_at_either_limit_but_holds_one(
 ) -> None:
     monkeypatch.setattr("export.run_folder.HELD_OUT_IMAGES", count)
     monkeypatch.setattr("export.run_folder.HELD_OUT_BYTES", bytes_)
-    write_held_out(tmp_path / "x.zip", [(str(i), b"0123456789") for i in range(5)])
+    write_held_out(tmp_path / "x.zip", [HeldOutImage(str(i), "ten", b"0123456789") for i in range(5)])
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
         assert archive.namelist() == [str(i) for i in range(kept)]
 
@@ -136,6 +137,7 @@ def test_a_damaged_archive_is_named(run: RunFolder, damage: "type[bytes]") -> No
 
 
 def test_an_entry_that_is_no_image_is_named(run: RunFolder) -> None:
-    write_held_out(run.held_out, [("cat/good.png", encode(pictures(1)[0][1])), ("cat/bad.png", b"words")])
+    good = HeldOutImage("cat/good.png", "cat", encode(pictures(1)[0][1]))
+    write_held_out(run.held_out, [good, HeldOutImage("cat/bad.png", "cat", b"words")])
     with pytest.raises(EyespotError, match=r"cat/bad\.png"):
         list(run.read_held_out())
