@@ -10,7 +10,8 @@ from edge.errors import UsageError
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
 from edge.strict_json import encode
 from export.run_folder import HeldOutImage, RunFolder, write_held_out
-from training.plots import draw_confusion, save_figure
+from training.history import History
+from training.plots import draw_confusion, draw_history, save_figure
 from training.recipe import Recipe
 from training.train import Material, Trained
 
@@ -82,6 +83,13 @@ def finish_run(trained: Trained, spec: ModelSpec, material: Material, run: RunFo
     with replacing(run.spec) as temporary:
         temporary.write_text(json.dumps(encode(spec), indent=2), encoding="utf-8")
     run.state.unlink(missing_ok=True)
+
+
+def write_history(run: RunFolder, history: History, title: str) -> None:
+    """Write the history of a training that no monitor watched, as figures and as a picture."""
+    with replacing(run.history) as temporary:
+        temporary.write_text(json.dumps(encode(history), indent=2), encoding="utf-8")
+    save_figure(draw_history(history, title), run.history_plot)
 
 
 def discard_empty(run: RunFolder) -> None:

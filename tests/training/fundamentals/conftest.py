@@ -8,4 +8,4 @@ from training.fundamentals.digits_network import DigitsTraining, train_digits
 @pytest.fixture(scope="session")
 def digits_training() -> DigitsTraining:
     """The network of `python -m training.fundamentals.backpropagation` with all defaults; a few seconds."""
-    return train_digits(epochs=100, seed=42)
+    return train_digits(epochs=200, seed=42)

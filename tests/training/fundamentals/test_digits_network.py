@@ -16,19 +16,19 @@ def test_at_least_98_percent_of_the_held_out_quarter(digits_training: DigitsTrai
     bundle = load_digits()
     # The graph rounds 0 to 16 to whole levels of 255; straight from scikit-learn they differ by half a level.
     inputs = np.rint(bundle.data * 255 / 16) / 255
-    held_out = digits_training.held_out
+    held_out = digits_training.split.held_out
     probabilities = predict(digits_training.weights, inputs[held_out])
     assert accuracy_score(bundle.target[held_out], probabilities.argmax(axis=1)) >= 0.98
     accuracy = accuracy_score(bundle.target[held_out], probabilities.argmax(axis=1))
-    assert digits_training.report.accuracy == digits_training.history["val_accuracy"][-1] == accuracy
+    assert digits_training.report.accuracy == digits_training.history.epochs[-1].held_out_accuracy == accuracy
     loss = log_loss(bundle.target[held_out], probabilities)
     # The inputs of the training are float32.
-    assert digits_training.history["val_loss"][-1] == pytest.approx(loss, abs=1e-6)
+    assert digits_training.history.epochs[-1].held_out_loss == pytest.approx(loss, abs=1e-6)
 
 
 @pytest.mark.slow
 def test_a_quarter_of_every_class_was_held_out(digits_training: DigitsTraining) -> None:
-    train, held_out = digits_training.train, digits_training.held_out
+    train, held_out = digits_training.split.train, digits_training.split.held_out
     assert sorted(np.concatenate([train, held_out])) == list(range(1797))
     targets = digits_training.dataset.targets
     shares = np.bincount(targets[held_out]) / np.bincount(targets)
@@ -38,9 +38,7 @@ def test_a_quarter_of_every_class_was_held_out(digits_training: DigitsTraining) 
 def test_the_network_is_64_32_16_10() -> None:
     trained = train_digits(epochs=1, seed=0)
     assert [w.shape for w in trained.weights] == [(65, 32), (33, 16), (17, 10)]
-    assert {name: len(values) for name, values in trained.history.items()} == dict.fromkeys(
-        ("loss", "accuracy", "val_loss", "val_accuracy"), 1
-    )
+    assert len(trained.history.epochs) == 1
 
 
 def test_the_same_seed_gives_the_same_network() -> None:

@@ -61,7 +61,7 @@ def test_the_trained_network_becomes_an_artifact_that_classifies(tmp_path: Path)
 def check_answers(rows: list[dict[str, object]], trained: DigitsTraining) -> None:
     """Compare the answers of the artifact, row by row, with those of NumPy for the same images."""
     inputs = digit_inputs()
-    assert len(rows) == len(trained.held_out)
+    assert len(rows) == len(trained.split.held_out)
     for row in rows:
         index = int(Path(str(row["path"])).stem.removeprefix("digit_"))
         expected = predict(trained.weights, inputs[[index]])[0]
@@ -74,7 +74,7 @@ def test_a_run_that_is_there_is_left_alone(tmp_path: Path, capsys: pytest.Captur
     mine.parent.mkdir()
     mine.write_text("mine")
     assert main(["--output", str(mine.parent)]) == 2
-    expected = f"eyespot: {mine.parent} exists already; choose another --output or remove it\n"
+    expected = f"eyespot: {mine.parent} exists already and is no run; choose another --output or remove it\n"
     assert capsys.readouterr() == ("", expected)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert mine.read_text() == "mine"
