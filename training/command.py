@@ -15,11 +15,12 @@ import numpy as np
 
 from edge.cli import DONE
 from edge.commands.classify import positive
+from edge.errors import UsageError
 from export.quiet_tensorflow import start_tensorflow
 
 if TYPE_CHECKING:
     from training.recipe import Recipe
-    from training.train import Material, Trained
+    from training.train import Material, Practice, Trained
 
 DEFAULT_SEED = 42
 
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     practice.add_argument("--early-stopping", type=positive, metavar="N", help="epochs without a new low; keeps best")
     practice.add_argument("--precision", choices=["float32", "mixed_float16", "mixed_bfloat16"], default="float32")
     practice.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto", help="gpu fails without one")
-    practice.add_argument("--answer-accuracy", type=float, metavar="P", help="be unsure where it takes that (0.99)")
+    practice.add_argument("--answer-accuracy", type=accuracy, metavar="P", help="be unsure where it takes that (0.99)")
     practice.add_argument("--tensorboard", type=Path, metavar="DIR", help="write logs for TensorBoard")
 
 
@@ -58,15 +59,20 @@ def seed(text: str) -> int:
     return value
 
 
+def accuracy(text: str) -> float:
+    """Return the share of right answers that `text` says, for argparse."""
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1. Received: {text}")
+    return value
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Train, write the run folder, print what was reached and return the exit status."""
     start_tensorflow()
-    from edge.errors import UsageError
     from training.device import choose_device
     from training.history import diagnose
     from training.recipes import load_recipe, recipe_table
-    from training.train import Practice, train
-    from training.write_run import claim_run_folder, describe_model, discard_empty, finish_run
 
     if arguments.list:
         print(recipe_table())
@@ -77,33 +83,51 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"training on {choose_device(arguments.device)}", file=sys.stderr)
     material = _gather(recipe, arguments)
     output = Path(arguments.output or f"runs/{recipe.name}-{material.dataset.name}")
-    practice = Practice(
+    trained = _train_into(output, recipe, material, arguments)
+    report = trained.report
+    for warning in diagnose(trained.history, len(report.classes)) if trained.history.epochs else ():
+        print(f"eyespot: {warning}", file=sys.stderr)
+    print(f"{output}: {report.accuracy:.2%} of {report.images:,} held-out images, {len(report.classes)} classes")
+    print(f"next: eyespot export {output}")
+    return DONE
+
+
+def _train_into(output: Path, recipe: "Recipe", material: "Material", arguments: argparse.Namespace) -> "Trained":
+    """Train and finish the run folder `output`; what was reached before an interruption stays in it."""
+    from training.train import train
+    from training.write_run import claim_run_folder, describe_model, discard_empty, finish_run
+
+    run = claim_run_folder(output, arguments.resume)
+    if arguments.resume and not run.state.is_file():
+        print(f"eyespot: {output} holds no training to go on with; this one starts anew", file=sys.stderr)
+    try:
+        trained = train(recipe, _practice(arguments), material, run, arguments.resume)
+        threshold = _choose_threshold(trained, material, arguments.answer_accuracy)
+        spec = describe_model(trained, recipe, material, output.resolve().name, arguments.seed, threshold)
+        finish_run(trained, spec, material, run)
+    except KeyboardInterrupt:
+        if run.state.is_file():
+            print(f"\neyespot: interrupted; continue with the same command and --resume ({output})", file=sys.stderr)
+        raise
+    finally:
+        discard_empty(run)
+    return trained
+
+
+def _practice(arguments: argparse.Namespace) -> "Practice":
+    from training.train import Practice
+
+    # Early stopping ends some epochs behind the best network, which has to be kept to be returned.
+    keeps_best = arguments.early_stopping and arguments.checkpoints == "none"
+    return Practice(
         seed=arguments.seed,
         initializer=arguments.initializer or Practice.initializer,
-        checkpoints="best" if arguments.early_stopping and arguments.checkpoints == "none" else arguments.checkpoints,
+        checkpoints="best" if keeps_best else arguments.checkpoints,
         keep_last=arguments.keep_last,
         early_stopping_epochs=arguments.early_stopping,
         precision=arguments.precision,
         tensorboard=arguments.tensorboard,
     )
-    folder = claim_run_folder(output, arguments.resume)
-    try:
-        trained = train(recipe, practice, material, folder, arguments.resume)
-        threshold = _choose_threshold(trained, material, arguments.answer_accuracy)
-        spec = describe_model(trained, recipe, material, output.resolve().name, arguments.seed, threshold)
-        finish_run(trained, spec, material, folder)
-    except KeyboardInterrupt:
-        if folder.state.is_file():
-            print(f"\neyespot: interrupted; continue with the same command and --resume ({output})", file=sys.stderr)
-        raise
-    finally:
-        discard_empty(folder)
-    report = trained.report
-    for warning in diagnose(trained.history, len(spec.labels)) if trained.history.epochs else ():
-        print(f"eyespot: {warning}", file=sys.stderr)
-    print(f"{output}: {report.accuracy:.2%} of {report.images:,} held-out images, {len(spec.labels)} classes")
-    print(f"next: eyespot export {output}")
-    return DONE
 
 
 def _choose_threshold(trained: "Trained", material: "Material", wanted_accuracy: float | None) -> float | None:
@@ -137,7 +161,10 @@ def _gather(recipe: "Recipe", arguments: argparse.Namespace) -> "Material":
     from training.split import describe_split, split_dataset
     from training.train import Material
 
-    dataset = load_dataset(arguments.dataset or recipe.dataset, arguments.class_depth)
+    name = arguments.dataset or recipe.dataset
+    if not name:
+        raise UsageError(f"the recipe {recipe.name} has no data set of its own; name one with --dataset")
+    dataset = load_dataset(name, arguments.class_depth)
     dataset, prepared = prepare_dataset(dataset, recipe.preprocessing, arguments.skip_bad)
     split = split_dataset(dataset, prepared.hashes, recipe.held_out_share, arguments.seed)
     for line in describe_split(dataset, split):

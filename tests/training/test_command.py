@@ -143,6 +143,10 @@ def test_a_bad_data_set_is_one_line_before_the_training(
         (["lenet", "--seed", "-1"], "seed"),
         (["lenet", "--seed", str(2**32)], "seed"),
         (["lenet", "--seed", "x"], "seed"),
+        (["knn"], "the recipe knn has no data set of its own; name one with --dataset"),
+        ([], "name a recipe"),
+        (["lenet", "--answer-accuracy", "1.5"], "answer-accuracy"),
+        (["lenet", "--device", "gpu"], "TensorFlow finds no GPU here"),
         (["lenet", "--epochs", "0"], "epochs"),
         (["lenet", "--batch-size", "many"], "batch-size"),
     ],
@@ -152,6 +156,7 @@ def test_a_wrong_call_says_what_is_wrong_and_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:
     monkeypatch.setattr("training.train.fit", lambda *_: pytest.fail("the training began"))
+    monkeypatch.setattr("training.device.tf.config.list_physical_devices", lambda *_: [])
     try:
         status: object = main(["train", *arguments, "--output", str(tmp_path / "x")])
     except SystemExit as end:  # argparse ends the program itself
