@@ -107,6 +107,8 @@ def _run(name: str, rest: list[str]) -> int:
         raise MissingExtraError(
             f"'eyespot {name}' needs the package {package}; install it with: pip install 'eyespot{extra}'"
         ) from None
+    except MissingExtraError:
+        raise
     except ImportError as error:  # a package that is there but broken: a missing libGL, for instance
         raise InstallationError(f"'eyespot {name}' cannot load what it needs ({error}); see 'eyespot doctor'") from None
     return status

@@ -1,6 +1,7 @@
 """Train a recipe on a data set: where recipe, data, practice and monitor meet."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -8,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import UsageError
+from edge.errors import MissingExtraError, UsageError
 from export.run_folder import RunFolder
 from training.batches import Batches, balanced_weights
 from training.calibration import fit_temperature, with_temperature
@@ -94,6 +95,7 @@ def _train_by_gradient(recipe: Recipe, practice: Practice, material: Material, r
     training = material.batches(material.split.train, recipe, practice.seed)
     held_out = material.batches(np.sort(material.split.held_out), recipe, None)
     network, trainee = _build(recipe, practice, material)
+    callbacks = _tensorboard(practice)
     plan = _plan(recipe, practice, material)
     before = read_state(run.state) if resume and run.state.is_file() else State(plan, History(), ())
     require_same_plan(plan, before.plan)
@@ -112,7 +114,7 @@ def _train_by_gradient(recipe: Recipe, practice: Practice, material: Material, r
 
     try:
         course = Course(recipe.schedule, recipe.epochs, practice.early_stopping_epochs)
-        history = fit(trainee, training, held_out, course, before.history, after_epoch, _tensorboard(practice))
+        history = fit(trainee, training, held_out, course, before.history, after_epoch, callbacks)
         monitor.finish(history)
     finally:
         monitor.close()
@@ -170,7 +172,11 @@ def _plan(recipe: Recipe, practice: Practice, material: Material) -> Plan:
 
 
 def _tensorboard(practice: Practice) -> list[keras.callbacks.Callback]:
-    return [keras.callbacks.TensorBoard(str(practice.tensorboard))] if practice.tensorboard else []
+    if practice.tensorboard is None:
+        return []
+    if find_spec("tensorboard") is None:
+        raise MissingExtraError("--tensorboard needs the package tensorboard; install it with: pip install tensorboard")
+    return [keras.callbacks.TensorBoard(str(practice.tensorboard))]
 
 
 def _finish(network: keras.Model, history: History, material: Material, recipe: Recipe) -> Trained:

@@ -241,3 +241,14 @@ def test_a_folder_of_pictures_becomes_a_classifier(
     answers = [json.loads(line) for line in classified.stdout.splitlines()]
     assert classified.returncode == 0, classified.stderr
     assert {Path(a["path"]).stem: a["predictions"][0]["label"] for a in answers} == {label: label for label in levels}
+
+
+def test_tensorboard_that_is_not_installed_is_said_before_the_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.train.find_spec", lambda _: None)
+    monkeypatch.setattr("training.train.fit", lambda *_: pytest.fail("the training began"))
+    arguments = ["train", "lenet", "--tensorboard", str(tmp_path / "logs"), "--output", str(tmp_path / "run")]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("pip install tensorboard")
+    assert list(tmp_path.iterdir()) == []
