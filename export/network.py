@@ -10,7 +10,7 @@ from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.errors import UsageError
 from export.canonical import canonicalise
 from export.preprocessing import OPSET, make_model
-from export.quiet_tensorflow import start_tensorflow
+from export.quiet_tensorflow import log_level_kept, start_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -23,15 +23,17 @@ def convert_network(model: "keras.Model") -> onnx.ModelProto:
     """
     start_tensorflow()
     import tensorflow as tf
-    import tf2onnx
 
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
         raise UsageError(f"a classifier must have one input and one output [N, classes]. Received: {model.name!r}")
     signature = [tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32, name=SEAM_NAME)]
     # tf2onnx's own from_keras does not know Keras 3; the traced function is the same mathematics.
     function = tf.function(lambda x: model(x, training=False), input_signature=signature, autograph=False)
-    converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    with log_level_kept():  # which tf2onnx sets
+        import tf2onnx
+
+        logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+        converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     return canonicalise(converted, classes=int(model.outputs[0].shape[1]))
 
 

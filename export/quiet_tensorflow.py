@@ -24,12 +24,22 @@ def start_tensorflow() -> None:
     if LEVEL_VARIABLE in os.environ:
         _start()
         return
-    os.environ[LEVEL_VARIABLE] = FATAL_ONLY
-    try:
+    with log_level_kept():
+        os.environ[LEVEL_VARIABLE] = FATAL_ONLY
         with _turned_away(STANDARD_ERROR):
             _start()
+
+
+@contextmanager
+def log_level_kept() -> Iterator[None]:
+    """Leave the variable as it was, whatever the block sets it to: programs started from here must decide anew."""
+    before = os.environ.get(LEVEL_VARIABLE)
+    try:
+        yield
     finally:
-        del os.environ[LEVEL_VARIABLE]  # TensorFlow has read it; a program that is started from here must decide anew
+        os.environ.pop(LEVEL_VARIABLE, None)
+        if before is not None:
+            os.environ[LEVEL_VARIABLE] = before
 
 
 def _start() -> None:

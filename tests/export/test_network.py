@@ -1,5 +1,6 @@
 """The converted network and the weld: names, shapes and versions, and the same answers as Keras."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -140,3 +141,10 @@ def test_batches_of_the_artifact_answer_as_single_pictures(lenet_model: Path) ->
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-6)
     # Ten float32 numbers, each rounded to 24 bits.
     np.testing.assert_allclose(together.sum(axis=1), 1, rtol=0, atol=1e-6)
+
+
+def test_a_conversion_leaves_the_log_level_to_programs_started_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tf2onnx sets it, and a child would take that for the user's wish."""
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    convert_network(network([layers.Flatten()]))
+    assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
