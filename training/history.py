@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 # Epochs without a new low of the held-out loss, while the training loss fell, that count as overfitting.
 OVERFITTING_EPOCHS = 5
+# A smaller rise than both, the share and the amount, is the noise of a training that has converged.
+OVERFITTING_SHARE, OVERFITTING_RISE = 0.1, 0.05
 # A training accuracy below this multiple of guessing, at the end, has not learned.
 UNDERFITTING_FACTOR = 1.5
 STILL_FALLING_SHARE = 0.05
@@ -59,7 +61,9 @@ def _diverging(history: History) -> str | None:
 def _overfitting(history: History) -> str | None:
     best, last = history.best_epoch(), len(history.epochs)
     losses, held_out = history.series("loss"), history.series("held_out_loss")
-    if last - best < OVERFITTING_EPOCHS or losses[-1] >= losses[best - 1] or held_out[-1] <= held_out[best - 1] * 1.1:
+    rise = held_out[-1] - held_out[best - 1]
+    is_noise = rise <= OVERFITTING_RISE or rise <= held_out[best - 1] * OVERFITTING_SHARE
+    if last - best < OVERFITTING_EPOCHS or losses[-1] >= losses[best - 1] or is_noise:
         return None
     return (
         f"overfitting: since epoch {best} the held-out loss rose from {held_out[best - 1]:.3g} to {held_out[-1]:.3g} "
