@@ -47,6 +47,6 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{output}: {exported.spec.name} {exported.spec.version}, {exported.size_bytes:,} bytes")
     print(
         f"parity: {len(exported.comparisons):,} comparisons, largest difference {worst.difference:.1e} "
-        f"({worst.variant.name}), same best label on all"
+        f"({worst.name}), same best label on all"
     )
     return DONE

@@ -76,7 +76,7 @@ def load_keras(path: Path) -> "keras.Model":
 
 def _certify(comparisons: list[Comparison], data_digest: str, tolerance: float) -> Parity:
     return Parity(
-        images=len({c.variant.name.rpartition(" at ")[0] for c in comparisons}),
+        images=len({c.name.rpartition(" at ")[0] for c in comparisons}),
         comparisons=len(comparisons),
         largest_difference=max(c.difference for c in comparisons),
         top1_agreement=sum(c.same_top1 for c in comparisons) / len(comparisons),

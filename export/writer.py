@@ -23,7 +23,6 @@ from export.parity import Comparison
 # room for that, and still far from changing an answer.
 SELF_TEST_TOLERANCE = 1e-4
 SELF_TEST_SAMPLES = 6
-SELF_TEST_SIDE_PX = 256
 
 
 def make_self_test(comparisons: Iterable[Comparison]) -> SelfTest:
@@ -31,10 +30,10 @@ def make_self_test(comparisons: Iterable[Comparison]) -> SelfTest:
 
     Large ones are left out so that the file stays small; the odd sizes of the parity check are all small.
     """
-    small = (c for c in comparisons if max(c.variant.pixels.shape[:2]) <= SELF_TEST_SIDE_PX)
+    small = ((c.variant, c.keras) for c in comparisons if c.variant)
     samples = tuple(
-        SelfTestSample(c.variant.name, encode_png(c.variant.pixels), tuple(map(float, c.keras)))
-        for c in islice(small, SELF_TEST_SAMPLES)
+        SelfTestSample(variant.name, encode_png(variant.pixels), tuple(map(float, keras)))
+        for variant, keras in islice(small, SELF_TEST_SAMPLES)
     )
     return SelfTest(SELF_TEST_TOLERANCE, samples)
 

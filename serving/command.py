@@ -10,8 +10,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from edge.arguments import positive
 from edge.classifier import Classifier
-from edge.commands.classify import positive
 from edge.decode import MAX_PIXELS
 from edge.errors import UsageError
 from edge.self_test import require_self_test

@@ -98,7 +98,8 @@ def tiny_content() -> bytes:
     steps = (Resize(4, 4, "antialias"), Grey(), Scale(1 / 255))
     model = weld(build_preprocessing(steps), make_model(network))
     samples = [Variant(f"grey {level}", np.full((6, 5, 3), level, np.uint8)) for level in (10, 128, 240)]
-    known = [Comparison(v, tiny_probabilities(float(v.pixels[0, 0, 0])).astype(np.float32), 0.0, True) for v in samples]
+    answers = [tiny_probabilities(float(sample.pixels[0, 0, 0])).astype(np.float32) for sample in samples]
+    known = [Comparison(v.name, v, answer, 0.0, True) for v, answer in zip(samples, answers, strict=True)]
     spec = ModelSpec(SPEC_FORMAT, "tiny", None, TINY_LABELS, steps, None, None, None, None, make_self_test(known))
     return stamp(model, spec)[0]
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.arguments import positive
 from edge.cli import DONE, unknown_name
-from edge.commands.classify import positive
 from edge.errors import UsageError
 from edge.steps import LARGEST_SIDE_PX
 from export.quiet_tensorflow import start_tensorflow

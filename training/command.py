@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge.arguments import positive, seed_number
 from edge.cli import DONE
-from edge.commands.classify import positive
 from edge.errors import UsageError
 from export.quiet_tensorflow import start_tensorflow
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run = parser.add_argument_group("run")
     run.add_argument("--output", metavar="RUN", help="the folder to write (default: runs/RECIPE-DATASET)")
     run.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
-    run.add_argument("--seed", type=seed, default=DEFAULT_SEED, help=f"(default {DEFAULT_SEED})")
+    run.add_argument("--seed", type=seed_number, default=DEFAULT_SEED, help=f"(default {DEFAULT_SEED})")
     run.add_argument("--epochs", type=positive, metavar="N", help="(default: the recipe's own)")
     run.add_argument("--batch-size", type=positive, metavar="N", help="(default: the recipe's own)")
     practice = parser.add_argument_group("practice")
@@ -49,14 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     practice.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto", help="gpu fails without one")
     practice.add_argument("--answer-accuracy", type=accuracy, metavar="P", help="be unsure where it takes that (0.99)")
     practice.add_argument("--tensorboard", type=Path, metavar="DIR", help="write logs for TensorBoard")
-
-
-def seed(text: str) -> int:
-    """Return the seed that `text` says, for argparse; NumPy's generators take 32 bits."""
-    value = int(text)
-    if not 0 <= value < 1 << 32:
-        raise argparse.ArgumentTypeError(f"must be from 0 to {(1 << 32) - 1}. Received: {text}")
-    return value
 
 
 def accuracy(text: str) -> float:

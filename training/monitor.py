@@ -36,7 +36,7 @@ td, th {{ padding: .1rem .8rem; text-align: right; }}
 <h1>{title}</h1>
 <p>{status}</p>
 {warnings}
-<img src="data:image/png;base64,{picture}" alt="loss, accuracy and learning rate over the epochs; figures below">
+<img src="data:image/png;base64,{picture}" alt="loss and accuracy over the epochs; figures below">
 <table>
 <tr><th>epoch</th><th>loss</th><th>accuracy</th><th>held-out loss</th><th>held-out accuracy</th><th>rate</th></tr>
 {rows}

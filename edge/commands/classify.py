@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from edge.arguments import positive
 from edge.classifier import Classification, Classifier
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
 from edge.decode import BYTES_PER_PIXEL, MAX_PIXELS, METADATA_BYTES
@@ -40,14 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"refuse larger images from their header (default {MAX_PIXELS:,})",
     )
-
-
-def positive(text: str) -> int:
-    """Return the whole number above zero that `text` says, for argparse."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1. Received: {text}")
-    return value
 
 
 def run(arguments: argparse.Namespace) -> int:

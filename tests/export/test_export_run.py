@@ -188,7 +188,7 @@ def test_what_is_returned_is_what_was_written(lenet_run: Path, tmp_path: Path) -
     assert differences == sorted(differences, reverse=True)
     with zipfile.ZipFile(lenet_run / "held_out.zip") as archive:
         names = set(archive.namelist())
-    assert {comparison.variant.name.split(" at ")[0] for comparison in exported.comparisons} == names
+    assert {comparison.name.split(" at ")[0] for comparison in exported.comparisons} == names
     assert exported.size_bytes == (tmp_path / "x.onnx").stat().st_size
     assert exported.spec == read_spec(tmp_path / "x.onnx")
     assert exported.spec.parity is not None

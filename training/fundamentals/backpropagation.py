@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.arguments import positive, seed_number
 from edge.cli import DONE
-from edge.commands.classify import positive
 from export.quiet_tensorflow import start_tensorflow
 from training.fundamentals.bias import with_bias
-from training.fundamentals.command import command_parser, run_command, seed_number
+from training.fundamentals.command import command_parser, run_command
 from training.fundamentals.descent import Descent, descend
 from training.fundamentals.losses import cross_entropy, softmax
 from training.fundamentals.perceptron import GATE_INPUTS, GATES

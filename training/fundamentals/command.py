@@ -25,11 +25,3 @@ def run_command(
     except OSError as error:
         print(f"eyespot: {error.filename or 'output'}: {error.strerror or error}", file=sys.stderr)
     return NOTHING_DONE
-
-
-def seed_number(text: str) -> int:
-    """Return the seed that `text` says, for argparse: a whole number that fits into 32 bits, as scikit-learn wants."""
-    value = int(text)
-    if not 0 <= value < 1 << 32:
-        raise argparse.ArgumentTypeError(f"must be 0 to {(1 << 32) - 1}. Received: {text}")
-    return value

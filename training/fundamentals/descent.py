@@ -22,11 +22,11 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 from sklearn.datasets import make_blobs
 
+from edge.arguments import positive, seed_number
 from edge.cli import DONE
-from edge.commands.classify import positive
 from edge.errors import DivergenceError, UsageError
 from training.fundamentals.bias import with_bias
-from training.fundamentals.command import command_parser, run_command, seed_number
+from training.fundamentals.command import command_parser, run_command
 from training.fundamentals.png_file import png_path, save_png
 from training.fundamentals.sigmoid import logistic_loss
 from training.fundamentals.weights import Objective, Weights

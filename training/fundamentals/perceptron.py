@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.arguments import positive, seed_number
 from edge.cli import DONE
-from edge.commands.classify import positive
 from training.fundamentals.bias import with_bias
-from training.fundamentals.command import command_parser, run_command, seed_number
+from training.fundamentals.command import command_parser, run_command
 
 LEARNING_RATE = 0.1
 

@@ -1,7 +1,6 @@
 """The ImageNet networks of the Starter Bundle, chapter 20, and two for small devices, from keras.applications.
 
-Their preprocessing and their labels belong to export, which turns them into artifacts; here are the networks,
-to be trained from scratch or from the published weights.
+Their weights, preprocessing and labels belong to export; here are the networks, to be trained from scratch.
 """
 
 from collections.abc import Callable
@@ -23,16 +22,16 @@ PRETRAINED: dict[str, Callable[..., keras.Model]] = {
 }
 
 
-def build_application(name: str, architecture: Architecture, weights: str | None = None) -> keras.Model:
-    """Return a network of keras.applications; `weights` is None for random ones, "imagenet", or a file.
+def build_application(name: str, architecture: Architecture) -> keras.Model:
+    """Return a network of keras.applications with random weights.
 
-    Raises UsageError for an unknown name, and for a size or number of classes that the weights are not for.
+    Raises UsageError for an unknown name, and for a size that the network cannot take.
     """
     if name not in PRETRAINED:
         raise UsageError(unknown_name("network", name, list(PRETRAINED)))
     try:
         return PRETRAINED[name](
-            weights=weights,
+            weights=None,
             input_shape=(architecture.height, architecture.width, architecture.channels),
             classes=architecture.classes,
         )

@@ -3,8 +3,9 @@ from collections.abc import Callable
 
 import pytest
 
+from edge.arguments import seed_number
 from edge.errors import UsageError
-from training.fundamentals.command import command_parser, run_command, seed_number
+from training.fundamentals.command import command_parser, run_command
 
 
 def raising(error: Exception) -> Callable[[argparse.Namespace], int]:

@@ -100,8 +100,3 @@ def test_applications_are_built_with_random_weights(name: str) -> None:
 def test_an_unknown_network_is_refused_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean 'resnet50'"):
         build_application("resnet5", Architecture(224, 224, 3, 1000))
-
-
-def test_published_weights_want_a_thousand_classes() -> None:
-    with pytest.raises(UsageError, match="mobilenetv2"):
-        build_application("mobilenetv2", Architecture(224, 224, 3, 10), weights="imagenet")

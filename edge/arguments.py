@@ -1,0 +1,19 @@
+"""Kinds of numbers that options of several subcommands take."""
+
+import argparse
+
+
+def positive(text: str) -> int:
+    """Return the whole number above zero that `text` says, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1. Received: {text}")
+    return value
+
+
+def seed_number(text: str) -> int:
+    """Return the seed that `text` says, for argparse: NumPy's and scikit-learn's generators take 32 bits."""
+    value = int(text)
+    if not 0 <= value < 1 << 32:
+        raise argparse.ArgumentTypeError(f"must be from 0 to {(1 << 32) - 1}. Received: {text}")
+    return value
