@@ -5,12 +5,13 @@ from dataclasses import asdict
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from edge.errors import ImageError
 from serving.body import read_image_body
 from serving.engine import Engine
+from serving.json_line import JsonLine
 from serving.openapi import PAGE, describe_api
 from serving.problems import (
     RequestError,
@@ -37,7 +38,7 @@ async def classify(request: Request) -> Response:
         "predictions": [asdict(prediction) for prediction in classification.predictions],
         "unsure": classification.unsure,
     }
-    return JSONResponse(answer | ({"note": classification.note} if classification.note else {}))
+    return JsonLine(answer | ({"note": classification.note} if classification.note else {}))
 
 
 def _parse_top_k(text: str) -> int:
@@ -54,7 +55,7 @@ async def show_docs(_: Request) -> Response:
 
 async def show_openapi(_: Request) -> Response:
     """Answer `GET /docs.json`: the interface as OpenAPI."""
-    return JSONResponse(describe_api())
+    return JsonLine(describe_api())
 
 
 def build_app() -> Starlette:

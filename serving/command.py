@@ -19,6 +19,7 @@ from serving.settings import MAX_BODY_BYTES, Settings
 
 HOST = "127.0.0.1"
 PORT = 3000
+STANDARD_OUTPUT, STANDARD_ERROR = 1, 2
 SERVICE = "serving.service:EyespotService"
 
 
@@ -48,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     sys.stderr.flush()
+    os.dup2(STANDARD_ERROR, STANDARD_OUTPUT)  # BentoML logs to standard output, where only results belong
     # The folder that holds our packages, so that a folder of the same name where the user stands is not taken.
     home = str(Path(__file__).resolve().parent.parent)
     command = [sys.executable, "-m", "bentoml", "serve", SERVICE, "--working-dir", home]

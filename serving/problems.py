@@ -2,9 +2,10 @@
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from edge.errors import EyespotError, ImageError
+from serving.json_line import JsonLine
 
 IMAGE_STATUS = {
     "empty": 400,
@@ -58,4 +59,4 @@ async def answer_disconnect(_: Request, error: Exception) -> Response:  # noqa: 
 
 
 def _answer(status: int, code: str, message: str) -> Response:
-    return JSONResponse({"error": {"code": code, "message": message}}, status)
+    return JsonLine({"error": {"code": code, "message": message}}, status)

@@ -89,8 +89,8 @@ def serve(model: Path, cwd: Path, log: Path) -> Iterator[tuple[str, "subprocess.
     port = find_free_port()
     command = [str(Path(sys.executable).with_name("eyespot")), "serve", str(model), "--port", str(port)]
     # A group of its own, so that workers can be ended where the server itself does not end them.
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=cwd, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+    with log.open("wb") as errors, log.with_suffix(".out").open("wb") as output:
+        process = subprocess.Popen(command, cwd=cwd, stdout=output, stderr=errors, start_new_session=True)
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until_ready(process, url, log)

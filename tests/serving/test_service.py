@@ -151,4 +151,7 @@ def test_folders_of_our_names_are_no_matter_and_a_signal_ends_it(
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/livez")
     assert sorted(path.name for path in (tmp_path / "here").iterdir()) == sorted(EYESPOT_PACKAGES)
-    assert "Traceback" not in (tmp_path / "log.txt").read_text()
+    log = (tmp_path / "log.txt").read_text()
+    assert "POST,path=/v1/classify" in log
+    assert "Traceback" not in log
+    assert (tmp_path / "log.out").read_text() == ""  # standard output is for results
