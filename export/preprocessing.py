@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge.artifact import INPUT_NAME, SEAM_NAME
 from edge.errors import UsageError
-from edge.steps import Grey, Resize, Scale, Step
+from edge.steps import Grey, Resize, ReverseChannels, Scale, Standardise, Step, SubtractMean
 
 # The newest opset that tf2onnx writes, and the first whose Resize takes axes and antialias.
 OPSET = 18
@@ -104,6 +104,22 @@ def _append(graph: _Graph, step: Step) -> None:
         case Scale():
             graph.cast(to_float=True)
             graph.add("Mul", graph.constant(np.float32(step.factor)))
+        case ReverseChannels():
+            graph.add("Gather", graph.constant(np.arange(graph.channels)[::-1].copy()), axis=3)
+        case SubtractMean():
+            _append_channelwise(graph, "Sub", step.mean)
+        case Standardise():
+            _append_channelwise(graph, "Sub", step.mean)
+            _append_channelwise(graph, "Div", step.std)
+        case _:
+            raise UsageError(f"{step.kind}: this step is not compiled yet")
+
+
+def _append_channelwise(graph: _Graph, operator: str, values: tuple[float, ...]) -> None:
+    if len(values) != graph.channels:
+        raise UsageError(f"there are {len(values)} values for {graph.channels} channels")
+    graph.cast(to_float=True)
+    graph.add(operator, graph.constant(np.array(values, np.float32)))
 
 
 def _append_resize(graph: _Graph, step: Resize) -> None:
