@@ -38,6 +38,7 @@ SUBCOMMANDS = {
     "classify": Subcommand("edge.commands.classify", None, "say what is on images"),
     "verify": Subcommand("edge.commands.verify", None, "replay a model's own samples on this device"),
     "info": Subcommand("edge.commands.info", None, "show what a model file says of itself"),
+    "card": Subcommand("export.card.command", "export", "write a page on what a model file is and how good it is"),
     "doctor": Subcommand("edge.commands.doctor", None, "show what this machine has and what it lacks"),
     "serve": Subcommand("serving.command", "serving", "answer over HTTP"),
 }
