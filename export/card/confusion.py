@@ -8,6 +8,8 @@ from export.card.markup import Shaded, details, label, table
 LARGEST_MATRIX = 20
 CONFUSIONS_SHOWN = 20
 WEAKEST_SHOWN = 10
+# Longer labels stand on end above their columns.
+UPRIGHT_LENGTH = 4
 
 
 def show_confusion(counts: ClassCounts, labels: tuple[str, ...]) -> str:
@@ -18,7 +20,7 @@ def show_confusion(counts: ClassCounts, labels: tuple[str, ...]) -> str:
     places = range(len(labels))
     everything = _classes("Every class", counts, labels, places)
     if len(labels) <= LARGEST_MATRIX:
-        return "\n".join([*parts, everything])
+        return f'<div class="side">{"".join([*parts, everything])}</div>'
     known = (place for place in places if counts.shown[place])
     weakest = sorted(known, key=lambda place: counts.right[place] / counts.shown[place])[:WEAKEST_SHOWN]
     parts.append(_classes(f"The {len(weakest)} classes of which it finds the least", counts, labels, weakest))
@@ -38,9 +40,10 @@ def _matrix(counts: ClassCounts, labels: tuple[str, ...]) -> str:
     def row(true: int) -> list[str | Shaded]:
         return [label(labels[true]), *(cell(true, predicted) for predicted in places)]
 
-    head = ["shown ↓ called →", *(label(name) for name in labels)]
+    head = ["shown", *(label(name) for name in labels)]
     caption = "Confusion matrix: a row for what images show, a column for what they were called"
-    return table(caption, head, map(row, places), "matrix")
+    style = "matrix" if max(map(len, labels)) <= UPRIGHT_LENGTH else "matrix turned"
+    return table(caption, head, map(row, places), style)
 
 
 def _confusions(counts: ClassCounts, labels: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from export.writer import encode_png
 # Larger pictures are made smaller to be shown, or a photograph would make a page of many megabytes.
 LARGEST_SIDE_PX = 512
 # Smaller ones are shown in larger pixels, so that something is to be seen of them.
-SHOWN_SIDE_PX = 168
+SHOWN_SIDE_PX = 200
 
 
 def draw_stage(stage: Stage, number: int) -> str:

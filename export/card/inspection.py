@@ -33,7 +33,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file with its spec; `parameters` and nodes are counted by type, the most frequent first."""
+    """A file with its spec; `parameters` of the network and nodes are counted by type, most first."""
 
     path: Path
     spec: ModelSpec
@@ -61,18 +61,20 @@ def inspect_artifact(path: Path) -> Artifact:
         path=path,
         spec=spec,
         size_bytes=path.stat().st_size,
-        parameters=_parameters(model.graph),
+        parameters=_parameters(model.graph, front),
         preprocessing_nodes=_counted(model.graph, front, True),
         network_nodes=_counted(model.graph, front, False),
         session=create_session(_with_seam(model), str(path)),
     )
 
 
-def _parameters(graph: onnx.GraphProto) -> dict[str, int]:
+def _parameters(graph: onnx.GraphProto, front: set[str]) -> dict[str, int]:
+    """Return how many numbers of each type the network's own constants hold."""
+    used = {name for node in graph.node if node.output[0] not in front for name in node.input}
     counted: Counter[str] = Counter()
     for constant in graph.initializer:
-        if constant.data_type not in INDEX_TYPES:
-            counted[TensorProto.DataType.Name(constant.data_type).lower()] += math.prod(constant.dims)
+        if constant.name in used and constant.data_type not in INDEX_TYPES:
+            counted[helper.tensor_dtype_to_np_dtype(constant.data_type).name] += math.prod(constant.dims)
     return dict(counted.most_common())
 
 

@@ -71,7 +71,7 @@ def _labels(labels: tuple[str, ...]) -> str:
 def _stages(sample: Sample, stages: list[Stage], answer: Answer) -> str:
     figures = "".join(draw_stage(stage, number) for number, stage in enumerate(stages))
     return (
-        f"<p>The sample {label(sample.name)} after every step, as the file's own graph computes it. Black and white "
+        f"<p>The sample {label(sample.name)} after every step, as the graph itself computes it. Black and white "
         f'are drawn as what they have become.</p><ol class="stages">{figures}</ol>{_seam(stages[-1], answer)}'
     )
 
@@ -152,7 +152,7 @@ def _size(artifact: Artifact) -> str:
     ]
     rows = {
         "file": f"{artifact.size_bytes:,} bytes",
-        "constants": parameters,
+        "parameters": parameters,
         "input": "<code>image</code>: uint8 [N, H, W, 3], RGB, any size",
         "output": f"<code>{OUTPUT_NAME}</code>: float32 [N, {len(artifact.spec.labels):,}]",
     }

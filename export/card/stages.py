@@ -7,6 +7,7 @@ once. Each stage is the compiled graph of the first steps, so there is nothing h
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ class Stage:
 def read_sample(path: str) -> Sample:
     """Return the picture in a file. Raises UsageError, naming the file, if it holds none."""
     try:
-        return Sample(path, read_image(path).pixels)
+        return Sample(Path(path).name, read_image(path).pixels)
     except ImageError as error:
         raise UsageError(f"{path}: {error}") from None
 

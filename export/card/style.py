@@ -19,6 +19,7 @@ dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(15rem, 1
   gap: .6rem 1.5rem; margin: 1rem 0; }
 dt { color: var(--faint); font-size: .875rem; }
 dd { margin: 0; }
+header dl { grid-template-columns: repeat(auto-fill, minmax(min(10rem, 45%), 1fr)); }
 header dd { font-size: 1.15rem; font-variant-numeric: tabular-nums; }
 code, pre { font: .875em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 pre { margin: 0; padding: .75rem 1rem; background: var(--soft); border-radius: .4rem; overflow-x: auto;
@@ -40,11 +41,14 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; overflow-
 caption { padding-bottom: .4rem; text-align: left; color: var(--faint); font-size: .875rem; }
 th, td { padding: .25rem .75rem; border-bottom: 1px solid var(--line); text-align: right; font-weight: normal; }
 thead th { color: var(--faint); font-size: .875rem; vertical-align: bottom; }
-th:first-child { padding-left: .25rem; text-align: left; max-width: 16rem; overflow-wrap: anywhere; }
+th:first-child { padding-left: .25rem; text-align: left; min-width: 5rem; max-width: 16rem; overflow-wrap: anywhere; }
 .words th:nth-child(2), .words td:nth-child(2) { text-align: left; }
 .matrix th[scope="row"], .matrix th:first-child { position: sticky; left: 0; background: var(--paper); }
+.matrix bdi { display: inline-block; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  vertical-align: bottom; }
+.matrix.turned thead bdi { writing-mode: vertical-rl; transform: rotate(180deg); max-width: none; max-height: 9rem; }
 .matrix td { min-width: 2.6rem; border: 1px solid var(--line); padding: .25rem .5rem; text-align: center; }
-.matrix thead th { text-align: center; }
+.matrix thead th { text-align: center; white-space: nowrap; }
 .matrix td.none { color: var(--faint); }
 .matrix td.right { background: color-mix(in srgb, var(--right) calc(var(--share) * 45%), transparent); }
 .matrix td.wrong { background: color-mix(in srgb, var(--wrong) calc(15% + var(--share) * 45%), transparent); }
