@@ -7,6 +7,7 @@ is damaged or because the file would not answer as Keras does.
 import argparse
 from pathlib import Path
 
+from edge.arguments import share
 from edge.cli import DONE
 from edge.errors import UsageError
 from export.parity import TOLERANCE
@@ -19,19 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE", help="the .onnx file to write (default: RUN's name)")
     parser.add_argument(
         "--tolerance",
-        type=tolerance,
+        type=share,
         default=TOLERANCE,
         metavar="P",
         help=f"largest difference of a probability that is accepted (default {TOLERANCE:.0e})",
     )
-
-
-def tolerance(text: str) -> float:
-    """Return the difference that `text` says, for argparse."""
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must be above 0 and below 1. Received: {text}")
-    return value
 
 
 def run(arguments: argparse.Namespace) -> int:
