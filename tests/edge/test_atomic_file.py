@@ -148,7 +148,7 @@ def test_a_folder_appears_whole(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_finished_never_appears(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), creating_folder(tmp_path / "new") as temporary:
+    with pytest.raises(KeyboardInterrupt), creating_folder(tmp_path / "new") as temporary:  # noqa: PT012
         (temporary / "file").write_bytes(OLD)
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
