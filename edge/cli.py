@@ -119,11 +119,12 @@ def _run(name: str, rest: list[str]) -> int:
         module.add_arguments(parser)
         arguments = parser.parse_args(rest)
         heavy = subcommand.heavy
-        if heavy is not None and getattr(arguments, heavy.name) is not None:
-            with explaining_imports(f"eyespot {name} --{heavy.name}", heavy.extra):
-                module = importlib.import_module(heavy.module)
-                return int(module.run(arguments))
-        return int(module.run(arguments))
+        if heavy is None or getattr(arguments, heavy.name) is None:
+            status: int = module.run(arguments)
+            return status
+        with explaining_imports(f"eyespot {name} --{heavy.name}", heavy.extra):
+            status = importlib.import_module(heavy.module).run(arguments)
+            return status
 
 
 @contextlib.contextmanager
