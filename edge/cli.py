@@ -119,12 +119,13 @@ def _run(name: str, rest: list[str]) -> int:
         module.add_arguments(parser)
         arguments = parser.parse_args(rest)
         heavy = subcommand.heavy
+        status: int
         if heavy is None or getattr(arguments, heavy.name) is None:
-            status: int = module.run(arguments)
-            return status
-        with explaining_imports(f"eyespot {name} --{heavy.name}", heavy.extra):
-            status = importlib.import_module(heavy.module).run(arguments)
-            return status
+            status = module.run(arguments)
+        else:
+            with explaining_imports(f"eyespot {name} --{heavy.name}", heavy.extra):
+                status = importlib.import_module(heavy.module).run(arguments)
+        return status
 
 
 @contextlib.contextmanager

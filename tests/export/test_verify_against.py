@@ -13,7 +13,6 @@ from PIL import Image
 
 from edge.cli import main
 from export.quiet_tensorflow import start_tensorflow
-from tests.conftest import Run
 from tests.edge.artifacts import restamped, without_entry, written
 
 start_tensorflow()
@@ -107,10 +106,12 @@ def test_a_file_that_answers_otherwise_fails_by_as_much(wrong_model: Path, run: 
     assert (loose[0], loose[1]["passed"]) == (0, True)
 
 
-def test_a_table_names_the_worst(wrong_model: Path, run: Path, eyespot: Run) -> None:
-    done = eyespot("verify", wrong_model, "--against", run, "--worst", "2")
-    assert (done.returncode, done.stderr) == (2, "")
-    first, empty, head, *rows = done.stdout.splitlines()
+def test_a_table_names_the_worst(wrong_model: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["verify", str(wrong_model), "--against", str(run), "--worst", "2"]) == 2
+    out, err = capsys.readouterr()
+    assert err == ""
+    first, empty, head, *rows = out.splitlines()
     assert ": FAILED, largest difference to Keras " in first
     assert "same best label on 30 of 30 comparisons, 10 images" in first
     assert (empty, head.split()) == ("", ["difference", "best", "label", "image"])
