@@ -17,3 +17,11 @@ def seed_number(text: str) -> int:
     if not 0 <= value < 1 << 32:
         raise argparse.ArgumentTypeError(f"must be from 0 to {(1 << 32) - 1}. Received: {text}")
     return value
+
+
+def share(text: str) -> float:
+    """Return the number above 0 and below 1 that `text` says, for argparse."""
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"must be above 0 and below 1. Received: {text}")
+    return value

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from edge.class_counts import ClassCounts
 from edge.errors import ModelError
 from edge.steps import Step
 from edge.strict_json import decode, encode
@@ -39,7 +40,7 @@ class TrainingRecord:
     """What the model was trained on, how, and how well it did on images it had not seen.
 
     `data_digest` is a SHA-256 over the names and contents of all images, in hexadecimal. `temperature` is what
-    the logits are divided by inside the network; 1 leaves them as they are.
+    the logits are divided by inside the network; 1 leaves them as they are. `classes` are of the held-out images.
     """
 
     recipe: str
@@ -51,6 +52,7 @@ class TrainingRecord:
     epochs: int
     seed: int
     temperature: float
+    classes: ClassCounts
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,8 @@ class ModelSpec:
                     f"self-test sample {sample.name!r} must have one probability for each of the "
                     f"{len(self.labels)} labels. Received: {len(sample.probabilities)}"
                 )
+        if self.training and (counted := len(self.training.classes.shown)) != len(self.labels):
+            raise ValueError(f"training.classes must count {len(self.labels)} labels. Received: {counted}")
 
     def _check_labels(self) -> None:
         if len(self.labels) < 2:

@@ -93,17 +93,27 @@ def compare(
             yield Comparison(name, small, row, difference, int(row.argmax()) == int(found[0].argmax()))
 
 
-def check_parity(comparisons: Iterable[Comparison], tolerance: float = TOLERANCE) -> list[Comparison]:
-    """Return the comparisons, worst first. Raises ParityError, naming the worst image, if any is past `tolerance`."""
+def worst_first(comparisons: Iterable[Comparison]) -> list[Comparison]:
+    """Return the comparisons, those with another best label first, then those with the largest difference."""
 
     def badness(comparison: Comparison) -> tuple[bool, float]:
         return not comparison.same_top1, float(np.nan_to_num(comparison.difference, nan=np.inf))
 
-    ranked = sorted(comparisons, key=badness, reverse=True)
+    return sorted(comparisons, key=badness, reverse=True)
+
+
+def is_within(comparison: Comparison, tolerance: float) -> bool:
+    """Whether both sides say the same; a difference that is not a number is not."""
+    return comparison.same_top1 and comparison.difference <= tolerance
+
+
+def check_parity(comparisons: Iterable[Comparison], tolerance: float = TOLERANCE) -> list[Comparison]:
+    """Return the comparisons, worst first. Raises ParityError, naming the worst image, if any is past `tolerance`."""
+    ranked = worst_first(comparisons)
     if not ranked:
         raise ParityError("there is no image to compare Keras and ONNX on; train again with more held-out images")
     worst = ranked[0]
-    if not worst.same_top1 or not worst.difference <= tolerance:
+    if not is_within(worst, tolerance):
         what = "" if worst.same_top1 else " and another best label"
         raise ParityError(
             f"Keras and ONNX disagree: {worst.name} has a largest difference of "

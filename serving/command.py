@@ -16,6 +16,7 @@ from edge.decode import MAX_PIXELS
 from edge.errors import UsageError
 from edge.self_test import require_self_test
 from serving.settings import MAX_BODY_BYTES, Settings
+from serving.stored_model import locate_model
 
 HOST = "127.0.0.1"
 PORT = 3000
@@ -25,7 +26,7 @@ SERVICE = "serving.service:EyespotService"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot serve` takes."""
-    parser.add_argument("model", metavar="MODEL", help="an .onnx file written by 'eyespot export'")
+    parser.add_argument("model", metavar="MODEL", help="an .onnx file written by 'eyespot export', or a tag of BentoML")
     parser.add_argument("--host", default=HOST, help=f"the address to listen on (default {HOST}, this machine only)")
     parser.add_argument("--port", type=int, default=PORT, help=f"(default {PORT})")
     parser.add_argument(
@@ -40,8 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Check that the model and the port are good, then become the BentoML server. Does not return."""
     if find_spec("bentoml") is None:
         raise ModuleNotFoundError("no bentoml", name="bentoml")
-    settings = Settings(str(Path(arguments.model).resolve()), arguments.max_body_bytes, arguments.max_pixels)
-    classifier = Classifier.load(arguments.model)
+    model = locate_model(arguments.model)
+    settings = Settings(str(model.resolve()), arguments.max_body_bytes, arguments.max_pixels)
+    classifier = Classifier.load(model)
     require_self_test(classifier, arguments.model)
     _check_port(arguments.host, arguments.port)
     print(

@@ -4,13 +4,12 @@ BentoML gives workers, health, metrics, tracing and packaging; all that is ours 
 because a mounted app that reads the raw body is its cheapest way in.
 """
 
-from pathlib import Path
-
 import bentoml
 
 from serving.api import build_app
 from serving.engine import Engine
 from serving.settings import Settings
+from serving.stored_model import locate_model
 
 REQUEST_TIMEOUT_S = 30
 
@@ -25,4 +24,4 @@ class EyespotService:
     def __init__(self) -> None:
         settings = Settings.from_environment()
         app.state.settings = settings
-        app.state.engine = Engine(Path(settings.model), settings.max_pixels)
+        app.state.engine = Engine(locate_model(settings.model), settings.max_pixels)

@@ -47,5 +47,5 @@ class Settings:
                 raise UsageError(f"{variable} must be a whole number. Received: {text[:40]!r}")
             values[setting.name] = int(text) if setting.type is int else text
         if "model" not in values:
-            raise UsageError(f"{PREFIX}MODEL must name an .onnx file written by 'eyespot export'")
+            raise UsageError(f"{PREFIX}MODEL must name an .onnx file written by 'eyespot export', or a tag of BentoML")
         return cls(**values)  # type: ignore[arg-type]  # each was made what its field says

@@ -13,6 +13,7 @@ from export.run_folder import HeldOutImage, RunFolder, write_held_out
 from training.history import History
 from training.plots import draw_confusion, draw_history, save_figure
 from training.recipe import Recipe
+from training.report import count_classes
 from training.train import Material, Trained
 
 
@@ -57,6 +58,7 @@ def describe_model(
             epochs=len(trained.history.epochs),
             seed=seed,
             temperature=trained.temperature,
+            classes=count_classes(trained.report),
         ),
         parity=None,
         self_test=None,

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from edge.class_counts import ClassCounts, Confusion
 from edge.errors import ModelError
 from edge.spec import Faces, Glyphs, ModelSpec, Parity, SelfTest, SelfTestSample, TrainingRecord, parse_spec
 from edge.steps import Grey, Resize, Scale
 
+COUNTS = ClassCounts((150, 150, 150), (147, 153, 150), (147, 150, 150), (Confusion(0, 1, 3),))
 SPEC = ModelSpec(
     format=1,
     name="digits",
@@ -18,7 +20,7 @@ SPEC = ModelSpec(
     preprocessing=(Resize(28, 28, "antialias"), Grey(), Scale(0.5)),
     regions=Glyphs(4),
     abstain_below=0.75,
-    training=TrainingRecord("lenet", "digits", "ab12", 1347, 450, 0.99, 40, 0, 1.25),
+    training=TrainingRecord("lenet", "digits", "ab12", 1347, 450, 0.99, 40, 0, 1.25, COUNTS),
     parity=Parity(450, 1350, 1e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.0"}),
     self_test=SelfTest(1e-4, (SelfTestSample("one", "iVBORw0KGgo=", (0.5, 0.25, 0.25)),)),
 )
@@ -45,6 +47,12 @@ AS_JSON: dict[str, Any] = {
         "epochs": 40,
         "seed": 0,
         "temperature": 1.25,
+        "classes": {
+            "shown": [150, 150, 150],
+            "called": [147, 153, 150],
+            "right": [147, 150, 150],
+            "confusions": [{"true": 0, "predicted": 1, "count": 3}],
+        },
     },
     "parity": {
         "images": 450,
@@ -119,6 +127,7 @@ def test_without_version_all_else_stays() -> None:
             {"labels": ["one", "two"]},
             "self-test sample 'one' must have one probability for each of the 2 labels. Received: 3",
         ),
+        ({"labels": ["one", "two"], "self_test": None}, "training.classes must count 2 labels. Received: 3"),
         ({"colour": "red"}, "spec has the unknown key 'colour'; known are format, name, version"),
         ({"format": "1"}, "spec.format must be of type int. Received: '1'"),
         ({"format": True}, "spec.format must be of type int. Received: True"),

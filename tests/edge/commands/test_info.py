@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.class_counts import ClassCounts
 from edge.cli import DONE, NOTHING_DONE, main
 from edge.spec import Parity, TrainingRecord
 from edge.steps import Scale
@@ -42,7 +43,8 @@ def test_json_is_the_whole_spec(tiny_model: Path, tiny_content: bytes, eyespot: 
 def test_training_and_parity_are_told(
     tiny_model: Path, tiny_content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    training = TrainingRecord("lenet", "digits", "ab12", 1347, 450, 0.98765, 40, 7, 1.0)
+    counts = ClassCounts((150, 150, 150), (150, 150, 150), (150, 150, 150), ())
+    training = TrainingRecord("lenet", "digits", "ab12", 1347, 450, 0.98765, 40, 7, 1.0, counts)
     parity = Parity(450, 1350, 1.5e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.0", "onnx": "1.23.2"})
     written(tiny_model, restamped(tiny_content, training=training, parity=parity))
     assert main(["info", str(tiny_model)]) == DONE
