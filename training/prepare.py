@@ -29,7 +29,7 @@ from export.preprocessing import build_preprocessing, network_shape
 from training.dataset import Dataset
 
 # Raise it when the same steps come to compute something else.
-CACHE_FORMAT = 1
+CACHE_FORMAT = 2
 # Images that are on their way at once; enough to keep the cores busy, few enough to hold in memory.
 IN_FLIGHT = 64
 NAMED_BAD_IMAGES = 5
@@ -39,10 +39,10 @@ Progress = Callable[[int], Any]
 
 @dataclass(frozen=True)
 class Prepared:
-    """What stands at the seam for every image: float32 [N, h, w, c], mapped from disk.
+    """What stands at the seam for every image that could be read, in order: float32 [N, h, w, c], mapped from disk.
 
-    `hashes` are the SHA-256 of the images' contents and `digest` is one of all of them and their names, in
-    hexadecimal. `bad` names the images that could not be read, by row, with the reason; their rows are zero.
+    `hashes` are the SHA-256 of all images' contents and `digest` is one of all of them and their names, in
+    hexadecimal. `bad` names the images that could not be read, by their place in the data set, with the reason.
     """
 
     arrays: NDArray[np.float32]
@@ -75,10 +75,9 @@ def prepare(dataset: Dataset, steps: Sequence[Step], cache: Path, progress: Prog
 
 
 def leave_out_bad(dataset: Dataset, prepared: Prepared) -> tuple[Dataset, Prepared]:
-    """Return both without the images that could not be read."""
+    """Return both without the images that could not be read, of which the arrays hold nothing anyway."""
     rows = np.array([row for row in range(len(dataset.names)) if row not in prepared.bad], np.int64)
-    hashes = [prepared.hashes[row] for row in rows]
-    return dataset.select(rows), replace(prepared, arrays=prepared.arrays[rows], hashes=hashes, bad={})
+    return dataset.select(rows), replace(prepared, hashes=[prepared.hashes[row] for row in rows], bad={})
 
 
 def describe_bad(dataset: Dataset, bad: dict[int, str]) -> str:
@@ -114,15 +113,17 @@ def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Prog
         return array
 
     try:
-        shape = (len(dataset.names), *network_shape(graph))
         with (unfinished / "arrays.npy").open("wb") as file:
-            _write_header(file, shape)
+            _write_header(file, (len(dataset.names), *network_shape(graph)))
             for row, array in enumerate(_in_parallel(load, len(dataset.names))):
                 if isinstance(array, str):
                     bad[row] = array
-                    array = np.zeros(shape[1:], np.float32)
-                file.write(array.tobytes())
+                else:
+                    file.write(array.tobytes())
                 progress(1)
+            # Only now it is known how many there are. NumPy leaves room in the header for any number of rows.
+            file.seek(0)
+            _write_header(file, (len(dataset.names) - len(bad), *network_shape(graph)))
         (unfinished / "bad.json").write_text(json.dumps(bad), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.replace(folder)
