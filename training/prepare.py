@@ -58,17 +58,19 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eyespot"
 
 
-def prepare(dataset: Dataset, steps: Sequence[Step], cache: Path, progress: Progress) -> Prepared:
+def prepare(
+    dataset: Dataset, steps: Sequence[Step], cache: Path, progress: Progress, jobs: int | None = None
+) -> Prepared:
     """Return the arrays of `dataset`, from `cache` if they are there and into it if not.
 
-    `progress` is called with 1 for every image that is done.
+    `progress` is called with 1 for every image that is done; `jobs` images are worked on at once, None is one a core.
     """
-    hashes = list(_in_parallel(lambda i: _hash(dataset, i), len(dataset.names)))
+    hashes = list(_in_parallel(lambda i: _hash(dataset, i), len(dataset.names), jobs))
     digest = dataset.digest(hashes)
     key = hashlib.sha256(f"{CACHE_FORMAT} {digest} {canonical_json(encode(tuple(steps)))}".encode()).hexdigest()
     folder = cache / key[:32]
     if not (folder / "bad.json").is_file():
-        _build(dataset, steps, folder, progress)
+        _build(dataset, steps, folder, progress, jobs)
     bad = json.loads((folder / "bad.json").read_text(encoding="utf-8"))
     arrays = np.load(folder / "arrays.npy", mmap_mode="r")
     return Prepared(arrays, hashes, digest, {int(row): reason for row, reason in bad.items()})
@@ -94,7 +96,7 @@ def _hash(dataset: Dataset, i: int) -> bytes:
         return hashlib.sha256(dataset.names[i].encode("utf-8", "surrogateescape")).digest()
 
 
-def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Progress) -> None:
+def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Progress, jobs: int | None) -> None:
     graph = build_preprocessing(steps)
     session = create_session(graph.SerializeToString(), "preprocessing", threads=1)
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
@@ -115,7 +117,7 @@ def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Prog
     try:
         with (unfinished / "arrays.npy").open("wb") as file:
             _write_header(file, (len(dataset.names), *network_shape(graph)))
-            for row, array in enumerate(_in_parallel(load, len(dataset.names))):
+            for row, array in enumerate(_in_parallel(load, len(dataset.names), jobs)):
                 if isinstance(array, str):
                     bad[row] = array
                 else:
@@ -136,8 +138,8 @@ def _write_header(file: Any, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _in_parallel(work: Callable[[int], Any], count: int) -> Iterator[Any]:
-    """Yield `work(i)` in order, computed on all cores, with a bounded number on the way."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+def _in_parallel(work: Callable[[int], Any], count: int, jobs: int | None) -> Iterator[Any]:
+    """Yield `work(i)` in order, computed by `jobs` threads, with a bounded number on the way."""
+    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
         for start in range(0, count, IN_FLIGHT):
             yield from pool.map(work, range(start, min(start + IN_FLIGHT, count)))

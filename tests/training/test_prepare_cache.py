@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Container
+from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import cv2
 import numpy as np
@@ -74,6 +76,26 @@ def test_what_cannot_be_read_is_named_and_can_be_left_out(tmp_path: Path) -> Non
 def test_a_data_set_of_nothing_but_damage_has_no_rows(tmp_path: Path) -> None:
     prepared = prepare(pictures(4, bad=(0, 1, 2, 3)), STEPS, tmp_path, nothing)
     assert (prepared.arrays.shape, len(prepared.bad)) == ((0, 8, 8, 1), 4)
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_as_many_images_are_worked_on_at_once_as_jobs_say(tmp_path: Path, jobs: int) -> None:
+    made = pictures(12)
+    together = Barrier(jobs)
+    at_work: list[int] = []
+    most = 0
+
+    def read(i: int) -> bytes:
+        nonlocal most
+        at_work.append(i)
+        most = max(most, len(at_work))
+        together.wait(timeout=30)  # passes when `jobs` images are being read, and breaks if there never are so many
+        at_work.remove(i)
+        return made.read(i)
+
+    prepared = prepare(replace(made, read=read), STEPS, tmp_path, nothing, jobs)
+    assert prepared.bad == {}
+    assert most == jobs
 
 
 MEMORY = """
