@@ -20,7 +20,10 @@ SMALL_PX = 64
 
 
 def draw_reliability(evaluation: Evaluation, title: str) -> Figure:
-    """Return two panels: accuracy against confidence bin by bin, and below it how many images each bin has."""
+    """Return two panels: accuracy against confidence bin by bin, and below it how many images each bin has.
+
+    The threshold below which the model is unsure, if it has one, is a line through both.
+    """
     figure = Figure(figsize=(6, 7.5), dpi=DPI, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     filled = [b for b in evaluation.bins if b.images]
@@ -33,6 +36,9 @@ def draw_reliability(evaluation: Evaluation, title: str) -> Figure:
     upper.bar(middles, gaps, width, accuracies, **style, label="gap to the mean confidence")
     upper.plot([0, 1], [0, 1], "--", color="black", label="perfect calibration")
     upper.set(title=title, ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
+    if answers := evaluation.answers:
+        for axes, label in ((upper, f"unsure below {answers.below:.2%}"), (lower, None)):
+            axes.axvline(answers.below, color="tab:purple", linestyle=":", label=label)
     shares = [100 * b.images / evaluation.report.images for b in filled]
     bars = lower.bar(middles, shares, width, color="grey", edgecolor="white")
     lower.bar_label(bars, [f"{b.images:,}" for b in filled], fontsize=7, padding=1)
@@ -40,7 +46,7 @@ def draw_reliability(evaluation: Evaluation, title: str) -> Figure:
     for axes in (upper, lower):
         axes.set_axisbelow(True)
         axes.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9)
     return figure
 
 
