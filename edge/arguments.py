@@ -1,6 +1,10 @@
-"""Kinds of numbers that options of several subcommands take."""
+"""Kinds of values that options of several subcommands take."""
 
 import argparse
+from pathlib import Path
+
+# What figures can be written as.
+PICTURE_SUFFIXES = (".png", ".svg")
 
 
 def positive(text: str) -> int:
@@ -17,3 +21,11 @@ def seed_number(text: str) -> int:
     if not 0 <= value < 1 << 32:
         raise argparse.ArgumentTypeError(f"must be from 0 to {(1 << 32) - 1}. Received: {text}")
     return value
+
+
+def picture_path(text: str) -> Path:
+    """Return the path of a figure to write that `text` says, for argparse."""
+    path = Path(text)
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        raise argparse.ArgumentTypeError(f"must end in {' or '.join(PICTURE_SUFFIXES)}. Received: {text}")
+    return path

@@ -61,7 +61,9 @@ def test_the_report_is_what_the_weights_say(brightness_run: Path, capsys: pytest
     assert mean_confidence == pytest.approx(np.mean(answers), abs=1e-6)
 
 
-def test_answers_are_counted_where_there_is_a_threshold(brightness_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_answers_are_counted_where_there_is_a_threshold(
+    brightness_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["evaluate", str(brightness_run)]) == DONE
     assert "unsure  " not in capsys.readouterr().out
     path = brightness_run / "spec.json"
