@@ -5,6 +5,7 @@ What the artifact must say is computed beside it: Pillow's resize, OpenCV's grey
 
 import json
 import zipfile
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def test_a_recipe_runs_to_the_end(name: str, tmp_path: Path, capsys: pytest.Capt
     epochs = () if name == "knn" else ("--epochs", str(EPOCHS))
     assert main(["train", name, "--dataset", str(make(tmp_path)), "--output", str(run), *options, *epochs]) == 0
     assert main(["export", str(run), "--output", str(model)]) == 0
-    picture, label, probability = surest_held_out(run, tmp_path)
+    picture, label, probability = surest_held_out(name, run, tmp_path)
     capsys.readouterr()
     assert main(["classify", str(model), str(picture), "--json"]) == 0
     (answer,) = map(json.loads, capsys.readouterr().out.splitlines())
@@ -64,13 +65,13 @@ def test_a_recipe_runs_to_the_end(name: str, tmp_path: Path, capsys: pytest.Capt
     assert answer["predictions"][0]["probability"] == pytest.approx(probability, abs=TOLERANCE)
 
 
-def surest_held_out(run: Path, folder: Path) -> tuple[Path, str, float]:
+def surest_held_out(recipe: str, run: Path, folder: Path) -> tuple[Path, str, float]:
     """Write the held-out picture that leaves Keras the least doubt, and return what Keras makes of it."""
     with zipfile.ZipFile(run / "held_out.zip") as archive:
         pictures = [archive.read(name) for name in archive.namelist()]
     network = keras.models.load_model(run / "model.keras")
-    size, grey = network.input_shape[1:3], network.input_shape[3] == 1
-    probabilities = network.predict_on_batch(np.stack([prepared(picture, size, grey) for picture in pictures]))
+    prepare = prepared_glyph if recipe == "captcha" else partial(prepared, shape=network.input_shape[1:])
+    probabilities = network.predict_on_batch(np.stack([prepare(picture) for picture in pictures]))
     ordered = np.sort(probabilities, axis=1)
     surest = int((ordered[:, -1] - ordered[:, -2]).argmax())
     (folder / "new.png").write_bytes(pictures[surest])
@@ -78,11 +79,23 @@ def surest_held_out(run: Path, folder: Path) -> tuple[Path, str, float]:
     return folder / "new.png", labels[probabilities[surest].argmax()], float(ordered[surest, -1])
 
 
-def prepared(picture: bytes, size: tuple[int, int], grey: bool) -> np.ndarray:
+def prepared(picture: bytes, shape: tuple[int, int, int]) -> np.ndarray:
     """What the network must see, float32 [h, w, c] from 0 to 1."""
+    height, width, channels = shape
     with Image.open(BytesIO(picture)) as image:
-        pixels = np.asarray(image.convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR))
-    return (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None] if grey else pixels).astype(np.float32) / 255
+        pixels = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR))
+    return (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None] if channels == 1 else pixels).astype(np.float32) / 255
+
+
+def prepared_glyph(picture: bytes) -> np.ndarray:
+    """What the Starter Bundle, chapter 21, makes of a glyph: the longer side to 28 pixels, then its border repeated."""
+    grey = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE)
+    scale = 28 / max(grey.shape)
+    height, width = (28 if side == max(grey.shape) else int(side * scale) for side in grey.shape)
+    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+    rows, columns = (28 - height) // 2, (28 - width) // 2
+    square = cv2.resize(cv2.copyMakeBorder(small, rows, rows, columns, columns, cv2.BORDER_REPLICATE), (28, 28))
+    return square[:, :, None].astype(np.float32) / 255
 
 
 @pytest.mark.slow
@@ -94,9 +107,9 @@ def test_knn_from_end_to_end_is_scikit_learns(tmp_path: Path, capsys: pytest.Cap
         archive.extractall(tmp_path / "held_out")
         held_out = archive.namelist()
     known = [path for path in sorted(folder.rglob("*.*g")) if path.relative_to(folder).as_posix() not in held_out]
-    flat = [prepared(path.read_bytes(), (32, 32), False).ravel() for path in known]
+    flat = [prepared(path.read_bytes(), (32, 32, 3)).ravel() for path in known]
     oracle = KNeighborsClassifier(5).fit(flat, [path.parent.name for path in known])
-    asked = [prepared((tmp_path / "held_out" / name).read_bytes(), (32, 32), False).ravel() for name in held_out]
+    asked = [prepared((tmp_path / "held_out" / name).read_bytes(), (32, 32, 3)).ravel() for name in held_out]
     expected = dict(zip(held_out, oracle.predict_proba(asked), strict=True))
     capsys.readouterr()
     assert main(["classify", str(model), str(tmp_path / "held_out"), "--top", "3", "--json"]) == 0
