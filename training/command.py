@@ -178,6 +178,6 @@ def _gather(recipe: "Recipe", arguments: argparse.Namespace) -> "Material":
     dataset = load_dataset(name, arguments.class_depth)
     dataset, prepared = prepare_dataset(dataset, recipe.preprocessing, arguments.skip_bad, arguments.jobs)
     split = split_dataset(dataset, prepared.hashes, recipe.held_out_share, arguments.seed)
-    for line in describe_split(dataset, split):
+    for line in describe_split(dataset, split, recipe.balanced_classes):
         print(line, file=sys.stderr)
     return Material(dataset, prepared, split)

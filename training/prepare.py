@@ -86,7 +86,8 @@ def describe_bad(dataset: Dataset, bad: dict[int, str]) -> str:
     """Return one line that counts the images that could not be read and names the first of them."""
     listed = ", ".join(f"{dataset.names[row]} ({reason})" for row, reason in list(bad.items())[:NAMED_BAD_IMAGES])
     more = f" and {len(bad) - NAMED_BAD_IMAGES} more" if len(bad) > NAMED_BAD_IMAGES else ""
-    return f"{dataset.name}: {len(bad)} unreadable images: {listed}{more}"
+    images = "1 unreadable image" if len(bad) == 1 else f"{len(bad):,} unreadable images"
+    return f"{dataset.name}: {images}: {listed}{more}"
 
 
 def _hash(dataset: Dataset, i: int) -> bytes:
