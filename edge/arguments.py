@@ -1,6 +1,10 @@
-"""Kinds of numbers that options of several subcommands take."""
+"""Kinds of values that options of several subcommands take."""
 
 import argparse
+from pathlib import Path
+
+# What figures can be written as.
+PICTURE_SUFFIXES = (".png", ".svg")
 
 
 def positive(text: str) -> int:
@@ -25,3 +29,11 @@ def share(text: str) -> float:
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"must be above 0 and below 1. Received: {text}")
     return value
+
+
+def picture_path(text: str) -> Path:
+    """Return the path of a figure to write that `text` says, for argparse."""
+    path = Path(text)
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        raise argparse.ArgumentTypeError(f"must end in {' or '.join(PICTURE_SUFFIXES)}. Received: {text}")
+    return path

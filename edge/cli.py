@@ -9,7 +9,7 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from edge.errors import EyespotError, InstallationError, MissingExtraError, UsageError
@@ -64,11 +64,16 @@ SUBCOMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit status."""
+    return as_command(lambda: _dispatch(list(sys.argv[1:] if argv is None else argv)))
+
+
+def as_command(body: Callable[[], int]) -> int:
+    """Return the exit status of `body`; what it could not do is one line on standard error, without a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no text
     try:
-        status = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        status = body()
         if sys.stdout is not None:
             sys.stdout.flush()  # at exit it would be too late to say what went wrong
     except EyespotError as error:

@@ -40,6 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--seed", type=seed_number, default=DEFAULT_SEED, help=f"(default {DEFAULT_SEED})")
     run.add_argument("--epochs", type=positive, metavar="N", help="(default: the recipe's own)")
     run.add_argument("--batch-size", type=positive, metavar="N", help="(default: the recipe's own)")
+    run.add_argument(
+        "--k", type=positive, metavar="N", help="neighbours that vote, for knn (default: the recipe's own)"
+    )
+    run.add_argument("--jobs", type=positive, metavar="N", help="CPU cores to work with (default: all)")
     practice = parser.add_argument_group("practice")
     practice.add_argument("--initializer", metavar="NAME", help="of the weights (default glorot-uniform)")
     practice.add_argument("--checkpoints", choices=["none", "best", "improvements"], default="none")
@@ -71,8 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
         return DONE
     if arguments.recipe is None:
         raise UsageError("name a recipe; 'eyespot train --list' shows them")
-    recipe = _with_changes(load_recipe(arguments.recipe), arguments)
-    print(f"training on {choose_device(arguments.device)}", file=sys.stderr)
+    recipe = _with_changes(_with_neighbours(load_recipe(arguments.recipe), arguments), arguments)
+    print(f"training on {choose_device(arguments.device, arguments.jobs)}", file=sys.stderr)
     material = _gather(recipe, arguments)
     output = Path(arguments.output or f"runs/{recipe.name}-{material.dataset.name}")
     trained = _train_into(output, recipe, material, arguments)
@@ -138,6 +142,21 @@ def _choose_threshold(trained: "Trained", material: "Material", wanted_accuracy:
     return found.below
 
 
+def _with_neighbours(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
+    """Return the recipe with the k that was asked for. Raises UsageError for options that mean nothing to it."""
+    if recipe.memory is None:
+        if arguments.k:
+            raise UsageError(f"--k counts the neighbours of knn; the recipe {recipe.name} is trained and has none")
+        return recipe
+    for option in ("epochs", "initializer", "early_stopping", "class_weights", "tensorboard"):
+        if getattr(arguments, option) is not None:
+            name = option.replace("_", "-")
+            raise UsageError(
+                f"--{name} is for training; the recipe {recipe.name} remembers its images and is not trained"
+            )
+    return dataclasses.replace(recipe, memory=dataclasses.replace(recipe.memory, k=arguments.k or recipe.memory.k))
+
+
 def _with_changes(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
     changes = {"epochs": arguments.epochs, "batch_size": arguments.batch_size}
     balanced = recipe.balanced_classes or arguments.class_weights == "balanced"
@@ -157,8 +176,8 @@ def _gather(recipe: "Recipe", arguments: argparse.Namespace) -> "Material":
     if not name:
         raise UsageError(f"the recipe {recipe.name} has no data set of its own; name one with --dataset")
     dataset = load_dataset(name, arguments.class_depth)
-    dataset, prepared = prepare_dataset(dataset, recipe.preprocessing, arguments.skip_bad)
+    dataset, prepared = prepare_dataset(dataset, recipe.preprocessing, arguments.skip_bad, arguments.jobs)
     split = split_dataset(dataset, prepared.hashes, recipe.held_out_share, arguments.seed)
-    for line in describe_split(dataset, split):
+    for line in describe_split(dataset, split, recipe.balanced_classes):
         print(line, file=sys.stderr)
     return Material(dataset, prepared, split)

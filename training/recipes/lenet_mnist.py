@@ -4,7 +4,7 @@ Command:   eyespot train lenet-mnist
 Data:      MNIST, 70,000 handwritten digits, through Keras
 Source:    Starter Bundle, chapter 14
 Expected:  98 %
-Time here: not measured: the data set is not to be had here
+Time here: a minute and a half on 7,500 of the 60,000, which reach 93.4 % of 2,500 others (tests/benchmarks/digits28.py)
 """
 
 from edge.steps import Grey, Resize, Scale
@@ -20,7 +20,7 @@ RECIPES = (
         source="chapter 14",
         reported="98 %",
         dataset="mnist",
-        preprocessing=(Resize(28, 28, "antialias"), Grey(), Scale(1 / 255)),
+        preprocessing=(Resize(28, 28, "area"), Grey(), Scale(1 / 255)),
         network=build_lenet,
         optimizer=Sgd(),
         schedule=Constant(0.01),
