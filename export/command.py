@@ -1,52 +1,59 @@
-"""Turn a trained run into one .onnx file, proven equal to Keras on the run's held-out images.
+"""Turn a classifier into one .onnx file, proven equal to the original on pictures.
 
-RUN is a folder that 'eyespot train' wrote. Exit status: 0 written; 2 nothing was written, because the run
-is damaged or because the file would not answer as Keras does.
+MODEL is a folder that 'eyespot train' wrote, or a network from elsewhere: a file of Keras (.keras, .h5, .hdf5; Keras 2
+or 3) or the folder of a SavedModel. The latter need --labels and --preprocessing. Networks that end in logits get a
+softmax; sigmoids of one or two units become two classes.
+
+The presets resize to the network's own size as Pillow's BILINEAR does, and bring the levels to what the networks of
+keras.applications take: caffe (BGR less the ImageNet means), tf (-1 to 1), torch (0 to 1, standardised), unit (0 to 1)
+and raw (0 to 255, for networks that rescale inside).
+
+Exit status: 0 written; 2 nothing was written, because the model cannot be exported or would not answer the same.
 """
 
 import argparse
 from pathlib import Path
 
-from edge.cli import DONE
 from edge.errors import UsageError
-from export.parity import TOLERANCE
+from export.model_arguments import add_model_arguments, describe_model, report, resolve_output
 from export.run_folder import RunFolder
+
+KERAS_SUFFIXES = frozenset({".keras", ".h5", ".hdf5"})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot export` takes."""
-    parser.add_argument("run", metavar="RUN", help="a folder written by 'eyespot train'")
-    parser.add_argument("--output", metavar="FILE", help="the .onnx file to write (default: RUN's name)")
-    parser.add_argument(
-        "--tolerance",
-        type=tolerance,
-        default=TOLERANCE,
-        metavar="P",
-        help=f"largest difference of a probability that is accepted (default {TOLERANCE:.0e})",
-    )
-
-
-def tolerance(text: str) -> float:
-    """Return the difference that `text` says, for argparse."""
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must be above 0 and below 1. Received: {text}")
-    return value
+    parser.add_argument("model", metavar="MODEL", type=Path, help="a run, a file of Keras, or a SavedModel folder")
+    parser.add_argument("--output", metavar="FILE", help="the .onnx file to write (default: MODEL's name)")
+    add_model_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, print what was proven and return the exit status."""
+    path: Path = arguments.model
+    is_file = path.suffix.lower() in KERAS_SUFFIXES and not path.is_dir()
+    if is_file or (path / "saved_model.pb").is_file():
+        return _run_model(arguments, path, is_file)
+    if path.suffix == ".onnx" and path.is_file():
+        raise UsageError(f"{path}: a plain ONNX file is taken in with 'eyespot adopt'")
+    for option in ("labels", "preprocessing", "size", "images"):
+        if getattr(arguments, option) is not None:
+            raise UsageError(f"--{option} is for a network from elsewhere; a run has its own")
+    output = resolve_output(arguments.output, f"{path.resolve().name}.onnx")
     from export.export_run import export_run
 
-    folder = RunFolder(Path(arguments.run))
-    output = Path(arguments.output or f"{folder.path.resolve().name}.onnx")
-    if output.is_dir():
-        raise UsageError(f"{output} is a folder; --output must name a file")
-    exported = export_run(folder, output, arguments.tolerance)
-    worst = exported.comparisons[0]
-    print(f"{output}: {exported.spec.name} {exported.spec.version}, {exported.size_bytes:,} bytes")
-    print(
-        f"parity: {len(exported.comparisons):,} comparisons, largest difference {worst.difference:.1e} "
-        f"({worst.name}), same best label on all"
-    )
-    return DONE
+    return report(export_run(RunFolder(path), output, arguments.tolerance), output)
+
+
+def _run_model(arguments: argparse.Namespace, path: Path, is_file: bool) -> int:
+    own = path.stem if is_file else path.resolve().name
+    output = resolve_output(arguments.output, f"{own}.onnx")
+    description, pictures = describe_model(arguments)
+    from export.export_original import export_original
+    from export.load_keras import load_keras
+    from export.load_saved_model import saved_model_original
+    from export.network import keras_original
+
+    original = keras_original(load_keras(path), str(path)) if is_file else saved_model_original(path)
+    spec = description.spec(output.stem if arguments.output else own, original.input_shape)
+    return report(export_original(original, spec, pictures, output, arguments.tolerance), output)

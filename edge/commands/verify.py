@@ -1,4 +1,4 @@
-"""Replay the samples inside a model file on this device and compare with what Keras said.
+"""Replay the samples inside a model file on this device and compare with what the original network said.
 
 Exit status: 0 within the tolerance, 2 past it.
 """

@@ -59,7 +59,7 @@ def test_compare_measures_what_numpy_measures() -> None:
     assert [c.name for c in found] == ["0", "1", "2"]
     for pixels, c in zip(pictures, found, strict=True):
         share = pixels.mean() / 255
-        assert c.keras[0] == pytest.approx(share, abs=1e-6)
+        assert c.expected[0] == pytest.approx(share, abs=1e-6)
         # The shift itself, less the rounding of two float32 numbers below 1.
         assert c.difference == pytest.approx(0.25, abs=1e-6)
         assert c.same_top1 == (np.argmax([share, 1 - share]) == np.argmax([share + 0.25, 0.75 - share]))
@@ -72,7 +72,7 @@ def test_compare_takes_more_pictures_than_a_batch() -> None:
         return np.stack([arrays[:, 0, 0, 0], np.zeros(len(arrays))], axis=1).astype(np.float32)
 
     found = list(compare(variants, lambda x: x.astype(np.float32), level, level))
-    assert [int(c.keras[0]) for c in found] == list(range(150))
+    assert [int(c.expected[0]) for c in found] == list(range(150))
     assert {c.difference for c in found} == {0.0}
 
 
