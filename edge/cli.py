@@ -36,6 +36,7 @@ SUBCOMMANDS = {
     "architecture": Subcommand("training.architecture_command", "training", "show the layers of a network"),
     "export": Subcommand("export.command", "export", "turn a network into one .onnx file, proven equal"),
     "adopt": Subcommand("export.adopt_command", "export", "turn a plain ONNX classifier into such a file"),
+    "pretrained": Subcommand("training.pretrained.command", "export", "make the .onnx file of an ImageNet network"),
     "classify": Subcommand("edge.commands.classify", None, "say what is on images"),
     "verify": Subcommand("edge.commands.verify", None, "replay a model's own samples on this device"),
     "info": Subcommand("edge.commands.info", None, "show what a model file says of itself"),

@@ -1,4 +1,4 @@
-"""What `export` and `adopt` take alike for a model that is no run, and what both print."""
+"""What the commands that write artifacts take alike for a model that is no run, and what they print."""
 
 import argparse
 import re
@@ -30,6 +30,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="a JSON list of steps, or caffe, tf, torch, unit (0 to 1) or raw (0 to 255)",
     )
     parser.add_argument("--size", metavar="HxW", type=size, help="for a preset, if the network takes any size")
+    add_proof_arguments(parser)
+
+
+def add_proof_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that say how equal the file must be, and on what."""
     parser.add_argument("--images", metavar="DIR", type=Path, help="pictures to compare on (default: made ones)")
     parser.add_argument(
         "--tolerance",
@@ -70,14 +75,19 @@ def describe_model(arguments: argparse.Namespace) -> "tuple[Description, Picture
     Raises UsageError for an option that is missing or that names nothing of its kind.
     """
     from export.description import Description, read_labels, read_preprocessing
-    from export.pictures import folder_pictures, made_pictures
 
     for option in ("labels", "preprocessing"):
         if getattr(arguments, option) is None:
             raise UsageError(f"{arguments.model}: this model does not say its {option}; give --{option}")
     labels, steps = read_labels(arguments.labels), read_preprocessing(arguments.preprocessing)
-    pictures = made_pictures() if arguments.images is None else folder_pictures(arguments.images)
-    return Description(labels, steps, arguments.size), pictures
+    return Description(labels, steps, arguments.size), read_pictures(arguments.images)
+
+
+def read_pictures(folder: Path | None) -> "Pictures":
+    """Return the pictures of a folder, or made ones. Raises UsageError if there are none in it."""
+    from export.pictures import folder_pictures, made_pictures
+
+    return made_pictures() if folder is None else folder_pictures(folder)
 
 
 def report(exported: "Exported", output: Path) -> int:

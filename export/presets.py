@@ -9,7 +9,7 @@ otherwise, which loses up to a point of accuracy; whoever wants that, or another
 """
 
 from edge.errors import UsageError
-from edge.steps import ChannelsFirst, Grey, Resize, ReverseChannels, Scale, Standardise, Step, SubtractMean
+from edge.steps import ChannelsFirst, Grey, Method, Resize, ReverseChannels, Scale, Standardise, Step, SubtractMean
 
 # Means and deviations of the channels over ImageNet: BGR in levels (Caffe), RGB in shares (torch).
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
@@ -38,7 +38,7 @@ GREY_PRESETS: dict[str, tuple[Step, ...]] = {
 
 
 def preset_steps(
-    name: str, height: int, width: int, channels: int, channels_first: bool, method: str = "antialias"
+    name: str, height: int, width: int, channels: int, channels_first: bool, method: Method = "antialias"
 ) -> tuple[Step, ...]:
     """Return the steps of a preset for a network of this input.
 
@@ -49,4 +49,4 @@ def preset_steps(
         fitting = ", ".join({3: PRESETS, 1: GREY_PRESETS}.get(channels, {})) or "none; write the steps into a file"
         raise UsageError(f"there is no preset {name!r} for networks of {channels} channels. Fitting: {fitting}")
     last: tuple[Step, ...] = (ChannelsFirst(),) if channels_first else ()
-    return (Resize(height, width, method), *colours, *last)  # type: ignore[arg-type]  # checked by ModelSpec
+    return (Resize(height, width, method), *colours, *last)

@@ -47,6 +47,8 @@ AS_JSON: dict[str, Any] = {
         "temperature": 1.25,
     },
     "parity": {
+        "reference": "keras",
+        "origin": "held-out",
         "images": 450,
         "comparisons": 1350,
         "largest_difference": 1e-7,
