@@ -20,7 +20,7 @@ from edge.spec import ModelSpec, Parity
 from export.heads import Head, apply_head, attach_head, find_head
 from export.network import weld
 from export.original import Original
-from export.parity import Comparison, check_parity, compare, make_variants
+from export.parity import Comparison, check_parity, compare, make_variants, require_different_answers
 from export.pictures import Pictures, made_pictures
 from export.preprocessing import build_preprocessing, network_shape
 from export.run_session import run_session
@@ -74,6 +74,7 @@ def export_original(
     comparisons = check_parity(
         compare(make_variants(pictures.read()), converted.preprocess, converted.expected, answer), tolerance
     )
+    require_different_answers(comparisons, tolerance)
     _check_batch(answer, tolerance)
     certified = replace(
         spec,

@@ -114,3 +114,15 @@ def check_parity(comparisons: Iterable[Comparison], tolerance: float = TOLERANCE
             f"{worst.difference:.1e}{what}; the limit is {tolerance:.0e}. Nothing was written"
         )
     return ranked
+
+
+def require_different_answers(comparisons: Iterable[Comparison], tolerance: float) -> None:
+    """Raise ParityError if the original says the same of all pictures: then any other constant would agree with it."""
+    expected = [comparison.expected for comparison in comparisons]
+    spread = max(float(np.abs(row - expected[0]).max()) for row in expected)
+    if len(expected) > 1 and not spread > tolerance:
+        raise ParityError(
+            f"the network answers the same for all {len(expected)} pictures (probabilities move by {spread:.1e}), so "
+            "nothing is proven by comparing. Its weights or its preprocessing are wrong, or it needs other pictures "
+            "(--images DIR). Nothing was written"
+        )

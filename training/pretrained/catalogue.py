@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +64,11 @@ def load_pretrained(name: str, weights: Path | None) -> keras.Model:
 def _with_weights(name: str, weights: Path) -> keras.Model:
     network = build_network(name)
     try:
-        network.load_weights(weights)
-    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns where it leaves random weights as they are.
+            warnings.filterwarnings("error", message="Skipping")
+            network.load_weights(weights)
+    except (ValueError, OSError, KeyError, TypeError, AttributeError, UserWarning) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{weights}: these are no weights of {name} for ImageNet ({reason:.200})") from None
     return network
@@ -75,7 +79,7 @@ def _download(name: str) -> keras.Model:
         with contextlib.redirect_stdout(sys.stderr):  # where Keras draws its bar
             return PRETRAINED[name](weights="imagenet")
     except Exception as error:  # noqa: BLE001 # Keras raises no narrower class where a download fails
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rpartition(": ")[2]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rpartition("-- ")[2]
         raise ModelNotFoundError(
             f"the weights of {name} cannot be downloaded ({reason:.200}); give them with --weights FILE, or try again "
             "where there is a network"
