@@ -89,9 +89,9 @@ class Pad:
 class Fit:
     """Stretch to fit into `height` x `width` pixels, keeping the aspect ratio, and fill up with a border.
 
-    The side that is the larger one in the picture decides the scale (the height, if they are equal); an odd
-    border is made even, and what is then a pixel off is stretched with `linear`. With `area` and `replicate`
-    this is the `preprocess` function of the Starter Bundle, chapter 21, for captchas.
+    The side that touches its limit first decides the scale; the border is equally wide on opposite sides, and
+    where that leaves a pixel it is stretched away with `linear`. With `area` and `replicate` this is the
+    `preprocess` function of the Starter Bundle, chapter 21, for captchas.
     """
 
     kind: ClassVar[str] = "fit"

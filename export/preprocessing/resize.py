@@ -1,0 +1,163 @@
+"""Resizing: each method as the library that it is named for does it, in the fewest and cheapest nodes known.
+
+Only what a result needs is read: the rows are gathered first, as whole lines of bytes, and turned into
+float32 afterwards. So shrinking twelve megapixels to a thumbnail by `linear` touches a few lines, and by `area`
+every byte once.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from onnx import TensorProto
+
+from edge.errors import UsageError
+from edge.steps import Method
+from export.preprocessing import taps
+from export.preprocessing.graph import Graph, Picture, Side
+from export.preprocessing.taps import Pair, Taps
+
+HIGHEST_LEVEL = np.float32(255)
+
+
+def resize(graph: Graph, picture: Picture, height: Side, width: Side, method: Method) -> Picture:
+    """Return `picture` as float32 or uint8 [N, height, width, c].
+
+    Raises UsageError for a picture whose levels are whole no more, except for `tf`, `tf-antialias` and `nearest`.
+    """
+    if picture.channels_first:
+        raise UsageError("a resize must come before channels_first; change the order of the steps")
+    if not picture.is_whole and method not in ("tf", "tf-antialias", "nearest"):
+        raise UsageError(f"a resize by {method} works in whole levels 0 to 255; put it before scaling and subtracting")
+    rows, columns = (picture.height, height), (picture.width, width)
+    resized = replace(picture, height=height, width=width)
+    match method:
+        case "antialias" | "antialias-cubic":
+            return replace(resized, tensor=_antialias(graph, picture, height, width, method), is_float=False)
+        case "nearest":
+            return replace(resized, tensor=_nearest(graph, picture, rows, columns))
+        case "linear":
+            pairs = taps.linear(graph, *rows, clamped=False), taps.linear(graph, *columns, clamped=True)
+            tensor = _fixed_point(graph, picture, *pairs, height)
+        case "cubic":
+            tensor = _cubic(graph, picture, rows, columns)
+        case "area":
+            tensor = _area(graph, picture, rows, columns)
+        case "tf" | "tf-antialias":
+            tensor = _tensorflow(graph, picture, height, width, method)
+            return replace(resized, tensor=tensor, is_float=True, is_whole=False)
+    return replace(resized, tensor=tensor, is_float=True)
+
+
+Axis = tuple[Side, Side]  # pixels before and after
+
+
+def _antialias(graph: Graph, picture: Picture, height: Side, width: Side, method: Method) -> str:
+    # On uint8 onnxruntime resizes in fixed point and rounds to the nearest level, as Pillow does. Without
+    # exclude_outside, weights that fall outside the picture would be given to its border.
+    mode = {"mode": "linear"} if method == "antialias" else {"mode": "cubic", "cubic_coeff_a": -0.5}
+    settings = {"coordinate_transformation_mode": "half_pixel", "axes": [1, 2], "antialias": 1, "exclude_outside": 1}
+    return graph.add("Resize", graph.as_bytes(picture), "", "", graph.sides(height, width), **mode, **settings)
+
+
+def _tensorflow(graph: Graph, picture: Picture, height: Side, width: Side, method: Method) -> str:
+    settings: dict[str, object] = {"mode": "linear", "coordinate_transformation_mode": "half_pixel", "axes": [1, 2]}
+    if method == "tf-antialias":
+        settings |= {"antialias": 1, "exclude_outside": 1}
+    return graph.add("Resize", graph.as_float(picture), "", "", graph.sides(height, width), **settings)
+
+
+def _nearest(graph: Graph, picture: Picture, rows: Axis, columns: Axis) -> str:
+    lines = graph.add("Gather", picture.tensor, taps.nearest(graph, *rows), axis=1)
+    return graph.add("Gather", lines, taps.nearest(graph, *columns), axis=2)
+
+
+def _fixed_point(graph: Graph, picture: Picture, rows: Pair, columns: Pair, height: Side) -> str:
+    """OpenCV's two by two neighbours in fixed point: 11 bits along a line, of which 4 are dropped, and 11 across."""
+    both = graph.add("Concat", rows.low, rows.high, axis=0)
+    read = graph.add("Gather", picture.tensor, both, axis=1)
+    turned = graph.add("Transpose", graph.add("Reshape", read, graph.sides(0, 0, -1)), perm=[0, 2, 1])
+    lines = graph.add("Reshape", turned, graph.sides(0, picture.width, -1))
+
+    def weighted(positions: str, weights: str) -> str:
+        values = graph.cast(graph.add("Gather", lines, positions, axis=1), TensorProto.FLOAT)
+        return graph.add(
+            "Mul", values, graph.add("Unsqueeze", graph.add("Div", weights, np.float32(16)), np.array([1]))
+        )
+
+    along = graph.add("Add", weighted(columns.low, columns.low_weight), weighted(columns.high, columns.high_weight))
+    pairs = graph.add("Reshape", graph.add("Floor", along), graph.sides(0, -1, 2, height))
+    across = graph.add(
+        "Concat", *(graph.add("Unsqueeze", w, np.array([0])) for w in (rows.low_weight, rows.high_weight)), axis=0
+    )
+    products = graph.add("Floor", graph.add("Mul", pairs, graph.add("Div", across, np.float32(65536))))
+    quarters = graph.add("Mul", graph.add("ReduceSum", products, np.array([2]), keepdims=0), np.float32(0.25))
+    rounded = graph.add("Floor", graph.add("Add", quarters, np.float32(0.5)))
+    return _upright(graph, rounded, height, picture.channels)
+
+
+def _cubic(graph: Graph, picture: Picture, rows: Axis, columns: Axis) -> str:
+    summed = _weighted(graph, picture, taps.cubic(graph, *rows), taps.cubic(graph, *columns), rows[1])
+    return graph.add("Min", graph.add("Max", graph.add("Round", summed), np.float32(0)), HIGHEST_LEVEL)
+
+
+def _area(graph: Graph, picture: Picture, rows: Axis, columns: Axis) -> str:
+    """INTER_AREA, which is another method where one of the sides grows."""
+    grows = graph.add(
+        "Or",
+        *(graph.add("Less", graph.side(before), graph.side(after)) for before, after in (rows, columns)),
+    )
+    return graph.branch(
+        graph.add("Squeeze", grows, np.array([0])),
+        then=lambda: _fixed_point(
+            graph, picture, taps.enlarging_area(graph, *rows), taps.enlarging_area(graph, *columns), rows[1]
+        ),
+        otherwise=lambda: _covered(graph, picture, rows, columns),
+    )
+
+
+def _covered(graph: Graph, picture: Picture, rows: Axis, columns: Axis) -> str:
+    """The mean of the covered pixels.
+
+    Where both scales are whole, OpenCV sums whole levels and multiplies once, and rounds halves up for 2 by 2;
+    else it weighs in float32 and rounds halves to even. Means that end in a half are common, so both are done.
+    """
+    down, along = taps.area(graph, *rows), taps.area(graph, *columns)
+    is_whole = graph.add("And", *(graph.add("Equal", t.scale, graph.add("Floor", t.scale)) for t in (down, along)))
+    of_rows, of_columns = (_shared(graph, lines, is_whole) for lines in (down, along))
+    summed = _weighted(graph, picture, of_rows, of_columns, rows[1])
+    pixels = graph.add("Mul", down.scale, along.scale)
+    share = graph.add("Div", np.array([1.0]), pixels)
+    factor = graph.cast(graph.add("Where", is_whole, share, np.array([1.0])), TensorProto.FLOAT)
+    is_two = graph.add("And", *(graph.add("Equal", t.scale, np.array([2.0])) for t in (down, along)))
+    up = graph.add("Where", is_two, np.array([0.125], np.float32), np.array([0], np.float32))
+    return graph.add("Round", graph.add("Add", graph.add("Mul", summed, factor), up))
+
+
+def _shared(graph: Graph, lines: Taps, is_whole: str) -> Taps:
+    """Return the taps with their share of the sum as weight; where the scale is whole, every pixel counts 1."""
+    unit = graph.add("Where", is_whole, np.array([1.0]), lines.scale)
+    return replace(lines, weights=graph.cast(graph.add("Div", lines.weights, unit), TensorProto.FLOAT))
+
+
+def _weighted(graph: Graph, picture: Picture, rows: Taps, columns: Taps, height: Side) -> str:
+    """Return the weighted sums of the taps, float32 [N, height, w, c]: down each column, then along each row."""
+    down = _sum_lines(graph, picture.tensor, rows)
+    # Lines are summed as one piece each; turned on its side, a column of pixels is one.
+    turned = graph.add("Transpose", down, perm=[0, 2, 1])
+    along = _sum_lines(graph, graph.add("Reshape", turned, graph.sides(0, picture.width, -1)), columns)
+    return _upright(graph, along, height, picture.channels)
+
+
+def _upright(graph: Graph, turned: str, height: Side, channels: int) -> str:
+    """Return [N, height, w, c] for [N, w, c * height]."""
+    columns = graph.add("Reshape", turned, graph.sides(0, -1, height))
+    return graph.add("Reshape", graph.add("Transpose", columns, perm=[0, 2, 1]), graph.sides(0, 0, -1, channels))
+
+
+def _sum_lines(graph: Graph, tensor: str, lines: Taps) -> str:
+    """Return float32 [N, target, rest]: the weighted sums of lines of `tensor` [N, source, ...]."""
+    read = graph.add("Gather", tensor, graph.add("Reshape", lines.positions, np.array([-1])), axis=1)
+    shape = graph.add("Concat", np.array([0]), graph.add("Shape", lines.positions), np.array([-1]), axis=0)
+    groups = graph.add("Reshape", graph.cast(read, TensorProto.FLOAT), shape)
+    sums = graph.add("MatMul", graph.add("Unsqueeze", lines.weights, np.array([1])), groups)
+    return graph.add("Squeeze", sums, np.array([2]))
