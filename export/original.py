@@ -42,21 +42,18 @@ class Original:
         """Whether it takes a row of numbers for each picture, as networks without convolutions may."""
         return len(self.input_shape) == 1
 
-    def accept(self, given: tuple[int, ...]) -> "Original":
+    def accept(self, given: tuple[int, int, int]) -> "Original":
         """Return this network for pictures of the shape `given`, with rows of a flat one taken from them.
 
         Raises UsageError if that is not a shape that it takes.
         """
         if self.is_flat and self.input_shape[0] in (None, math.prod(given)):
             return self._flattened(given)
-        fits = len(given) == len(self.input_shape)
-        if not fits or any(b not in (None, a) for a, b in zip(given, self.input_shape, strict=True)):
-            taken = ["any" if size is None else size for size in self.input_shape]
-            raise UsageError(
-                f"preprocessing gives {list(given)} (height, width, channels), the network takes {taken}".replace(
-                    "'", ""
-                )
-            )
+        if not _fits(given, self.input_shape):
+            taken = str([size or "any" for size in self.input_shape]).replace("'", "")
+            turned = _fits((given[2], *given[:2]), self.input_shape)
+            hint = "; add the step channels_first" if turned else ""
+            raise UsageError(f"preprocessing gives pictures of {list(given)}, the network takes {taken}{hint}")
         return self
 
     def _flattened(self, given: tuple[int, ...]) -> "Original":
@@ -70,6 +67,10 @@ class Original:
 
         note = f"the network takes a row of {length} numbers; the file flattens {list(given)} to it"
         return Original(self.source, self.reference, given, answer, convert, self.modules, (*self.notes, note))
+
+
+def _fits(given: tuple[int, ...], taken: Shape) -> bool:
+    return len(given) == len(taken) and all(b in (None, a) for a, b in zip(given, taken, strict=True))
 
 
 def flatten_first(network: onnx.ModelProto, shape: tuple[int, ...]) -> onnx.ModelProto:
