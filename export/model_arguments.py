@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ORIGINS = {
     "held-out": "images that the training held out",
-    "folder": "your pictures",
+    "folder": "pictures of yours",
     "made": "pictures that eyespot made itself; --images DIR takes yours",
 }
 
