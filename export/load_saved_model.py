@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 
 from edge.errors import ModelError, UsageError
-from export.network import convert_call, import_tf2onnx
+from export.network import answer_call, convert_call, import_tf2onnx, open_batch
 from export.original import Original
 from export.quiet_tensorflow import start_tensorflow
 
@@ -46,7 +46,7 @@ def saved_model_original(path: Path) -> Original:
         return loaded.signatures[signature](**{image: x})[output]  # its variables live as long as `loaded`
 
     def answer(arrays: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(call(tensorflow.constant(arrays)))
+        return answer_call(call, arrays, str(path))
 
     def convert(given: tuple[int, ...], units: int) -> onnx.ModelProto:
         return convert_call(call, given, units, {})
@@ -80,4 +80,4 @@ def _only_input(function: Any, path: Path) -> tuple[str, tuple[int | None, ...]]
             f"{path}: the input {name!r} must be float32 of a known number of axes. Received: {spec.dtype.name} "
             f"{spec.shape}"
         )
-    return name, tuple(spec.shape[1:])
+    return name, open_batch(list(spec.shape), str(path))

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.errors import ModelError, UsageError
 from export.canonical import canonicalise
 from export.exportable import require_exportable
-from export.original import Original
+from export.original import Original, Shape
 from export.preprocessing import OPSET, make_model
 from export.quiet_tensorflow import log_level_kept, start_tensorflow
 
@@ -43,16 +43,37 @@ def keras_original(model: "keras.Model", source: str) -> Original:
         )
     layers = {layer.name: type(layer).__name__ for layer in _all_layers(model)}
 
+    shape = open_batch(model.inputs[0].shape, source)
+
+    def call(x: Any) -> Any:
+        return model(x, training=False)
+
     def answer(arrays: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(model(arrays, training=False))
+        return answer_call(call, arrays, source)
 
-    def convert(shape: tuple[int, ...], units: int) -> onnx.ModelProto:
+    def convert(given: tuple[int, ...], units: int) -> onnx.ModelProto:
         # tf2onnx's own from_keras does not know Keras 3; the traced function is the same mathematics.
-        return convert_call(lambda x: model(x, training=False), shape, units, layers)
+        return convert_call(call, given, units, layers)
 
-    return Original(
-        source, "keras", tuple(model.inputs[0].shape[1:]), answer, convert, (tensorflow, keras, import_tf2onnx())
-    )
+    return Original(source, "keras", shape, answer, convert, (tensorflow, keras, import_tf2onnx()))
+
+
+def open_batch(shape: Sequence[int | None], source: str) -> Shape:
+    """Return the shape of one picture. Raises UsageError if the number of pictures is fixed."""
+    batch, *rest = shape
+    if batch is not None:
+        raise UsageError(f"{source}: the network takes {batch} pictures at once; save it with an open batch (None)")
+    return tuple(rest)
+
+
+def answer_call(call: Callable[[Any], Any], arrays: NDArray[np.float32], source: str) -> NDArray[np.float32]:
+    """Return what TensorFlow answers. Raises ModelError for arrays that the network turns out not to take."""
+    import tensorflow as tf
+
+    try:
+        return np.asarray(call(tf.constant(arrays)), np.float32)
+    except (tf.errors.OpError, ValueError, TypeError) as error:
+        raise ModelError(f"{source}: the network fails on {list(arrays.shape)}: {_reason(error, {})}") from None
 
 
 def _all_layers(model: "keras.Model") -> Iterator["keras.Layer"]:
@@ -76,7 +97,7 @@ def convert_call(
     import tensorflow as tf
 
     signature = [tf.TensorSpec((None, *shape), tf.float32, name=SEAM_NAME)]
-    function = tf.function(call, input_signature=signature, autograph=False)
+    function = tf.function(lambda x: tf.cast(call(x), tf.float32), input_signature=signature, autograph=False)
     tf2onnx = import_tf2onnx()
     try:
         converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
@@ -109,7 +130,7 @@ def weld(preprocessing: onnx.ModelProto, network: onnx.ModelProto) -> onnx.Model
     """Return one model, `image` to `probabilities`, in which `network_input` is an inner tensor.
 
     Both parts name their own tensors apart, so that the seam is the only name they share. Raises UsageError
-    if what one hands over is not what the other takes.
+    if what one hands over is not what the other takes, ModelError if the whole is not valid.
     """
     given = [d.dim_value for d in preprocessing.graph.output[0].type.tensor_type.shape.dim[1:]]
     taken = [d.dim_value for d in network.graph.input[0].type.tensor_type.shape.dim[1:]]
@@ -125,5 +146,8 @@ def weld(preprocessing: onnx.ModelProto, network: onnx.ModelProto) -> onnx.Model
     )
     model = make_model(graph)
     model.opset_import.extend(opset for opset in network.opset_import if opset.domain not in ("", "ai.onnx"))
-    onnx.checker.check_model(model, full_check=True)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelError(f"the network is no valid ONNX: {str(error).strip().splitlines()[0]:.200}") from None
     return model

@@ -7,6 +7,7 @@ call: noise, gradients, and mixtures that have the spectrum of photographs, with
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -68,6 +69,7 @@ def _read_all(folder: Path, paths: Iterable[Path]) -> Iterator[NamedPicture]:
         yield path.relative_to(folder).as_posix(), pixels
 
 
+@cache
 def made_pictures() -> Pictures:
     """Return pictures that need no file, the same on every call."""
     pictures = list(_make_all())

@@ -193,7 +193,7 @@ def garbage(path: Path) -> Path:
     [
         (garbage, "plain.onnx: this is no valid ONNX model"),
         (lambda path: path, "there is no such file"),
-        (lambda path: torch_like(path, batch=4), "it takes 4 pictures at once"),
+        (lambda path: torch_like(path, batch=4, flat=(-1, 6)), "it takes 4 pictures at once"),
         (lambda path: torch_like(path, ending="Sigmoid"), "3 independent sigmoids"),
         (two_outputs, "one output float32 [N, classes]. Received: a, b"),
         (mixing, "pictures at once than for each alone"),

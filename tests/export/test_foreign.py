@@ -130,6 +130,23 @@ def test_heads_are_told_and_are_right(
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-2)
 
 
+def test_a_network_of_channels_first(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(5)
+    start = keras.Input((3, SIDE, SIDE))
+    pooled = layers.GlobalAveragePooling2D(data_format="channels_first")(
+        layers.AveragePooling2D(2, data_format="channels_first")(start)
+    )
+    network = keras.Model(start, layers.Dense(3, "softmax")(pooled))
+    network.save(tmp_path / "net.keras")
+    path = export(tmp_path / "net.keras", preprocessing="torch")
+    for pixels, found in answers(path):
+        share = shrunk(pixels).transpose(0, 3, 1, 2) / 255
+        mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+        standardised = (share - mean.reshape(1, 3, 1, 1)) / std.reshape(1, 3, 1, 1)
+        expected = np.asarray(network(standardised.astype(np.float32)))[0]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-2)
+
+
 def test_augmentation_leaves_nothing_behind(tmp_path: Path) -> None:
     random = [layers.RandomFlip(), layers.RandomRotation(0.2), layers.RandomZoom(0.2), layers.RandomContrast(0.3)]
     random += [layers.RandomBrightness(0.2), layers.RandomTranslation(0.1, 0.1), layers.GaussianNoise(0.5)]
@@ -178,6 +195,11 @@ def test_code_that_no_file_carries_is_refused_with_its_layer(
     assert "the layer 'twice' is a Lambda" in refused(capsys, tmp_path / f"lambda{suffix}")
 
 
+def fixed_batch() -> keras.Model:
+    start = keras.Input(batch_shape=(2, SIDE, SIDE, 3))
+    return keras.Model(start, layers.Dense(3)(layers.Flatten()(start)))
+
+
 def two_inputs() -> keras.Model:
     ends = [keras.Input((SIDE, SIDE, 1)), keras.Input((SIDE, SIDE, 1))]
     return keras.Model(ends, layers.Dense(3)(layers.Flatten()(layers.Add()(ends))))
@@ -187,6 +209,7 @@ def two_inputs() -> keras.Model:
     ("make", "options", "labels", "said"),
     [
         (two_inputs, [], LABELS, "one input and one output [N, classes]"),
+        (fixed_batch, [], LABELS, "takes 2 pictures at once; save it with an open batch"),
         (lambda: classifier(5, "sigmoid"), [], LABELS, "5 independent sigmoids"),
         (lambda: classifier(3), [], LABELS[:2], "has 3 classes for 2 labels"),
         (lambda: classifier(1, "sigmoid"), [], LABELS, "has 2 classes for 3 labels"),
@@ -195,7 +218,7 @@ def two_inputs() -> keras.Model:
         (lambda: classifier(3), ["--tolerance", "1e-12"], LABELS, "the limit is 1e-12"),
         (lambda: classifier(3), ["--images", "nowhere"], LABELS, "nowhere: --images must name a folder"),
     ],
-    ids=["inputs", "multi-label", "labels", "sigmoid", "size", "dead", "tolerance", "images"],
+    ids=["inputs", "batch", "multi-label", "labels", "sigmoid", "size", "dead", "tolerance", "images"],
 )
 def test_what_cannot_be_exported_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], make, options: list[str], labels: tuple[str, ...], said: str
