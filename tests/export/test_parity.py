@@ -9,7 +9,15 @@ from PIL import Image
 
 from edge.errors import ParityError
 from edge.runtime import create_session
-from export.parity import ODD_SIZES_PX, Comparison, Variant, check_parity, compare, make_variants
+from export.parity import (
+    ODD_SIZES_PX,
+    Comparison,
+    Variant,
+    check_parity,
+    compare,
+    make_variants,
+    require_different_answers,
+)
 from tests.conftest import tiny_probabilities
 
 
@@ -103,6 +111,14 @@ def test_the_limit_itself_is_accepted() -> None:
 def test_nothing_to_compare_is_no_proof() -> None:
     with pytest.raises(ParityError, match="no image"):
         check_parity([])
+
+
+def test_a_network_that_says_the_same_of_everything_proves_nothing() -> None:
+    rows = [np.array([0.25 + shift, 0.75 - shift], np.float32) for shift in (0, 4e-6, 2e-5)]
+    found = [Comparison(str(i), None, row, 0.0, True) for i, row in enumerate(rows)]
+    with pytest.raises(ParityError, match=r"same for all 2 pictures \(probabilities move by 4\.\de-06\)"):
+        require_different_answers(found[:2], 1e-5)
+    require_different_answers(found, 1e-5)
 
 
 def compare_tiny(content: bytes) -> list[Comparison]:
