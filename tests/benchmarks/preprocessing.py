@@ -1,0 +1,111 @@
+"""The baked preprocessing against the libraries it imitates: how equal, and how fast.
+
+Differences: every method on noise of random sizes, up and down, from one pixel to 700. Speed: resize and scale of
+three sources to two targets, one thread each, interleaved. Goal: `area` within 1.2 of OpenCV (1.5 for 320x240).
+
+Command: python tests/benchmarks/preprocessing.py [REPETITIONS]
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from edge.artifact import INPUT_NAME
+from edge.runtime import create_session
+from edge.steps import Method, Resize, Scale
+from export.preprocessing import build_preprocessing
+
+OPENCV = {
+    "area": cv2.INTER_AREA,
+    "linear": cv2.INTER_LINEAR,
+    "nearest": cv2.INTER_NEAREST,
+    "cubic": cv2.INTER_CUBIC,
+}
+PILLOW = {"antialias": Image.Resampling.BILINEAR, "antialias-cubic": Image.Resampling.BICUBIC}
+METHODS: tuple[Method, ...] = ("area", "linear", "nearest", "cubic", "antialias", "antialias-cubic")
+
+SOURCES_PX = ((240, 320), (1080, 1920), (3000, 4000))
+TARGETS_PX = (32, 224)
+FACTOR = np.float32(1 / 255)
+RANDOM_SIZES = 200
+
+Resizer = Callable[[np.ndarray, int, int], np.ndarray]
+
+
+def peer(method: Method) -> Resizer:
+    """The library's own resize of uint8 [H, W, 3]."""
+    if method in OPENCV:
+        return lambda image, height, width: cv2.resize(image, (width, height), interpolation=OPENCV[method]).reshape(
+            height, width, 3
+        )
+    return lambda image, height, width: np.asarray(Image.fromarray(image).resize((width, height), PILLOW[method]))
+
+
+def random_sizes() -> Iterator[tuple[int, int, int, int]]:
+    rng = np.random.default_rng(0)
+    for i in range(RANDOM_SIZES):
+        height, width, h, w = (int(side) for side in np.exp(rng.uniform(0, np.log([700, 700, 260, 260]))))
+        side = (32, 224)[i % 2]
+        yield (height, width, side, side) if i % 4 < 2 else (height, width, h, w)
+
+
+def compare(method: Method) -> tuple[float, float]:
+    """The largest difference in levels, and the share of values that are equal."""
+    rng = np.random.default_rng(1)
+    largest, equal, total = 0.0, 0, 0
+    for height, width, h, w in random_sizes():
+        image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        session = create_session(build_preprocessing((Resize(h, w, method),)).SerializeToString(), method, 1)
+        difference = np.abs(session.run(None, {INPUT_NAME: image[None]})[0][0] - peer(method)(image, h, w))
+        largest = max(largest, float(difference.max()))
+        equal, total = equal + np.count_nonzero(difference == 0), total + difference.size
+    return largest, equal / total
+
+
+def time_pair(method: Method, image: np.ndarray, side: int, repetitions: int) -> np.ndarray:
+    """Seconds of ours and of the peer [repetitions, 2], in turn."""
+    steps = (Resize(side, side, method), Scale(float(FACTOR)))
+    session = create_session(build_preprocessing(steps).SerializeToString(), method, 1)
+    resize = peer(method)
+    calls = (
+        lambda: session.run(None, {INPUT_NAME: image[None]}),
+        lambda: resize(image, side, side).astype(np.float32) * FACTOR,
+    )
+    seconds = np.empty((repetitions + 1, 2))
+    for row in seconds:
+        for i, call in enumerate(calls):
+            start = time.perf_counter()
+            call()
+            row[i] = time.perf_counter() - start
+    return seconds[1:]
+
+
+def main() -> None:
+    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 41
+    cv2.setNumThreads(1)
+    print("method            largest difference   equal")
+    for method in METHODS:
+        largest, equal = compare(method)
+        print(f"{method:<17} {largest:>12.0f} level(s)   {equal:.4%}", flush=True)
+    print("\nmethod            source      to     ours ms   peer ms   ratio (quartiles)")
+    for method in METHODS:
+        for height, width in SOURCES_PX:
+            small = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
+            image = cv2.resize(small, (width, height))
+            for side in TARGETS_PX:
+                seconds = time_pair(method, image, side, repetitions)
+                ours, theirs = np.median(seconds, axis=0) * 1e3
+                low, middle, high = np.quantile(seconds[:, 0] / seconds[:, 1], (0.25, 0.5, 0.75))
+                print(
+                    f"{method:<17} {width}x{height:<6} {side:>4} {ours:>10.2f} {theirs:>9.2f}"
+                    f"   {middle:.2f} ({low:.2f} to {high:.2f})",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
