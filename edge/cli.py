@@ -47,7 +47,9 @@ SUBCOMMANDS = {
     "train": Subcommand("training.command", "training", "train a recipe on a data set"),
     "evaluate": Subcommand("training.evaluate_command", "training", "say how good a run is, and where it is wrong"),
     "architecture": Subcommand("training.architecture_command", "training", "show the layers of a network"),
-    "export": Subcommand("export.command", "export", "turn a trained run into one .onnx file, proven equal"),
+    "export": Subcommand("export.command", "export", "turn a network into one .onnx file, proven equal"),
+    "adopt": Subcommand("export.adopt_command", "export", "turn a plain ONNX classifier into such a file"),
+    "pretrained": Subcommand("training.pretrained.command", "export", "make the .onnx file of an ImageNet network"),
     "classify": Subcommand("edge.commands.classify", None, "say what is on images"),
     "verify": Subcommand(
         "edge.commands.verify",

@@ -6,7 +6,7 @@ It exists so that nothing travels beside the file and no label, size or constant
 import json
 import math
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from edge.class_counts import ClassCounts
 from edge.errors import ModelError
@@ -14,6 +14,11 @@ from edge.steps import Step
 from edge.strict_json import decode, encode
 
 SPEC_FORMAT = 1
+
+# What an artifact was compared with: what ran the network before it was an artifact.
+Reference = Literal["keras", "tensorflow", "onnx"]
+# Where the pictures of that comparison came from: a training's held-out images, a folder, or eyespot itself.
+Origin = Literal["held-out", "folder", "made"]
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,16 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class Parity:
-    """The certificate that export measured before it wrote the file: Keras against this very graph.
+    """The certificate that was measured before the file was written: the original network against this very graph.
 
-    `largest_difference` is between probabilities; `top1_agreement` is a share, 0 to 1; `data_digest` is the
-    SHA-256 of the archive of held-out images, in hexadecimal; `versions` are those of the packages used.
+    `reference` ran the original: `keras`, `tensorflow` (a SavedModel) or `onnx` (a plain file, on onnxruntime).
+    `largest_difference` is between probabilities; `top1_agreement` is a share, 0 to 1; `data_digest` is a SHA-256
+    of the pictures, in hexadecimal: of the archive of `held-out` images, of names and contents of a `folder`, of
+    names and pixels of those that eyespot `made`. `versions` are those of the packages used.
     """
 
+    reference: Reference
+    origin: Origin
     images: int
     comparisons: int
     largest_difference: float
@@ -74,7 +83,7 @@ class Parity:
 
 @dataclass(frozen=True)
 class SelfTestSample:
-    """One small picture (a PNG in base64) and the probabilities that Keras gave it."""
+    """One small picture (a PNG in base64) and the probabilities that the original network gave it."""
 
     name: str
     png: str

@@ -24,7 +24,7 @@ from edge.errors import ImageError, ModelError, UsageError
 from edge.runtime import create_session
 from edge.sources import expand_sources
 from edge.spec import ModelSpec
-from export.export_run import load_keras
+from export.load_keras import load_keras
 from export.parity import TOLERANCE, Comparison, compare, is_within, make_variants, worst_first
 from export.preprocessing import build_preprocessing
 from export.run_folder import RunFolder
@@ -109,7 +109,7 @@ def verify_against(classifier: Classifier, run: RunFolder, images: str | None, t
         compare(
             make_variants(pictures),
             preprocessing=lambda array: front.run([SEAM_NAME], {INPUT_NAME: array})[0],
-            keras=lambda arrays: np.asarray(network(arrays, training=False)),
+            reference=lambda arrays: np.asarray(network(arrays, training=False)),
             onnx=classifier.probabilities,
         )
     )
@@ -145,7 +145,10 @@ def as_record(spec: ModelSpec, verdict: Verdict, shown: Iterable[Comparison]) ->
                 "image": c.name,
                 "difference": _finite(c.difference),
                 "same_best_label": c.same_top1,
-                "keras": {"label": spec.labels[int(c.keras.argmax())], "probability": _finite(float(c.keras.max()))},
+                "keras": {
+                    "label": spec.labels[int(c.expected.argmax())],
+                    "probability": _finite(float(c.expected.max())),
+                },
             }
             for c in shown
         ],
@@ -170,6 +173,6 @@ def as_lines(spec: ModelSpec, verdict: Verdict, shown: Iterable[Comparison]) -> 
     yield ""
     yield "difference  best label  image"
     for c in shown:
-        said = f"Keras: {spec.labels[int(c.keras.argmax())]} {c.keras.max():.2%}"
+        said = f"Keras: {spec.labels[int(c.expected.argmax())]} {c.expected.max():.2%}"
         label = "same" if c.same_top1 else "another"
         yield f"{c.difference:>10.1e}  {label:<10}  {printable(c.name)}   ({printable(said)})"

@@ -26,14 +26,14 @@ SELF_TEST_SAMPLES = 6
 
 
 def make_self_test(comparisons: Iterable[Comparison]) -> SelfTest:
-    """Return a few samples with the probabilities of Keras: the first small pictures among `comparisons`.
+    """Return a few samples with the probabilities of the original: the first small pictures among `comparisons`.
 
     Large ones are left out so that the file stays small; the odd sizes of the parity check are all small.
     """
-    small = ((c.variant, c.keras) for c in comparisons if c.variant)
+    small = ((c.variant, c.expected) for c in comparisons if c.variant)
     samples = tuple(
-        SelfTestSample(variant.name, encode_png(variant.pixels), tuple(map(float, keras)))
-        for variant, keras in islice(small, SELF_TEST_SAMPLES)
+        SelfTestSample(variant.name, encode_png(variant.pixels), tuple(map(float, expected)))
+        for variant, expected in islice(small, SELF_TEST_SAMPLES)
     )
     return SelfTest(SELF_TEST_TOLERANCE, samples)
 

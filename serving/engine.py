@@ -21,7 +21,7 @@ class Engine:
     def __init__(self, model: Path, max_pixels: int) -> None:
         """Load `model` and warm it up.
 
-        Raises ModelError for the file, ParityError if it does not answer here as Keras did.
+        Raises ModelError for the file, ParityError if it does not answer here as the original network did.
         """
         self._classifier = Classifier.load(model)
         self._max_pixels = max_pixels

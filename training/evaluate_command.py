@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the folder, print what was found and return the exit status."""
     folder = RunFolder(Path(arguments.run))
     spec = folder.read_spec()
-    from export.export_run import load_keras
+    from export.load_keras import load_keras
 
     network = load_keras(folder.model)
     from training.evaluation import evaluate

@@ -10,6 +10,9 @@ from edge.spec import ModelSpec
 from edge.steps import describe
 from edge.strict_json import encode
 
+REFERENCES = {"keras": "Keras", "tensorflow": "TensorFlow", "onnx": "the plain ONNX file"}
+ORIGINS = {"held-out": "held-out images", "folder": "a folder of pictures", "made": "pictures that eyespot made"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot info` takes."""
@@ -50,8 +53,10 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
         rows["accuracy"] = f"{training.held_out_accuracy:.2%} of {training.held_out_images:,} held-out images"
     if parity := spec.parity:
         rows["parity"] = (
-            f"largest difference to Keras {parity.largest_difference:.1e} (limit {parity.tolerance:.0e}), "
-            f"top-1 equal on {parity.top1_agreement:.2%} of {parity.comparisons:,} comparisons"
+            f"largest difference to {REFERENCES[parity.reference]} {parity.largest_difference:.1e} "
+            f"(limit {parity.tolerance:.0e}), "
+            f"top-1 equal on {parity.top1_agreement:.2%} of {parity.comparisons:,} comparisons on "
+            f"{ORIGINS[parity.origin]}"
         )
         rows["made with"] = ", ".join(f"{name} {version}" for name, version in parity.versions.items())
     if self_test := spec.self_test:

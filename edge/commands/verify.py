@@ -1,4 +1,4 @@
-"""Replay the samples inside a model file on this device and compare with what Keras said.
+"""Replay the samples inside a model file on this device and compare with what the original network said.
 
 With --against the whole comparison of the export is redone: the Keras network of RUN, which this needs the
 extra 'export' for, against the file, on the images of DIR or on the run's held-out ones. The worst are

@@ -82,7 +82,8 @@ def test_where_a_self_test_is_required_a_failure_is_an_error(tiny_model: Path, t
     with pytest.raises(ParityError) as caught:
         require_self_test(Classifier.load(tiny_model), "tiny.onnx")
     assert str(caught.value) == (
-        f"tiny.onnx: it does not answer here as Keras did (dark: largest difference {difference:.1e}, limit 1e-04)"
+        "tiny.onnx: it does not answer here as the original network did "
+        f"(dark: largest difference {difference:.1e}, limit 1e-04)"
     )
 
 

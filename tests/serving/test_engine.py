@@ -30,7 +30,9 @@ def test_a_good_model_is_taken(tiny_model: Path) -> None:
 def test_a_model_that_fails_its_self_test_is_refused(tiny_content: bytes, tmp_path: Path) -> None:
     path = with_self_test(tiny_content, broken_self_test(), tmp_path / "wrong.onnx")
     # The sample claims 0, 0, 1 for black; bright has exp(-8) / (exp(4) + 1 + exp(-8)), which is nearly 0.
-    with pytest.raises(ParityError, match=r"wrong\.onnx: it does not answer here as Keras did \(dark: .*1\.0e\+00"):
+    with pytest.raises(
+        ParityError, match=r"wrong\.onnx: it does not answer here as the original network did \(dark: .*1\.0e\+00"
+    ):
         Engine(path, 1000)
 
 

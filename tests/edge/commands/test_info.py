@@ -45,14 +45,15 @@ def test_training_and_parity_are_told(
 ) -> None:
     counts = ClassCounts((150, 150, 150), (150, 150, 150), (150, 150, 150), ())
     training = TrainingRecord("lenet", "digits", "ab12", 1347, 450, 0.98765, 40, 7, 1.0, counts)
-    parity = Parity(450, 1350, 1.5e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.0", "onnx": "1.23.2"})
+    parity = Parity("keras", "held-out", 450, 1350, 1.5e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.0", "onnx": "1.23.2"})
     written(tiny_model, restamped(tiny_content, training=training, parity=parity))
     assert main(["info", str(tiny_model)]) == DONE
     found = rows(capsys.readouterr().out)
     assert found["trained"] == "lenet on digits, 1,347 images, 40 epochs, seed 7"
     assert found["accuracy"] == "98.77% of 450 held-out images"
     assert found["parity"] == (
-        "largest difference to Keras 1.5e-07 (limit 1e-05), top-1 equal on 100.00% of 1,350 comparisons"
+        "largest difference to Keras 1.5e-07 (limit 1e-05), top-1 equal on 100.00% of 1,350 "
+        "comparisons on held-out images"
     )
     assert found["made with"] == "keras 3.15.0, onnx 1.23.2"
 

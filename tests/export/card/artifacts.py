@@ -80,7 +80,7 @@ def write_model(
         regions=None,
         abstain_below=None,
         training=TrainingRecord("waves", "made up", "ab12", 7, IMAGES, right, 3, 4, 1.5, counts),
-        parity=Parity(20, 60, 2.5e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.1", "onnx": "1.23.2"}),
+        parity=Parity("keras", "held-out", 20, 60, 2.5e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.1", "onnx": "1.23.2"}),
         self_test=make_self_test(known),
     )
     path.write_bytes(stamp(model, spec)[0])
