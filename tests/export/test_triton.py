@@ -168,8 +168,8 @@ def test_a_full_disk_leaves_nothing_behind(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "is exported already; say --triton or --bento"),
-        (["--triton", "models", "--output", "x.onnx"], "no --output"),
+        ([], "is exported already; --triton or --bento hand it on"),
+        (["--triton", "models", "--output", "x.onnx"], "--output means nothing for m.onnx, which is exported already"),
         (["--triton", "m.onnx"], "m.onnx is a file; --triton must name a folder"),
     ],
 )

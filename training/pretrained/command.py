@@ -8,6 +8,7 @@ kept. FILE holds the weights of a network of 1,000 classes, as Keras writes them
 import argparse
 from pathlib import Path
 
+from edge.cli import DONE
 from edge.spec import SPEC_FORMAT, ModelSpec
 from export.model_arguments import add_proof_arguments, read_pictures, report, resolve_output
 from export.quiet_tensorflow import start_tensorflow
