@@ -9,6 +9,7 @@ from onnx import helper
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.errors import UsageError
 from export.canonical import canonicalise
+from export.passes import clean
 from export.preprocessing import OPSET, make_model
 from export.quiet_tensorflow import log_level_kept, start_tensorflow
 
@@ -34,7 +35,9 @@ def convert_network(model: "keras.Model") -> onnx.ModelProto:
 
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
-    return canonicalise(converted, classes=int(model.outputs[0].shape[1]))
+    classes = int(model.outputs[0].shape[1])
+    # Its one form comes first, so that the passes meet the nodes in the same order in every process.
+    return canonicalise(clean(canonicalise(converted, classes)), classes)
 
 
 def weld(preprocessing: onnx.ModelProto, network: onnx.ModelProto) -> onnx.ModelProto:
