@@ -6,7 +6,7 @@ It exists so that nothing travels beside the file and no label, size or constant
 import json
 import math
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from edge.errors import ModelError
 from edge.steps import Step
@@ -57,6 +57,7 @@ class TrainingRecord:
 class Parity:
     """The certificate that export measured before it wrote the file: Keras against this very graph.
 
+    Where the file holds a variant, Keras was compared with the float32 graph that it was made from.
     `largest_difference` is between probabilities; `top1_agreement` is a share, 0 to 1; `data_digest` is the
     SHA-256 of the archive of held-out images, in hexadecimal; `versions` are those of the packages used.
     """
@@ -71,8 +72,35 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """How the network in the file was made smaller, and what that cost on `images` held-out pictures.
+
+    It is measured against the float32 network that `parity` certifies. `scheme` is how numbers are held,
+    `calibration` how their ranges were found (empty for fp16), and `float_layers` are layers that were left as
+    they were because they could not bear it. Accuracies and `top1_agreement` are shares, 0 to 1;
+    `max_drop_points` is what was allowed.
+    """
+
+    kind: Literal["int8", "fp16"]
+    scheme: str
+    calibration: str
+    float_layers: tuple[str, ...]
+    images: int
+    accuracy: float
+    float32_accuracy: float
+    top1_agreement: float
+    largest_difference: float
+    max_drop_points: float
+
+    @property
+    def drop_points(self) -> float:
+        """How many points of 100 the accuracy lost; negative if it gained."""
+        return 100 * (self.float32_accuracy - self.accuracy)
+
+
+@dataclass(frozen=True)
 class SelfTestSample:
-    """One small picture (a PNG in base64) and the probabilities that Keras gave it."""
+    """One small picture (a PNG in base64) and the probabilities that Keras gave it, or that a variant gave it."""
 
     name: str
     png: str
@@ -96,7 +124,8 @@ class ModelSpec:
     """One model. `labels` are in the order of the network's outputs.
 
     An answer whose best probability is less than `abstain_below` is unsure; None never is.
-    A run folder holds a spec that has no `version`, `parity` or `self_test` yet; export fills them in.
+    A run folder holds a spec that has no `version`, `parity` or `self_test` yet; export fills them in. A file
+    without a `variant` is what training made, in float32.
     """
 
     format: int
@@ -109,6 +138,7 @@ class ModelSpec:
     training: TrainingRecord | None
     parity: Parity | None
     self_test: SelfTest | None
+    variant: Variant | None = None
 
     def __post_init__(self) -> None:
         if self.format != SPEC_FORMAT:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.errors import ModelError
@@ -16,7 +17,9 @@ from export.parity import TOLERANCE, Comparison, check_parity, compare, make_var
 from export.preprocessing import build_preprocessing
 from export.quiet_tensorflow import start_tensorflow
 from export.run_folder import RunFolder, file_digest
-from export.writer import make_self_test, stamp, write_artifact
+from export.run_variant import make_run_variant
+from export.variant_options import VariantOptions
+from export.writer import make_self_test, make_variant_self_test, stamp, write_artifact
 
 if TYPE_CHECKING:
     import keras
@@ -31,23 +34,32 @@ class Exported:
     comparisons: list[Comparison]
 
 
-def export_run(run: RunFolder, output: Path, tolerance: float = TOLERANCE) -> Exported:
+def export_run(
+    run: RunFolder, output: Path, tolerance: float = TOLERANCE, options: VariantOptions | None = None
+) -> Exported:
     """Write the artifact of `run` to `output`, after proving it equal to Keras on the run's held-out images.
 
-    Raises ModelError for a damaged run, ParityError past `tolerance`; then nothing is written.
+    With `options` a smaller variant of what was proven is written. Raises ModelError for a damaged run,
+    ParityError past `tolerance` or for a variant that loses too much; then nothing is written.
     """
     spec = run.read_spec()
     model = load_keras(run.model)
     if (outputs := model.output_shape[-1]) != len(spec.labels):
         raise ModelError(f"{run.path}: its network has {outputs} outputs for the {len(spec.labels)} labels of its spec")
     preprocessing = build_preprocessing(spec.preprocessing)
-    welded = weld(preprocessing, convert_network(model))
+    network = convert_network(model)
+    welded = weld(preprocessing, network)
     front = create_session(preprocessing.SerializeToString(), "preprocessing")
+
+    def prepare(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        array: NDArray[np.float32] = front.run([SEAM_NAME], {INPUT_NAME: images})[0]
+        return array
+
     whole = create_session(welded.SerializeToString(), str(output))
     comparisons = check_parity(
         compare(
             make_variants(run.read_held_out()),
-            preprocessing=lambda images: front.run([SEAM_NAME], {INPUT_NAME: images})[0],
+            preprocessing=prepare,
             keras=lambda arrays: np.asarray(model(arrays, training=False)),
             onnx=lambda images: whole.run([OUTPUT_NAME], {INPUT_NAME: images})[0],
         ),
@@ -58,6 +70,10 @@ def export_run(run: RunFolder, output: Path, tolerance: float = TOLERANCE) -> Ex
         parity=_certify(comparisons, file_digest(run.held_out), tolerance),
         self_test=make_self_test(comparisons),
     )
+    if options is not None:
+        network, variant = make_run_variant(run, spec.labels, network, prepare, options)
+        welded = weld(preprocessing, network)
+        certified = replace(certified, variant=variant, self_test=make_variant_self_test(comparisons, welded))
     content, certified = stamp(welded, certified)
     write_artifact(content, output)
     return Exported(certified, len(content), comparisons)

@@ -9,6 +9,7 @@ import onnx
 
 from export.passes.constant_reshape import simplify_reshape
 from export.passes.dense import make_dense
+from export.passes.depthwise import make_depthwise
 from export.passes.fold_affine import fold_affine
 from export.passes.idle import remove_idle
 from export.passes.network import Network
@@ -24,4 +25,5 @@ def clean(model: onnx.ModelProto) -> onnx.ModelProto:
     network = Network(model)
     while any(network.rewrite(rule) for rule in PASSES):
         pass
+    network.rewrite(make_depthwise)  # last, for it gives up what could still fold
     return network.to_model()
