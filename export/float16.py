@@ -26,4 +26,19 @@ def to_float16(network: onnx.ModelProto) -> onnx.ModelProto:
         half = convert_float_to_float16(
             copy, keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, "Softmax"], disable_shape_infer=False
         )
+    _keep_softmax_exact(half.graph)
     return canonicalise(half, network.graph.output[0].type.tensor_type.shape.dim[1].dim_value)
+
+
+def _keep_softmax_exact(graph: onnx.GraphProto) -> None:
+    """Hand out what a last Softmax says; the converter casts it to half precision and back."""
+    makers = {name: node for node in graph.node for name in node.output}
+    last = makers[graph.output[0].name]
+    casts = []
+    while last.op_type == "Cast":
+        casts.append(last)
+        last = makers[last.input[0]]
+    if last.op_type == "Softmax" and casts:
+        last.output[0] = graph.output[0].name
+        for cast in casts:
+            graph.node.remove(cast)

@@ -65,7 +65,6 @@ def with_batch_of_one(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def convert_to_tflite(model: object) -> bytes:
     import tensorflow as tf
-
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     signature = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)]  # type: ignore[attr-defined]
