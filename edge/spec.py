@@ -64,6 +64,7 @@ class TrainingRecord:
 class Parity:
     """The certificate that was measured before the file was written: the original network against this very graph.
 
+    Where the file holds a variant, the original was compared with the float32 graph that it was made from.
     `reference` ran the original: `keras`, `tensorflow` (a SavedModel) or `onnx` (a plain file, on onnxruntime).
     `largest_difference` is between probabilities; `top1_agreement` is a share, 0 to 1; `data_digest` is a SHA-256
     of the pictures, in hexadecimal: of the archive of `held-out` images, of names and contents of a `folder`, of
@@ -82,8 +83,35 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """How the network in the file was made smaller, and what that cost on `images` held-out pictures.
+
+    It is measured against the float32 network that `parity` certifies. `scheme` is how numbers are held,
+    `calibration` how their ranges were found (empty for fp16), and `float_layers` are layers that were left as
+    they were because they could not bear it. Accuracies and `top1_agreement` are shares, 0 to 1;
+    `max_drop_points` is what was allowed.
+    """
+
+    kind: Literal["int8", "fp16"]
+    scheme: str
+    calibration: str
+    float_layers: tuple[str, ...]
+    images: int
+    accuracy: float
+    float32_accuracy: float
+    top1_agreement: float
+    largest_difference: float
+    max_drop_points: float
+
+    @property
+    def drop_points(self) -> float:
+        """How many points of 100 the accuracy lost; negative if it gained."""
+        return 100 * (self.float32_accuracy - self.accuracy)
+
+
+@dataclass(frozen=True)
 class SelfTestSample:
-    """One small picture (a PNG in base64) and the probabilities that the original network gave it."""
+    """One small picture (a PNG in base64) and the probabilities that the original network, or a variant, gave it."""
 
     name: str
     png: str
@@ -107,7 +135,8 @@ class ModelSpec:
     """One model. `labels` are in the order of the network's outputs.
 
     An answer whose best probability is less than `abstain_below` is unsure; None never is.
-    A run folder holds a spec that has no `version`, `parity` or `self_test` yet; export fills them in.
+    A run folder holds a spec that has no `version`, `parity` or `self_test` yet; export fills them in. A file
+    without a `variant` is what training made, in float32.
     """
 
     format: int
@@ -120,6 +149,7 @@ class ModelSpec:
     training: TrainingRecord | None
     parity: Parity | None
     self_test: SelfTest | None
+    variant: Variant | None = None
 
     def __post_init__(self) -> None:
         if self.format != SPEC_FORMAT:

@@ -23,6 +23,7 @@ from edge.errors import ModelError, UsageError
 from export.model_arguments import add_model_arguments, describe_model, report, resolve_output
 from export.publish import Targets, add_target_arguments, choose_targets, publish
 from export.run_folder import RunFolder
+from export.variant_options import add_variant_arguments, choose_variant
 
 if TYPE_CHECKING:
     from export.export_original import Exported
@@ -36,25 +37,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", type=Path, help="a run, a file of Keras, a SavedModel, an artifact")
     parser.add_argument("--output", metavar="FILE", help="the .onnx file to write (default: MODEL's name)")
     add_model_arguments(parser)
+    add_variant_arguments(parser)
     add_target_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, print what was proven and return the exit status."""
-    targets = choose_targets(arguments)
+    targets, options = choose_targets(arguments), choose_variant(arguments)
     path: Path = arguments.model
     if path.suffix == ".onnx" and path.is_file():
+        _refuse_variant(arguments, "means nothing for what is exported already; give the run that it came from")
         return _publish_only(arguments, targets)
     is_file = path.suffix.lower() in KERAS_SUFFIXES and not path.is_dir()
     own = path.stem if is_file else path.resolve().name
     output = resolve_output(arguments.output, f"{own}.onnx")
     if is_file or (path / "saved_model.pb").is_file():
+        _refuse_variant(arguments, "is calibrated and judged on pictures with labels, which only a run has")
         exported = _export_model(arguments, is_file, output, output.stem if arguments.output else own)
     else:
         _refuse(arguments, FOREIGN_OPTIONS, "is for a network from elsewhere; a run has its own")
         from export.export_run import export_run
 
-        exported = export_run(RunFolder(path), output, arguments.tolerance)
+        exported = export_run(RunFolder(path), output, arguments.tolerance, options)
     report(exported, output)
     publish(output, targets)
     return DONE
@@ -77,6 +81,12 @@ def _publish_only(arguments: argparse.Namespace, targets: Targets) -> int:
 def _refuse(arguments: argparse.Namespace, options: tuple[str, ...], why: str) -> None:
     for option in options:
         if getattr(arguments, option) is not None:
+            raise UsageError(f"--{option} {why}")
+
+
+def _refuse_variant(arguments: argparse.Namespace, why: str) -> None:
+    for option in ("int8", "fp16"):
+        if getattr(arguments, option):
             raise UsageError(f"--{option} {why}")
 
 

@@ -16,15 +16,18 @@ from numpy.typing import NDArray
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.errors import ModelError, ParityError
 from edge.runtime import create_session, import_onnxruntime
-from edge.spec import ModelSpec, Parity
+from edge.spec import ModelSpec, Parity, Variant
 from export.heads import Head, apply_head, attach_head, find_head
 from export.network import weld
 from export.original import Original
-from export.parity import Comparison, check_parity, compare, make_variants, require_different_answers
+from export.parity import Comparison, Preprocessing, check_parity, compare, make_variants, require_different_answers
 from export.pictures import Pictures, made_pictures
 from export.preprocessing import build_preprocessing, network_shape
 from export.run_session import run_session
-from export.writer import make_self_test, stamp, write_artifact
+from export.writer import make_self_test, make_variant_self_test, stamp, write_artifact
+
+# From the proven network, float32 [N, h, w, c] to [N, classes], and what prepares its arrays, to a smaller one.
+Shrink = Callable[[onnx.ModelProto, Preprocessing], tuple[onnx.ModelProto, Variant]]
 
 # Made pictures whose answers tell logits from probabilities.
 SAMPLE_PICTURES = 4
@@ -49,24 +52,35 @@ class Converted:
 
     original: Original
     head: Head
-    preprocess: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-    welded: onnx.ModelProto
+    preprocessing: onnx.ModelProto
+    preprocess: Preprocessing
+    network: onnx.ModelProto
 
     def expected(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probabilities [N, classes] of the original for preprocessed `arrays`."""
         return apply_head(self.head, self.original.answer(arrays))
 
+    def weld(self) -> onnx.ModelProto:
+        """Return the whole: `image` to `probabilities`."""
+        return weld(self.preprocessing, self.network)
+
 
 def export_original(
-    original: Original, spec: ModelSpec, pictures: Pictures, output: Path, tolerance: float
+    original: Original,
+    spec: ModelSpec,
+    pictures: Pictures,
+    output: Path,
+    tolerance: float,
+    shrink: Shrink | None = None,
 ) -> Exported:
     """Write the artifact of `original` to `output`, after proving it equal on `pictures`.
 
-    Raises UsageError or ModelError for what cannot be exported, ParityError past `tolerance`; then nothing is
-    written.
+    With `shrink` a smaller variant of what was proven is written; it raises what it refuses. Raises UsageError
+    or ModelError for what cannot be exported, ParityError past `tolerance`; then nothing is written.
     """
     converted = convert_original(original, spec)
-    whole = create_session(converted.welded.SerializeToString(), str(output))
+    welded = converted.weld()
+    whole = create_session(welded.SerializeToString(), str(output))
 
     def answer(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return run_session(whole, OUTPUT_NAME, {INPUT_NAME: images}, str(output))
@@ -81,7 +95,11 @@ def export_original(
         parity=_certify(comparisons, converted.original, pictures, tolerance),
         self_test=make_self_test(comparisons),
     )
-    content, certified = stamp(converted.welded, certified)
+    if shrink is not None:
+        network, variant = shrink(converted.network, converted.preprocess)
+        welded = replace(converted, network=network).weld()
+        certified = replace(certified, variant=variant, self_test=make_variant_self_test(comparisons, welded))
+    content, certified = stamp(welded, certified)
     write_artifact(content, output)
     notes = (*converted.original.notes, *([converted.head.note] if converted.head.note else []))
     return Exported(certified, len(content), comparisons, notes)
@@ -106,7 +124,7 @@ def convert_original(original: Original, spec: ModelSpec) -> Converted:
     head = find_head(network, sample)
     if (classes := head.classes(sample.shape[1])) != len(spec.labels):
         raise ModelError(f"{original.source}: the network has {classes} classes for {len(spec.labels)} labels")
-    return Converted(original, head, preprocess, weld(preprocessing, attach_head(network, head)))
+    return Converted(original, head, preprocessing, preprocess, attach_head(network, head))
 
 
 def _check_batch(answer: Callable[[NDArray[np.uint8]], NDArray[np.float32]], tolerance: float) -> None:

@@ -1,5 +1,6 @@
 """Export a training run: its network, its spec, and the images that it held out."""
 
+from functools import partial
 from pathlib import Path
 
 from export.export_original import Exported, export_original
@@ -8,13 +9,19 @@ from export.network import keras_original
 from export.parity import TOLERANCE
 from export.pictures import held_out_pictures
 from export.run_folder import RunFolder
+from export.run_variant import make_run_variant
+from export.variant_options import VariantOptions
 
 
-def export_run(run: RunFolder, output: Path, tolerance: float = TOLERANCE) -> Exported:
+def export_run(
+    run: RunFolder, output: Path, tolerance: float = TOLERANCE, options: VariantOptions | None = None
+) -> Exported:
     """Write the artifact of `run` to `output`, after proving it equal to Keras on the run's held-out images.
 
-    Raises ModelError for a damaged run, ParityError past `tolerance`; then nothing is written.
+    With `options` a smaller variant of what was proven is written. Raises ModelError for a damaged run,
+    ParityError past `tolerance` or for a variant that loses too much; then nothing is written.
     """
     spec = run.read_spec()
     original = keras_original(load_keras(run.model), str(run.path))
-    return export_original(original, spec, held_out_pictures(run), output, tolerance)
+    shrink = partial(make_run_variant, run, spec.labels, options) if options else None
+    return export_original(original, spec, held_out_pictures(run), output, tolerance, shrink)

@@ -92,5 +92,10 @@ def report(exported: "Exported", output: Path) -> None:
         f"parity: {len(exported.comparisons):,} comparisons, largest difference {worst.difference:.1e} "
         f"({worst.name}), same best label on all"
     )
+    if variant := spec.variant:
+        print(
+            f"{variant.kind}: {variant.accuracy:.2%} of {variant.images:,} held-out images, "
+            f"float32 {variant.float32_accuracy:.2%}, same best label on {variant.top1_agreement:.2%}"
+        )
     if spec.parity and spec.parity.origin != "held-out":
         print(f"compared on {spec.parity.images} {ORIGINS[spec.parity.origin]}")

@@ -16,6 +16,7 @@ from edge.errors import ModelError, UsageError
 from export.canonical import canonicalise
 from export.exportable import require_exportable
 from export.original import Original, Shape
+from export.passes import clean
 from export.preprocessing import OPSET, make_model
 from export.quiet_tensorflow import log_level_kept, start_tensorflow
 
@@ -104,7 +105,8 @@ def convert_call(
     except (TypeError, ValueError, RuntimeError, KeyError, NotImplementedError, tf.errors.OpError) as error:
         raise ModelError(f"the network cannot be converted: {_reason(error, layers)}") from None
     require_exportable(converted.graph, layers)
-    return canonicalise(converted, classes=units)
+    # Its one form comes first, so that the passes meet the nodes in the same order in every process.
+    return canonicalise(clean(canonicalise(converted, units)), units)
 
 
 def import_tf2onnx() -> ModuleType:

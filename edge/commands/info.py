@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge.artifact import read_spec
 from edge.cli import DONE
-from edge.spec import ModelSpec
+from edge.spec import ModelSpec, Variant
 from edge.steps import describe
 from edge.strict_json import encode
 
@@ -59,9 +59,26 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
             f"{ORIGINS[parity.origin]}"
         )
         rows["made with"] = ", ".join(f"{name} {version}" for name, version in parity.versions.items())
+    if variant := spec.variant:
+        rows |= _variant_rows(variant)
     if self_test := spec.self_test:
         rows["self-test"] = f"{len(self_test.samples)} samples, limit {self_test.tolerance:.0e} (eyespot verify)"
     return rows
+
+
+def _variant_rows(variant: Variant) -> dict[str, str]:
+    kept = f", {len(variant.float_layers)} layers in float32" if variant.float_layers else ""
+    calibration = f", {variant.calibration} calibration" if variant.calibration else ""
+    return {
+        "variant": (
+            f"{variant.kind} ({variant.scheme}{calibration}{kept}); "
+            "parity is that of the float32 network it was made from"
+        ),
+        "cost": (
+            f"{variant.accuracy:.2%} of {variant.images:,} held-out images, float32 {variant.float32_accuracy:.2%} "
+            f"(limit {variant.max_drop_points:g} points less), same best label on {variant.top1_agreement:.2%}"
+        ),
+    }
 
 
 def _shortened(labels: tuple[str, ...], shown: int = 10) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from edge.class_counts import ClassCounts
 from edge.cli import DONE, NOTHING_DONE, main
-from edge.spec import Parity, TrainingRecord
+from edge.spec import Parity, TrainingRecord, Variant
 from edge.steps import Scale
 from tests.conftest import Run
 from tests.edge.artifacts import entry_of, restamped, with_entry, without_entry, written
@@ -56,6 +56,19 @@ def test_training_and_parity_are_told(
         "comparisons on held-out images"
     )
     assert found["made with"] == "keras 3.15.0, onnx 1.23.2"
+
+
+def test_a_variant_and_its_cost_are_told(
+    tiny_model: Path, tiny_content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variant = Variant("int8", "U8S8", "entropy", ("a", "b"), 450, 0.985, 0.99, 0.9925, 0.1, 0.5)
+    written(tiny_model, restamped(tiny_content, variant=variant))
+    assert main(["info", str(tiny_model)]) == DONE
+    found = rows(capsys.readouterr().out)
+    assert found["variant"].startswith("int8 (U8S8, entropy calibration, 2 layers in float32); parity is that of")
+    assert found["cost"] == (
+        "98.50% of 450 held-out images, float32 99.00% (limit 0.5 points less), same best label on 99.25%"
+    )
 
 
 def test_many_labels_are_shortened(tiny_model: Path, tiny_content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
