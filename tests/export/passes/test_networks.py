@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from edge.runtime import create_session
-from export.network import convert_network
+from export.network import keras_original
 from export.quiet_tensorflow import start_tensorflow
 
 start_tensorflow()
@@ -67,7 +67,8 @@ def with_random_statistics(model: keras.Model) -> keras.Model:
 def test_nothing_is_left_that_could_go(name: str) -> None:
     keras.utils.set_random_seed(1)
     model = plain_minivggnet() if name == "minivggnet_plain" else build_network(name, SMALL.get(name))
-    converted = convert_network(with_random_statistics(model))
+    original = keras_original(with_random_statistics(model), name)
+    converted = original.convert(model.input_shape[1:], model.output_shape[-1])
     onnx.checker.check_model(converted, full_check=True)
     assert (converted.ir_version, [(o.domain, o.version) for o in converted.opset_import]) == (8, [("", 18)])
     assert Counter(node.op_type for node in converted.graph.node) == EXPECTED[name]
