@@ -17,7 +17,7 @@ from export.parity import TOLERANCE, Comparison, check_parity, compare, make_var
 from export.preprocessing import build_preprocessing
 from export.quiet_tensorflow import start_tensorflow
 from export.run_folder import RunFolder, file_digest
-from export.run_variant import make_run_variant
+from export.run_variant import make_run_variant, require_pictures
 from export.variant_options import VariantOptions
 from export.writer import make_self_test, make_variant_self_test, stamp, write_artifact
 
@@ -43,6 +43,8 @@ def export_run(
     ParityError past `tolerance` or for a variant that loses too much; then nothing is written.
     """
     spec = run.read_spec()
+    if options is not None:
+        require_pictures(run, options)
     model = load_keras(run.model)
     if (outputs := model.output_shape[-1]) != len(spec.labels):
         raise ModelError(f"{run.path}: its network has {outputs} outputs for the {len(spec.labels)} labels of its spec")
