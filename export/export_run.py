@@ -9,7 +9,7 @@ from export.network import keras_original
 from export.parity import TOLERANCE
 from export.pictures import held_out_pictures
 from export.run_folder import RunFolder
-from export.run_variant import make_run_variant
+from export.run_variant import make_run_variant, require_pictures
 from export.variant_options import VariantOptions
 
 
@@ -22,6 +22,8 @@ def export_run(
     ParityError past `tolerance` or for a variant that loses too much; then nothing is written.
     """
     spec = run.read_spec()
+    if options is not None:
+        require_pictures(run, options)
     original = keras_original(load_keras(run.model), str(run.path))
     shrink = partial(make_run_variant, run, spec.labels, options) if options else None
     return export_original(original, spec, held_out_pictures(run), output, tolerance, shrink)

@@ -35,12 +35,16 @@ def make_run_variant(
         return make_int8(network, scheme, _read_calibration(run, prepare), examples, options.max_drop_points)
 
 
-def _read_calibration(run: RunFolder, prepare: Prepare) -> NDArray[np.float32]:
-    if not run.calibration.is_file():
+def require_pictures(run: RunFolder, options: VariantOptions) -> None:
+    """Raise ModelError if `run` lacks the pictures for what is asked; it is known before anything is converted."""
+    if options.kind == "int8" and not run.calibration.is_file():
         raise ModelError(
             f"{run.path}: int8 is calibrated on pictures of the training, and this run has no "
             f"{run.calibration.name}; train it again with this eyespot"
         )
+
+
+def _read_calibration(run: RunFolder, prepare: Prepare) -> NDArray[np.float32]:
     arrays = [prepare(pixels[None]) for _, pixels in run.read_calibration()]
     return np.concatenate(arrays) if arrays else np.empty((0,), np.float32)
 
