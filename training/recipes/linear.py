@@ -4,7 +4,8 @@ Command:   eyespot train linear --dataset animals/ (or linear-l1, linear-l2)
 Data:      Animals, 3,000 pictures of cats, dogs and pandas: a folder with one folder for each
 Source:    Starter Bundle, chapters 8 and 9
 Expected:  50 %, 53 % with L1, 55 % with L2
-Time here: not measured: the data set is not to be had here
+Time here: 1.5 CPU minutes, from 3 epochs on 3,000 drawn pictures
+           (the data set is not to be had here, so its accuracy is not verified)
 """
 
 from functools import partial

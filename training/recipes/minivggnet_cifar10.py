@@ -4,7 +4,8 @@ Command:   eyespot train minivggnet-cifar10 (or minivggnet-cifar10-plain)
 Data:      CIFAR-10, 60,000 pictures in ten classes, through Keras
 Source:    Starter Bundle, chapter 15
 Expected:  83 % with, 79 % without normalisation
-Time here: not measured: the data set is not to be had here
+Time here: 2 CPU hours with and 1.5 without normalisation, from 3 epochs on 5,000 drawn pictures
+           (the data set is not to be had here, so its accuracy is not verified)
 """
 
 from functools import partial

@@ -4,7 +4,8 @@ Command:   eyespot train shallownet-animals --dataset animals/
 Data:      Animals, 3,000 pictures of cats, dogs and pandas: a folder with one folder for each
 Source:    Starter Bundle, chapter 12
 Expected:  71 %
-Time here: not measured: the data set is not to be had here
+Time here: 2 CPU minutes, from 3 epochs on drawn pictures
+           (the data set is not to be had here, so its accuracy is not verified)
 """
 
 from edge.steps import Resize, Scale
