@@ -1,0 +1,101 @@
+"""Read the images in zip and tar archives, one by one, without unpacking anything to disk.
+
+It exists because data sets travel as archives. Names of members are only ever shown, so one that points elsewhere
+(`../../etc/passwd`) does no harm. An archive within an archive is an error of its own and is not opened.
+"""
+
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from edge.batch.content import Content, failed, read_content
+from edge.sources import is_image_name
+
+ZIP_SUFFIXES = (".zip",)
+TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+ARCHIVE_SUFFIXES = ZIP_SUFFIXES + TAR_SUFFIXES
+
+# Between the archive and the member, as in a Java archive's URL.
+SEPARATOR = "!/"
+
+# What Python's readers raise for archives that are cut short, damaged or packed in a way they do not know.
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, OverflowError)
+
+Member = tuple[str, Content]
+
+
+def read_archive(path: str, max_pixels: int) -> Iterator[Member]:
+    """Yield the path and content of each image in the archive, in the archive's order.
+
+    Other files are passed over, as they are in a folder. What cannot be read is a content with an error: a
+    member, or, under the archive's own name, all that would have come after.
+    """
+    members = _read_zip if path.lower().endswith(ZIP_SUFFIXES) else _read_tar
+    empty = True
+    try:
+        for name, content in members(path, max_pixels):
+            empty = False
+            yield f"{path}{SEPARATOR}{name}", content
+        if empty:
+            yield path, failed("not_found", "the archive holds no images")
+    except BROKEN as error:
+        yield path, failed("corrupt", f"the archive is cut short or damaged ({_first_line(error)})")
+    except OSError as error:
+        yield path, failed("unreadable", f"the archive cannot be read ({error.strerror or _first_line(error)})")
+
+
+def _read_zip(path: str, max_pixels: int) -> Iterator[Member]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.filelist:
+            if not member.is_dir() and (refused := _refused(member.filename)):
+                yield member.filename, refused
+            elif not member.is_dir() and _counts(member.filename):
+                yield member.filename, _read_zip_member(archive, member, max_pixels)
+
+
+def _read_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_pixels: int) -> Content:
+    try:
+        with archive.open(member) as stream:
+            return read_content(cast(BinaryIO, stream), member.file_size, max_pixels)
+    except NotImplementedError as error:
+        return failed("unsupported_format", f"the member is packed in an unknown way ({_first_line(error)})")
+    except RuntimeError:
+        return failed("unreadable", "the member is encrypted", member.file_size)
+    except BROKEN as error:
+        return failed("corrupt", f"the member is damaged ({_first_line(error)})", member.file_size)
+
+
+def _read_tar(path: str, max_pixels: int) -> Iterator[Member]:
+    with tarfile.open(path, "r|*", errorlevel=1) as archive:
+        for member in archive:
+            archive.members = []  # type: ignore[attr-defined] # it would remember every one, for a second pass that there is not
+            if member.isfile() and (refused := _refused(member.name)):
+                yield member.name, refused
+            elif not member.isdir() and _counts(member.name):
+                yield member.name, _read_tar_member(archive, member, max_pixels)
+
+
+def _read_tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, max_pixels: int) -> Content:
+    stream = archive.extractfile(member) if member.isfile() else None
+    if stream is None:
+        return failed("unreadable", "the member is a link or a device, not a file")
+    with stream:
+        return read_content(cast(BinaryIO, stream), member.size, max_pixels)
+
+
+def _counts(name: str) -> bool:
+    *folders, last = name.replace("\\", "/").split("/")
+    return is_image_name(last) and not any(part.startswith(".") and part not in (".", "..") for part in folders)
+
+
+def _refused(name: str) -> Content | None:
+    if name.lower().endswith(ARCHIVE_SUFFIXES):
+        return failed("unsupported_format", "an archive within an archive is not opened; unpack it first")
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
