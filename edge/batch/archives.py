@@ -4,12 +4,14 @@ It exists because data sets travel as archives. Names of members are only ever s
 (`../../etc/passwd`) does no harm. An archive within an archive is an error of its own and is not opened.
 """
 
+import bz2
+import gzip
 import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from typing import BinaryIO, cast
+from collections.abc import Callable, Iterator
+from typing import IO, BinaryIO, Self, cast
 
 from edge.batch.content import Content, failed, read_content
 from edge.sources import is_image_name
@@ -44,7 +46,9 @@ def read_archive(path: str, max_pixels: int) -> Iterator[Member]:
     except BROKEN as error:
         yield path, failed("corrupt", f"the archive is cut short or damaged ({_first_line(error)})")
     except OSError as error:
-        yield path, failed("unreadable", f"the archive cannot be read ({error.strerror or _first_line(error)})")
+        # gzip and bz2 say with an OSError of no number that their data is wrong.
+        code = "unreadable" if error.errno else "corrupt"
+        yield path, failed(code, f"the archive cannot be read ({error.strerror or _first_line(error)})")
 
 
 def _read_zip(path: str, max_pixels: int) -> Iterator[Member]:
@@ -69,13 +73,42 @@ def _read_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_pixe
 
 
 def _read_tar(path: str, max_pixels: int) -> Iterator[Member]:
-    with tarfile.open(path, "r|*", errorlevel=1) as archive:
+    with _unpacked(path) as stream, tarfile.open(fileobj=stream, mode="r|", errorlevel=1, tarinfo=_Header) as archive:
         for member in archive:
             archive.members = []  # type: ignore[attr-defined] # it would remember every one, for a second pass that there is not
             if member.isfile() and (refused := _refused(member.name)):
                 yield member.name, refused
             elif not member.isdir() and _counts(member.name):
                 yield member.name, _read_tar_member(archive, member, max_pixels)
+
+
+def _unpacked(path: str) -> IO[bytes]:
+    """Open a tar that may be compressed. tarfile can do it too, but copies all that a bomb holds again and again."""
+    with open(path, "rb") as file:
+        start = file.read(6)
+    openers: dict[bytes, Callable[[str], IO[bytes]]] = {
+        b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]
+        b"BZh": bz2.open,
+        b"\xfd7zXZ\0": lzma.open,
+    }
+    return next((opener for magic, opener in openers.items() if start.startswith(magic)), _open_plain)(path)
+
+
+def _open_plain(path: str) -> IO[bytes]:
+    return open(path, "rb")
+
+
+class _Header(tarfile.TarInfo):
+    """A header of a tar; what is none is an error, where Python's reader takes it for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise  # a block of zeros, which is how an archive ends
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from None
 
 
 def _read_tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, max_pixels: int) -> Content:

@@ -8,7 +8,8 @@ import os
 from dataclasses import dataclass
 from io import BytesIO
 from stat import S_ISREG
-from typing import BinaryIO
+from tempfile import TemporaryFile
+from typing import IO, BinaryIO
 
 from edge.decode import BYTES_PER_PIXEL, METADATA_BYTES, check_limits
 from edge.errors import ImageError
@@ -59,21 +60,43 @@ def read_content(stream: BinaryIO, size_bytes: int, max_pixels: int) -> Content:
         return failed("too_many_bytes", f"{size_bytes:,} bytes are more than any image of the limit needs", size_bytes)
     head = stream.read(HEAD_BYTES)
     try:
-        header = read_header(BytesIO(head))
-        check_limits(header, size_bytes, max_pixels)
+        check_limits(read_header(BytesIO(head)), size_bytes, max_pixels)
     except ImageError as error:
         if error.code == "too_many_bytes":
             return Content(size_bytes, None, None, error)
         if error.code != "corrupt" or len(head) < HEAD_BYTES:
             return _digest_only(head, stream, most, error)
-    rest = stream.read(most - len(head) + 1) if len(head) == HEAD_BYTES else b""
-    encoded = head + rest if rest else head
+        return _read_by_disk(head, stream, max_pixels, most)
+    encoded = head + stream.read(most - len(head) + 1) if len(head) == HEAD_BYTES else head
     if len(encoded) > most:
         return failed("too_many_bytes", "it holds more bytes than it claims to")
+    return _whole(encoded)
+
+
+def _whole(encoded: bytes) -> Content:
     return Content(len(encoded), hashlib.sha256(encoded).hexdigest(), encoded, None)
 
 
-def _digest_only(head: bytes, stream: BinaryIO, most: int, error: ImageError) -> Content:
+def _read_by_disk(head: bytes, stream: BinaryIO, max_pixels: int, most: int) -> Content:
+    """Read an image whose header lies far inside, as in many a TIFF, without trusting it with memory before."""
+    with TemporaryFile() as file:
+        file.write(head)
+        while file.tell() <= most and (chunk := stream.read(HEAD_BYTES)):
+            file.write(chunk)
+        size = file.tell()
+        file.seek(0)
+        try:
+            check_limits(read_header(file), size, max_pixels)
+        except ImageError as error:
+            if error.code == "too_many_bytes":
+                return Content(size, None, None, error)
+            file.seek(0)
+            return _digest_only(b"", file, most, error)
+        file.seek(0)
+        return _whole(file.read())
+
+
+def _digest_only(head: bytes, stream: IO[bytes], most: int, error: ImageError) -> Content:
     digest, size = hashlib.sha256(head), len(head)
     while size <= most and (chunk := stream.read(HEAD_BYTES)):
         digest.update(chunk)
