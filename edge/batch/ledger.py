@@ -46,10 +46,10 @@ class Ledger:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._file.closed:
-            self._file.close()  # which also unlocks it
-        if self.rows == 0 and not self.order_path.exists():
-            self.path.unlink(missing_ok=True)  # nothing was begun
+        if not self.has_rows and _is_at(self._file, self.path):
+            self.path.unlink()  # nothing came of it
+            self.order_path.unlink(missing_ok=True)
+        self._file.close()  # which also unlocks it
 
     @property
     def has_rows(self) -> bool:
@@ -138,12 +138,16 @@ def _open_locked(path: Path, output: Path) -> FileIO:
             file.close()
             raise OutputError(f"{output}: another run is writing it; wait for it, or choose another --output") from None
         # The run that held it before may have renamed it in between: then the lock is on the wrong file.
-        try:
-            if os.path.samestat(os.fstat(handle), os.stat(path)):
-                return file
-        except FileNotFoundError:
-            pass
+        if _is_at(file, path):
+            return file
         file.close()
+
+
+def _is_at(file: FileIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def require_new(ledger: Ledger) -> None:

@@ -128,13 +128,13 @@ def zeros_as_png(size: int) -> bytes:
 
 
 @pytest.mark.parametrize("ending", ["zip", "tar.gz"])
-def test_a_bomb_costs_neither_memory_nor_the_rest(
-    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bomb_costs_neither_memory_nor_the_rest(tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("edge.decode", "edge.batch.content"):  # as if metadata could take 16 MB, not 64: a faster test
         monkeypatch.setattr(f"{module}.METADATA_BYTES", 16 << 20)
     bomb = 40 << 20
-    path = make(tmp_path / f"a.{ending}", {"zeros.png": bytes(bomb), "claims.png": zeros_as_png(bomb), "z.png": grey(10)})
+    path = make(
+        tmp_path / f"a.{ending}", {"zeros.png": bytes(bomb), "claims.png": zeros_as_png(bomb), "z.png": grey(10)}
+    )
     assert path.stat().st_size < 200_000
     tracemalloc.start()
     assert codes(path) == [("zeros.png", "not_an_image"), ("claims.png", "too_many_bytes"), ("z.png", None)]

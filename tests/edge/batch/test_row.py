@@ -11,7 +11,11 @@ from edge.classifier import Classification, Prediction
 from edge.errors import ImageError
 
 ANSWERED = Row(
-    Answer(os.fsdecode(b"gr\xfcn\n.png"), Classification((Prediction("a", 0.75), Prediction("b", 0.25)), "a note", True), None),
+    Answer(
+        os.fsdecode(b"gr\xfcn\n.png"),
+        Classification((Prediction("a", 0.75), Prediction("b", 0.25)), "a note", True),
+        None,
+    ),
     "ab" * 32,
     123,
 )

@@ -77,7 +77,7 @@ def test_max_failures_as_a_share_waits_for_a_hundred_rows_or_the_end() -> None:
 
 @pytest.mark.parametrize("text", ["", "-1", "x", "%", "101%", "-1%", "nan%", "1.5"])
 def test_max_failures_of_other_kinds_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=".*"):
+    with pytest.raises(ValueError, match=r"invalid literal|could not convert|-1|101%|nan%"):
         parse_max_failures(text)
 
 
