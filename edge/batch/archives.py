@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, BinaryIO, Self, cast
 
 from edge.batch.content import Content, failed, read_content
+from edge.batch.zip_directory import ENCRYPTED, open_member, read_members
 from edge.sources import is_image_name
 
 ZIP_SUFFIXES = (".zip",)
@@ -52,22 +53,22 @@ def read_archive(path: str, max_pixels: int) -> Iterator[Member]:
 
 
 def _read_zip(path: str, max_pixels: int) -> Iterator[Member]:
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.filelist:
+    with open(path, "rb") as file:
+        for member in read_members(file):
             if not member.is_dir() and (refused := _refused(member.filename)):
                 yield member.filename, refused
             elif not member.is_dir() and _counts(member.filename):
-                yield member.filename, _read_zip_member(archive, member, max_pixels)
+                yield member.filename, _read_zip_member(file, member, max_pixels)
 
 
-def _read_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_pixels: int) -> Content:
+def _read_zip_member(file: BinaryIO, member: zipfile.ZipInfo, max_pixels: int) -> Content:
+    if member.flag_bits & ENCRYPTED:
+        return failed("unreadable", "the member is encrypted", member.file_size)
     try:
-        with archive.open(member) as stream:
+        with open_member(file, member) as stream:
             return read_content(cast(BinaryIO, stream), member.file_size, max_pixels)
     except NotImplementedError as error:
         return failed("unsupported_format", f"the member is packed in an unknown way ({_first_line(error)})")
-    except RuntimeError:
-        return failed("unreadable", "the member is encrypted", member.file_size)
     except BROKEN as error:
         return failed("corrupt", f"the member is damaged ({_first_line(error)})", member.file_size)
 
