@@ -45,9 +45,10 @@ class Run:
                 tally.keep(row)
         else:
             inputs = self._begin(ledger, tally, stop)
-            self._compute(ledger, inputs, tally, stop)
+            if not stop.is_set():  # in the middle of rows that are there, none can be added
+                self._compute(ledger, inputs, tally, stop)
             if stop.is_set():
-                self._say(f"stopped after {totals(tally)}; {_goes_on(ledger)}")
+                self._say(f"stopped after {totals(tally)}; {_goes_on(ledger)}", always=True)
                 return INTERRUPTED
             if self.max_failures.passed(tally):
                 self._say(f"more than --max-failures have failed ({totals(tally)}); {_goes_on(ledger)}", always=True)

@@ -30,7 +30,7 @@ from edge.batch.run import Engine, Run
 from edge.batch.work import Work
 from edge.classifier import Classifier
 from edge.decode import MAX_PIXELS
-from edge.errors import UsageError
+from edge.errors import MissingExtraError, UsageError
 from edge.fast_decode import require_reducible
 from edge.ordered_map import OrderedMap
 from edge.spec import ModelSpec
@@ -110,8 +110,12 @@ def _order(arguments: argparse.Namespace, spec: ModelSpec) -> Order:
 def _engine(arguments: argparse.Namespace, work: Work) -> Engine:
     threads = arguments.threads or _cores()
     if arguments.engine == RAY:
-        from edge.batch.ray_engine import RayEngine
-
+        try:
+            from edge.batch.ray_engine import RayEngine
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(
+                f"--engine ray needs the package {error.name}; install it with: pip install 'eyespot[ray]'"
+            ) from None
         return RayEngine(Path(arguments.model).read_bytes(), work, threads, arguments.ray_address)
     cv2.setNumThreads(1)  # the images themselves keep the cores busy
 

@@ -197,8 +197,26 @@ def test_interrupted_it_finishes_what_is_in_hand_and_says_how_to_go_on(folder: P
     assert [row["path"] for row in rows_of(Path("r.jsonl"))] == [*names.decode().split(), "images/1.png"]
 
 
+def test_interrupted_while_it_looks_at_the_rows_that_are_there_it_leaves_them(
+    batch: Batch, whole: bytes, cut_off: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off(len(whole) // 2)
+    before = Path("r.jsonl.partial").read_bytes()
+    seen = []
+
+    def keep(tally: object, row: object) -> None:
+        seen.append(row)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("edge.batch.tally.Tally.keep", keep)
+        assert batch("images", "a.zip", "--output", "r.jsonl", "--resume") == INTERRUPTED
+    assert (len(seen), Path("r.jsonl.partial").read_bytes()) == (1, before)
+    assert batch("images", "a.zip", "--output", "r.jsonl", "--resume", "--quiet") == SOME_FAILED
+    assert Path("r.jsonl").read_bytes() == whole
+
+
 def test_two_interrupts_end_it_at_once(folder: Path) -> None:
-    os.mkfifo("slow")
     Path("list.txt").write_text("images/0.png\n")
     with start("list.txt", "-", "--output", "r.jsonl", stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         until(lambda: lines_in("r.jsonl.partial") == 1)

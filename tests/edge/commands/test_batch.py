@@ -138,6 +138,27 @@ def test_a_wrong_call_is_one_line(
     assert sorted(os.listdir()) == ["images", "list.csv", "tiny.onnx"]
 
 
+@pytest.mark.parametrize(
+    ("package", "arguments", "extra"),
+    [("pyarrow", ["--output", "r.parquet"], "batch"), ("ray", ["--output", "r.jsonl", "--engine", "ray"], "ray")],
+)
+def test_a_missing_package_is_named_before_anything_is_done(
+    batch: Batch,
+    package: str,
+    arguments: list[str],
+    extra: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    for module in ("edge.batch.parquet", "edge.batch.ray_engine"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    assert batch("images", *arguments) == NOTHING_DONE
+    err = capsys.readouterr().err
+    assert f"needs the package {package}; install it with: pip install 'eyespot[{extra}]'" in err
+    assert sorted(os.listdir()) == ["images", "tiny.onnx"]
+
+
 def test_what_is_there_is_not_overwritten_unasked(batch: Batch, capsys: pytest.CaptureFixture[str]) -> None:
     Path("r.jsonl").write_text("mine")
     for more in ([], ["--resume"]):
