@@ -4,7 +4,7 @@ It exists so that the command line, the HTTP service and a program of yours give
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, read_spec
 from edge.decode import MAX_PIXELS, DecodedImage, decode_image, read_image
-from edge.errors import ModelError, UsageError
+from edge.errors import ImageError, ModelError, UsageError
 from edge.runtime import create_session
 from edge.spec import ModelSpec
 
@@ -55,15 +55,17 @@ class Classifier:
         self._session = session
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: str | os.PathLike[str], threads: int = 0) -> Self:
         """Return the classifier in the artifact at `path`, on the CPU.
+
+        `threads` work on one image; 0 lets onnxruntime choose, 1 is for callers that classify several at once.
 
         Raises ModelError or ModelNotFoundError for the file, InstallationError for the machine.
         """
         spec = read_spec(Path(path))
         if spec.regions is not None:
             raise ModelError(f"{path}: it classifies regions ({spec.regions.kind}), which this eyespot cannot find")
-        session = create_session(Path(path), str(path))
+        session = create_session(Path(path), str(path), threads)
         _check_signature(session, spec, str(path))
         return cls(spec, session)
 
@@ -86,6 +88,30 @@ class Classifier:
         threshold = self.spec.abstain_below
         unsure = threshold is not None and predictions[0].probability < threshold
         return Classification(predictions, decoded.note, unsure)
+
+    def classify_many(
+        self,
+        images: Iterable[Image],
+        top_k: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+        threads: int | None = None,
+    ) -> Iterator[Classification | ImageError]:
+        """Yield the answer for each of `images`, in order: what `classify` returns, or the ImageError that it raises.
+
+        `threads` images (None: one for each core) are under way at once; load the classifier with `threads=1` for
+        that. `images` may be endless: it is read by another thread, never far ahead. Raises UsageError as `classify`.
+        """
+        from edge.ordered_map import OrderedMap
+
+        def answer(image: Image) -> Classification | ImageError:
+            try:
+                return self.classify(image, top_k, max_pixels)
+            except ImageError as error:
+                return error
+
+        for result in OrderedMap(answer, images, threads or os.cpu_count() or 1):
+            if result is not None:
+                yield result
 
 
 def rank(labels: Sequence[str], probabilities: NDArray[np.float32], top_k: int | None) -> tuple[Prediction, ...]:

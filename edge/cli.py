@@ -51,6 +51,7 @@ SUBCOMMANDS = {
     "adopt": Subcommand("export.adopt_command", "export", "turn a plain ONNX classifier into such a file"),
     "pretrained": Subcommand("training.pretrained.command", "export", "make the .onnx file of an ImageNet network"),
     "classify": Subcommand("edge.commands.classify", None, "say what is on images"),
+    "batch": Subcommand("edge.commands.batch", "batch", "classify any number of images into a file"),
     "verify": Subcommand(
         "edge.commands.verify",
         None,

@@ -21,6 +21,9 @@ ALLOWED = {
 # What a device has; nothing else that is not in the standard library may be imported in the edge room.
 EDGE_NEEDS = {"numpy", "cv2", "onnxruntime"}
 
+# What one extra brings, and the one file that may ask for it; no other file imports that one but inside a function.
+EDGE_EXTRAS = {"edge/batch/parquet.py": {"pyarrow"}, "edge/batch/ray_engine.py": {"pyarrow", "ray"}}
+
 FILES = sorted(path for package in ALLOWED for path in (ROOT / package).rglob("*.py"))
 
 Definition = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -68,7 +71,15 @@ def test_imports_run_towards_the_lightest_room(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "edge").rglob("*.py")), ids=lambda path: path.name)
 def test_edge_imports_nothing_that_a_device_lacks(path: Path) -> None:
-    assert imported_packages(parse(path)) - set(sys.stdlib_module_names) - {"edge"} <= EDGE_NEEDS
+    allowed = EDGE_NEEDS | EDGE_EXTRAS.get(path.relative_to(ROOT).as_posix(), set())
+    assert imported_packages(parse(path)) - set(sys.stdlib_module_names) - {"edge"} <= allowed
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "edge").rglob("*.py")), ids=lambda path: path.name)
+def test_edge_loads_what_an_extra_brings_only_when_it_is_asked_for(path: Path) -> None:
+    optional = {name.removesuffix(".py").replace("/", ".") for name in EDGE_EXTRAS}
+    at_the_top = [node.module for node in parse(path).body if isinstance(node, ast.ImportFrom)]
+    assert not optional & set(at_the_top)
 
 
 def named_modules(tree: ast.Module) -> set[str]:

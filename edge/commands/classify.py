@@ -9,23 +9,14 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 
+from edge.answer import NOT_THERE, Answer, as_record, printable
 from edge.arguments import positive
-from edge.classifier import Classification, Classifier
+from edge.classifier import Classifier
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
 from edge.decode import BYTES_PER_PIXEL, MAX_PIXELS, METADATA_BYTES
 from edge.errors import ImageError, UsageError
 from edge.sources import STANDARD_INPUT, Source, expand_sources
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One input with its classification or its error, never both."""
-
-    path: str
-    classification: Classification | None
-    error: ImageError | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def exit_status(codes: Collection[str | None]) -> int:
     """Return the status for the error codes of all inputs, None for those that were classified."""
-    if all(code in ("not_found", "unreadable") for code in codes):
+    if all(code in NOT_THERE for code in codes):
         return NOTHING_DONE
     return SOME_FAILED if any(codes) else DONE
 
@@ -91,23 +82,6 @@ def _read_standard_input(max_pixels: int) -> bytes:
 def write_json(answer: Answer) -> None:
     """Print one answer as one JSON object on a line."""
     print(json.dumps(as_record(answer)), flush=True)
-
-
-def as_record(answer: Answer) -> dict[str, object]:
-    """Return one answer as the JSON object of `--json`."""
-    predictions = answer.classification.predictions if answer.classification else ()
-    return {
-        "path": answer.path,
-        "predictions": [{"label": p.label, "probability": p.probability} for p in predictions],
-        "unsure": answer.classification.unsure if answer.classification else False,
-        "note": answer.classification.note if answer.classification else None,
-        "error": {"code": answer.error.code, "message": str(answer.error)} if answer.error else None,
-    }
-
-
-def printable(path: str) -> str:
-    """Return `path` for one line of a terminal: what would end the line or steer the terminal is escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in path)
 
 
 def table_writer(sources: Iterable[Source], labels: tuple[str, ...]) -> Callable[[Answer], None]:

@@ -1,5 +1,6 @@
 """The classifier against the same mathematics in NumPy."""
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -196,3 +197,22 @@ def test_a_model_that_the_runtime_cannot_load_is_refused(tiny_model: Path, tiny_
     written(tiny_model, restamped(tiny_content, model))
     with pytest.raises(ModelError, match="cannot load this model"):
         Classifier.load(tiny_model)
+
+
+def test_many_images_give_what_each_alone_gives_and_a_broken_one_its_error(tiny_model: Path) -> None:
+    classifier = Classifier.load(tiny_model, threads=1)
+    levels = np.random.default_rng(0).integers(0, 256, 50)
+    images = [np.full((5, 7, 3), level, np.uint8) for level in levels]
+    answers = list(classifier.classify_many([*images, b"no picture", images[0]], top_k=2, threads=3))
+    assert answers[:50] == [classifier.classify(image, 2) for image in images]
+    assert isinstance(answers[50], ImageError)
+    assert answers[50].code == "not_an_image"
+    assert answers[51] == answers[0]
+
+
+def test_many_images_may_be_endless_and_a_wrong_one_ends_them(tiny_model: Path) -> None:
+    classifier = Classifier.load(tiny_model)
+    endless = classifier.classify_many(itertools.repeat(np.zeros((5, 7, 3), np.uint8)))
+    assert [next(endless) for _ in range(5)] == [classifier.classify(np.zeros((5, 7, 3), np.uint8))] * 5
+    with pytest.raises(UsageError, match="an image must be uint8 RGB"):
+        list(classifier.classify_many([np.zeros((5, 7), np.uint8)]))

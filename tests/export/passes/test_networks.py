@@ -22,8 +22,8 @@ def plain_minivggnet() -> keras.Model:
     return build_minivggnet(Architecture(32, 32, 3, 10), normalised=False)
 
 
-# Activations cannot go, nor the shift between a ReLU and a convolution with a border (a depthwise Conv then). One transpose brings the
-# picture to channels first; a grey one needs none. The residual additions of MobileNetV2 are ten.
+# Activations cannot go, nor the shift between a ReLU and a convolution with a border, then a depthwise Conv. One
+# transpose brings the picture to channels first; a grey one needs none. The residual additions of MobileNetV2 are ten.
 EXPECTED = {
     "lenet": {"Reshape": 2, "Conv": 2, "Relu": 3, "MaxPool": 2, "Gemm": 2, "Softmax": 1},
     "shallownet": {"Transpose": 1, "Conv": 1, "Relu": 1, "Reshape": 1, "Gemm": 1, "Softmax": 1},
