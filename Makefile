@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+# A file of tests stays in one process: what its tests share is made once.
+PARALLEL := --numprocesses 2 --dist loadfile
 
 .PHONY: demo test check bench clean
 
@@ -10,10 +12,10 @@ demo: $(READY)
 	$(BIN)/python tests/demo.py
 
 test: $(READY) lint
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 check: $(READY) lint
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 .PHONY: lint
 lint: $(READY)

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.answer import printable
 from edge.artifact import INPUT_NAME, SEAM_NAME
 from edge.classifier import Classifier
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
-from edge.commands.classify import printable
 from edge.decode import read_image
 from edge.errors import ImageError, ModelError, UsageError
 from edge.runtime import create_session
