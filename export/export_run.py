@@ -75,7 +75,8 @@ def export_run(
     if options is not None:
         network, variant = make_run_variant(run, spec.labels, network, prepare, options)
         welded = weld(preprocessing, network)
-        certified = replace(certified, variant=variant, self_test=make_variant_self_test(comparisons, welded))
+        self_test = make_variant_self_test(comparisons, welded, variant.kind)
+        certified = replace(certified, variant=variant, self_test=self_test)
     content, certified = stamp(welded, certified)
     write_artifact(content, output)
     return Exported(certified, len(content), comparisons)
