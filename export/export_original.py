@@ -98,7 +98,8 @@ def export_original(
     if shrink is not None:
         network, variant = shrink(converted.network, converted.preprocess)
         welded = replace(converted, network=network).weld()
-        certified = replace(certified, variant=variant, self_test=make_variant_self_test(comparisons, welded))
+        self_test = make_variant_self_test(comparisons, welded, variant.kind)
+        certified = replace(certified, variant=variant, self_test=self_test)
     content, certified = stamp(welded, certified)
     write_artifact(content, output)
     notes = (*converted.original.notes, *([converted.head.note] if converted.head.note else []))

@@ -1,12 +1,14 @@
 """How long one picture takes, from pixels to probabilities, in the artifact and in other runtimes.
 
 Usage: python tests/benchmarks/latency.py [--peers PYTHON] [--networks NAME...] [--rounds N] [--models FOLDER]
+                                            [--clock wall|cpu]
 Goals: int8 faster than every float32 runtime (ratio under 1.0), and the float32 artifact at most 1.05 times
        what tf2onnx writes, run by onnxruntime behind a preprocessing by OpenCV.
 
 Batch 1, a picture of 320 x 240, the better of one and two threads for each. Every runtime has a process of its
 own; they run one at a time, in turns, and the medians of the turns are compared turn by turn. PYTHON belongs to
-an environment with the runtimes of requirements.txt; what it lacks is said and counts as not measured.
+an environment with the runtimes of requirements.txt; what it lacks is said and counts as not measured. On a
+machine that others use as well, `--clock cpu` takes processor time, with one thread for each.
 `openvino-default` may compute in bfloat16 where the processor has it, which no float32 runtime does.
 """
 
@@ -61,6 +63,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--models", help="a folder that keeps the models for the next time")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         for network in arguments.networks:
@@ -68,21 +71,21 @@ def main() -> None:
             if not (folder / "model.tflite").is_file():
                 command = [sys.executable, str(HERE / "latency_models.py"), network, str(folder)]
                 subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-            measure(network, folder, arguments.peers, arguments.rounds)
+            measure(network, folder, arguments)
 
 
-def measure(network: str, folder: Path, peers: str, rounds: int) -> None:
+def measure(network: str, folder: Path, arguments: argparse.Namespace) -> None:
     side, channels, runs = NETWORKS[network]
     print(f"\n{network}")
     contenders = []
     for name, (runtime, file) in RUNTIMES.items():
-        for threads in THREADS:
-            python = sys.executable if name in OURS else peers
+        for threads in THREADS if arguments.clock == "wall" else (1,):
+            python = sys.executable if name in OURS else arguments.peers
             command = [python, str(HERE / "latency_worker.py"), runtime, str(folder / file)]
-            contender = start(name, threads, [*command, str(threads), str(side), str(channels)])
+            contender = start(name, threads, [*command, str(threads), str(side), str(channels), arguments.clock])
             contenders += [contender] if contender else []
     try:
-        for _ in range(rounds):
+        for _ in range(arguments.rounds):
             for contender in contenders:
                 time.sleep(PAUSE_S)
                 contender.take_turn(runs)

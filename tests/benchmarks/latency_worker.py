@@ -1,6 +1,6 @@
 """One runtime and one model in a process of its own: answers a line on standard input with times of single runs.
 
-Usage: python latency_worker.py RUNTIME FILE THREADS SIDE CHANNELS
+Usage: python latency_worker.py RUNTIME FILE THREADS SIDE CHANNELS CLOCK
 It imports nothing of eyespot, so that it runs in an environment that holds only the runtimes. Every runtime
 gets the same picture of 320 x 240 and is timed from its pixels to the probabilities. All but `onnx-whole`,
 which has it in the graph, prepare it with OpenCV.
@@ -96,6 +96,7 @@ RUNTIMES: dict[str, Callable[[str, int], Run]] = {
 
 def main() -> None:
     runtime, path, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    clock = time.process_time if sys.argv[6] == "cpu" else time.perf_counter
     cv2.setNumThreads(1)  # a resize to at most 299 pixels does not pay for more
     run = RUNTIMES[runtime](path, threads)
     image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
@@ -106,9 +107,9 @@ def main() -> None:
     for line in sys.stdin:
         times = []
         for _ in range(int(line)):
-            started = time.perf_counter()
+            started = clock()
             run(image)
-            times.append(time.perf_counter() - started)
+            times.append(clock() - started)
         print(json.dumps(times), flush=True)
 
 
