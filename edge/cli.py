@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge.arguments import Parser
 from edge.errors import EyespotError, InstallationError, MissingExtraError, UsageError
 
 DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
@@ -95,7 +96,7 @@ def _run(name: str, rest: list[str]) -> int:
         raise UsageError(unknown_name("subcommand", name, SUBCOMMANDS))
     try:
         module = importlib.import_module(subcommand.module)
-        parser = argparse.ArgumentParser(f"eyespot {name}", description=module.__doc__)
+        parser = Parser(f"eyespot {name}", description=module.__doc__)
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         module.add_arguments(parser)
         status: int = module.run(parser.parse_args(rest))

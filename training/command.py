@@ -17,6 +17,7 @@ from edge.arguments import positive, seed_number
 from edge.cli import DONE
 from edge.errors import UsageError
 from export.quiet_tensorflow import start_tensorflow
+from training.schedule_options import add_schedule_arguments, choose_schedule
 
 if TYPE_CHECKING:
     from training.recipe import Recipe
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--seed", type=seed_number, default=DEFAULT_SEED, help=f"(default {DEFAULT_SEED})")
     run.add_argument("--epochs", type=positive, metavar="N", help="(default: the recipe's own)")
     run.add_argument("--batch-size", type=positive, metavar="N", help="(default: the recipe's own)")
+    add_schedule_arguments(parser)
     practice = parser.add_argument_group("practice")
     practice.add_argument("--initializer", metavar="NAME", help="of the weights (default glorot-uniform)")
     practice.add_argument("--checkpoints", choices=["none", "best", "improvements"], default="none")
@@ -142,7 +144,10 @@ def _with_changes(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
     changes = {"epochs": arguments.epochs, "batch_size": arguments.batch_size}
     balanced = recipe.balanced_classes or arguments.class_weights == "balanced"
     return dataclasses.replace(
-        recipe, balanced_classes=balanced, **{name: value for name, value in changes.items() if value}
+        recipe,
+        balanced_classes=balanced,
+        schedule=choose_schedule(recipe, arguments),
+        **{name: value for name, value in changes.items() if value},
     )
 
 
