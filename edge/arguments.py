@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
@@ -12,9 +12,9 @@ class Parser(argparse.ArgumentParser):
         """End the program with status 2 and `message`; the usage, many lines of it, is left to --help."""
         self.exit(2, f"eyespot: {message} (see '{self.prog} --help')\n")
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+    def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Return the arguments. Ends the program with status 2 and one line if some are unknown."""
-        arguments, unknown = self.parse_known_args(args, namespace)
+        arguments, unknown = self.parse_known_args(words)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}{self._suggestion(unknown)}")
         return arguments

@@ -99,7 +99,7 @@ def _run(name: str, rest: list[str]) -> int:
         parser = Parser(f"eyespot {name}", description=module.__doc__)
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         module.add_arguments(parser)
-        status: int = module.run(parser.parse_args(rest))
+        status: int = module.run(parser.parse(rest))
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in ("", *OWN_PACKAGES):

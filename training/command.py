@@ -7,6 +7,7 @@ Exit status: 0 done, 2 nothing was trained, 130 interrupted (--resume continues)
 
 import argparse
 import dataclasses
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from training.train import Material, Practice, Trained
 
 DEFAULT_SEED = 42
+SPREAD_HELP = "all GPUs of this machine, or the machines of TF_CONFIG; the first of them writes the run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     practice.add_argument("--early-stopping", type=positive, metavar="N", help="epochs without a new low; keeps best")
     practice.add_argument("--precision", choices=["float32", "mixed_float16", "mixed_bfloat16"], default="float32")
     practice.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto", help="gpu fails without one")
+    practice.add_argument("--strategy", choices=["none", "mirrored", "multiworker"], default="none", help=SPREAD_HELP)
+    practice.add_argument("--worker-timeout", type=positive, default=600, metavar="S", help="of multiworker (600)")
     practice.add_argument("--answer-accuracy", type=accuracy, metavar="P", help="be unsure where it takes that (0.99)")
     practice.add_argument("--tensorboard", type=Path, metavar="DIR", help="write logs for TensorBoard")
 
@@ -67,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     from training.device import choose_device
     from training.history import diagnose
     from training.recipes import load_recipe, recipe_table
+    from training.train import assist
 
     if arguments.list:
         print(recipe_table())
@@ -75,9 +80,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("name a recipe; 'eyespot train --list' shows them")
     recipe = _with_changes(load_recipe(arguments.recipe), arguments)
     print(f"training on {choose_device(arguments.device)}", file=sys.stderr)
+    practice = _practice(arguments)
     material = _gather(recipe, arguments)
+    if not practice.spread.is_chief:
+        assist(recipe, practice, material)
+        print("done; the chief writes the run", file=sys.stderr)
+        return DONE
     output = Path(arguments.output or f"runs/{recipe.name}-{material.dataset.name}")
-    trained = _train_into(output, recipe, material, arguments)
+    trained = _train_into(output, recipe, practice, material, arguments)
     report = trained.report
     for warning in diagnose(trained.history, len(report.classes)) if trained.history.epochs else ():
         print(f"eyespot: {warning}", file=sys.stderr)
@@ -86,7 +96,9 @@ def run(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _train_into(output: Path, recipe: "Recipe", material: "Material", arguments: argparse.Namespace) -> "Trained":
+def _train_into(
+    output: Path, recipe: "Recipe", practice: "Practice", material: "Material", arguments: argparse.Namespace
+) -> "Trained":
     """Train and finish the run folder `output`; what was reached before an interruption stays in it."""
     from training.train import train
     from training.write_run import claim_run_folder, describe_model, discard_empty, finish_run
@@ -95,7 +107,7 @@ def _train_into(output: Path, recipe: "Recipe", material: "Material", arguments:
     if arguments.resume and not run.state.is_file():
         print(f"eyespot: {output} holds no training to go on with; this one starts anew", file=sys.stderr)
     try:
-        trained = train(recipe, _practice(arguments), material, run, arguments.resume)
+        trained = train(recipe, practice, material, run, arguments.resume)
         threshold = _choose_threshold(trained, material, arguments.answer_accuracy)
         spec = describe_model(trained, recipe, material, output.resolve().name, arguments.seed, threshold)
         finish_run(trained, spec, material, run)
@@ -109,8 +121,11 @@ def _train_into(output: Path, recipe: "Recipe", material: "Material", arguments:
 
 
 def _practice(arguments: argparse.Namespace) -> "Practice":
+    from training.cluster import read_cluster
+    from training.strategy import Spread
     from training.train import Practice
 
+    cluster = read_cluster(os.environ) if arguments.strategy == "multiworker" else None
     # Early stopping ends some epochs behind the best network, which has to be kept to be returned.
     keeps_best = arguments.early_stopping and arguments.checkpoints == "none"
     return Practice(
@@ -121,6 +136,7 @@ def _practice(arguments: argparse.Namespace) -> "Practice":
         early_stopping_epochs=arguments.early_stopping,
         precision=arguments.precision,
         tensorboard=arguments.tensorboard,
+        spread=Spread(arguments.strategy, cluster, arguments.worker_timeout),
     )
 
 
