@@ -46,6 +46,7 @@ def fit_spread(
         trainee.optimizer.build(trainee.trainable_variables)
     learn = _compile(replicas, _learn_step(trainee), pictures)
     judge = _compile(replicas, lambda share: _figures(trainee, share, False)[1], rows)
+    average = _compile_averaging(replicas.strategy, trainee)
     trainee.stop_training = False
     try:
         part_generators(replicas.strategy, trainee)
@@ -53,7 +54,7 @@ def fit_spread(
         for epoch in epochs:
             listeners.on_epoch_begin(epoch)
             logs = _pass(learn, pictures, listeners)
-            _share_moving_averages(replicas.strategy, trainee)
+            average()
             logs |= {f"val_{name}": value for name, value in _pass(judge, rows, None).items()}
             listeners.on_epoch_end(epoch, logs)
             if trainee.stop_training:
@@ -159,18 +160,15 @@ def part_generators(strategy: tf.distribute.Strategy, trainee: keras.Model) -> N
         strategy.run(tf.function(part, autograph=False))
 
 
-def _share_moving_averages(strategy: tf.distribute.Strategy, trainee: keras.Model) -> None:
-    """Give all replicas the mean of what each of them measured, as batch normalisation does."""
+def _compile_averaging(strategy: tf.distribute.Strategy, trainee: keras.Model) -> Callable[[], None]:
+    """Return what gives all replicas the mean of what each of them measured, as batch normalisation does."""
     measured = [v for v in trainee.non_trainable_variables if v.dtype.startswith("float")]
 
-    def share() -> None:
-        context = tf.distribute.get_replica_context()
-        for variable, mean in zip(
-            measured,
-            context.all_reduce(tf.distribute.ReduceOp.MEAN, [tf.identity(v.value) for v in measured]),
-            strict=True,
-        ):
+    def on_replica() -> None:
+        values = [tf.identity(variable.value) for variable in measured]
+        means = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, values)
+        for variable, mean in zip(measured, means, strict=True):
             variable.assign(mean)
 
-    if measured:
-        strategy.run(tf.function(share, autograph=False))
+    average = tf.function(lambda: strategy.run(on_replica), autograph=False)
+    return average if measured else lambda: None

@@ -16,7 +16,7 @@ from tests.conftest import Run
 from training.strategy import Spread, require_spreadable
 
 DEADLINE_S = 240
-EPOCHS = 4
+EPOCHS = 3
 # 41 pictures are left to train on, so that the last batch of 8 has one, and one of two replicas none.
 PICTURES = 55
 # The sums of two halves are rounded otherwise than the sum of the whole, by 1e-7 of it; every step of a training
@@ -41,13 +41,25 @@ update = Monitor.update
 
 def update_and_stop(monitor, history, state):
     update(monitor, history, state)
-    if len(history.epochs) == 2:
+    if len(history.epochs) == 1:
         raise KeyboardInterrupt
 
 
 for is_cut, command in json.loads(sys.argv[1]):
     Monitor.update = update_and_stop if is_cut else update
     print(main(command), flush=True)
+
+import keras
+
+from training.fit_spread import part_generators
+from training.strategy import Spread, make_replicas
+
+strategy = make_replicas(Spread("mirrored")).strategy
+with strategy.scope():
+    network = keras.Sequential([keras.Input((64,)), keras.layers.Dropout(0.5, seed=1)])
+part_generators(strategy, network)
+drawn = strategy.run(tf.function(lambda: network(tf.ones((1, 64)), training=True)))
+print(json.dumps([value.numpy()[0].tolist() for value in strategy.experimental_local_results(drawn)]))
 """
 
 
@@ -162,7 +174,6 @@ def test_two_devices_give_what_one_gives(data: Path, in_one_piece: Path, tmp_pat
         (False, command("lenet", data, tmp_path / "augmented", *augmented)),
         (True, command("lenet", data, tmp_path / "cut", *augmented)),
         (False, command("lenet", data, tmp_path / "cut", *augmented, "--resume")),
-        (False, command("lenet", data, tmp_path / "cut-anew", "--precision", "mixed_bfloat16")),
         (False, command("minivggnet-cifar10", data, tmp_path / "normalised", *spread)),
         (False, command("knn", data, tmp_path / "knn", *spread)),
     ]
@@ -173,13 +184,14 @@ def test_two_devices_give_what_one_gives(data: Path, in_one_piece: Path, tmp_pat
         timeout=DEADLINE_S,
         check=False,
     )
-    assert [line for line in done.stdout.splitlines() if line.isdigit()] == ["0", "0", "130", "0", "0", "0", "2"], (
+    assert [line for line in done.stdout.splitlines() if line.isdigit()] == ["0", "0", "130", "0", "0", "2"], (
         done.stderr
     )
     require_same_training(tmp_path / "plain", in_one_piece)
     assert np.array_equal(figures(tmp_path / "cut"), figures(tmp_path / "augmented"))
-    # Two replicas draw other turns and shifts than one device does.
-    assert not np.array_equal(figures(tmp_path / "cut-anew"), figures(tmp_path / "augmented"))
+    first, second = json.loads(done.stdout.splitlines()[-1])
+    assert 0 < np.count_nonzero(first) < len(first)
+    assert first != second  # each replica drops units of its own
     assert np.isfinite(figures(tmp_path / "normalised")).all()
     assert list((tmp_path / "logs").rglob("events.out.tfevents.*"))
     assert "the recipe knn is not trained in steps; leave out --strategy" in done.stderr
