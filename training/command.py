@@ -16,7 +16,7 @@ import numpy as np
 
 from edge.arguments import positive, seed_number
 from edge.cli import DONE
-from edge.errors import UsageError
+from edge.errors import EyespotError, UsageError
 from export.quiet_tensorflow import start_tensorflow
 from training.schedule_options import add_schedule_arguments, choose_schedule
 
@@ -115,6 +115,13 @@ def _train_into(
         if run.state.is_file():
             print(f"\neyespot: interrupted; continue with the same command and --resume ({output})", file=sys.stderr)
         raise
+    except OSError as error:
+        if isinstance(error, EyespotError) or not run.state.is_file():
+            raise
+        kept = (
+            f"{error.strerror}; the last good epoch is kept, make room and continue with the same command and --resume"
+        )
+        raise OSError(error.errno, kept, error.filename) from None
     finally:
         discard_empty(run)
     return trained
