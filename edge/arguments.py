@@ -1,10 +1,35 @@
-"""Kinds of values that options of several subcommands take."""
+"""The parser of every subcommand, which suggests the option that was meant, and kinds of values that several take."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 # What figures can be written as.
 PICTURE_SUFFIXES = (".png", ".svg")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's own parser, but a mistake is one line, with the nearest option where there is none by a name."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with status 2 and `message`; the usage, many lines of it, is left to --help."""
+        self.exit(2, f"eyespot: {message} (see '{self.prog} --help')\n")
+
+    def parse(self, words: Sequence[str]) -> argparse.Namespace:
+        """Return the arguments. Ends the program with status 2 and one line if some are unknown."""
+        arguments, unknown = self.parse_known_args(words)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{self._suggestion(unknown)}")
+        return arguments
+
+    def _suggestion(self, unknown: list[str]) -> str:
+        from difflib import get_close_matches  # only a mistake pays for it
+
+        known = [name for action in self._actions for name in action.option_strings]
+        options = [text.partition("=")[0] for text in unknown if text.startswith("-")]
+        near = [match for option in options for match in get_close_matches(option, known, 1)]
+        return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def positive(text: str) -> int:

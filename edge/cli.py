@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from edge.arguments import Parser
 from edge.errors import EyespotError, InstallationError, MissingExtraError, UsageError
 
 DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
@@ -122,10 +123,10 @@ def _run(name: str, rest: list[str]) -> int:
         raise UsageError(unknown_name("subcommand", name, SUBCOMMANDS))
     with explaining_imports(f"eyespot {name}", subcommand.extra):
         module = importlib.import_module(subcommand.module)
-        parser = argparse.ArgumentParser(f"eyespot {name}", description=module.__doc__)
+        parser = Parser(f"eyespot {name}", description=module.__doc__)
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         module.add_arguments(parser)
-        arguments = parser.parse_args(rest)
+        arguments = parser.parse(rest)
         heavy = subcommand.heavy
         status: int
         if heavy is None or getattr(arguments, heavy.name) is None:

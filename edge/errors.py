@@ -51,6 +51,10 @@ class DivergenceError(EyespotError, ArithmeticError):
     """A training whose loss is no longer a finite number."""
 
 
+class WorkerLostError(EyespotError, ConnectionError):
+    """Another worker of a training on several machines that cannot be reached, or stopped."""
+
+
 class ParityError(EyespotError, ArithmeticError):
     """Two runtimes that disagree about the same image by more than the tolerance."""
 

@@ -7,6 +7,7 @@ Exit status: 0 done, 2 nothing was trained, 130 interrupted (--resume continues)
 
 import argparse
 import dataclasses
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +16,16 @@ import numpy as np
 
 from edge.arguments import positive, seed_number
 from edge.cli import DONE
-from edge.errors import UsageError
+from edge.errors import EyespotError, UsageError
 from export.quiet_tensorflow import start_tensorflow
+from training.schedule_options import add_schedule_arguments, choose_schedule
 
 if TYPE_CHECKING:
     from training.recipe import Recipe
     from training.train import Material, Practice, Trained
 
 DEFAULT_SEED = 42
+SPREAD_HELP = "all GPUs of this machine, or the machines of TF_CONFIG; the first of them writes the run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--k", type=positive, metavar="N", help="neighbours that vote, for knn (default: the recipe's own)"
     )
     run.add_argument("--jobs", type=positive, metavar="N", help="CPU cores to work with (default: all)")
+    add_schedule_arguments(parser)
     practice = parser.add_argument_group("practice")
     practice.add_argument("--initializer", metavar="NAME", help="of the weights (default glorot-uniform)")
     practice.add_argument("--checkpoints", choices=["none", "best", "improvements"], default="none")
@@ -51,6 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     practice.add_argument("--early-stopping", type=positive, metavar="N", help="epochs without a new low; keeps best")
     practice.add_argument("--precision", choices=["float32", "mixed_float16", "mixed_bfloat16"], default="float32")
     practice.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto", help="gpu fails without one")
+    practice.add_argument("--strategy", choices=["none", "mirrored", "multiworker"], default="none", help=SPREAD_HELP)
+    practice.add_argument("--worker-timeout", type=positive, default=600, metavar="S", help="of multiworker (600)")
     practice.add_argument("--answer-accuracy", type=accuracy, metavar="P", help="be unsure where it takes that (0.99)")
     practice.add_argument("--tensorboard", type=Path, metavar="DIR", help="write logs for TensorBoard")
 
@@ -69,6 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     from training.device import choose_device
     from training.history import diagnose
     from training.recipes import load_recipe, recipe_table
+    from training.train import assist
 
     if arguments.list:
         print(recipe_table())
@@ -77,9 +84,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("name a recipe; 'eyespot train --list' shows them")
     recipe = _with_changes(_with_neighbours(load_recipe(arguments.recipe), arguments), arguments)
     print(f"training on {choose_device(arguments.device, arguments.jobs)}", file=sys.stderr)
+    practice = _practice(arguments)
     material = _gather(recipe, arguments)
+    if not practice.spread.is_chief:
+        assist(recipe, practice, material)
+        print("done; the chief writes the run", file=sys.stderr)
+        return DONE
     output = Path(arguments.output or f"runs/{recipe.name}-{material.dataset.name}")
-    trained = _train_into(output, recipe, material, arguments)
+    trained = _train_into(output, recipe, practice, material, arguments)
     report = trained.report
     for warning in diagnose(trained.history, len(report.classes)) if trained.history.epochs else ():
         print(f"eyespot: {warning}", file=sys.stderr)
@@ -88,7 +100,9 @@ def run(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _train_into(output: Path, recipe: "Recipe", material: "Material", arguments: argparse.Namespace) -> "Trained":
+def _train_into(
+    output: Path, recipe: "Recipe", practice: "Practice", material: "Material", arguments: argparse.Namespace
+) -> "Trained":
     """Train and finish the run folder `output`; what was reached before an interruption stays in it."""
     from training.train import train
     from training.write_run import claim_run_folder, describe_model, discard_empty, finish_run
@@ -97,7 +111,7 @@ def _train_into(output: Path, recipe: "Recipe", material: "Material", arguments:
     if arguments.resume and not run.state.is_file():
         print(f"eyespot: {output} holds no training to go on with; this one starts anew", file=sys.stderr)
     try:
-        trained = train(recipe, _practice(arguments), material, run, arguments.resume)
+        trained = train(recipe, practice, material, run, arguments.resume)
         threshold = _choose_threshold(trained, material, arguments.answer_accuracy)
         spec = describe_model(trained, recipe, material, output.resolve().name, arguments.seed, threshold)
         finish_run(trained, spec, material, run)
@@ -105,14 +119,24 @@ def _train_into(output: Path, recipe: "Recipe", material: "Material", arguments:
         if run.state.is_file():
             print(f"\neyespot: interrupted; continue with the same command and --resume ({output})", file=sys.stderr)
         raise
+    except OSError as error:
+        if isinstance(error, EyespotError) or not run.state.is_file():
+            raise
+        kept = (
+            f"{error.strerror}; the last good epoch is kept, make room and continue with the same command and --resume"
+        )
+        raise OSError(error.errno, kept, error.filename) from None
     finally:
         discard_empty(run)
     return trained
 
 
 def _practice(arguments: argparse.Namespace) -> "Practice":
+    from training.cluster import read_cluster
+    from training.strategy import Spread
     from training.train import Practice
 
+    cluster = read_cluster(os.environ) if arguments.strategy == "multiworker" else None
     # Early stopping ends some epochs behind the best network, which has to be kept to be returned.
     keeps_best = arguments.early_stopping and arguments.checkpoints == "none"
     return Practice(
@@ -123,6 +147,7 @@ def _practice(arguments: argparse.Namespace) -> "Practice":
         early_stopping_epochs=arguments.early_stopping,
         precision=arguments.precision,
         tensorboard=arguments.tensorboard,
+        spread=Spread(arguments.strategy, cluster, arguments.worker_timeout),
     )
 
 
@@ -161,7 +186,10 @@ def _with_changes(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
     changes = {"epochs": arguments.epochs, "batch_size": arguments.batch_size}
     balanced = recipe.balanced_classes or arguments.class_weights == "balanced"
     return dataclasses.replace(
-        recipe, balanced_classes=balanced, **{name: value for name, value in changes.items() if value}
+        recipe,
+        balanced_classes=balanced,
+        schedule=choose_schedule(recipe, arguments),
+        **{name: value for name, value in changes.items() if value},
     )
 
 
