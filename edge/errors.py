@@ -33,6 +33,14 @@ class ImageError(EyespotError, ValueError):
         self.code = code
 
 
+class SourceError(EyespotError, OSError):
+    """A camera, a video, a stream or a folder that cannot be watched."""
+
+
+class OutputError(EyespotError, OSError):
+    """A result that cannot be written: a full disk, a folder that is read-only, another run that writes it."""
+
+
 class DatasetError(EyespotError, ValueError):
     """A data set that cannot be trained on."""
 
