@@ -36,6 +36,7 @@ SUBCOMMANDS = {
     "architecture": Subcommand("training.architecture_command", "training", "show the layers of a network"),
     "export": Subcommand("export.command", "export", "turn a trained run into one .onnx file, proven equal"),
     "classify": Subcommand("edge.commands.classify", None, "say what is on images"),
+    "watch": Subcommand("edge.commands.watch", None, "say what a camera, a video or a folder shows"),
     "verify": Subcommand("edge.commands.verify", None, "replay a model's own samples on this device"),
     "info": Subcommand("edge.commands.info", None, "show what a model file says of itself"),
     "doctor": Subcommand("edge.commands.doctor", None, "show what this machine has and what it lacks"),

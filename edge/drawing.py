@@ -5,6 +5,7 @@ that neither a white sky nor a dark room swallows it. OpenCV's own letters are A
 scripts are written as their code points.
 """
 
+import math
 import unicodedata
 from collections.abc import Iterator
 
@@ -16,8 +17,10 @@ from edge.classifier import Classification, Prediction
 
 Rectangle = tuple[int, int, int, int]  # left, top, right, bottom
 
-# What is shorter is enlarged by a whole factor, pixel by pixel, so that letters have room.
+# What is shorter is enlarged by a whole factor, pixel by pixel, so that letters have room; but a strip of one pixel
+# by 65,535 is left as it is.
 SHORTEST_SIDE_PX = 240
+MOST_ENLARGED_PIXELS = 16_000_000
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 # Height of capitals as a share of the shorter side, and the least that can be read.
 TEXT_SHARE, SMALLEST_TEXT_PX = 0.03, 11
@@ -26,7 +29,9 @@ WHITE, BLACK, SURE, UNSURE = (255, 255, 255), (0, 0, 0), (64, 255, 64), (255, 17
 
 def annotate(pixels: NDArray[np.uint8], classification: Classification) -> NDArray[np.uint8]:
     """Return a copy of `pixels`, uint8 RGB [H, W, 3], enlarged if it is small, with what was found drawn onto it."""
-    factor = -(-SHORTEST_SIDE_PX // min(pixels.shape[:2]))
+    height, width = pixels.shape[:2]
+    largest = max(math.isqrt(MOST_ENLARGED_PIXELS // (height * width)), 1)
+    factor = min(math.ceil(SHORTEST_SIDE_PX / min(height, width)), largest)
     canvas = np.ascontiguousarray(pixels.repeat(factor, axis=0).repeat(factor, axis=1))
     captions = [_shown(text, unsure) for text, unsure in _captions(classification)]
     taken: list[Rectangle] = []
@@ -94,7 +99,7 @@ def _measure(canvas: NDArray[np.uint8], text: str) -> tuple[int, int, float]:
     capitals = max(min(canvas.shape[:2]) * TEXT_SHARE, SMALLEST_TEXT_PX)
     scale = float(cv2.getFontScaleFromHeight(FONT, round(capitals)))
     (width, height), below = cv2.getTextSize(drawable(text), FONT, scale, _thickness(scale))
-    room = canvas.shape[1] - height
+    room = max(canvas.shape[1] - height, 1)
     if width > room:
         scale *= room / width
         (width, height), below = cv2.getTextSize(drawable(text), FONT, scale, _thickness(scale))

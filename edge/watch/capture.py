@@ -5,6 +5,7 @@ import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -20,36 +21,89 @@ TIMEOUT_MS = 5000
 QUIET = "-8"
 
 
+class Capture(Protocol):
+    """An open source of pictures; `fps` is the rate it claims, 0 for none."""
+
+    fps: float
+
+    def read(self) -> DecodedImage | None:
+        """Return the next picture; None where there is none, or it cannot be decoded."""
+        ...
+
+    def release(self) -> None:
+        """Let go of the source."""
+        ...
+
+
+class OpenCvCapture:
+    """What OpenCV reads: cameras, video files, and streams by FFmpeg."""
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        self._capture = capture
+        self.fps = capture.get(cv2.CAP_PROP_FPS)
+
+    def read(self) -> DecodedImage | None:
+        """Return the next frame; see `Capture`."""
+        try:
+            whole, bgr = self._capture.read()
+        except cv2.error:
+            return None
+        if not whole or bgr is None or not bgr.size:
+            return None
+        pixels: NDArray[np.uint8] = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+        return DecodedImage(pixels, None)
+
+    @property
+    def position_s(self) -> float:
+        """Where the last frame stands in a video file."""
+        return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+
+    @property
+    def claimed_frames(self) -> int:
+        """How many frames the file says it has."""
+        return int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+
+    def release(self) -> None:
+        """Close the source."""
+        self._capture.release()
+
+
 @contextmanager
-def opened(address: Address) -> Iterator[cv2.VideoCapture]:
+def opened(address: Address) -> Iterator[Capture]:
     """Yield the open source, and release it whatever happens. Raises SourceError, in one line, if it cannot open."""
-    capture = _open(address)
+    capture = (_open_stream(address) if address.kind == "stream" else None) or open_by_opencv(address)
     try:
-        if not capture.isOpened():
-            raise SourceError(_reason(address))
         yield capture
     finally:
         capture.release()
 
 
-def read(capture: cv2.VideoCapture) -> DecodedImage | None:
-    """Return the next frame as uint8 RGB [H, W, 3]; None where there is none, or it cannot be decoded."""
-    try:
-        whole, bgr = capture.read()
-    except cv2.error:
+def open_by_opencv(address: Address) -> OpenCvCapture:
+    """Return the open camera, video file or stream. Raises SourceError."""
+    capture = _open(address)
+    if capture.isOpened():
+        return OpenCvCapture(capture)
+    capture.release()
+    raise SourceError(_reason(address))
+
+
+def _open_stream(address: Address) -> Capture | None:
+    """Return an MJPEG stream, None for any other."""
+    if not address.target.lower().startswith(("http://", "https://")):
         return None
-    if not whole or bgr is None or not bgr.size:
-        return None
-    pixels: NDArray[np.uint8] = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-    return DecodedImage(pixels, None)
+    from edge.watch.mjpeg import open_mjpeg  # only who needs HTTP pays for it
+
+    return open_mjpeg(address.target, address.name, TIMEOUT_MS / 1000)
 
 
 def _open(address: Address) -> cv2.VideoCapture:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", QUIET)
     if address.kind == "camera":
         number = address.target.removeprefix("/dev/video")
-        name = int(number) if number.isdecimal() else address.target
-        capture = cv2.VideoCapture(name) if isinstance(name, int) else cv2.VideoCapture(name)
+        if number.isdecimal():
+            capture = cv2.VideoCapture(int(number))
+        else:
+            capture = cv2.VideoCapture(address.target, cv2.CAP_V4L2)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old picture waits nowhere
         return capture
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS]
