@@ -20,7 +20,7 @@ Rectangle = tuple[int, int, int, int]  # left, top, right, bottom
 # What is shorter is enlarged by a whole factor, pixel by pixel, so that letters have room; but a strip of one pixel
 # by 65,535 is left as it is.
 SHORTEST_SIDE_PX = 240
-MOST_ENLARGED_PIXELS = 16_000_000
+MOST_ENLARGED_PIXELS, LONGEST_ENLARGED_PX = 16_000_000, 65_500  # the longest side that libjpeg takes
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 # Height of capitals as a share of the shorter side, and the least that can be read.
 TEXT_SHARE, SMALLEST_TEXT_PX = 0.03, 11
@@ -30,7 +30,9 @@ WHITE, BLACK, SURE, UNSURE = (255, 255, 255), (0, 0, 0), (64, 255, 64), (255, 17
 def annotate(pixels: NDArray[np.uint8], classification: Classification) -> NDArray[np.uint8]:
     """Return a copy of `pixels`, uint8 RGB [H, W, 3], enlarged if it is small, with what was found drawn onto it."""
     height, width = pixels.shape[:2]
-    largest = max(math.isqrt(MOST_ENLARGED_PIXELS // (height * width)), 1)
+    largest = max(
+        min(math.isqrt(MOST_ENLARGED_PIXELS // (height * width)), LONGEST_ENLARGED_PX // max(height, width)), 1
+    )
     factor = min(math.ceil(SHORTEST_SIDE_PX / min(height, width)), largest)
     canvas = np.ascontiguousarray(pixels.repeat(factor, axis=0).repeat(factor, axis=1))
     captions = [_shown(text, unsure) for text, unsure in _captions(classification)]

@@ -30,6 +30,10 @@ class Capture(Protocol):
         """Return the next picture; None where there is none, or it cannot be decoded."""
         ...
 
+    def interrupt(self) -> None:
+        """Make a `read` in another thread return soon, and all that follow give nothing."""
+        ...
+
     def release(self) -> None:
         """Let go of the source."""
         ...
@@ -62,6 +66,9 @@ class OpenCvCapture:
     def claimed_frames(self) -> int:
         """How many frames the file says it has."""
         return int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+
+    def interrupt(self) -> None:
+        """Wait for the next frame, or the timeout: OpenCV lets nobody cut in."""
 
     def release(self) -> None:
         """Close the source."""

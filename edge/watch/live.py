@@ -34,6 +34,7 @@ class LiveSource:
         self._newest: Frame | None = None
         self._failure: SourceError | None = None
         self._closing = Event()
+        self._capture: Capture | None = None
 
     def frames(self, stop: Event) -> Generator[Frame, None, None]:
         """Yield the newest frame whenever the last one is done with; see `Source`."""
@@ -50,7 +51,9 @@ class LiveSource:
                     raise SourceError(f"{self._address.name}: reading it came to an unexpected end")
         finally:
             self._closing.set()
-            thread.join(2 * TIMEOUT_MS / 1000)  # it releases the source, at the latest when its read times out
+            if capture := self._capture:
+                capture.interrupt()
+            thread.join(2 * TIMEOUT_MS / 1000)  # it releases the source once its read is over
             self.tally.dropped += self._newest is not None
 
     def _take(self) -> Frame | None:
@@ -65,7 +68,7 @@ class LiveSource:
             before = self.tally.read
             try:
                 with opened(self._address) as capture:
-                    self.fps = capture.fps
+                    self.fps, self._capture = capture.fps, capture
                     self._read_while_it_lasts(capture)
                 failure = SourceError(f"{self._address.name}: it opens, but gives no pictures")
             except SourceError as error:

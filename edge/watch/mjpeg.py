@@ -5,6 +5,9 @@ short; here each picture goes through the decoder of all others.
 """
 
 import base64
+import contextlib
+import os
+import socket
 from http.client import HTTPException, HTTPResponse
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -36,6 +39,15 @@ class MjpegStream:
             return decode_image(encoded) if encoded else None
         except (OSError, HTTPException, ImageError):
             return None
+
+    def interrupt(self) -> None:
+        """Hang up at once, also on a `read` that waits in another thread."""
+        with contextlib.suppress(OSError, ValueError):  # it may have ended by itself
+            line = socket.socket(fileno=os.dup(self._response.fileno()))
+            try:
+                line.shutdown(socket.SHUT_RDWR)
+            finally:
+                line.close()
 
     def release(self) -> None:
         """Hang up."""
