@@ -31,6 +31,7 @@ class MjpegStream:
         boundary = response.headers.get_param("boundary") or ""
         # Some cameras name it with its two dashes, others without.
         self._boundary = b"--" + str(boundary).encode("latin-1", "replace").removeprefix(b"--")
+        self._at_part = False  # whether the line that begins a part has been read
 
     def read(self) -> DecodedImage | None:
         """Return the next picture; None where the stream has ended or was silent for too long, or it is damaged."""
@@ -54,9 +55,12 @@ class MjpegStream:
         self._response.close()
 
     def _next_part(self) -> bytes:
-        line = self._line()
-        while line and not line.startswith(self._boundary):
+        while not self._at_part:
             line = self._line()
+            if not line:
+                return b""
+            self._at_part = line.startswith(self._boundary)
+        self._at_part = False
         length = None
         while line := self._line().strip():
             name, _, value = line.partition(b":")
@@ -70,6 +74,7 @@ class MjpegStream:
         part = bytearray()
         while (line := self._line()) and len(part) <= MOST_BYTES:
             if line.startswith(self._boundary):
+                self._at_part = True
                 break
             part += line
         return bytes(part)
