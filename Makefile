@@ -24,6 +24,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/seeds.py
+	$(BIN)/python tests/benchmarks/watch.py
 
 clean:
 	rm -rf $(VENV) demo

@@ -28,6 +28,8 @@ class MjpegStream:
 
     def __init__(self, response: HTTPResponse) -> None:
         self._response = response
+        # Of its own, since the answer forgets its socket when it ends, and another thread may be about to hang up.
+        self._line = socket.socket(fileno=os.dup(response.fileno()))
         boundary = response.headers.get_param("boundary") or ""
         # Some cameras name it with its two dashes, others without.
         self._boundary = b"--" + str(boundary).encode("latin-1", "replace").removeprefix(b"--")
@@ -43,26 +45,23 @@ class MjpegStream:
 
     def interrupt(self) -> None:
         """Hang up at once, also on a `read` that waits in another thread."""
-        with contextlib.suppress(OSError, ValueError):  # it may have ended by itself
-            line = socket.socket(fileno=os.dup(self._response.fileno()))
-            try:
-                line.shutdown(socket.SHUT_RDWR)
-            finally:
-                line.close()
+        with contextlib.suppress(OSError):  # the other side may have been quicker
+            self._line.shutdown(socket.SHUT_RDWR)
 
     def release(self) -> None:
         """Hang up."""
         self._response.close()
+        self._line.close()
 
     def _next_part(self) -> bytes:
         while not self._at_part:
-            line = self._line()
+            line = self._next_line()
             if not line:
                 return b""
             self._at_part = line.startswith(self._boundary)
         self._at_part = False
         length = None
-        while line := self._line().strip():
+        while line := self._next_line().strip():
             name, _, value = line.partition(b":")
             if name.strip().lower() == b"content-length" and value.strip().isdigit():
                 length = int(value)
@@ -72,14 +71,14 @@ class MjpegStream:
 
     def _up_to_boundary(self) -> bytes:
         part = bytearray()
-        while (line := self._line()) and len(part) <= MOST_BYTES:
+        while (line := self._next_line()) and len(part) <= MOST_BYTES:
             if line.startswith(self._boundary):
                 self._at_part = True
                 break
             part += line
         return bytes(part)
 
-    def _line(self) -> bytes:
+    def _next_line(self) -> bytes:
         return self._response.readline(LONGEST_LINE)
 
 
@@ -100,7 +99,7 @@ def open_mjpeg(url: str, name: str, timeout_s: float) -> MjpegStream | None:
     except (OSError, HTTPException) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise SourceError(f"{name}: the camera does not answer ({reason})") from None
-    if response.headers.get_content_type() == KIND:
+    if response.headers.get_content_type() == KIND and not response.isclosed():
         return MjpegStream(response)
     response.close()
     return None

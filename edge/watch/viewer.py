@@ -109,6 +109,7 @@ class _Server(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         # The one of HTTPServer asks the name service who this machine is, which may take seconds.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or a restart would wait for a minute
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
@@ -155,11 +156,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
+        separator = f"\r\n--{BOUNDARY}\r\n".encode()
+        self.wfile.write(separator)
+        last = b""
         while not viewer.closing:
             if found := viewer.next_jpeg(number):
                 number, jpeg = found
-                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                self.wfile.write(head.encode() + jpeg + b"\r\n")
+                last = jpeg
+            elif last:
+                # Chromium shows a part when the headers of the next have come; where none follows, it comes twice.
+                jpeg, last = last, b""
+            else:
+                continue
+            head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            self.wfile.write(head.encode() + jpeg + separator)
 
     def _send(self, kind: str, body: bytes) -> None:
         self.send_response(HTTPStatus.OK)

@@ -147,6 +147,18 @@ def test_the_source_is_released_when_the_iteration_ends(camera: MjpegCamera) -> 
     assert active_count() == before
 
 
+def test_it_ends_while_the_source_is_gone(camera: MjpegCamera) -> None:
+    said, stop = Said(), Event()
+    frames = source(camera, said).frames(stop)
+    with camera.up():
+        camera.show(10)
+        next(frames)
+    said.more.wait(10)
+    stop.set()
+    assert list(frames) == []
+    assert said
+
+
 def test_a_camera_that_is_not_there_says_which_are(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SourceError, match=r"^camera 987: there is no /dev/video987; cameras here: ") as caught:
         next(LiveSource(parse_address("987"), Pace(), Said()).frames(Event()))
