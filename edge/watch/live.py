@@ -70,7 +70,9 @@ class LiveSource:
                 with opened(self._address) as capture:
                     self.fps, self._capture = capture.fps, capture
                     self._read_while_it_lasts(capture)
-                failure = SourceError(f"{self._address.name}: it opens, but gives no pictures")
+                failure = SourceError(
+                    f"{self._address.name}: it opens, but gives no pictures; is another program using it?"
+                )
             except SourceError as error:
                 failure = error
             if not self.tally.read:  # it never was there: the address is wrong, or the camera is taken

@@ -206,13 +206,22 @@ def test_the_page_is_up_while_a_folder_is_watched(folder: Path) -> None:
         live = process.stderr.readline()
         url = re.fullmatch(r"eyespot: live at (http://127\.0\.0\.1:\d+/)\n", live)
         assert url
-        waited = threading.Event()
-        for number in range(100):  # until it has looked at the folder for the first time
-            part = folder / "inbox" / f"{number}.part"
-            part.write_bytes(png(grey(240)))
-            os.replace(part, folder / "inbox" / f"{number}.png")
-            waited.wait(0.05)
+        seen = threading.Event()
+
+        def send() -> None:
+            """A new picture again and again: those of before its first look do not count."""
+            for number in range(1000):
+                part = folder / "inbox" / f"{number}.part"
+                part.write_bytes(png(grey(240)))
+                os.replace(part, folder / "inbox" / f"{number}.png")
+                if seen.wait(0.05):
+                    return
+
+        sender = threading.Thread(target=send)
+        sender.start()
         line = process.stdout.readline()
+        seen.set()
+        sender.join()
         assert re.search(r"   inbox/\d+\.png   bright   9\d\.\d\d%$", line)
         capture = cv2.VideoCapture(f"{url[1]}stream")
         whole, picture = capture.read()

@@ -136,6 +136,13 @@ def test_a_source_that_never_was_there_is_one_line(camera: MjpegCamera) -> None:
         next(source(camera).frames(Event()))
 
 
+def test_a_source_that_opens_but_is_taken_is_one_line(camera: MjpegCamera) -> None:
+    with camera.up():
+        camera.pictures.put(None)
+        with pytest.raises(SourceError, match=r"it opens, but gives no pictures; is another program using it\?$"):
+            next(source(camera).frames(Event()))
+
+
 def test_the_source_is_released_when_the_iteration_ends(camera: MjpegCamera) -> None:
     before = active_count()
     with camera.up():
