@@ -27,6 +27,7 @@ bench: $(READY)
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/seeds.py
 	$(BIN)/python tests/benchmarks/batch.py
+	$(BIN)/python tests/benchmarks/watch.py
 
 clean:
 	rm -rf $(VENV) demo

@@ -53,6 +53,7 @@ SUBCOMMANDS = {
     "pretrained": Subcommand("training.pretrained.command", "export", "make the .onnx file of an ImageNet network"),
     "classify": Subcommand("edge.commands.classify", None, "say what is on images"),
     "batch": Subcommand("edge.commands.batch", "batch", "classify any number of images into a file"),
+    "watch": Subcommand("edge.commands.watch", None, "say what a camera, a video or a folder shows"),
     "verify": Subcommand(
         "edge.commands.verify",
         None,

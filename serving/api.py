@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from edge.answer import region_fields
 from edge.errors import ImageError
 from serving.body import read_image_body
 from serving.engine import Engine
@@ -37,6 +38,7 @@ async def classify(request: Request) -> Response:
         "version": engine.spec.version,
         "predictions": [asdict(prediction) for prediction in classification.predictions],
         "unsure": classification.unsure,
+        **region_fields(classification),
     }
     return JsonLine(answer | ({"note": classification.note} if classification.note else {}))
 

@@ -14,15 +14,43 @@ PREDICTION = {
         "probability": {"type": "number", "minimum": 0, "maximum": 1},
     },
 }
+PREDICTIONS = {"type": "array", "items": {"$ref": "#/components/schemas/Prediction"}}
+PIXELS = {"type": "integer", "minimum": 0}
+REGION = {
+    "type": "object",
+    "required": ["box", "predictions", "unsure"],
+    "properties": {
+        "box": {
+            "type": "object",
+            "description": "in pixels of the upright picture, from its upper left corner",
+            "required": ["x", "y", "width", "height"],
+            "properties": {"x": PIXELS, "y": PIXELS, "width": PIXELS, "height": PIXELS},
+        },
+        "predictions": PREDICTIONS,
+        "unsure": {"type": "boolean"},
+    },
+}
 CLASSIFICATION = {
     "type": "object",
     "required": ["model", "version", "predictions", "unsure"],
     "properties": {
         "model": {"type": "string"},
         "version": {"type": "string"},
-        "predictions": {"type": "array", "items": {"$ref": "#/components/schemas/Prediction"}},
+        "predictions": PREDICTIONS,
         "unsure": {"type": "boolean", "description": "the best probability is below the model's own threshold"},
-        "note": {"type": "string", "description": "present where the picture was not all that the file held"},
+        "note": {
+            "type": "string",
+            "description": "present where the picture was not all that the file held, or its regions not as expected",
+        },
+        "regions": {
+            "type": "array",
+            "description": "from left to right; only a model of faces or glyphs has it, and then no predictions",
+            "items": {"$ref": "#/components/schemas/Region"},
+        },
+        "text": {
+            "type": ["string", "null"],
+            "description": "what the glyphs read; null where their number is not that of the model",
+        },
     },
 }
 ERROR = {
@@ -73,7 +101,14 @@ def describe_api() -> dict[str, Any]:
             "/readyz": {"get": _text_operation("Whether the model is loaded, verified and warm", "it is")},
             "/metrics": {"get": _text_operation("Metrics in Prometheus's text format", "the metrics")},
         },
-        "components": {"schemas": {"Prediction": PREDICTION, "Classification": CLASSIFICATION, "Error": ERROR}},
+        "components": {
+            "schemas": {
+                "Prediction": PREDICTION,
+                "Region": REGION,
+                "Classification": CLASSIFICATION,
+                "Error": ERROR,
+            }
+        },
     }
 
 
