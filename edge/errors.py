@@ -39,6 +39,10 @@ class ImageError(EyespotError, ValueError):
         return type(self), (self.code, str(self))  # so that it survives the way between two processes
 
 
+class SourceError(EyespotError, OSError):
+    """A camera, a video, a stream or a folder that cannot be watched."""
+
+
 class OutputError(EyespotError, OSError):
     """A result that cannot be written: a full disk, a folder that is read-only, another run that writes it."""
 
