@@ -74,6 +74,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.ray_address and arguments.engine != RAY:
         raise UsageError("--ray-address is for --engine ray")
     classifier = Classifier.load(arguments.model, threads=1)
+    if classifier.regions is not None:
+        raise UsageError(
+            f"{arguments.model}: it answers for {classifier.regions.kind} in a picture, and a row of batch holds one "
+            "answer; 'eyespot classify --json' writes them all"
+        )
     if arguments.fast_decode:
         require_reducible(classifier.spec.preprocessing[0])
     order = _order(arguments, classifier.spec)

@@ -98,7 +98,9 @@ def test_a_wrong_call_ends_with_2_before_anything_is_done(
         main(["classify", "tiny.onnx", "dark.png", *arguments])
     out, err = capsys.readouterr()
     assert (ended.value.code, out) == (NOTHING_DONE, "")
-    assert err.splitlines()[-1].startswith("eyespot classify: error: ")
+    (line,) = err.splitlines()
+    assert line.startswith("eyespot: ")
+    assert line.endswith("(see 'eyespot classify --help')")
 
 
 def test_folders_globs_and_standard_input_are_understood(classify: Run) -> None:
