@@ -26,7 +26,7 @@ Augmentation = Callable[[int], "Sequence[keras.layers.Layer]"]
 class Recipe:
     """One experiment. Exactly one of `network`, which is trained, and `memory`, which is not, is given.
 
-    `reported` is the accuracy that the source reports, as text.
+    `reported` is the accuracy that the source reports, as text. `classes` is given where there must be so many.
     """
 
     name: str
@@ -44,3 +44,4 @@ class Recipe:
     balanced_classes: bool = False
     augmentation: Augmentation | None = None
     held_out_share: float = 0.25
+    classes: int | None = None
