@@ -21,8 +21,9 @@ from export.quiet_tensorflow import start_tensorflow
 from training.schedule_options import add_schedule_arguments, choose_schedule
 
 if TYPE_CHECKING:
+    from training.practice import Practice
     from training.recipe import Recipe
-    from training.train import Material, Practice, Trained
+    from training.train import Material, Trained
 
 DEFAULT_SEED = 42
 SPREAD_HELP = "all GPUs of this machine, or the machines of TF_CONFIG; the first of them writes the run"
@@ -133,8 +134,8 @@ def _train_into(
 
 def _practice(arguments: argparse.Namespace) -> "Practice":
     from training.cluster import read_cluster
+    from training.practice import Practice
     from training.strategy import Spread
-    from training.train import Practice
 
     cluster = read_cluster(os.environ) if arguments.strategy == "multiworker" else None
     # Early stopping ends some epochs behind the best network, which has to be kept to be returned.
@@ -198,6 +199,7 @@ def _gather(recipe: "Recipe", arguments: argparse.Namespace) -> "Material":
     from training.datasets import load_dataset
     from training.prepare_dataset import prepare_dataset
     from training.split import describe_split, split_dataset
+    from training.suitability import require_suitable
     from training.train import Material
 
     name = arguments.dataset or recipe.dataset
@@ -208,4 +210,5 @@ def _gather(recipe: "Recipe", arguments: argparse.Namespace) -> "Material":
     split = split_dataset(dataset, prepared.hashes, recipe.held_out_share, arguments.seed)
     for line in describe_split(dataset, split, recipe.balanced_classes):
         print(line, file=sys.stderr)
+    require_suitable(recipe, dataset, split)
     return Material(dataset, prepared, split)

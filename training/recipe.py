@@ -22,7 +22,7 @@ Augmentation = Callable[[int], "Sequence[keras.layers.Layer]"]
 class Recipe:
     """One experiment. Exactly one of `network`, which is trained, and `memory`, which needs none, is given.
 
-    `reported` is the accuracy that the source reports, as text.
+    `reported` is the accuracy that the source reports, as text. `classes` is given where there must be so many.
     """
 
     name: str
@@ -40,3 +40,4 @@ class Recipe:
     balanced_classes: bool = False
     augmentation: Augmentation | None = None
     held_out_share: float = 0.25
+    classes: int | None = None

@@ -4,53 +4,31 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from importlib.util import find_spec
 from io import BytesIO
-from pathlib import Path
-from typing import Literal
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import MissingExtraError, UsageError
+from edge.errors import UsageError
 from export.run_folder import RunFolder
 from training.batches import Batches, balanced_weights
 from training.build import build_trainee, copy_plain
 from training.calibration import fit_temperature, with_temperature
-from training.checkpoints import Checkpoints, Which
+from training.checkpoints import Checkpoints
 from training.dataset import Dataset
 from training.fit import Course, fit, make_repeatable
 from training.history import History
-from training.initializers import DEFAULT_INITIALIZER
 from training.meeting import meet
 from training.monitor import watching
 from training.networks.architecture import Architecture
+from training.practice import Practice
 from training.prepare import Prepared
 from training.recipe import Recipe
 from training.report import Report, make_report
 from training.split import Split
 from training.state import Plan, State, parse_state, require_same_plan, restore_state, take_state
-from training.strategy import IN_ONE_PIECE, Spread, make_replicas, require_spreadable
-
-Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
-
-
-@dataclass(frozen=True)
-class Practice:
-    """What is decided for one training and not by its recipe."""
-
-    seed: int
-    initializer: str = DEFAULT_INITIALIZER
-    checkpoints: Which = "none"
-    keep_last: int = 3
-    early_stopping_epochs: int | None = None
-    precision: Precision = "float32"
-    tensorboard: Path | None = None
-    spread: Spread = IN_ONE_PIECE
-
-    def __post_init__(self) -> None:
-        require_spreadable(self.spread, self.precision)
+from training.strategy import make_replicas
 
 
 @dataclass(frozen=True)
@@ -94,7 +72,6 @@ def train(recipe: Recipe, practice: Practice, material: Material, run: RunFolder
     if recipe.memory is not None:
         return _remember(recipe, practice, material)
     content = run.state.read_bytes() if resume and run.state.is_file() else b""
-    callbacks = _tensorboard(practice)
     ready = _make_ready(recipe, practice, material, content, str(run.state))
     checkpoints = Checkpoints(run.checkpoints, practice.checkpoints, practice.keep_last)
     with watching(run, recipe, len(ready.training), len(material.dataset.labels)) as monitor:
@@ -103,7 +80,7 @@ def train(recipe: Recipe, practice: Practice, material: Material, run: RunFolder
             checkpoints.after_epoch(history, ready.network)
             monitor.update(history, take_state(ready.before.plan, history, ready.trainee))
 
-        history = ready.fit(after_epoch, callbacks)
+        history = ready.fit(after_epoch, practice.callbacks())
         monitor.finish(history)
     network = ready.network
     if ready.course.replicas or practice.precision != "float32":
@@ -179,14 +156,6 @@ def _plan(recipe: Recipe, practice: Practice, material: Material) -> Plan:
         "strategy": practice.spread.strategy,
     }
     return Plan(recipe.name, material.prepared.digest, practice.seed, recipe.epochs, recipe.batch_size, options)
-
-
-def _tensorboard(practice: Practice) -> list[keras.callbacks.Callback]:
-    if practice.tensorboard is None:
-        return []
-    if find_spec("tensorboard") is None:
-        raise MissingExtraError("--tensorboard needs the package tensorboard; install it with: pip install tensorboard")
-    return [keras.callbacks.TensorBoard(str(practice.tensorboard))]
 
 
 def _finish(network: keras.Model, history: History, material: Material, recipe: Recipe) -> Trained:

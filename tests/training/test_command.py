@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,11 +20,13 @@ from PIL import Image
 from edge.cli import main
 from export.quiet_tensorflow import start_tensorflow
 from tests.conftest import Run
-from tests.training.conftest import Draw, save_picture
+from tests.training.conftest import EPOCHS, Draw, figures, save_picture, train_command
 from training.datasets.digits import load_digits
 
 start_tensorflow()
 import keras
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util import tensor_util
 
 from training.recipes import load_recipe
 from training.split import split_dataset
@@ -155,12 +158,19 @@ def test_a_bad_data_set_is_one_line_before_the_training(
         (["knn", "--dataset", "digits", "--early-stopping", "3"], "--early-stopping is for training"),
         (["lenet", "--jobs", "0"], "--jobs: must be at least 1"),
         (["lenet", "--batch-size", "many"], "batch-size"),
+        (["lenet", "--ephocs", "3"], "unrecognized arguments: --ephocs 3; did you mean '--epochs'?"),
+        (["lenet", "--schedule", "cosin"], "unknown schedule 'cosin'; did you mean 'cosine'?"),
+        (["lenet", "--schedule-every", "2"], "--schedule-every belongs to step-decay, and the schedule is cosine"),
+        (["lenet", "--strategy", "mirror"], "invalid choice: 'mirror' (choose from"),
+        (["lenet", "--strategy", "multiworker"], "reads the workers from TF_CONFIG, which is not set; set it to {"),
+        (["smiles", "--dataset", "digits"], "the recipe smiles is for 2 classes. Received: 10 in digits"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_wrong_call_says_what_is_wrong_and_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:
+    monkeypatch.delenv("TF_CONFIG", raising=False)
     monkeypatch.setattr("training.train.fit", lambda *_: pytest.fail("the training began"))
     monkeypatch.setattr("training.device.tf.config.list_physical_devices", lambda *_: [])
     try:
@@ -249,10 +259,69 @@ def test_a_folder_of_pictures_becomes_a_classifier(
     assert {Path(a["path"]).stem: a["predictions"][0]["label"] for a in answers} == {label: label for label in levels}
 
 
+@pytest.mark.slow
+def test_schedule_and_rate_are_those_of_the_options_and_tensorboard_gets_the_figures(
+    bright: Path, tmp_path: Path
+) -> None:
+    options = (
+        "--schedule",
+        "plateau",
+        "--learning-rate",
+        "1e-9",
+        "--schedule-patience",
+        "1",
+        "--schedule-factor",
+        "0.5",
+    )
+    assert (
+        main(train_command("lenet-mnist", bright, tmp_path / "run", *options, "--tensorboard", tmp_path / "logs")) == 0
+    )
+    losses, rates = figures(tmp_path / "run")[:, [0, 2]].T, figures(tmp_path / "run")[:, 4]
+    held_out, expected = losses[1], [1e-9]
+    for epoch in range(1, EPOCHS):  # the rate of an epoch follows from the losses of those before it
+        stalled = epoch > 1 and held_out[epoch - 1] >= held_out[: epoch - 1].min()
+        expected.append(expected[-1] * (0.5 if stalled else 1))
+    assert rates == pytest.approx(expected)
+    assert rates[-1] < rates[0]
+    for side, figure in (("train", losses[0]), ("validation", held_out)):
+        events = EventAccumulator(str(tmp_path / "logs" / side)).Reload()
+        values = [float(tensor_util.make_ndarray(event.tensor_proto)) for event in events.Tensors("epoch_loss")]
+        assert values == pytest.approx(figure, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_a_rate_that_blows_up_ends_with_its_epoch_and_leaves_nothing(
+    bright: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(train_command("lenet-mnist", bright, tmp_path / "run", "--learning-rate", "1e30")) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.match(
+        r"eyespot: (the loss became \S+ in epoch 1, step \d+|weights are .* after epoch 1)", err.splitlines()[-1]
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_class_that_training_never_sees_is_named(
+    draw: Draw, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classes = draw(cat=NAMES, dog=NAMES)
+    (tmp_path / "split").mkdir()
+    shutil.copytree(classes, tmp_path / "split" / "train")
+    classes.rename(tmp_path / "split" / "test")
+    shutil.copytree(tmp_path / "split" / "test" / "cat", tmp_path / "split" / "test" / "eel")
+    for i, path in enumerate(sorted((tmp_path / "split" / "test").rglob("*.*"))):
+        save_picture(path, 20 + 2 * i, (7, 7 + i))
+    assert main(["train", "lenet", "--dataset", str(tmp_path / "split"), "--output", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("eyespot: every class needs pictures to train on, and 'eel' has held-out ones only")
+    assert not (tmp_path / "run").exists()
+
+
 def test_tensorboard_that_is_not_installed_is_said_before_the_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.train.find_spec", lambda _: None)
+    monkeypatch.setattr("training.practice.find_spec", lambda _: None)
     monkeypatch.setattr("training.train.fit", lambda *_: pytest.fail("the training began"))
     arguments = ["train", "lenet", "--tensorboard", str(tmp_path / "logs"), "--output", str(tmp_path / "run")]
     assert main(arguments) == 2

@@ -18,11 +18,12 @@ from training.datasets.folder import load_folder
 start_tensorflow()
 import keras
 
+from training.practice import Practice
 from training.prepare import prepare
 from training.recipe import Recipe
 from training.recipes import load_recipe
 from training.split import split_dataset
-from training.train import Material, Practice, Trained, train
+from training.train import Material, Trained, train
 from training.write_run import claim_run_folder, describe_model, discard_empty, finish_run
 
 SMALL = {"preprocessing": (Resize(8, 8, "antialias"), Grey(), Scale(1 / 255)), "epochs": 2, "batch_size": 4}

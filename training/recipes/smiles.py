@@ -29,5 +29,6 @@ RECIPES = (
         batch_size=64,
         balanced_classes=True,
         held_out_share=0.2,
+        classes=2,
     ),
 )

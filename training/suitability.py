@@ -1,0 +1,24 @@
+"""Whether a recipe can be trained on a data set at all."""
+
+import numpy as np
+
+from edge.errors import DatasetError
+from training.dataset import Dataset
+from training.recipe import Recipe
+from training.split import Split
+
+
+def require_suitable(recipe: Recipe, dataset: Dataset, split: Split) -> None:
+    """Raise DatasetError if the classes are not as many as the recipe is for, or one cannot be learned."""
+    count = len(dataset.labels)
+    if recipe.classes is not None and count != recipe.classes:
+        raise DatasetError(
+            f"the recipe {recipe.name} is for {recipe.classes} classes. Received: {count} in {dataset.name}; "
+            "name the folder above them with --dataset and --class-depth, or take another recipe"
+        )
+    unseen = np.flatnonzero(np.bincount(dataset.targets[split.train], minlength=count) == 0)
+    if len(unseen):
+        raise DatasetError(
+            f"every class needs pictures to train on, and {dataset.labels[unseen[0]]!r} has held-out ones only; "
+            "add some to its training side, or remove the class"
+        )
