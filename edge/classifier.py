@@ -82,10 +82,16 @@ class Classifier:
             raise UsageError(f"top_k must be at least 1. Received: {top_k}")
         decoded = _as_decoded(image, max_pixels)
         probabilities = self.probabilities(decoded.pixels[None])[0]
-        predictions = rank(self.spec.labels, probabilities, top_k)
-        threshold = self.spec.abstain_below
-        unsure = threshold is not None and predictions[0].probability < threshold
-        return Classification(predictions, decoded.note, unsure)
+        return conclude(self.spec, probabilities, top_k, decoded.note)
+
+
+def conclude(
+    spec: ModelSpec, probabilities: NDArray[np.float32], top_k: int | None, note: str | None
+) -> Classification:
+    """Return what one row of probabilities [classes] means: ranked, and unsure where the model had better say so."""
+    predictions = rank(spec.labels, probabilities, top_k)
+    unsure = spec.abstain_below is not None and predictions[0].probability < spec.abstain_below
+    return Classification(predictions, note, unsure)
 
 
 def rank(labels: Sequence[str], probabilities: NDArray[np.float32], top_k: int | None) -> tuple[Prediction, ...]:

@@ -115,9 +115,11 @@ def test_a_client_that_goes_away_is_no_error_of_ours(app: Starlette) -> None:
     async def send(_: object) -> None:
         """Take what nobody reads."""
 
+    state = app.state.service
     scope = {"type": "http", "method": "POST", "path": "/v1/classify", "query_string": b"", "headers": []}
     anyio.run(app, scope, receive, send)
     assert messages == []
+    assert state.places.taken == 0
 
 
 def test_one_image_after_a_bad_one_is_answered_as_ever(ask: Ask) -> None:
