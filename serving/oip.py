@@ -4,6 +4,7 @@ The tensor `image` is either UINT8 [N, H, W, 3] or BYTES [N], each element an en
 """
 
 import asyncio
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -18,12 +19,13 @@ from edge.errors import ImageError
 from serving.body import read_body
 from serving.engine import Answer, Engine, EngineError
 from serving.json_line import JsonLine
-from serving.oip_message import HEADER_LENGTH, parse_request, write_answer
+from serving.oip_message import HEADER_LENGTH, InferRequest, parse_request, write_answer
 from serving.oip_tensors import InputTensor, malformed
 from serving.problems import IMAGE_STATUS, RequestError, error_code
 from serving.settings import Settings
 from serving.state import ServiceState, state_of
 
+LARGE_BYTES = 1 << 16
 EXTENSIONS = ["binary_tensor_data", "classification"]
 
 
@@ -69,15 +71,20 @@ async def infer(request: Request) -> Response:
     state = state_of(request)
     engine = _engine(request, state)
     body = await read_body(request, state.settings.max_body_bytes)
-    asked = parse_request(body, request.headers.get(HEADER_LENGTH))
-    futures: list[asyncio.Future[Answer]]
-    pictures = _pictures(asked.image, state.settings)
+    read = partial(_read, body, request.headers.get(HEADER_LENGTH), state.settings)
+    # A picture as JSON takes seconds to parse, in which the event loop would answer nobody else.
+    asked, pictures = await asyncio.to_thread(read) if len(body) > LARGE_BYTES else read()
     request.scope["eyespot"].update(model=engine.spec.name, pictures=len(pictures))
     with state.places.take(len(pictures)):
         futures = [engine.submit(p) if isinstance(p, bytes) else engine.submit_pixels(p) for p in pictures]
         found = await asyncio.gather(*futures, return_exceptions=True)
     answers = [_checked(state, engine, answer, index) for index, answer in enumerate(found)]
     return write_answer(engine, asked, np.stack([answer.probabilities for answer in answers]))
+
+
+def _read(body: bytes, header_length: str | None, settings: Settings) -> tuple[InferRequest, list[Any]]:
+    asked = parse_request(body, header_length)
+    return asked, _pictures(asked.image, settings)
 
 
 def _engine(request: Request, state: ServiceState) -> Engine:

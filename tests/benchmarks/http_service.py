@@ -137,9 +137,8 @@ def report(found: dict[str, list[Figures]]) -> None:
     ]
     for name, value, goal, at_least in goals:
         reached = value >= goal if at_least else value <= goal
-        print(
-            f"{name:<26} {value:6.2f}   goal {'at least' if at_least else 'at most'} {goal}: {'reached' if reached else 'MISSED'}"
-        )
+        bound, verdict = "at least" if at_least else "at most", "reached" if reached else "MISSED"
+        print(f"{name:<26} {value:6.2f}   goal {bound} {goal}: {verdict}")
 
 
 if __name__ == "__main__":

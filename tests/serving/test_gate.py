@@ -138,8 +138,15 @@ def test_a_line_of_the_log_says_what_happened_and_nothing_of_the_picture(
     assert line.pop("duration_ms") > 0
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line.pop("time"))
     assert line == {
-        **{"level": "info", "logger": "eyespot.access", "message": "request", "request_id": "me", "method": "POST"},
-        **{"route": "/v1/classify", "status": 200, "model": "tiny", "pictures": 1},
+        "level": "info",
+        "logger": "eyespot.access",
+        "message": "request",
+        "request_id": "me",
+        "method": "POST",
+        "route": "/v1/classify",
+        "status": 200,
+        "model": "tiny",
+        "pictures": 1,
     }
     line = logged(caplog, lambda: ask("POST", "/v1/classify", content=b"words"))
     assert (line["status"], line["code"]) == (415, "not_an_image")
