@@ -18,6 +18,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+import uvicorn
 from starlette.applications import Starlette
 
 from serving.application import build_app
@@ -71,6 +72,23 @@ def ask(app: Starlette) -> Ask:
 def asker(app: Starlette) -> Ask:
     """Return a function that sends one request to `app`."""
     return lambda method, path, **request: anyio.run(partial(send, app, method, path, **request))
+
+
+@contextmanager
+def listening(app: Starlette) -> Iterator[str]:
+    """The address of an application in a thread of this process; how BentoML starts one is another test's matter."""
+    port = find_free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + READY_S
+    while not server.started and time.monotonic() < deadline:
+        thread.join(RETRY_S)
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def find_free_port() -> int:

@@ -1,8 +1,6 @@
 """The Open Inference Protocol as Triton's own client speaks it, over a real socket: JSON, binary, batches, errors."""
 
 import base64
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,16 +8,14 @@ import cv2
 import numpy as np
 import pytest
 import tritonclient.http as triton
-import uvicorn
 from tritonclient.utils import InferenceServerException
 
 from edge.artifact import read_spec
 from edge.classifier import Classifier
 from edge.decode import decode_image
 from tests.conftest import TINY_LABELS, tiny_probabilities
-from tests.serving.conftest import application, encode_png, find_free_port
+from tests.serving.conftest import application, encode_png, listening
 
-READY_S = 30
 # Softmax in float32 against float64, and batches against single pictures: a few units of the last place.
 CLOSE = {"rtol": 0, "atol": 1e-6}
 
@@ -33,18 +29,8 @@ def model(tiny_content: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def address(model: Path) -> Iterator[str]:
-    """A server in a thread of this process; how BentoML starts one is another test's matter."""
-    port = find_free_port()
-    with application(model) as app:
-        server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        deadline = time.monotonic() + READY_S
-        while not server.started and time.monotonic() < deadline:
-            thread.join(0.01)
-        yield f"127.0.0.1:{port}"
-        server.should_exit = True
-        thread.join()
+    with application(model) as app, listening(app) as address:
+        yield address
 
 
 @pytest.fixture
