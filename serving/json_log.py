@@ -34,3 +34,4 @@ def configure_logging() -> None:
             logger.handlers.clear()
             logger.propagate = True
     logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a malformed form is its sender's matter

@@ -65,7 +65,8 @@ SCHEMAS: dict[str, Any] = {
             "minItems": 1,
             "maxItems": 1,
             "items": _object(
-                {"data": {"type": "array"}, "parameters": {"type": "object"}},
+                {"parameters": {"type": "object"}},
+                data={"type": "array", "description": "0 to 255 for UINT8, texts in base64 for BYTES"},
                 name={"const": "image"},
                 datatype={"enum": ["UINT8", "BYTES"]},
                 shape=REQUESTED_SHAPE,

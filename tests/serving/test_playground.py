@@ -1,4 +1,4 @@
-"""The page at /playground in a real Chromium: every way in, answers of the edge, keyboard, screen reader, both themes."""
+"""The page at /playground in a real Chromium: every way in, answers of the edge, keys, screen reader, both themes."""
 
 import json
 import os
@@ -42,9 +42,10 @@ def models(tiny_content: bytes, tmp_path_factory: pytest.TempPathFactory) -> lis
 
 @pytest.fixture(scope="module")
 def browser(models: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Page, str]]:
-    with application(*models, max_body_bytes=1_000_000, max_pixels=1_000_000) as app, listening(app) as address:
-        with chromium(tmp_path_factory.mktemp("profile")) as page:
-            yield page, f"http://{address}/playground"
+    profile = tmp_path_factory.mktemp("profile")
+    limits = {"max_body_bytes": 1_000_000, "max_pixels": 1_000_000}
+    with application(*models, **limits) as app, listening(app) as address, chromium(profile) as page:
+        yield page, f"http://{address}/playground"
 
 
 @pytest.fixture
