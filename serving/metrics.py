@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -16,6 +18,8 @@ SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.
 STAGES = ("queue", "decode", "preprocess", "wait", "inference")
 SIZES = tuple(1 << i for i in range(9))
 OTHER_ROUTE = "other"
+
+Metric = Counter | Gauge | Histogram
 
 
 class Metrics:
@@ -55,14 +59,14 @@ class Metrics:
     def count_answer(self, engine: Engine, timing: Timing, classification: Classification) -> None:
         """Count one picture that was answered."""
         model = engine.spec.name
-        self.pictures.labels(model, "ok").inc()
+        _child(self.best, model, classification.predictions[0].label).inc()
+        _child(self.pictures, model, "ok").inc()
         seconds = (timing.queue_s, timing.decode_s, timing.preprocess_s, timing.wait_s, timing.inference_s)
         for stage, value in zip(STAGES, seconds, strict=True):
-            self.stage.labels(model, stage).observe(value)
-        self.batch.labels(model).observe(timing.batch_size)
-        self.best.labels(model, classification.predictions[0].label).inc()
+            _child(self.stage, model, stage).observe(value)
+        _child(self.batch, model).observe(timing.batch_size)
         if classification.unsure:
-            self.abstentions.labels(model).inc()
+            _child(self.abstentions, model).inc()
 
     def count_failure(self, engine: Engine, code: str) -> None:
         """Count one picture that could not be answered."""
@@ -70,8 +74,8 @@ class Metrics:
 
     def count_request(self, route: str, status: int, code: str | None, seconds: float) -> None:
         """Count one request; `route` is the pattern of its path, `code` what it was refused for."""
-        self.requests.labels(route, status).inc()
-        self.duration.labels(route).observe(seconds)
+        _child(self.requests, route, str(status)).inc()
+        _child(self.duration, route).observe(seconds)
         if code and status != 500:
             self.rejected.labels(code).inc()
 
@@ -90,6 +94,12 @@ class Metrics:
         together = CollectorRegistry()
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]
         return generate_latest(together)
+
+
+@cache
+def _child(metric: Metric, *labels: str) -> Any:
+    """Return the series of `metric` with these labels; finding it anew costs more than counting in it."""
+    return metric.labels(*labels)
 
 
 def forget_dead_workers() -> None:
