@@ -85,6 +85,13 @@ class Classifier:
         return conclude(self.spec, probabilities, top_k, decoded.note)
 
 
+def rank(labels: Sequence[str], probabilities: NDArray[np.float32], top_k: int | None) -> tuple[Prediction, ...]:
+    """Return the `top_k` best of one row of probabilities [classes]; equal ones stay in the order of the labels."""
+    order = np.argsort(-probabilities, kind="stable")[:top_k]
+    # The shortest text of a float32 is an exact and readable float64.
+    return tuple(Prediction(labels[i], float(str(probabilities[i]))) for i in order)
+
+
 def conclude(
     spec: ModelSpec, probabilities: NDArray[np.float32], top_k: int | None, note: str | None
 ) -> Classification:
@@ -92,13 +99,6 @@ def conclude(
     predictions = rank(spec.labels, probabilities, top_k)
     unsure = spec.abstain_below is not None and predictions[0].probability < spec.abstain_below
     return Classification(predictions, note, unsure)
-
-
-def rank(labels: Sequence[str], probabilities: NDArray[np.float32], top_k: int | None) -> tuple[Prediction, ...]:
-    """Return the `top_k` best of one row of probabilities [classes]; equal ones stay in the order of the labels."""
-    order = np.argsort(-probabilities, kind="stable")[:top_k]
-    # The shortest text of a float32 is an exact and readable float64.
-    return tuple(Prediction(labels[i], float(str(probabilities[i]))) for i in order)
 
 
 def _as_decoded(image: Image, max_pixels: int) -> DecodedImage:

@@ -75,6 +75,11 @@ def _paths() -> dict[str, Any]:
         ready = _oip("Whether a model is ready", "OipModelReady", f"oipModelReady{suffix}")
         paths[f"{path}/ready"] = {"parameters": parameters, "get": ready}
         paths[f"{path}/infer"] = {"parameters": parameters, "post": _infer(f"oipInfer{suffix}")}
+    return paths | _operations()
+
+
+def _operations() -> dict[str, Any]:
+    paths: dict[str, Any] = {}
     for path, summary in {"/livez": "Whether the process lives", "/healthz": "The same"}.items():
         paths[path] = {"get": _open(_get(summary, "Status", path[1:]))}
     paths["/readyz"] = {"get": _open(_get("Whether the models are verified and warm", "Ready", "readyz"))}

@@ -13,14 +13,14 @@ class Pool:
     """`threads` threads that run what is given to them, first come, first served."""
 
     def __init__(self, threads: int) -> None:
-        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"eyespot-front-{i}", daemon=True) for i in range(threads)
         ]
         for thread in self._threads:
             thread.start()
 
-    def run(self, call: Callable[[], None]) -> None:
+    def run(self, call: Callable[[], object]) -> None:
         """Have a thread run `call`, which must not raise."""
         self._calls.put(call)
 

@@ -1,6 +1,7 @@
 """The engine: it takes no model that answers wrongly here, and gives every one of many requests its own answer."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -150,11 +151,15 @@ def test_one_picture_that_breaks_the_network_does_not_break_its_batch(tiny_conte
     async def ask(made: Engine) -> list[Answer | BaseException]:
         faulty = Faulty(made._halves.network, 200 / 255)
         made._halves = replace(made._halves, network=faulty)
-        found = await asyncio.gather(*(made.submit(encode_png(level)) for level in levels), return_exceptions=True)
+        all_there = threading.Event()
+        made._pool.run(all_there.wait)  # or the first would be through before the second is known of
+        futures = [made.submit(encode_png(level)) for level in levels]
+        all_there.set()
+        found = await asyncio.gather(*futures, return_exceptions=True)
         assert faulty.calls == [4, 1, 1, 1, 1]
         return found
 
-    answers = run(tiny_content, ask, max_wait_s=60)
+    answers = run(tiny_content, ask, threads=1, max_wait_s=60)
     for level, answer in zip(levels, answers, strict=True):
         if level == 200:
             assert isinstance(answer, EngineError)
