@@ -111,8 +111,7 @@ class Engine:
         if self.spec.regions is not None:
             raise ModelError(f"{source}: it classifies regions ({self.spec.regions.kind}), which cannot be served yet")
         self.provider = provider
-        self._halves = Halves.load(content, source, provider, threads, max_batch)
-        self._halves.warm_up(source)
+        self._halves = Halves.load(content, source, provider, threads, max_batch).warmed_up(source)
         require_self_test(Classifier(self.spec, self._halves), source)
         self._pool = pool
         self._max_pixels = max_pixels
