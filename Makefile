@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+# A file of tests stays in one process: what its tests share is made once.
+PARALLEL := --numprocesses 2 --dist loadfile
 
 .PHONY: demo test check bench clean
 
@@ -10,10 +12,10 @@ demo: $(READY)
 	$(BIN)/python tests/demo.py
 
 test: $(READY) lint
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 check: $(READY) lint
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 .PHONY: lint
 lint: $(READY)
@@ -24,6 +26,8 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/seeds.py
+	$(BIN)/python tests/benchmarks/batch.py
+	$(BIN)/python tests/benchmarks/watch.py
 
 clean:
 	rm -rf $(VENV) demo
@@ -32,5 +36,5 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14) and "eyespot needs Python 3.11 to 3.13, this is %d.%d; say make PYTHON=..." % v[:2])'
 	@echo "Making the environment in $(VENV); this takes a minute or three."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cpu,export,training,serving,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cpu,export,training,serving,ray,dev]'
 	@touch $@

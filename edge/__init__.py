@@ -12,30 +12,39 @@ if TYPE_CHECKING:
     from edge.classifier import Classification, Classifier, Prediction
     from edge.decode import DecodedImage, decode_image, read_image
     from edge.errors import EyespotError
-    from edge.spec import ModelSpec
+    from edge.regions.region import Box, Region
+    from edge.spec import Faces, Glyphs, ModelSpec
 
 # OpenCV reports a broken file on standard error as well; the error we raise says it once. It reads this when
 # it is first imported, which is later than any import of this package.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 __all__ = [
+    "Box",
     "Classification",
     "Classifier",
     "DecodedImage",
     "EyespotError",
+    "Faces",
+    "Glyphs",
     "ModelSpec",
     "Prediction",
+    "Region",
     "decode_image",
     "read_image",
 ]
 
 _HOME = {
+    "Box": "edge.regions.region",
     "Classification": "edge.classifier",
     "Classifier": "edge.classifier",
     "DecodedImage": "edge.decode",
     "EyespotError": "edge.errors",
+    "Faces": "edge.spec",
+    "Glyphs": "edge.spec",
     "ModelSpec": "edge.spec",
     "Prediction": "edge.classifier",
+    "Region": "edge.regions.region",
     "decode_image": "edge.decode",
     "read_image": "edge.decode",
 }

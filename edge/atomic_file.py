@@ -1,10 +1,11 @@
-"""Write a file so that its name holds all of it or nothing.
+"""Write a file, or a folder, so that its name holds all of it or nothing.
 
 It exists because a model, a run or a result that is half there looks whole to the next program.
 """
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,29 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def creating_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; when the block ends well, it becomes `path`, with all files on the disk.
+
+    When the block raises, the temporary folder is removed. Nothing but an empty folder is ever replaced: an
+    OSError, which names `path`, says that it exists.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        temporary.mkdir()
+        yield temporary
+        for inner in sorted(temporary.rglob("*")):
+            flush_to_disk(inner)
+        flush_to_disk(temporary)
+        temporary.rename(path)
+        flush_to_disk(path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def flush_to_disk(path: Path) -> None:

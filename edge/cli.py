@@ -9,13 +9,26 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from edge.arguments import Parser
 from edge.errors import EyespotError, InstallationError, MissingExtraError, UsageError
 
 DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
 OWN_PACKAGES = ("edge", "export", "training", "serving")
+
+
+@dataclass(frozen=True)
+class HeavyOption:
+    """An option of a light subcommand that a heavier room answers: its module and extra are needed only with it.
+
+    The subcommand's own module declares the option; this `module` offers `run(arguments) -> int`.
+    """
+
+    name: str
+    module: str
+    extra: str
 
 
 @dataclass(frozen=True)
@@ -28,16 +41,27 @@ class Subcommand:
     module: str
     extra: str | None
     summary: str
+    heavy: HeavyOption | None = None
 
 
 SUBCOMMANDS = {
     "train": Subcommand("training.command", "training", "train a recipe on a data set"),
     "evaluate": Subcommand("training.evaluate_command", "training", "say how good a run is, and where it is wrong"),
     "architecture": Subcommand("training.architecture_command", "training", "show the layers of a network"),
-    "export": Subcommand("export.command", "export", "turn a trained run into one .onnx file, proven equal"),
+    "export": Subcommand("export.command", "export", "turn a network into one .onnx file, proven equal"),
+    "adopt": Subcommand("export.adopt_command", "export", "turn a plain ONNX classifier into such a file"),
+    "pretrained": Subcommand("training.pretrained.command", "export", "make the .onnx file of an ImageNet network"),
     "classify": Subcommand("edge.commands.classify", None, "say what is on images"),
-    "verify": Subcommand("edge.commands.verify", None, "replay a model's own samples on this device"),
+    "batch": Subcommand("edge.commands.batch", "batch", "classify any number of images into a file"),
+    "watch": Subcommand("edge.commands.watch", None, "say what a camera, a video or a folder shows"),
+    "verify": Subcommand(
+        "edge.commands.verify",
+        None,
+        "replay a model's own samples on this device",
+        HeavyOption("against", "export.verify_against", "export"),
+    ),
     "info": Subcommand("edge.commands.info", None, "show what a model file says of itself"),
+    "card": Subcommand("export.card.command", "export", "write a page on what a model file is and how good it is"),
     "doctor": Subcommand("edge.commands.doctor", None, "show what this machine has and what it lacks"),
     "serve": Subcommand("serving.command", "serving", "answer over HTTP"),
 }
@@ -45,11 +69,16 @@ SUBCOMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit status."""
+    return as_command(lambda: _dispatch(list(sys.argv[1:] if argv is None else argv)))
+
+
+def as_command(body: Callable[[], int]) -> int:
+    """Return the exit status of `body`; what it could not do is one line on standard error, without a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no text
     try:
-        status = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        status = body()
         if sys.stdout is not None:
             sys.stdout.flush()  # at exit it would be too late to say what went wrong
     except EyespotError as error:
@@ -93,25 +122,43 @@ def _run(name: str, rest: list[str]) -> int:
     subcommand = SUBCOMMANDS.get(name)
     if subcommand is None:
         raise UsageError(unknown_name("subcommand", name, SUBCOMMANDS))
-    try:
+    with explaining_imports(f"eyespot {name}", subcommand.extra):
         module = importlib.import_module(subcommand.module)
-        parser = argparse.ArgumentParser(f"eyespot {name}", description=module.__doc__)
+        parser = Parser(f"eyespot {name}", description=module.__doc__)
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         module.add_arguments(parser)
-        status: int = module.run(parser.parse_args(rest))
+        arguments = parser.parse(rest)
+        heavy = subcommand.heavy
+        status: int
+        if heavy is None or getattr(arguments, heavy.name) is None:
+            status = module.run(arguments)
+        else:
+            with explaining_imports(f"eyespot {name} --{heavy.name}", heavy.extra):
+                status = importlib.import_module(heavy.module).run(arguments)
+        return status
+
+
+@contextlib.contextmanager
+def explaining_imports(what: str, extra: str | None) -> Iterator[None]:
+    """Turn a package that is missing, or that cannot be loaded, inside the block into one line with the remedy.
+
+    `what` needs it, and the `extra` of eyespot would bring it; None is the base install. Raises
+    MissingExtraError or InstallationError.
+    """
+    try:
+        yield
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in ("", *OWN_PACKAGES):
             raise
-        extra = f"[{subcommand.extra}]" if subcommand.extra else ""
+        named = f"[{extra}]" if extra else ""
         raise MissingExtraError(
-            f"'eyespot {name}' needs the package {package}; install it with: pip install 'eyespot{extra}'"
+            f"'{what}' needs the package {package}; install it with: pip install 'eyespot{named}'"
         ) from None
     except MissingExtraError:
         raise
     except ImportError as error:  # a package that is there but broken: a missing libGL, for instance
-        raise InstallationError(f"'eyespot {name}' cannot load what it needs ({error}); see 'eyespot doctor'") from None
-    return status
+        raise InstallationError(f"'{what}' cannot load what it needs ({error}); see 'eyespot doctor'") from None
 
 
 def usage() -> str:

@@ -70,7 +70,7 @@ def decode_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> DecodedImage:
 
 def _decode_stream(stream: BinaryIO, max_pixels: int) -> DecodedImage:
     header = read_header(stream)
-    _check_limits(header, stream.seek(0, os.SEEK_END), max_pixels)
+    check_limits(header, stream.seek(0, os.SEEK_END), max_pixels)
     stream.seek(0)
     encoded = np.frombuffer(stream.read(), np.uint8)
     try:
@@ -82,7 +82,8 @@ def _decode_stream(stream: BinaryIO, max_pixels: int) -> DecodedImage:
     return DecodedImage(pixels, f"first picture of several in this {header.format}" if header.several else None)
 
 
-def _check_limits(header: ImageHeader, size_bytes: int, max_pixels: int) -> None:
+def check_limits(header: ImageHeader, size_bytes: int, max_pixels: int) -> None:
+    """Raise ImageError if a picture of this header is larger than `max_pixels`, or its file than it can need."""
     pixels = header.width * header.height
     if pixels > max_pixels:
         raise ImageError(

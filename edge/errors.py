@@ -4,6 +4,8 @@ It exists so that the command line can turn any of them into one line and an exi
 caller of the Python API can catch the standard type it would expect.
 """
 
+from typing import Self
+
 
 class EyespotError(Exception):
     """The root: a message that states the rule, what was received and the remedy."""
@@ -25,12 +27,24 @@ class ImageError(EyespotError, ValueError):
     """One image that has no pixels to offer.
 
     `code` is stable and meant for machines: `not_found`, `unreadable`, `empty`, `not_an_image`,
-    `unsupported_format`, `corrupt`, `too_many_pixels` or `too_many_bytes`.
+    `unsupported_format`, `corrupt`, `too_many_pixels` or `too_many_bytes`; in a batch also `failed`, where not
+    the image but the work on it went wrong.
     """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.code, str(self))  # so that it survives the way between two processes
+
+
+class SourceError(EyespotError, OSError):
+    """A camera, a video, a stream or a folder that cannot be watched."""
+
+
+class OutputError(EyespotError, OSError):
+    """A result that cannot be written: a full disk, a folder that is read-only, another run that writes it."""
 
 
 class DatasetError(EyespotError, ValueError):
@@ -39,6 +53,10 @@ class DatasetError(EyespotError, ValueError):
 
 class DivergenceError(EyespotError, ArithmeticError):
     """A training whose loss is no longer a finite number."""
+
+
+class WorkerLostError(EyespotError, ConnectionError):
+    """Another worker of a training on several machines that cannot be reached, or stopped."""
 
 
 class ParityError(EyespotError, ArithmeticError):

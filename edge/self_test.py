@@ -30,7 +30,7 @@ class SelfTestResult:
 
 
 def replay_self_test(classifier: Classifier) -> SelfTestResult:
-    """Return how far `classifier` is, here, from the probabilities Keras gave. Raises ModelError without samples."""
+    """Return how far `classifier` is, here, from its samples' probabilities. Raises ModelError without samples."""
     self_test = classifier.spec.self_test
     if self_test is None:
         raise ModelError(f"{classifier.spec.name}: the file holds no self-test samples")
@@ -52,8 +52,9 @@ def require_self_test(classifier: Classifier, source: str) -> SelfTestResult:
     """Return the result of a replay that passed; `source` names the file. Raises ParityError for one that did not."""
     result = replay_self_test(classifier)
     if not result.passed:
+        known = "the original network did" if classifier.spec.variant is None else "it did at its export"
         raise ParityError(
-            f"{source}: it does not answer here as Keras did ({result.worst_sample}: largest difference "
+            f"{source}: it does not answer here as {known} ({result.worst_sample}: largest difference "
             f"{result.largest_difference:.1e}, limit {result.tolerance:.0e})"
         )
     return result

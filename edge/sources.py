@@ -10,8 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from edge.errors import ImageError
+from edge.sorted_names import sorted_names
 
 STANDARD_INPUT = "-"
+
+# Marks in front of what a folder holds, in the order in which they are looked at.
+_IMAGE, _FOLDER = "0", "1"
 
 # What is looked for in a folder; a file that is named itself may be called anything.
 IMAGE_SUFFIXES = frozenset(
@@ -34,10 +38,12 @@ def expand_sources(names: Iterable[str]) -> Iterator[Source]:
         if name == STANDARD_INPUT:
             yield Source(name)
         elif os.path.isdir(name):
-            yield from _or_error(walk_images(name), name, "the folder holds no images")
+            yield from _or_error(walk(name), name, "the folder holds no images")
         elif not os.path.lexists(name) and glob.has_magic(name):
             matches = sorted(glob.glob(name, recursive=True))
-            images = (path for match in matches for path in (walk_images(match) if os.path.isdir(match) else [match]))
+            images = (
+                found for match in matches for found in (walk(match) if os.path.isdir(match) else [Source(match)])
+            )
             yield from _or_error(images, name, "no file matches")
         elif not os.path.lexists(name):
             yield Source(name, ImageError("not_found", "there is no such file"))
@@ -46,18 +52,57 @@ def expand_sources(names: Iterable[str]) -> Iterator[Source]:
 
 
 def walk_images(folder: str) -> Iterator[str]:
-    """Yield the paths of the images below `folder`; hidden names and linked folders are passed over."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
-                yield os.path.join(parent, name)
+    """Yield the paths of the images below `folder`, as `walk` finds them; folders that cannot be read hold none."""
+    return (source.path for source in walk(folder) if source.error is None)
 
 
-def _or_error(paths: Iterable[str], name: str, message: str) -> Iterator[Source]:
+def walk(folder: str) -> Iterator[Source]:
+    """Yield the images below `folder`, lazily: first its own in order of names, then those of each folder in it.
+
+    Hidden names and linked folders are passed over, so that links in a circle end. A folder that cannot be read
+    is a source with an error. Memory does not grow with the number of entries.
+    """
+    pending = [iter([_FOLDER + folder])]
+    while pending:
+        found = next(pending[-1], None)
+        if found is None:
+            pending.pop()
+        elif found.startswith(_IMAGE):
+            yield Source(found.removeprefix(_IMAGE))
+        else:
+            parent = found.removeprefix(_FOLDER)
+            try:
+                pending.append(_listed(parent))
+            except OSError as error:
+                yield Source(parent, ImageError("unreadable", f"the folder cannot be read ({error.strerror})"))
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file of this name is looked at where it was not named itself."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
+def _listed(parent: str) -> Iterator[str]:
+    """Return the paths in a folder that count, each marked; sorted by the mark first, so images precede folders."""
+    with os.scandir(parent) as entries:
+        names = sorted_names(marked for entry in entries if (marked := _marked(entry)))
+    return (name[0] + os.path.join(parent, name[1:]) for name in names)
+
+
+def _marked(entry: os.DirEntry[str]) -> str | None:
+    if entry.name.startswith("."):
+        return None
+    if entry.is_dir(follow_symlinks=False):
+        return _FOLDER + entry.name
+    if entry.is_symlink() and os.path.isdir(entry.path):
+        return None
+    return _IMAGE + entry.name if is_image_name(entry.name) else None
+
+
+def _or_error(sources: Iterable[Source], name: str, message: str) -> Iterator[Source]:
     empty = True
-    for path in paths:
+    for source in sources:
         empty = False
-        yield Source(path)
+        yield source
     if empty:
         yield Source(name, ImageError("not_found", message))

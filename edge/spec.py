@@ -6,13 +6,19 @@ It exists so that nothing travels beside the file and no label, size or constant
 import json
 import math
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+from edge.class_counts import ClassCounts
 from edge.errors import ModelError
 from edge.steps import Step
 from edge.strict_json import decode, encode
 
 SPEC_FORMAT = 1
+
+# What an artifact was compared with: what ran the network before it was an artifact.
+Reference = Literal["keras", "tensorflow", "onnx"]
+# Where the pictures of that comparison came from: a training's held-out images, a folder, or eyespot itself.
+Origin = Literal["held-out", "folder", "made"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class TrainingRecord:
     """What the model was trained on, how, and how well it did on images it had not seen.
 
     `data_digest` is a SHA-256 over the names and contents of all images, in hexadecimal. `temperature` is what
-    the logits are divided by inside the network; 1 leaves them as they are.
+    the logits are divided by inside the network; 1 leaves them as they are. `classes` are of the held-out images.
     """
 
     recipe: str
@@ -51,16 +57,22 @@ class TrainingRecord:
     epochs: int
     seed: int
     temperature: float
+    classes: ClassCounts
 
 
 @dataclass(frozen=True)
 class Parity:
-    """The certificate that export measured before it wrote the file: Keras against this very graph.
+    """The certificate that was measured before the file was written: the original network against this very graph.
 
-    `largest_difference` is between probabilities; `top1_agreement` is a share, 0 to 1; `data_digest` is the
-    SHA-256 of the archive of held-out images, in hexadecimal; `versions` are those of the packages used.
+    Where the file holds a variant, the original was compared with the float32 graph that it was made from.
+    `reference` ran the original: `keras`, `tensorflow` (a SavedModel) or `onnx` (a plain file, on onnxruntime).
+    `largest_difference` is between probabilities; `top1_agreement` is a share, 0 to 1; `data_digest` is a SHA-256
+    of the pictures, in hexadecimal: of the archive of `held-out` images, of names and contents of a `folder`, of
+    names and pixels of those that eyespot `made`. `versions` are those of the packages used.
     """
 
+    reference: Reference
+    origin: Origin
     images: int
     comparisons: int
     largest_difference: float
@@ -71,8 +83,35 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """How the network in the file was made smaller, and what that cost on `images` held-out pictures.
+
+    It is measured against the float32 network that `parity` certifies. `scheme` is how numbers are held,
+    `calibration` how their ranges were found (empty for fp16), and `float_layers` are layers that were left as
+    they were because they could not bear it. Accuracies and `top1_agreement` are shares, 0 to 1;
+    `max_drop_points` is what was allowed.
+    """
+
+    kind: Literal["int8", "fp16"]
+    scheme: str
+    calibration: str
+    float_layers: tuple[str, ...]
+    images: int
+    accuracy: float
+    float32_accuracy: float
+    top1_agreement: float
+    largest_difference: float
+    max_drop_points: float
+
+    @property
+    def drop_points(self) -> float:
+        """How many points of 100 the accuracy lost; negative if it gained."""
+        return 100 * (self.float32_accuracy - self.accuracy)
+
+
+@dataclass(frozen=True)
 class SelfTestSample:
-    """One small picture (a PNG in base64) and the probabilities that Keras gave it."""
+    """One small picture (a PNG in base64) and the probabilities that the original network, or a variant, gave it."""
 
     name: str
     png: str
@@ -96,7 +135,8 @@ class ModelSpec:
     """One model. `labels` are in the order of the network's outputs.
 
     An answer whose best probability is less than `abstain_below` is unsure; None never is.
-    A run folder holds a spec that has no `version`, `parity` or `self_test` yet; export fills them in.
+    A run folder holds a spec that has no `version`, `parity` or `self_test` yet; export fills them in. A file
+    without a `variant` is what training made, in float32.
     """
 
     format: int
@@ -109,6 +149,7 @@ class ModelSpec:
     training: TrainingRecord | None
     parity: Parity | None
     self_test: SelfTest | None
+    variant: Variant | None = None
 
     def __post_init__(self) -> None:
         if self.format != SPEC_FORMAT:
@@ -126,6 +167,8 @@ class ModelSpec:
                     f"self-test sample {sample.name!r} must have one probability for each of the "
                     f"{len(self.labels)} labels. Received: {len(sample.probabilities)}"
                 )
+        if self.training and (counted := len(self.training.classes.shown)) != len(self.labels):
+            raise ValueError(f"training.classes must count {len(self.labels)} labels. Received: {counted}")
 
     def _check_labels(self) -> None:
         if len(self.labels) < 2:

@@ -42,7 +42,10 @@ def canonicalise(network: onnx.ModelProto, classes: int) -> onnx.ModelProto:
     shape = [d.dim_value for d in graph.input[0].type.tensor_type.shape.dim[1:]]
     seam = helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, ["N", *shape])
     output = helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", classes])
-    return make_model(helper.make_graph(nodes, "network", [seam], [output], constants))
+    used = {node.domain for node in nodes} - {"", "ai.onnx"}
+    model = make_model(helper.make_graph(nodes, "network", [seam], [output], constants))
+    model.opset_import.extend(opset for opset in network.opset_import if opset.domain in used)
+    return model
 
 
 def _needed(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

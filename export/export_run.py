@@ -1,96 +1,29 @@
-"""Export a training run: convert, weld, compare, certify, write."""
+"""Export a training run: its network, its spec, and the images that it held out."""
 
-from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
-import numpy as np
-
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
-from edge.errors import ModelError
-from edge.runtime import create_session, import_onnxruntime
-from edge.spec import ModelSpec, Parity
-from export.network import convert_network, weld
-from export.parity import TOLERANCE, Comparison, check_parity, compare, make_variants
-from export.preprocessing import build_preprocessing
-from export.quiet_tensorflow import start_tensorflow
-from export.run_folder import RunFolder, file_digest
-from export.writer import make_self_test, stamp, write_artifact
-
-if TYPE_CHECKING:
-    import keras
+from export.export_original import Exported, export_original
+from export.load_keras import load_keras
+from export.network import keras_original
+from export.parity import TOLERANCE
+from export.pictures import held_out_pictures
+from export.run_folder import RunFolder
+from export.run_variant import make_run_variant, require_pictures
+from export.variant_options import VariantOptions
 
 
-@dataclass(frozen=True)
-class Exported:
-    """What was written: its spec, its size in bytes, and the comparisons behind the certificate, worst first."""
-
-    spec: ModelSpec
-    size_bytes: int
-    comparisons: list[Comparison]
-
-
-def export_run(run: RunFolder, output: Path, tolerance: float = TOLERANCE) -> Exported:
+def export_run(
+    run: RunFolder, output: Path, tolerance: float = TOLERANCE, options: VariantOptions | None = None
+) -> Exported:
     """Write the artifact of `run` to `output`, after proving it equal to Keras on the run's held-out images.
 
-    Raises ModelError for a damaged run, ParityError past `tolerance`; then nothing is written.
+    With `options` a smaller variant of what was proven is written. Raises ModelError for a damaged run,
+    ParityError past `tolerance` or for a variant that loses too much; then nothing is written.
     """
     spec = run.read_spec()
-    model = load_keras(run.model)
-    if (outputs := model.output_shape[-1]) != len(spec.labels):
-        raise ModelError(f"{run.path}: its network has {outputs} outputs for the {len(spec.labels)} labels of its spec")
-    preprocessing = build_preprocessing(spec.preprocessing)
-    welded = weld(preprocessing, convert_network(model))
-    front = create_session(preprocessing.SerializeToString(), "preprocessing")
-    whole = create_session(welded.SerializeToString(), str(output))
-    comparisons = check_parity(
-        compare(
-            make_variants(run.read_held_out()),
-            preprocessing=lambda images: front.run([SEAM_NAME], {INPUT_NAME: images})[0],
-            keras=lambda arrays: np.asarray(model(arrays, training=False)),
-            onnx=lambda images: whole.run([OUTPUT_NAME], {INPUT_NAME: images})[0],
-        ),
-        tolerance,
-    )
-    certified = replace(
-        spec,
-        parity=_certify(comparisons, file_digest(run.held_out), tolerance),
-        self_test=make_self_test(comparisons),
-    )
-    content, certified = stamp(welded, certified)
-    write_artifact(content, output)
-    return Exported(certified, len(content), comparisons)
-
-
-def load_keras(path: Path) -> "keras.Model":
-    """Return the Keras model in a file. Raises ModelError if Keras cannot read it."""
-    start_tensorflow()
-    import keras
-
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError, KeyError, BadZipFile) as error:
-        raise ModelError(f"{path}: Keras cannot read this model ({str(error).splitlines()[0]})") from None
-
-
-def _certify(comparisons: list[Comparison], data_digest: str, tolerance: float) -> Parity:
-    return Parity(
-        images=len({c.name.rpartition(" at ")[0] for c in comparisons}),
-        comparisons=len(comparisons),
-        largest_difference=max(c.difference for c in comparisons),
-        top1_agreement=sum(c.same_top1 for c in comparisons) / len(comparisons),
-        tolerance=tolerance,
-        data_digest=data_digest,
-        versions=_versions(),
-    )
-
-
-def _versions() -> dict[str, str]:
-    import keras
-    import onnx
-    import tensorflow
-    import tf2onnx
-
-    modules = (tensorflow, keras, tf2onnx, onnx, import_onnxruntime())
-    return {module.__name__: module.__version__ for module in modules}
+    if options is not None:
+        require_pictures(run, options)
+    original = keras_original(load_keras(run.model), str(run.path))
+    shrink = partial(make_run_variant, run, spec.labels, options) if options else None
+    return export_original(original, spec, held_out_pictures(run), output, tolerance, shrink)

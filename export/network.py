@@ -1,14 +1,22 @@
-"""Convert a Keras model to ONNX, and weld the preprocessing graph in front of it."""
+"""Convert what TensorFlow runs to ONNX, and weld the preprocessing graph in front of a network."""
 
 import logging
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import helper
 
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
-from edge.errors import UsageError
+from edge.errors import ModelError, UsageError
 from export.canonical import canonicalise
+from export.exportable import require_exportable
+from export.original import Original, Shape
+from export.passes import clean
 from export.preprocessing import OPSET, make_model
 from export.quiet_tensorflow import log_level_kept, start_tensorflow
 
@@ -16,32 +24,115 @@ if TYPE_CHECKING:
     import keras
 
 
-def convert_network(model: "keras.Model") -> onnx.ModelProto:
-    """Return the ONNX of a Keras model, from `network_input` float32 [N, h, w, c] to `probabilities` [N, classes].
+def keras_original(model: "keras.Model", source: str) -> Original:
+    """Return a Keras model as what export works on; `source` names it in messages.
 
     Raises UsageError if the model does not take one image or does not end in one row of classes.
     """
     start_tensorflow()
+    import keras
+    import tensorflow
+
+    try:
+        one_each = len(model.inputs) == 1 and len(model.outputs) == 1 and len(model.outputs[0].shape) == 2
+    except (AttributeError, TypeError, ValueError):  # of a model that was never built
+        raise UsageError(f"{source}: the network was never built, it does not know its input; call it once") from None
+    if not one_each:
+        raise UsageError(
+            f"{source}: a classifier must have one input and one output [N, classes]. Received: {model.name!r} with "
+            f"inputs {_shapes(model.inputs)} and outputs {_shapes(model.outputs)}"
+        )
+    layers = {layer.name: type(layer).__name__ for layer in _all_layers(model)}
+
+    shape = open_batch(model.inputs[0].shape, source)
+
+    def call(x: Any) -> Any:
+        return model(x, training=False)
+
+    def answer(arrays: NDArray[np.float32]) -> NDArray[np.float32]:
+        return answer_call(call, arrays, source)
+
+    def convert(given: tuple[int, ...], units: int) -> onnx.ModelProto:
+        # tf2onnx's own from_keras does not know Keras 3; the traced function is the same mathematics.
+        return convert_call(call, given, units, layers)
+
+    return Original(source, "keras", shape, answer, convert, (tensorflow, keras, import_tf2onnx()))
+
+
+def open_batch(shape: Sequence[int | None], source: str) -> Shape:
+    """Return the shape of one picture. Raises UsageError if the number of pictures is fixed."""
+    batch, *rest = shape
+    if batch is not None:
+        raise UsageError(f"{source}: the network takes {batch} pictures at once; save it with an open batch (None)")
+    return tuple(rest)
+
+
+def answer_call(call: Callable[[Any], Any], arrays: NDArray[np.float32], source: str) -> NDArray[np.float32]:
+    """Return what TensorFlow answers. Raises ModelError for arrays that the network turns out not to take."""
     import tensorflow as tf
 
-    if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
-        raise UsageError(f"a classifier must have one input and one output [N, classes]. Received: {model.name!r}")
-    signature = [tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32, name=SEAM_NAME)]
-    # tf2onnx's own from_keras does not know Keras 3; the traced function is the same mathematics.
-    function = tf.function(lambda x: model(x, training=False), input_signature=signature, autograph=False)
-    with log_level_kept():  # which tf2onnx sets
-        import tf2onnx
+    try:
+        return np.asarray(call(tf.constant(arrays)), np.float32)
+    except (tf.errors.OpError, ValueError, TypeError) as error:
+        raise ModelError(f"{source}: the network fails on {list(arrays.shape)}: {_reason(error, {})}") from None
 
-        logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+
+def _all_layers(model: "keras.Model") -> Iterator["keras.Layer"]:
+    for layer in model.layers:
+        yield layer
+        yield from _all_layers(layer) if getattr(layer, "layers", None) else ()
+
+
+def _shapes(tensors: list[Any]) -> str:
+    return " and ".join(str([*tensor.shape]) for tensor in tensors)
+
+
+def convert_call(
+    call: Callable[[Any], Any], shape: tuple[int, ...], units: int, layers: dict[str, str]
+) -> onnx.ModelProto:
+    """Return the ONNX of a function of TensorFlow, from `network_input` float32 [N, *shape] to `probabilities`.
+
+    `layers` maps the names of its layers to their classes, for messages. Raises ModelError, naming the layer, for
+    what has no counterpart in ONNX.
+    """
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec((None, *shape), tf.float32, name=SEAM_NAME)]
+    function = tf.function(lambda x: tf.cast(call(x), tf.float32), input_signature=signature, autograph=False)
+    tf2onnx = import_tf2onnx()
+    try:
         converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
-    return canonicalise(converted, classes=int(model.outputs[0].shape[1]))
+    except (TypeError, ValueError, RuntimeError, KeyError, NotImplementedError, tf.errors.OpError) as error:
+        raise ModelError(f"the network cannot be converted: {_reason(error, layers)}") from None
+    require_exportable(converted.graph, layers)
+    # Its one form comes first, so that the passes meet the nodes in the same order in every process.
+    return canonicalise(clean(canonicalise(converted, units)), units)
+
+
+def import_tf2onnx() -> ModuleType:
+    """Return tf2onnx, silent: what it cannot convert is found in what it returns, and told in one line."""
+    with log_level_kept():  # which it sets
+        import tf2onnx
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    module: ModuleType = tf2onnx
+    return module
+
+
+def _reason(error: Exception, layers: dict[str, str]) -> str:
+    """Return one line on why tracing or conversion failed, with the layer where Keras says its class."""
+    text = re.sub(r"\x1b\[\d+m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
+    if match := re.search(r"calling (\w+)\.call", lines[0]):
+        names = " or ".join(repr(name) for name, kind in layers.items() if kind == match[1])
+        return f"the layer {names} ({match[1]}) fails: {(lines[1:] or ['it says no more'])[0]:.200}"
+    return f"{lines[0]:.200}"
 
 
 def weld(preprocessing: onnx.ModelProto, network: onnx.ModelProto) -> onnx.ModelProto:
     """Return one model, `image` to `probabilities`, in which `network_input` is an inner tensor.
 
     Both parts name their own tensors apart, so that the seam is the only name they share. Raises UsageError
-    if what one hands over is not what the other takes.
+    if what one hands over is not what the other takes, ModelError if the whole is not valid.
     """
     given = [d.dim_value for d in preprocessing.graph.output[0].type.tensor_type.shape.dim[1:]]
     taken = [d.dim_value for d in network.graph.input[0].type.tensor_type.shape.dim[1:]]
@@ -56,5 +147,9 @@ def weld(preprocessing: onnx.ModelProto, network: onnx.ModelProto) -> onnx.Model
         value_info=preprocessing.graph.output,
     )
     model = make_model(graph)
-    onnx.checker.check_model(model, full_check=True)
+    model.opset_import.extend(opset for opset in network.opset_import if opset.domain not in ("", "ai.onnx"))
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelError(f"the network is no valid ONNX: {str(error).strip().splitlines()[0]:.200}") from None
     return model

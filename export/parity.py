@@ -1,7 +1,7 @@
-"""Compare Keras with the ONNX graph on real images, before anything is written.
+"""Compare the original network with the ONNX graph, before anything is written.
 
 It exists because a converter can be wrong for one model in a thousand, silently. Both sides get the same
-pictures; Keras sees them through the preprocessing graph alone, as in training, and ONNX through the whole
+pictures; the original sees them through the preprocessing graph alone, as in training, and ONNX through the whole
 welded graph.
 """
 
@@ -28,8 +28,10 @@ TINT = np.array([1.0, 0.7, 0.4], np.float32)
 # Samples inside an artifact are no larger.
 SMALL_SIDE_PX = 256
 
-# Pictures that Keras gets at once; it takes milliseconds to answer one, and little more for many.
-KERAS_BATCH = 64
+# Pictures that the original gets at once; Keras takes milliseconds to answer one, and little more for many.
+BATCH = 64
+# Bytes of them, so that networks of large pictures get fewer at once.
+BATCH_BYTES = 32 << 20
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 Preprocessing = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -38,7 +40,7 @@ WholeGraph = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Variant:
-    """One picture to compare on: a held-out image as it is, or changed in size and colour."""
+    """One picture to compare on, as it came or changed in size and colour."""
 
     name: str
     pixels: NDArray[np.uint8]
@@ -52,14 +54,14 @@ class Variant:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What both sides said of one variant: probabilities of Keras, and how far ONNX was from them.
+    """What both sides said of one variant: probabilities of the original, and how far ONNX was from them.
 
     `variant` is None for a picture that is not small: thousands of photographs would not fit into memory.
     """
 
     name: str
     variant: Variant | None
-    keras: NDArray[np.float32]
+    expected: NDArray[np.float32]
     difference: float
     same_top1: bool
 
@@ -76,37 +78,61 @@ def make_variants(images: Iterable[tuple[str, NDArray[np.uint8]]]) -> Iterator[V
 
 
 def compare(
-    variants: Iterable[Variant], preprocessing: Preprocessing, keras: Network, onnx: WholeGraph
+    variants: Iterable[Variant], preprocessing: Preprocessing, reference: Network, onnx: WholeGraph
 ) -> Iterator[Comparison]:
     """Yield a comparison for each variant.
 
-    `preprocessing` takes uint8 RGB [1, H, W, 3] to float32 [1, h, w, c], `keras` takes [N, h, w, c] to
+    `preprocessing` takes uint8 RGB [1, H, W, 3] to float32 [1, h, w, c], `reference` takes [N, h, w, c] to
     probabilities [N, classes], and `onnx` goes from the first to the last in one step.
     """
     answers = (
         (v.name, v if v.is_small else None, preprocessing(v.pixels[None]), onnx(v.pixels[None])) for v in variants
     )
-    while chunk := list(islice(answers, KERAS_BATCH)):
-        expected = keras(np.concatenate([array for _, _, array, _ in chunk]))
+    while first := list(islice(answers, 1)):
+        more = min(BATCH, max(1, BATCH_BYTES // first[0][2].nbytes)) - 1
+        chunk = first + list(islice(answers, more))
+        expected = reference(np.concatenate([array for _, _, array, _ in chunk]))
         for (name, small, _, found), row in zip(chunk, expected, strict=True):
             difference = float(np.abs(row.astype(np.float64) - found[0]).max())
             yield Comparison(name, small, row, difference, int(row.argmax()) == int(found[0].argmax()))
 
 
-def check_parity(comparisons: Iterable[Comparison], tolerance: float = TOLERANCE) -> list[Comparison]:
-    """Return the comparisons, worst first. Raises ParityError, naming the worst image, if any is past `tolerance`."""
+def worst_first(comparisons: Iterable[Comparison]) -> list[Comparison]:
+    """Return the comparisons, those with another best label first, then those with the largest difference."""
 
     def badness(comparison: Comparison) -> tuple[bool, float]:
         return not comparison.same_top1, float(np.nan_to_num(comparison.difference, nan=np.inf))
 
-    ranked = sorted(comparisons, key=badness, reverse=True)
+    return sorted(comparisons, key=badness, reverse=True)
+
+
+def is_within(comparison: Comparison, tolerance: float) -> bool:
+    """Whether both sides say the same; a difference that is not a number is not."""
+    return comparison.same_top1 and comparison.difference <= tolerance
+
+
+def check_parity(comparisons: Iterable[Comparison], tolerance: float = TOLERANCE) -> list[Comparison]:
+    """Return the comparisons, worst first. Raises ParityError, naming the worst image, if any is past `tolerance`."""
+    ranked = worst_first(comparisons)
     if not ranked:
-        raise ParityError("there is no image to compare Keras and ONNX on; train again with more held-out images")
+        raise ParityError("there is no image to compare on; train again with more held-out images")
     worst = ranked[0]
-    if not worst.same_top1 or not worst.difference <= tolerance:
+    if not is_within(worst, tolerance):
         what = "" if worst.same_top1 else " and another best label"
         raise ParityError(
-            f"Keras and ONNX disagree: {worst.name} has a largest difference of "
+            f"the original network and its file disagree: {worst.name} has a largest difference of "
             f"{worst.difference:.1e}{what}; the limit is {tolerance:.0e}. Nothing was written"
         )
     return ranked
+
+
+def require_different_answers(comparisons: Iterable[Comparison], tolerance: float) -> None:
+    """Raise ParityError if the original says the same of all pictures: then any other constant would agree with it."""
+    expected = [comparison.expected for comparison in comparisons]
+    spread = max(float(np.abs(row - expected[0]).max()) for row in expected)
+    if len(expected) > 1 and not spread > tolerance:
+        raise ParityError(
+            f"the network answers the same for all {len(expected)} pictures (probabilities move by {spread:.1e}), so "
+            "nothing is proven by comparing. Its weights or its preprocessing are wrong, or it needs other pictures "
+            "(--images DIR). Nothing was written"
+        )

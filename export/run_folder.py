@@ -19,6 +19,9 @@ from edge.spec import ModelSpec, parse_spec
 
 HELD_OUT_IMAGES = 2000
 HELD_OUT_BYTES = 256 << 20
+# A few hundred pictures show what range the activations of a network have; more change it little.
+CALIBRATION_IMAGES = 200
+CALIBRATION_BYTES = 32 << 20
 
 # Zip entries carry a date; a constant one keeps the archive, and so the artifact, the same for the same run.
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -26,7 +29,7 @@ ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class HeldOutImage:
-    """One image that the network has not seen, as it came, and what it shows."""
+    """One image of a data set, as it came, and what it shows."""
 
     name: str
     label: str
@@ -66,6 +69,14 @@ class RunFolder:
         The comment of each entry is the image's label, which its name need not tell.
         """
         return self.path / "held_out.zip"
+
+    @property
+    def calibration(self) -> Path:
+        """A zip like `held_out`, of at most `CALIBRATION_IMAGES` and `CALIBRATION_BYTES` that were trained on.
+
+        Runs of before it was written lack it; only the making of int8 variants needs it.
+        """
+        return self.path / "calibration.zip"
 
     @property
     def history_plot(self) -> Path:
@@ -115,30 +126,51 @@ class RunFolder:
 
     def read_held_out(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """Yield name and pixels, uint8 RGB [H, W, 3], of each held-out image. Raises ModelError if damaged."""
-        for image in self.read_held_out_files():
-            try:
-                yield image.name, decode_image(image.encoded).pixels
-            except ImageError as error:
-                raise ModelError(f"{self.held_out}: the held-out image {image.name} is damaged ({error})") from None
+        return _decoded(self.held_out, "held-out")
 
     def read_held_out_files(self) -> Iterator[HeldOutImage]:
         """Yield each held-out image as it came. Raises ModelError if the archive is damaged."""
+        return _read_archive(self.held_out)
+
+    def read_calibration(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        """Yield name and pixels, uint8 RGB [H, W, 3], of each calibration image. Raises ModelError if damaged."""
+        return _decoded(self.calibration, "calibration")
+
+
+def _decoded(archive: Path, kind: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    for image in _read_archive(archive):
         try:
-            with zipfile.ZipFile(self.held_out) as archive:
-                for entry in archive.infolist():
-                    label = entry.comment.decode("utf-8", "surrogatepass")
-                    yield HeldOutImage(entry.filename, label, archive.read(entry))
-        except (zipfile.BadZipFile, UnicodeDecodeError) as error:
-            raise ModelError(f"{self.held_out}: the archive is damaged ({error})") from None
+            yield image.name, decode_image(image.encoded).pixels
+        except ImageError as error:
+            raise ModelError(f"{archive}: the {kind} image {image.name} is damaged ({error})") from None
+
+
+def _read_archive(path: Path) -> Iterator[HeldOutImage]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                label = entry.comment.decode("utf-8", "surrogatepass")
+                yield HeldOutImage(entry.filename, label, archive.read(entry))
+    except (zipfile.BadZipFile, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: the archive is damaged ({error})") from None
 
 
 def write_held_out(path: Path, images: Iterable[HeldOutImage]) -> None:
-    """Write images until one of the two limits is reached."""
+    """Write images until one of the two limits of held-out images is reached."""
+    _write_archive(path, images, HELD_OUT_IMAGES, HELD_OUT_BYTES)
+
+
+def write_calibration(path: Path, images: Iterable[HeldOutImage]) -> None:
+    """Write images until one of the two limits of calibration images is reached."""
+    _write_archive(path, images, CALIBRATION_IMAGES, CALIBRATION_BYTES)
+
+
+def _write_archive(path: Path, images: Iterable[HeldOutImage], most: int, most_bytes: int) -> None:
     total = 0
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for count, image in enumerate(images):
             total += len(image.encoded)
-            if count == HELD_OUT_IMAGES or (count and total > HELD_OUT_BYTES):
+            if count == most or (count and total > most_bytes):
                 return
             # A name that is no text is written with its odd bytes spelled out; a zip takes only UTF-8.
             readable = image.name.encode("utf-8", "backslashreplace").decode()

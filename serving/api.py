@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge.classifier import Classification, conclude
+from edge.answer import region_fields
+from edge.classifier import Classification
 from edge.errors import ImageError
 from edge.strict_json import encode
 from serving.body import read_upload
@@ -68,7 +69,7 @@ def _result(
 ) -> dict[str, Any]:
     """Return what stands in the answer for one picture, and count it."""
     if isinstance(found, Answer):
-        classification = conclude(engine.spec, found.probabilities, top_k, found.note)
+        classification = found.classify(engine.spec, top_k)
         state.metrics.count_answer(engine, found.timing, classification)
         return _describe(classification, least)
     if not isinstance(found, ImageError | EngineError):
@@ -84,7 +85,7 @@ def _describe(classification: Classification, least: float) -> dict[str, Any]:
         if prediction.probability >= least
     ]
     note = {"note": classification.note} if classification.note else {}
-    return {"predictions": predictions, "unsure": classification.unsure, **note}
+    return {"predictions": predictions, "unsure": classification.unsure, **note, **region_fields(classification)}
 
 
 def _server_timing(answer: Answer) -> str:

@@ -20,6 +20,7 @@ from serving.providers import choose_provider
 from serving.repository import Repository
 from serving.settings import Settings
 from serving.settings_sources import CONFIG_VARIABLE, add_setting_arguments, gather_settings
+from serving.stored_model import locate_model
 
 STANDARD_OUTPUT, STANDARD_ERROR = 1, 2
 SERVICE = "serving.service:EyespotService"
@@ -28,7 +29,7 @@ SERVICE = "serving.service:EyespotService"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot serve` takes."""
     parser.add_argument(
-        "models", metavar="MODEL", nargs="*", help="an .onnx file, or a folder of them; the first counts"
+        "models", metavar="MODEL", nargs="*", help="an .onnx file, a folder of them, or a tag of BentoML"
     )
     add_setting_arguments(parser)
 
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not settings.models:
         raise UsageError("name at least one MODEL: an .onnx file written by 'eyespot export', or a folder of them")
     # Workers have another working folder.
-    settings = replace(settings, models=tuple(str(Path(name).resolve()) for name in settings.models))
+    settings = replace(settings, models=tuple(str(locate_model(name).resolve()) for name in settings.models))
     for name in ("api_keys_file", "ssl_certfile", "ssl_keyfile"):
         if file := getattr(settings, name):
             settings = replace(settings, **{name: str(Path(file).resolve())})  # type: ignore[arg-type]  # all three are texts

@@ -8,16 +8,17 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import sub
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.artifact import spec_of
-from edge.classifier import Classifier
+from edge.classifier import Classification, Classifier, conclude
 from edge.decode import DecodedImage, decode_image
-from edge.errors import EyespotError, ModelError
+from edge.errors import EyespotError
+from edge.regions.finder import RegionFinder
 from edge.self_test import require_self_test
 from edge.spec import ModelSpec
 from serving.batcher import MicroBatcher
@@ -44,11 +45,22 @@ class Timing:
 
 @dataclass(frozen=True)
 class Answer:
-    """Probabilities float32 [classes] of one picture, the decoder's note, and the timing."""
+    """Probabilities float32 [classes] of one picture, the decoder's note, and the timing.
+
+    A model of regions has `regions`, the whole answer, in place of probabilities.
+    """
 
     probabilities: NDArray[np.float32]
     note: str | None
     timing: Timing
+    regions: Classification | None = None
+
+    def classify(self, spec: ModelSpec, top_k: int) -> Classification:
+        """Return what the answer means, with the `top_k` best predictions for the picture or for each region."""
+        if self.regions is None:
+            return conclude(spec, self.probabilities, top_k, self.note)
+        found = tuple(replace(r, predictions=r.predictions[:top_k]) for r in self.regions.regions or ())
+        return replace(self.regions, regions=found)
 
 
 class Job:
@@ -71,6 +83,13 @@ class Job:
         self.mark()
         queue, decode, preprocess, wait, inference = map(sub, self.marks[1:], self.marks)
         answer = Answer(probabilities, self.note, Timing(queue, decode, preprocess, wait, inference, batch_size))
+        self._deliver(lambda: self.future.set_result(answer))
+
+    def finish_regions(self, classification: Classification) -> None:
+        """Hand over the answer of a model of regions, whose search and network are one stage."""
+        queue, decode, inference = map(sub, self.marks[1:], self.marks)
+        timing = Timing(queue, decode, 0.0, 0.0, inference, max(1, len(classification.regions or ())))
+        answer = Answer(np.empty(0, np.float32), classification.note, timing, classification)
         self._deliver(lambda: self.future.set_result(answer))
 
     def fail(self, error: Exception) -> None:
@@ -104,15 +123,14 @@ class Engine:
         """Load the artifact whose bytes are `content`, and warm it up in every size of a batch.
 
         Raises ModelError for the file, InstallationError for the provider, ParityError if it does not answer
-        here as Keras did. A model with regions is refused: what would find them belongs between `read` and
-        `prepare` in `_prepare`, where one picture becomes several tensors.
+        here as the original network did.
         """
         self.spec: ModelSpec = spec_of(content, source)
-        if self.spec.regions is not None:
-            raise ModelError(f"{source}: it classifies regions ({self.spec.regions.kind}), which cannot be served yet")
         self.provider = provider
         self._halves = Halves.load(content, source, provider, threads, max_batch).warmed_up(source)
-        require_self_test(Classifier(self.spec, self._halves), source)
+        finder = RegionFinder(self.spec.regions, None) if self.spec.regions else None
+        self._classifier = Classifier(self.spec, self._halves, finder=finder)
+        require_self_test(self._classifier, source)
         self._pool = pool
         self._max_pixels = max_pixels
         sizes = range(1, self._halves.sizes[-1] + 1) if self._halves.pads else self._halves.sizes
@@ -147,6 +165,12 @@ class Engine:
             decoded = job.read()
             job.mark()
             job.note = decoded.note
+            if self.spec.regions:  # one picture gives any number of crops, each through the network by itself
+                classification = self._classifier.classify(decoded)
+                job.mark()
+                job.finish_regions(classification)
+                self._batcher.drop()
+                return
             job.tensor = self._halves.prepare(decoded.pixels)
             job.mark()
         except EyespotError as error:

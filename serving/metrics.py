@@ -59,7 +59,9 @@ class Metrics:
     def count_answer(self, engine: Engine, timing: Timing, classification: Classification) -> None:
         """Count one picture that was answered."""
         model = engine.spec.name
-        _child(self.best, model, classification.predictions[0].label).inc()
+        for ranked in [classification.predictions, *(r.predictions for r in classification.regions or ())]:
+            if ranked:
+                _child(self.best, model, ranked[0].label).inc()
         _child(self.pictures, model, "ok").inc()
         seconds = (timing.queue_s, timing.decode_s, timing.preprocess_s, timing.wait_s, timing.inference_s)
         for stage, value in zip(STAGES, seconds, strict=True):

@@ -70,6 +70,8 @@ async def infer(request: Request) -> Response:
     """Answer `POST .../infer`."""
     state = state_of(request)
     engine = _engine(request, state)
+    if engine.spec.regions is not None:
+        raise malformed(f"{engine.spec.name} classifies {engine.spec.regions.kind}; ask POST /v1/models/NAME/classify")
     body = await read_body(request, state.settings.max_body_bytes)
     read = partial(_read, body, request.headers.get(HEADER_LENGTH), state.settings)
     # A picture as JSON takes seconds to parse, in which the event loop would answer nobody else.

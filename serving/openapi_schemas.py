@@ -27,8 +27,15 @@ REQUESTED_SHAPE = {"type": "array", "items": COUNT, "minItems": 1, "maxItems": 4
 
 SCHEMAS: dict[str, Any] = {
     "Prediction": _object(label=TEXT, probability={"type": "number", "minimum": 0, "maximum": 1}),
+    "Region": _object(
+        box=_object(x=COUNT, y=COUNT, width=COUNT, height=COUNT), predictions=_list(_ref("Prediction")), unsure=UNSURE
+    ),
     "Classification": _object(
-        {"note": NOTE}, model=TEXT, version=TEXT, predictions=_list(_ref("Prediction")), unsure=UNSURE
+        {"note": NOTE, "regions": _list(_ref("Region")), "text": {"type": ["string", "null"]}},
+        model=TEXT,
+        version=TEXT,
+        predictions=_list(_ref("Prediction")),
+        unsure=UNSURE,
     ),
     "Result": {
         "anyOf": [

@@ -11,6 +11,7 @@ from serving.engine import Engine
 from serving.pool import Pool
 from serving.problems import RequestError
 from serving.settings import Settings
+from serving.stored_model import locate_model
 
 log = logging.getLogger("eyespot.models")
 
@@ -136,7 +137,7 @@ def find_models(names: Sequence[str]) -> list[Path]:
     """
     paths: list[Path] = []
     for name in names:
-        path = Path(name)
+        path = locate_model(name)
         if not path.is_dir():
             paths.append(path)
             continue

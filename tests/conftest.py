@@ -1,6 +1,7 @@
 """What several tests share: a trained run and its artifact (slow, real), and a tiny artifact (fast, no TensorFlow)."""
 
 import atexit
+import fcntl
 import os
 import shutil
 import subprocess
@@ -47,21 +48,32 @@ def eyespot() -> Run:
 
 
 @pytest.fixture(scope="session")
-def lenet_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run folder of `eyespot train lenet --dataset digits` with all defaults."""
-    folder = tmp_path_factory.mktemp("train") / "lenet-digits"
-    done = run_eyespot("train", "lenet", "--dataset", "digits", "--output", folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run of the tests share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def make_once(folder: Path, name: str, *command: str | Path) -> Path:
+    """Run `eyespot command --output folder/name`, in the first of the processes that need it; the others wait."""
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / name).exists():
+            done = run_eyespot(*command, "--output", folder / name)
+            assert done.returncode == 0, done.stderr
+    return folder / name
 
 
 @pytest.fixture(scope="session")
-def lenet_model(lenet_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lenet_run(shared: Path) -> Path:
+    """The run folder of `eyespot train lenet --dataset digits` with all defaults."""
+    return make_once(shared, "lenet-digits", "train", "lenet", "--dataset", "digits")
+
+
+@pytest.fixture(scope="session")
+def lenet_model(lenet_run: Path, shared: Path) -> Path:
     """The artifact that `eyespot export` made of `lenet_run`."""
-    path = tmp_path_factory.mktemp("export") / "lenet-digits.onnx"
-    done = run_eyespot("export", lenet_run, "--output", path)
-    assert done.returncode == 0, done.stderr
-    return path
+    return make_once(shared, "lenet-digits.onnx", "export", lenet_run)
 
 
 TINY_LABELS = ("dark", "middle", "bright")

@@ -1,6 +1,7 @@
 """The rules that hold the rooms apart, read from the source: imports run one way, no assert, docstrings."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ ALLOWED = {
 
 # What a device has; nothing else that is not in the standard library may be imported in the edge room.
 EDGE_NEEDS = {"numpy", "cv2", "onnxruntime"}
+
+# What one extra brings, and the one file that may ask for it; no other file imports that one but inside a function.
+EDGE_EXTRAS = {"edge/batch/parquet.py": {"pyarrow"}, "edge/batch/ray_engine.py": {"pyarrow", "ray"}}
 
 FILES = sorted(path for package in ALLOWED for path in (ROOT / package).rglob("*.py"))
 
@@ -67,7 +71,33 @@ def test_imports_run_towards_the_lightest_room(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "edge").rglob("*.py")), ids=lambda path: path.name)
 def test_edge_imports_nothing_that_a_device_lacks(path: Path) -> None:
-    assert imported_packages(parse(path)) - set(sys.stdlib_module_names) - {"edge"} <= EDGE_NEEDS
+    allowed = EDGE_NEEDS | EDGE_EXTRAS.get(path.relative_to(ROOT).as_posix(), set())
+    assert imported_packages(parse(path)) - set(sys.stdlib_module_names) - {"edge"} <= allowed
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "edge").rglob("*.py")), ids=lambda path: path.name)
+def test_edge_loads_what_an_extra_brings_only_when_it_is_asked_for(path: Path) -> None:
+    optional = {name.removesuffix(".py").replace("/", ".") for name in EDGE_EXTRAS}
+    at_the_top = [node.module for node in parse(path).body if isinstance(node, ast.ImportFrom)]
+    assert not optional & set(at_the_top)
+
+
+def named_modules(tree: ast.Module) -> set[str]:
+    """Return the modules of ours that stand in strings, from where `importlib` could load them."""
+    strings = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return {text for text in strings if re.fullmatch(rf"({'|'.join(ALLOWED)})(\.\w+)+", text)}
+
+
+def test_only_the_table_of_subcommands_names_modules_of_heavier_rooms() -> None:
+    """What a light room loads by name, and only where it is asked for, stands in one place and exists."""
+    found = {path: named_modules(parse(path)) for path in FILES}
+    heavier = {
+        path: names - {name for name in names if name.partition(".")[0] in ALLOWED[path.relative_to(ROOT).parts[0]]}
+        for path, names in found.items()
+    }
+    assert names_of([path for path, names in heavier.items() if names]) == ["edge/cli.py"]
+    for name in heavier[ROOT / "edge" / "cli.py"]:
+        assert (ROOT / name.replace(".", "/")).with_suffix(".py").is_file(), name
 
 
 @pytest.mark.parametrize("path", FILES, ids=names_of(FILES))
@@ -94,6 +124,9 @@ class Shown:
 """
     tree = ast.parse(source)
     assert imported_packages(tree) == {"numpy", ".", "training"}
+    assert named_modules(ast.parse("load('export.writer'); say('the export.writer'); load('os.path')")) == {
+        "export.writer"
+    }
     found = dict(public_definitions(tree, "m"))
     assert list(found) == ["m", "m.outer", "m.Shown", "m.Shown.method"]
     assert not any(ast.get_docstring(node) for node in found.values())

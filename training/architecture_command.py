@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.arguments import positive
+from edge.arguments import picture_path, positive
 from edge.cli import DONE, unknown_name
 from edge.errors import UsageError
 from edge.steps import LARGEST_SIDE_PX
@@ -24,15 +24,13 @@ if TYPE_CHECKING:
 
     from training.layer_table import LayerRow
 
-PICTURE_SUFFIXES = (".png", ".svg")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot architecture` takes."""
     parser.add_argument("network", metavar="RUN|NETWORK", help="a folder written by 'eyespot train', or a name")
     parser.add_argument("--input", type=shape, metavar="HxWxC", help="of a NETWORK (default: that of its source)")
     parser.add_argument("--classes", type=positive, metavar="N", help="of a NETWORK (default: those of its source)")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="draw the layers into this .png or .svg")
+    parser.add_argument("--output", type=picture_path, metavar="FILE", help="draw the layers into this .png or .svg")
 
 
 def shape(text: str) -> tuple[int, int, int]:
@@ -49,8 +47,6 @@ def shape(text: str) -> tuple[int, int, int]:
 def run(arguments: argparse.Namespace) -> int:
     """Print the table, draw the picture and return the exit status."""
     output = arguments.output
-    if output and output.suffix.lower() not in PICTURE_SUFFIXES:
-        raise UsageError(f"--output must end in {' or '.join(PICTURE_SUFFIXES)}. Received: {output}")
     start_tensorflow()
     network = _load(arguments)
     from training.layer_table import tabulate_layers
@@ -68,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _load(arguments: argparse.Namespace) -> "keras.Model":
-    from export.export_run import load_keras
+    from export.load_keras import load_keras
     from training.networks.catalogue import NETWORKS, build_network
 
     if arguments.network in NETWORKS:

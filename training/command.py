@@ -7,6 +7,7 @@ Exit status: 0 done, 2 nothing was trained, 130 interrupted (--resume continues)
 
 import argparse
 import dataclasses
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +16,16 @@ import numpy as np
 
 from edge.arguments import positive, seed_number
 from edge.cli import DONE
-from edge.errors import UsageError
+from edge.errors import EyespotError, UsageError
 from export.quiet_tensorflow import start_tensorflow
+from training.schedule_options import add_schedule_arguments, choose_schedule
 
 if TYPE_CHECKING:
     from training.recipe import Recipe
     from training.train import Material, Practice, Trained
 
 DEFAULT_SEED = 42
+SPREAD_HELP = "all GPUs of this machine, or the machines of TF_CONFIG; the first of them writes the run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--seed", type=seed_number, default=DEFAULT_SEED, help=f"(default {DEFAULT_SEED})")
     run.add_argument("--epochs", type=positive, metavar="N", help="(default: the recipe's own)")
     run.add_argument("--batch-size", type=positive, metavar="N", help="(default: the recipe's own)")
+    run.add_argument(
+        "--k", type=positive, metavar="N", help="neighbours that vote, for knn (default: the recipe's own)"
+    )
+    run.add_argument("--jobs", type=positive, metavar="N", help="CPU cores to work with (default: all)")
+    add_schedule_arguments(parser)
     practice = parser.add_argument_group("practice")
     practice.add_argument("--initializer", metavar="NAME", help="of the weights (default glorot-uniform)")
     practice.add_argument("--checkpoints", choices=["none", "best", "improvements"], default="none")
@@ -47,6 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     practice.add_argument("--early-stopping", type=positive, metavar="N", help="epochs without a new low; keeps best")
     practice.add_argument("--precision", choices=["float32", "mixed_float16", "mixed_bfloat16"], default="float32")
     practice.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto", help="gpu fails without one")
+    practice.add_argument("--strategy", choices=["none", "mirrored", "multiworker"], default="none", help=SPREAD_HELP)
+    practice.add_argument("--worker-timeout", type=positive, default=600, metavar="S", help="of multiworker (600)")
     practice.add_argument("--answer-accuracy", type=accuracy, metavar="P", help="be unsure where it takes that (0.99)")
     practice.add_argument("--tensorboard", type=Path, metavar="DIR", help="write logs for TensorBoard")
 
@@ -65,17 +75,23 @@ def run(arguments: argparse.Namespace) -> int:
     from training.device import choose_device
     from training.history import diagnose
     from training.recipes import load_recipe, recipe_table
+    from training.train import assist
 
     if arguments.list:
         print(recipe_table())
         return DONE
     if arguments.recipe is None:
         raise UsageError("name a recipe; 'eyespot train --list' shows them")
-    recipe = _with_changes(load_recipe(arguments.recipe), arguments)
-    print(f"training on {choose_device(arguments.device)}", file=sys.stderr)
+    recipe = _with_changes(_with_neighbours(load_recipe(arguments.recipe), arguments), arguments)
+    print(f"training on {choose_device(arguments.device, arguments.jobs)}", file=sys.stderr)
+    practice = _practice(arguments)
     material = _gather(recipe, arguments)
+    if not practice.spread.is_chief:
+        assist(recipe, practice, material)
+        print("done; the chief writes the run", file=sys.stderr)
+        return DONE
     output = Path(arguments.output or f"runs/{recipe.name}-{material.dataset.name}")
-    trained = _train_into(output, recipe, material, arguments)
+    trained = _train_into(output, recipe, practice, material, arguments)
     report = trained.report
     for warning in diagnose(trained.history, len(report.classes)) if trained.history.epochs else ():
         print(f"eyespot: {warning}", file=sys.stderr)
@@ -84,7 +100,9 @@ def run(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _train_into(output: Path, recipe: "Recipe", material: "Material", arguments: argparse.Namespace) -> "Trained":
+def _train_into(
+    output: Path, recipe: "Recipe", practice: "Practice", material: "Material", arguments: argparse.Namespace
+) -> "Trained":
     """Train and finish the run folder `output`; what was reached before an interruption stays in it."""
     from training.train import train
     from training.write_run import claim_run_folder, describe_model, discard_empty, finish_run
@@ -93,7 +111,7 @@ def _train_into(output: Path, recipe: "Recipe", material: "Material", arguments:
     if arguments.resume and not run.state.is_file():
         print(f"eyespot: {output} holds no training to go on with; this one starts anew", file=sys.stderr)
     try:
-        trained = train(recipe, _practice(arguments), material, run, arguments.resume)
+        trained = train(recipe, practice, material, run, arguments.resume)
         threshold = _choose_threshold(trained, material, arguments.answer_accuracy)
         spec = describe_model(trained, recipe, material, output.resolve().name, arguments.seed, threshold)
         finish_run(trained, spec, material, run)
@@ -101,14 +119,24 @@ def _train_into(output: Path, recipe: "Recipe", material: "Material", arguments:
         if run.state.is_file():
             print(f"\neyespot: interrupted; continue with the same command and --resume ({output})", file=sys.stderr)
         raise
+    except OSError as error:
+        if isinstance(error, EyespotError) or not run.state.is_file():
+            raise
+        kept = (
+            f"{error.strerror}; the last good epoch is kept, make room and continue with the same command and --resume"
+        )
+        raise OSError(error.errno, kept, error.filename) from None
     finally:
         discard_empty(run)
     return trained
 
 
 def _practice(arguments: argparse.Namespace) -> "Practice":
+    from training.cluster import read_cluster
+    from training.strategy import Spread
     from training.train import Practice
 
+    cluster = read_cluster(os.environ) if arguments.strategy == "multiworker" else None
     # Early stopping ends some epochs behind the best network, which has to be kept to be returned.
     keeps_best = arguments.early_stopping and arguments.checkpoints == "none"
     return Practice(
@@ -119,6 +147,7 @@ def _practice(arguments: argparse.Namespace) -> "Practice":
         early_stopping_epochs=arguments.early_stopping,
         precision=arguments.precision,
         tensorboard=arguments.tensorboard,
+        spread=Spread(arguments.strategy, cluster, arguments.worker_timeout),
     )
 
 
@@ -138,11 +167,29 @@ def _choose_threshold(trained: "Trained", material: "Material", wanted_accuracy:
     return found.below
 
 
+def _with_neighbours(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
+    """Return the recipe with the k that was asked for. Raises UsageError for options that mean nothing to it."""
+    if recipe.memory is None:
+        if arguments.k:
+            raise UsageError(f"--k counts the neighbours of knn; the recipe {recipe.name} is trained and has none")
+        return recipe
+    for option in ("epochs", "initializer", "early_stopping", "class_weights", "tensorboard"):
+        if getattr(arguments, option) is not None:
+            name = option.replace("_", "-")
+            raise UsageError(
+                f"--{name} is for training; the recipe {recipe.name} remembers its images and is not trained"
+            )
+    return dataclasses.replace(recipe, memory=dataclasses.replace(recipe.memory, k=arguments.k or recipe.memory.k))
+
+
 def _with_changes(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
     changes = {"epochs": arguments.epochs, "batch_size": arguments.batch_size}
     balanced = recipe.balanced_classes or arguments.class_weights == "balanced"
     return dataclasses.replace(
-        recipe, balanced_classes=balanced, **{name: value for name, value in changes.items() if value}
+        recipe,
+        balanced_classes=balanced,
+        schedule=choose_schedule(recipe, arguments),
+        **{name: value for name, value in changes.items() if value},
     )
 
 
@@ -157,8 +204,8 @@ def _gather(recipe: "Recipe", arguments: argparse.Namespace) -> "Material":
     if not name:
         raise UsageError(f"the recipe {recipe.name} has no data set of its own; name one with --dataset")
     dataset = load_dataset(name, arguments.class_depth)
-    dataset, prepared = prepare_dataset(dataset, recipe.preprocessing, arguments.skip_bad)
+    dataset, prepared = prepare_dataset(dataset, recipe.preprocessing, arguments.skip_bad, arguments.jobs)
     split = split_dataset(dataset, prepared.hashes, recipe.held_out_share, arguments.seed)
-    for line in describe_split(dataset, split):
+    for line in describe_split(dataset, split, recipe.balanced_classes):
         print(line, file=sys.stderr)
     return Material(dataset, prepared, split)

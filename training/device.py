@@ -7,11 +7,15 @@ import tensorflow as tf
 from edge.errors import InstallationError
 
 
-def choose_device(wanted: str) -> str:
+def choose_device(wanted: str, jobs: int | None = None) -> str:
     """Make TensorFlow use `wanted`, one of auto, cpu and gpu, and return a description of what it uses.
 
-    Raises InstallationError if a GPU is wanted and TensorFlow finds none.
+    With `jobs` it computes on no more cores than that, for which it must not have computed anything yet. Raises
+    InstallationError if a GPU is wanted and TensorFlow finds none.
     """
+    if jobs:
+        tf.config.threading.set_intra_op_parallelism_threads(jobs)
+        tf.config.threading.set_inter_op_parallelism_threads(jobs)
     gpus = tf.config.list_physical_devices("GPU")
     if wanted == "gpu" and not gpus:
         raise InstallationError("TensorFlow finds no GPU here; check the driver with 'nvidia-smi', or say --device cpu")
@@ -19,4 +23,5 @@ def choose_device(wanted: str) -> str:
         tf.config.set_visible_devices([], "GPU")
     if gpus and wanted != "cpu":
         return f"{len(gpus)} GPU" + ("s" if len(gpus) > 1 else "")
-    return f"the CPU, {os.cpu_count()} cores"
+    cores = jobs or os.cpu_count()
+    return f"the CPU, {cores} core" + ("" if cores == 1 else "s")

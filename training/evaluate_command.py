@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the folder, print what was found and return the exit status."""
     folder = RunFolder(Path(arguments.run))
     spec = folder.read_spec()
-    from export.export_run import load_keras
+    from export.load_keras import load_keras
 
     network = load_keras(folder.model)
     from training.evaluation import evaluate
@@ -47,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     dataset, prepared = prepare_dataset(dataset, spec.preprocessing, arguments.skip_bad)
     if arguments.dataset and spec.training and prepared.digest == spec.training.data_digest:
         print("warning: the run was trained on most of these images, so they flatter it", file=sys.stderr)
-    evaluation = evaluate(dataset, spec.labels, predict(network, prepared.arrays, spec.labels))
+    probabilities = predict(network, prepared.arrays, spec.labels)
+    evaluation = evaluate(dataset, spec.labels, probabilities, spec.abstain_below)
     output = arguments.output or folder.path / "evaluation"
     write_evaluation(evaluation, dataset, spec.name, output)
     if arguments.json:
@@ -87,6 +88,9 @@ def describe(evaluation: "Evaluation") -> str:
         f"95 % interval {interval.low:.2%} to {interval.high:.2%}",
         f"calibration error  {evaluation.calibration_error:.2%} (ECE, {len(evaluation.bins)} bins)",
     ]
+    if answers := evaluation.answers:
+        right = "" if answers.accuracy is None else f", {answers.accuracy:.2%} of the answers are right"
+        lines.append(f"unsure             below {answers.below:.2%}; {answers.answered:.2%} are answered{right}")
     if not mistakes:
         return "\n".join([*lines, "mistakes           none, so there is no picture of them"])
     worst = mistakes[0]

@@ -35,18 +35,36 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What is left where the model is unsure `below` a probability; accuracy is None if it answers nothing."""
+
+    below: float
+    answered: float
+    accuracy: float | None
+
+
+@dataclass(frozen=True)
 class Evaluation:
-    """What was found; `mistakes` begin with the one that the network was surest of."""
+    """What was found; `mistakes` begin with the one that the network was surest of.
+
+    `answers` is None for a model that is never unsure.
+    """
 
     report: Report
     accuracy_interval: Interval
     calibration_error: float
     bins: tuple[Bin, ...]
     mistakes: tuple[Mistake, ...]
+    answers: Answers | None
 
 
-def evaluate(dataset: Dataset, labels: tuple[str, ...], probabilities: NDArray[np.float32]) -> Evaluation:
-    """Return what `probabilities` [N, classes], in the order of `labels`, say of the images of `dataset`."""
+def evaluate(
+    dataset: Dataset, labels: tuple[str, ...], probabilities: NDArray[np.float32], abstain_below: float | None
+) -> Evaluation:
+    """Return what `probabilities` [N, classes], in the order of `labels`, say of the images of `dataset`.
+
+    Of these, images whose best probability is less than `abstain_below` count as unanswered in `answers` alone.
+    """
     targets = targets_among(dataset, labels)
     predicted = probabilities.argmax(axis=1)
     confidences = probabilities.max(axis=1).astype(np.float64)
@@ -61,7 +79,13 @@ def evaluate(dataset: Dataset, labels: tuple[str, ...], probabilities: NDArray[n
             Mistake(int(row), dataset.names[row], labels[targets[row]], labels[predicted[row]], float(confidences[row]))
             for row in wrong[np.argsort(-confidences[wrong], kind="stable")]
         ),
+        answers=None if abstain_below is None else _answers(confidences, predicted == targets, abstain_below),
     )
+
+
+def _answers(confidences: NDArray[np.float64], correct: NDArray[np.bool_], below: float) -> Answers:
+    given = confidences >= below
+    return Answers(below, float(given.mean()), float(correct[given].mean()) if given.any() else None)
 
 
 def wilson_interval(successes: int, trials: int) -> Interval:

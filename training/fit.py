@@ -13,17 +13,23 @@ from tqdm import tqdm
 
 from edge.errors import DivergenceError
 from training.batches import Batches
+from training.fit_spread import fit_spread
 from training.history import Epoch, History
 from training.schedules import Moment, Schedule
+from training.strategy import Replicas
 
 
 @dataclass(frozen=True)
 class Course:
-    """How a training runs: its schedule and epochs, and after how many without a new low it stops early."""
+    """How a training runs: its schedule and epochs, and after how many without a new low it stops early.
+
+    With `replicas` it is spread over them.
+    """
 
     schedule: Schedule
     epochs: int
     early_stopping_epochs: int | None = None
+    replicas: Replicas | None = None
 
 
 def make_repeatable(seed: int) -> None:
@@ -48,16 +54,20 @@ def fit(
     if history.epochs and course.early_stopping_epochs and history.has_stalled(course.early_stopping_epochs):
         return history
     trainer = _Trainer(course, training, history, after_epoch)
+    start, listeners = len(history.epochs), [trainer, *callbacks]
     try:
-        trainee.fit(
-            training.as_dataset(),
-            epochs=course.epochs,
-            initial_epoch=len(history.epochs),
-            validation_data=held_out.as_dataset(),
-            callbacks=[trainer, *callbacks],
-            shuffle=False,
-            verbose=0,
-        )
+        if course.replicas:
+            fit_spread(course.replicas, trainee, training, held_out, range(start, course.epochs), listeners)
+        else:
+            trainee.fit(
+                training.as_dataset(),
+                epochs=course.epochs,
+                initial_epoch=start,
+                validation_data=held_out.as_dataset(),
+                callbacks=listeners,
+                shuffle=False,
+                verbose=0,
+            )
     finally:
         trainer.close()
     return trainer.history

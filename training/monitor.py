@@ -7,13 +7,17 @@ training. The page refreshes itself while the training runs; it needs no server 
 import base64
 import html
 import json
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 from edge.atomic_file import replacing
 from edge.strict_json import encode
 from export.run_folder import RunFolder
 from training.history import History, diagnose
-from training.plots import draw_history, render_figure
+from training.plots import draw_history, draw_schedule, render_figure, save_figure
+from training.recipe import Recipe
+from training.schedules import curve
 from training.state import State, write_state
 
 REFRESH_S = 2
@@ -44,6 +48,19 @@ td, th {{ padding: .1rem .8rem; text-align: right; }}
 </body>
 </html>
 """
+
+
+@contextmanager
+def watching(run: RunFolder, recipe: Recipe, steps_per_epoch: int, classes: int) -> Iterator["Monitor"]:
+    """Draw the learning rate to come, and yield a monitor that is closed however the block ends."""
+    rates = curve(recipe.schedule, steps_per_epoch, recipe.epochs)
+    title = f"{recipe.name}: {recipe.schedule.kind} schedule"
+    save_figure(draw_schedule(rates, steps_per_epoch, title), run.schedule_plot)
+    monitor = Monitor(run, recipe.name, recipe.epochs, classes)
+    try:
+        yield monitor
+    finally:
+        monitor.close()
 
 
 class Monitor:

@@ -1,5 +1,6 @@
 """Draw a training: its learning rate before it starts, its history while it runs, its confusion matrix after."""
 
+import textwrap
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -20,18 +21,22 @@ NUMBERED_CLASSES = 30
 LABEL_CHARACTERS = 24
 ROOMY_CHARACTERS = 8
 INCHES_PER_CHARACTER = 0.085
+# Of a title in its usual size, 12 points; in a larger figure it grows by so many points for each inch.
+TITLE_CHARACTERS_PER_INCH = 9
+TITLE_POINTS, TITLE_POINTS_PER_INCH = 12, 0.9
 
 
 def draw_history(history: History, title: str) -> Figure:
     """Return two panels side by side, loss and accuracy over the epochs, training and held out."""
     figure = Figure(figsize=(10, 4), dpi=DPI, layout="constrained")
-    figure.suptitle(title)
+    set_title(figure, title)
     epochs = np.arange(1, len(history.epochs) + 1)
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         axes.plot(epochs, history.series(name), label="training", marker=".")
         axes.plot(epochs, history.series(f"held_out_{name}"), label="held out", marker=".")
         axes.set(xlabel="epoch", ylabel=name)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(0.5, len(epochs) + 0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(alpha=0.3)
         axes.legend()
     return figure
@@ -42,8 +47,8 @@ def draw_schedule(rates: list[float], steps_per_epoch: int, title: str) -> Figur
     figure = Figure(figsize=(6, 4), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     axes.plot(np.arange(len(rates)) / steps_per_epoch, rates)
-    axes.set(title=title, xlabel="epochs done", ylabel="learning rate")
-    axes.set_ylim(bottom=0)
+    set_title(figure, title)
+    axes.set(xlabel="epochs done", ylabel="learning rate", ylim=(0, 1.05 * max(rates)))
     axes.grid(alpha=0.3)
     return figure
 
@@ -58,8 +63,10 @@ def draw_confusion(report: Report, title: str) -> Figure:
     figure = Figure(figsize=(side + room + 1, side + room), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, label="share of the true class", shrink=0.8)
-    axes.set(title=title, xlabel="predicted", ylabel="true")
+    points = set_title(figure, title)
+    figure.colorbar(image, shrink=0.8).set_label("share of the true class", fontsize=points)
+    axes.set_xlabel("predicted", fontsize=points)
+    axes.set_ylabel("true", fontsize=points)
     axes.set_xticks(range(len(labels)), labels, rotation=0 if max(map(len, labels)) <= 3 else 90)
     axes.set_yticks(range(len(labels)), labels)
     if len(labels) <= NUMBERED_CLASSES:
@@ -67,6 +74,15 @@ def draw_confusion(report: Report, title: str) -> Figure:
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, str(count) if count else "", ha="center", va="center", color=colour, fontsize=9)
     return figure
+
+
+def set_title(figure: Figure, title: str) -> float:
+    """Write `title` above `figure`, in as many lines as it takes, and return its size in points."""
+    width = figure.get_size_inches()[0]
+    points = max(TITLE_POINTS, TITLE_POINTS_PER_INCH * width)
+    characters = int(width * TITLE_CHARACTERS_PER_INCH * TITLE_POINTS / points)
+    figure.suptitle("\n".join(textwrap.wrap(title, characters)), fontsize=points)
+    return float(points)
 
 
 def shortened(text: str, characters: int) -> str:

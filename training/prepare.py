@@ -29,7 +29,7 @@ from export.preprocessing import build_preprocessing, network_shape
 from training.dataset import Dataset
 
 # Raise it when the same steps come to compute something else.
-CACHE_FORMAT = 1
+CACHE_FORMAT = 2
 # Images that are on their way at once; enough to keep the cores busy, few enough to hold in memory.
 IN_FLIGHT = 64
 NAMED_BAD_IMAGES = 5
@@ -39,10 +39,10 @@ Progress = Callable[[int], Any]
 
 @dataclass(frozen=True)
 class Prepared:
-    """What stands at the seam for every image: float32 [N, h, w, c], mapped from disk.
+    """What stands at the seam for every image that could be read, in order: float32 [N, h, w, c], mapped from disk.
 
-    `hashes` are the SHA-256 of the images' contents and `digest` is one of all of them and their names, in
-    hexadecimal. `bad` names the images that could not be read, by row, with the reason; their rows are zero.
+    `hashes` are the SHA-256 of all images' contents and `digest` is one of all of them and their names, in
+    hexadecimal. `bad` names the images that could not be read, by their place in the data set, with the reason.
     """
 
     arrays: NDArray[np.float32]
@@ -58,34 +58,36 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eyespot"
 
 
-def prepare(dataset: Dataset, steps: Sequence[Step], cache: Path, progress: Progress) -> Prepared:
+def prepare(
+    dataset: Dataset, steps: Sequence[Step], cache: Path, progress: Progress, jobs: int | None = None
+) -> Prepared:
     """Return the arrays of `dataset`, from `cache` if they are there and into it if not.
 
-    `progress` is called with 1 for every image that is done.
+    `progress` is called with 1 for every image that is done; `jobs` images are worked on at once, None is one a core.
     """
-    hashes = list(_in_parallel(lambda i: _hash(dataset, i), len(dataset.names)))
+    hashes = list(_in_parallel(lambda i: _hash(dataset, i), len(dataset.names), jobs))
     digest = dataset.digest(hashes)
     key = hashlib.sha256(f"{CACHE_FORMAT} {digest} {canonical_json(encode(tuple(steps)))}".encode()).hexdigest()
     folder = cache / key[:32]
     if not (folder / "bad.json").is_file():
-        _build(dataset, steps, folder, progress)
+        _build(dataset, steps, folder, progress, jobs)
     bad = json.loads((folder / "bad.json").read_text(encoding="utf-8"))
     arrays = np.load(folder / "arrays.npy", mmap_mode="r")
     return Prepared(arrays, hashes, digest, {int(row): reason for row, reason in bad.items()})
 
 
 def leave_out_bad(dataset: Dataset, prepared: Prepared) -> tuple[Dataset, Prepared]:
-    """Return both without the images that could not be read."""
+    """Return both without the images that could not be read, of which the arrays hold nothing anyway."""
     rows = np.array([row for row in range(len(dataset.names)) if row not in prepared.bad], np.int64)
-    hashes = [prepared.hashes[row] for row in rows]
-    return dataset.select(rows), replace(prepared, arrays=prepared.arrays[rows], hashes=hashes, bad={})
+    return dataset.select(rows), replace(prepared, hashes=[prepared.hashes[row] for row in rows], bad={})
 
 
 def describe_bad(dataset: Dataset, bad: dict[int, str]) -> str:
     """Return one line that counts the images that could not be read and names the first of them."""
     listed = ", ".join(f"{dataset.names[row]} ({reason})" for row, reason in list(bad.items())[:NAMED_BAD_IMAGES])
     more = f" and {len(bad) - NAMED_BAD_IMAGES} more" if len(bad) > NAMED_BAD_IMAGES else ""
-    return f"{dataset.name}: {len(bad)} unreadable images: {listed}{more}"
+    images = "1 unreadable image" if len(bad) == 1 else f"{len(bad):,} unreadable images"
+    return f"{dataset.name}: {images}: {listed}{more}"
 
 
 def _hash(dataset: Dataset, i: int) -> bytes:
@@ -95,7 +97,7 @@ def _hash(dataset: Dataset, i: int) -> bytes:
         return hashlib.sha256(dataset.names[i].encode("utf-8", "surrogateescape")).digest()
 
 
-def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Progress) -> None:
+def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Progress, jobs: int | None) -> None:
     graph = build_preprocessing(steps)
     session = create_session(graph.SerializeToString(), "preprocessing", threads=1)
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
@@ -114,15 +116,17 @@ def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Prog
         return array
 
     try:
-        shape = (len(dataset.names), *network_shape(graph))
         with (unfinished / "arrays.npy").open("wb") as file:
-            _write_header(file, shape)
-            for row, array in enumerate(_in_parallel(load, len(dataset.names))):
+            _write_header(file, (len(dataset.names), *network_shape(graph)))
+            for row, array in enumerate(_in_parallel(load, len(dataset.names), jobs)):
                 if isinstance(array, str):
                     bad[row] = array
-                    array = np.zeros(shape[1:], np.float32)
-                file.write(array.tobytes())
+                else:
+                    file.write(array.tobytes())
                 progress(1)
+            # Only now it is known how many there are. NumPy leaves room in the header for any number of rows.
+            file.seek(0)
+            _write_header(file, (len(dataset.names) - len(bad), *network_shape(graph)))
         (unfinished / "bad.json").write_text(json.dumps(bad), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.replace(folder)
@@ -135,8 +139,8 @@ def _write_header(file: Any, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _in_parallel(work: Callable[[int], Any], count: int) -> Iterator[Any]:
-    """Yield `work(i)` in order, computed on all cores, with a bounded number on the way."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+def _in_parallel(work: Callable[[int], Any], count: int, jobs: int | None) -> Iterator[Any]:
+    """Yield `work(i)` in order, computed by `jobs` threads, with a bounded number on the way."""
+    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
         for start in range(0, count, IN_FLIGHT):
             yield from pool.map(work, range(start, min(start + IN_FLIGHT, count)))

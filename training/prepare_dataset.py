@@ -14,13 +14,16 @@ from training.dataset import Dataset
 from training.prepare import Prepared, default_cache, describe_bad, leave_out_bad, prepare
 
 
-def prepare_dataset(dataset: Dataset, steps: Sequence[Step], skip_bad: bool) -> tuple[Dataset, Prepared]:
+def prepare_dataset(
+    dataset: Dataset, steps: Sequence[Step], skip_bad: bool, jobs: int | None = None
+) -> tuple[Dataset, Prepared]:
     """Return `dataset` and its arrays, without images that cannot be read, which standard error names.
 
-    Raises DatasetError if there are any and `skip_bad` is not set.
+    `jobs` images are worked on at once; None is one a core. Raises DatasetError if there are bad ones and
+    `skip_bad` is not set.
     """
     with tqdm(total=len(dataset.names), unit="image", desc="preparing", disable=None) as bar:
-        prepared = prepare(dataset, steps, default_cache(), bar.update)
+        prepared = prepare(dataset, steps, default_cache(), bar.update, jobs)
     if not prepared.bad:
         return dataset, prepared
     if not skip_bad:

@@ -4,11 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge.steps import Step
 from training.networks.architecture import Architecture
+from training.networks.knn import NearestNeighbours
 from training.optimizers import Adam, Optimizer
 from training.schedules import Constant, Schedule
 
@@ -16,15 +14,13 @@ if TYPE_CHECKING:
     import keras
 
 Network = Callable[[Architecture], "keras.Model"]
-# From the training images, float32 [N, h, w, c], and their classes, to a network that needs no training.
-Memory = Callable[[Architecture, NDArray[np.float32], NDArray[np.int64]], "keras.Model"]
 # From a seed to Keras layers that change pictures while training; they never reach the artifact.
 Augmentation = Callable[[int], "Sequence[keras.layers.Layer]"]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One experiment. Exactly one of `network`, which is trained, and `memory`, which is not, is given.
+    """One experiment. Exactly one of `network`, which is trained, and `memory`, which needs none, is given.
 
     `reported` is the accuracy that the source reports, as text.
     """
@@ -36,7 +32,7 @@ class Recipe:
     dataset: str
     preprocessing: tuple[Step, ...]
     network: Network | None = None
-    memory: Memory | None = None
+    memory: NearestNeighbours | None = None
     optimizer: Optimizer = field(default_factory=Adam)
     schedule: Schedule = field(default_factory=lambda: Constant(1e-3))
     epochs: int = 0

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from edge.class_counts import MOST_CONFUSIONS, ClassCounts, Confusion
+
 
 @dataclass(frozen=True)
 class ClassReport:
@@ -41,4 +43,21 @@ def make_report(labels: tuple[str, ...], targets: NDArray[np.int64], probabiliti
             for label, precision, recall, f1, support in zip(labels, *scores, strict=True)
         ),
         confusion=tuple(tuple(map(int, row)) for row in confusion_matrix(targets, predicted, labels=indices)),
+    )
+
+
+def count_classes(report: Report) -> ClassCounts:
+    """Return what of a report travels inside the artifact; equally frequent confusions stay in the order of labels."""
+    matrix = np.array(report.confusion, np.int64)
+    confused = matrix.copy()
+    np.fill_diagonal(confused, 0)
+    frequent = np.argsort(-confused, axis=None, kind="stable")[: min(MOST_CONFUSIONS, np.count_nonzero(confused))]
+    return ClassCounts(
+        shown=tuple(map(int, matrix.sum(axis=1))),
+        called=tuple(map(int, matrix.sum(axis=0))),
+        right=tuple(map(int, matrix.diagonal())),
+        confusions=tuple(
+            Confusion(int(true), int(predicted), int(confused[true, predicted]))
+            for true, predicted in zip(*np.unravel_index(frequent, confused.shape), strict=True)
+        ),
     )

@@ -38,7 +38,7 @@ class Constant:
 class TimeDecay:
     """The book's decay, `rate / (1 + decay * step)`."""
 
-    kind: ClassVar[str] = "time"
+    kind: ClassVar[str] = "time-decay"
     rate: float
     decay: float
 
@@ -51,7 +51,7 @@ class TimeDecay:
 class StepDecay:
     """The book's drops, `rate * factor ** floor((1 + epoch) / every_epochs)` with epochs counted from 0."""
 
-    kind: ClassVar[str] = "step"
+    kind: ClassVar[str] = "step-decay"
     rate: float
     factor: float
     every_epochs: int

@@ -18,14 +18,16 @@ IMBALANCE = 2
 class Split:
     """Rows of the data set on either side, in an order drawn from the seed, and the repetitions that were found.
 
-    `repeated` counts pictures with the content of an earlier one; `contradicting` those of them that carry
-    another label than that one.
+    `repeated` counts pictures with the content of an earlier one; `contradicting` are those of them that carry
+    another label than that one, and that one, by row. `left_out` counts pictures that a data set's own division
+    has on both sides, and which are not trained on for that.
     """
 
     train: NDArray[np.int64]
     held_out: NDArray[np.int64]
-    repeated: int
-    contradicting: int
+    repeated: int = 0
+    contradicting: tuple[tuple[int, int], ...] = ()
+    left_out: int = 0
 
 
 def split_dataset(dataset: Dataset, hashes: list[bytes], share: float, seed: int) -> Split:
@@ -46,26 +48,44 @@ def split_dataset(dataset: Dataset, hashes: list[bytes], share: float, seed: int
         order.permutation(train),
         order.permutation(held_out),
         repeated=int((origin != rows).sum()),
-        contradicting=int((dataset.targets != dataset.targets[origin]).sum()),
+        contradicting=tuple(
+            (int(row), int(origin[row])) for row in np.flatnonzero(dataset.targets != dataset.targets[origin])
+        ),
+        left_out=len(hashes) - len(train) - len(held_out),
     )
 
 
-def describe_split(dataset: Dataset, split: Split) -> list[str]:
-    """Return what is worth knowing about a division, one sentence a line."""
+def describe_split(dataset: Dataset, split: Split, balanced: bool) -> list[str]:
+    """Return what is worth knowing about a division, one sentence a line; `balanced` classes are weighted."""
     source = "as the data set says" if dataset.parts else "stratified"
     lines = [f"{len(split.train):,} images to train on, {len(split.held_out):,} held out, {source}"]
     if split.repeated:
-        lines.append(f"{split.repeated:,} images repeat another; none stands on both sides")
+        lines.append(f"{_counted(split.repeated, 'repeats', 'repeat')} another; none stands on both sides")
+    if split.left_out:
+        lines.append(f"warning: {_counted(split.left_out, 'is', 'are')} not trained on, being held out as well")
     if split.contradicting:
-        lines.append(f"warning: {split.contradicting:,} of them carry another label than the picture they repeat")
-    counts = np.bincount(dataset.targets[split.train], minlength=len(dataset.labels))
-    if counts.max() >= IMBALANCE * max(counts.min(), 1):
-        most, least = (dataset.labels[int(i)] for i in (counts.argmax(), counts.argmin()))
+        row, origin = split.contradicting[0]
+        count = _counted(len(split.contradicting), "carries", "carry")
         lines.append(
-            f"warning: classes are unbalanced, {counts.max():,} of {most!r} and {counts.min():,} of {least!r}; "
-            "see --class-weights balanced"
+            f"warning: {count} another label than the picture repeated, such as "
+            f"{dataset.names[row]} and {dataset.names[origin]}"
         )
-    return lines
+    return lines + _describe_imbalance(dataset, split, balanced)
+
+
+def _counted(images: int, singular: str, plural: str) -> str:
+    return f"1 image {singular}" if images == 1 else f"{images:,} images {plural}"
+
+
+def _describe_imbalance(dataset: Dataset, split: Split, balanced: bool) -> list[str]:
+    counts = np.bincount(dataset.targets[split.train], minlength=len(dataset.labels))
+    if counts.max() < IMBALANCE * max(counts.min(), 1):
+        return []
+    most, least = (dataset.labels[int(i)] for i in (counts.argmax(), counts.argmin()))
+    found = f"classes are unbalanced, {counts.max():,} of {most!r} and {counts.min():,} of {least!r}; "
+    if balanced:
+        return [found + "weighted so that each counts the same"]
+    return [f"warning: {found}see --class-weights balanced"]
 
 
 def _as_given(dataset: Dataset, origin: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -7,6 +7,7 @@ history, and the plan, so that a training is never continued as another one.
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from zipfile import BadZipFile
 
 import keras
@@ -63,20 +64,32 @@ def write_state(state: State, path: Path) -> None:
 
 def read_state(path: Path) -> State:
     """Return the state in a file. Raises ModelError if it is damaged."""
+    with path.open("rb") as file:
+        return parse_state(file, str(path))
+
+
+def parse_state(raw: BinaryIO, where: str) -> State:
+    """Return the state that `write_state` wrote, read from an open file; `where` names it in a ModelError."""
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+        with np.load(raw, allow_pickle=False) as file:
             text = json.loads(str(file["state"]))
             variables = tuple(file[f"variable_{i}"] for i in range(len(file.files) - 1))
         return State(decode(Plan, text["plan"], "plan"), decode(History, text["history"], "history"), variables)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise ModelError(f"{path}: the state of the training is damaged ({error}); start anew") from None
+        raise ModelError(f"{where}: the state of the training is damaged ({error}); start anew") from None
 
 
 def require_same_plan(now: Plan, before: Plan) -> None:
     """Raise UsageError, naming the first difference, if a training would go on as another one."""
-    old, new = encode(before), encode(now)
-    for name in old:
-        if old[name] != new[name]:
-            raise UsageError(
-                f"--resume must continue the same training: {name} was {old[name]!r} and is now {new[name]!r}"
-            )
+    found = difference(before, now)
+    if found is not None:
+        name, old, new = found
+        raise UsageError(f"--resume must continue the same training: {name} was {old!r} and is now {new!r}")
+
+
+def difference(first: Plan, second: Plan) -> tuple[str, object, object] | None:
+    """Return the name of the first thing in which two plans differ and what it is in each; None if they are equal."""
+    one, other = (encode(plan) for plan in (first, second))
+    one, other = ({**plan, **plan["options"], "options": None} for plan in (one, other))
+    names = [*one, *(name for name in other if name not in one)]
+    return next(((name, one.get(name), other.get(name)) for name in names if one.get(name) != other.get(name)), None)

@@ -1,7 +1,11 @@
 """Train a recipe on a data set: where recipe, data, practice and monitor meet."""
 
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -12,21 +16,22 @@ from numpy.typing import NDArray
 from edge.errors import MissingExtraError, UsageError
 from export.run_folder import RunFolder
 from training.batches import Batches, balanced_weights
+from training.build import build_trainee, copy_plain
 from training.calibration import fit_temperature, with_temperature
 from training.checkpoints import Checkpoints, Which
 from training.dataset import Dataset
 from training.fit import Course, fit, make_repeatable
 from training.history import History
 from training.initializers import DEFAULT_INITIALIZER
-from training.monitor import Monitor
+from training.meeting import meet
+from training.monitor import watching
 from training.networks.architecture import Architecture
-from training.plots import draw_schedule, save_figure
 from training.prepare import Prepared
 from training.recipe import Recipe
 from training.report import Report, make_report
-from training.schedules import curve
 from training.split import Split
-from training.state import Plan, State, read_state, require_same_plan, restore_state, take_state
+from training.state import Plan, State, parse_state, require_same_plan, restore_state, take_state
+from training.strategy import IN_ONE_PIECE, Spread, make_replicas, require_spreadable
 
 Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
@@ -42,6 +47,10 @@ class Practice:
     early_stopping_epochs: int | None = None
     precision: Precision = "float32"
     tensorboard: Path | None = None
+    spread: Spread = IN_ONE_PIECE
+
+    def __post_init__(self) -> None:
+        require_spreadable(self.spread, self.precision)
 
 
 @dataclass(frozen=True)
@@ -79,84 +88,84 @@ def train(recipe: Recipe, practice: Practice, material: Material, run: RunFolder
     """Train, or go on training, and keep `run` current after every epoch.
 
     The same seed gives the same result again on the same machine, interrupted or not. Raises DivergenceError
-    if the loss is not finite, UsageError if `resume` would continue another training.
+    if the loss is not finite, UsageError if `resume` would continue another training, WorkerLostError if another
+    worker stops.
     """
-    make_repeatable(practice.seed)
     if recipe.memory is not None:
-        rows = np.sort(material.split.train)
-        network = recipe.memory(
-            _architecture(material, practice), material.prepared.arrays[rows], material.dataset.targets[rows]
-        )
-        return _finish(network, History(), material, recipe)
-    return _train_by_gradient(recipe, practice, material, run, resume)
+        return _remember(recipe, practice, material)
+    content = run.state.read_bytes() if resume and run.state.is_file() else b""
+    callbacks = _tensorboard(practice)
+    ready = _make_ready(recipe, practice, material, content, str(run.state))
+    checkpoints = Checkpoints(run.checkpoints, practice.checkpoints, practice.keep_last)
+    with watching(run, recipe, len(ready.training), len(material.dataset.labels)) as monitor:
+
+        def after_epoch(history: History) -> None:
+            checkpoints.after_epoch(history, ready.network)
+            monitor.update(history, take_state(ready.before.plan, history, ready.trainee))
+
+        history = ready.fit(after_epoch, callbacks)
+        monitor.finish(history)
+    network = ready.network
+    if ready.course.replicas or practice.precision != "float32":
+        network = copy_plain(network, recipe, _architecture(material, practice))
+    checkpoints.restore_best(network)
+    return _finish(network, history, material, recipe)
 
 
-def _train_by_gradient(recipe: Recipe, practice: Practice, material: Material, run: RunFolder, resume: bool) -> Trained:
+def assist(recipe: Recipe, practice: Practice, material: Material) -> None:
+    """Take part in a training as a worker that is not the chief; `train` says what is raised."""
+    _make_ready(recipe, practice, material, b"", "what the chief sent").fit(lambda _: None, ())
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """All that stands before the first step: the network, the model that is trained, and what it goes on from."""
+
+    network: keras.Model
+    trainee: keras.Model
+    training: Batches
+    held_out: Batches
+    course: Course
+    before: State
+
+    def fit(self, after_epoch: Callable[[History], None], callbacks: Sequence[keras.callbacks.Callback]) -> History:
+        return fit(self.trainee, self.training, self.held_out, self.course, self.before.history, after_epoch, callbacks)
+
+
+def _make_ready(recipe: Recipe, practice: Practice, material: Material, state: bytes, where: str) -> _Ready:
+    """Build everything; `state`, read from `where`, is that of a training to be continued, or nothing."""
+    make_repeatable(practice.seed)
+    plan, spread = _plan(recipe, practice, material), practice.spread
+    if state:
+        require_same_plan(plan, parse_state(BytesIO(state), where).plan)
+    if spread.cluster:
+        state = meet(spread.cluster, plan, state, spread.timeout_s, lambda line: print(line, file=sys.stderr))
+    before = parse_state(BytesIO(state), where) if state else State(plan, History(), ())
+    replicas = make_replicas(spread)
+    with replicas.strategy.scope() if replicas else nullcontext():
+        architecture = _architecture(material, practice)
+        network, trainee = build_trainee(recipe, architecture, practice.precision, practice.seed)
+        if before.history.epochs:
+            restore_state(before, trainee)
     training = material.batches(material.split.train, recipe, practice.seed)
     held_out = material.batches(np.sort(material.split.held_out), recipe, None)
-    network, trainee = _build(recipe, practice, material)
-    callbacks = _tensorboard(practice)
-    plan = _plan(recipe, practice, material)
-    before = read_state(run.state) if resume and run.state.is_file() else State(plan, History(), ())
-    require_same_plan(plan, before.plan)
-    if before.history.epochs:
-        restore_state(before, trainee)
-    rates = curve(recipe.schedule, len(training), recipe.epochs)
-    save_figure(
-        draw_schedule(rates, len(training), f"{recipe.name}: {recipe.schedule.kind} schedule"), run.schedule_plot
-    )
-    checkpoints = Checkpoints(run.checkpoints, practice.checkpoints, practice.keep_last)
-    monitor = Monitor(run, recipe.name, recipe.epochs, len(material.dataset.labels))
-
-    def after_epoch(history: History) -> None:
-        checkpoints.after_epoch(history, network)
-        monitor.update(history, take_state(plan, history, trainee))
-
-    try:
-        course = Course(recipe.schedule, recipe.epochs, practice.early_stopping_epochs)
-        history = fit(trainee, training, held_out, course, before.history, after_epoch, callbacks)
-        monitor.finish(history)
-    finally:
-        monitor.close()
-    checkpoints.restore_best(network)
-    return _finish(_in_float32(network, recipe, practice, material), history, material, recipe)
+    course = Course(recipe.schedule, recipe.epochs, practice.early_stopping_epochs, replicas)
+    return _Ready(network, trainee, training, held_out, course, before)
 
 
-def _build(recipe: Recipe, practice: Practice, material: Material) -> tuple[keras.Model, keras.Model]:
-    """Return the network, and the compiled model that is trained: the same behind the augmentation, if any."""
-    keras.config.set_dtype_policy(practice.precision)
-    try:
-        network = _network(recipe, practice, material)
-        layers = recipe.augmentation(practice.seed) if recipe.augmentation else ()
-        trainee = keras.Sequential([keras.Input(network.input_shape[1:]), *layers, network]) if layers else network
-    finally:
-        keras.config.set_dtype_policy("float32")
-    trainee.compile(
-        optimizer=recipe.optimizer.make(recipe.schedule.rate),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    return network, trainee
-
-
-def _network(recipe: Recipe, practice: Practice, material: Material) -> keras.Model:
-    if recipe.network is None:
-        raise UsageError(f"the recipe {recipe.name} has no network to train")
-    return recipe.network(_architecture(material, practice))
+def _remember(recipe: Recipe, practice: Practice, material: Material) -> Trained:
+    if recipe.memory is None or practice.spread.strategy != "none":
+        raise UsageError(f"the recipe {recipe.name} is not trained in steps; leave out --strategy")
+    make_repeatable(practice.seed)
+    rows = np.sort(material.split.train)
+    arrays, targets = material.prepared.arrays[rows], material.dataset.targets[rows]
+    return _finish(recipe.memory(_architecture(material, practice), arrays, targets), History(), material, recipe)
 
 
 def _architecture(material: Material, practice: Practice) -> Architecture:
     height, width, channels = material.prepared.arrays.shape[1:]
     classes = len(material.dataset.labels)
     return Architecture(height, width, channels, classes, initializer=practice.initializer)
-
-
-def _in_float32(network: keras.Model, recipe: Recipe, practice: Practice, material: Material) -> keras.Model:
-    if practice.precision == "float32":
-        return network
-    plain = _network(recipe, practice, material)
-    plain.set_weights(network.get_weights())
-    return plain
 
 
 def _plan(recipe: Recipe, practice: Practice, material: Material) -> Plan:
@@ -167,6 +176,7 @@ def _plan(recipe: Recipe, practice: Practice, material: Material) -> Plan:
         "balanced_classes": str(recipe.balanced_classes),
         "schedule": repr(recipe.schedule),
         "optimizer": repr(recipe.optimizer),
+        "strategy": practice.spread.strategy,
     }
     return Plan(recipe.name, material.prepared.digest, practice.seed, recipe.epochs, recipe.batch_size, options)
 

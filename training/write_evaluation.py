@@ -17,7 +17,10 @@ PICTURED_MISTAKES = 20
 
 
 def as_record(evaluation: Evaluation, dataset: Dataset) -> dict[str, Any]:
-    """Return an evaluation as the JSON object of report.json; all shares are from 0 to 1."""
+    """Return an evaluation as the JSON object of report.json; all shares are from 0 to 1.
+
+    It has no `answers` where the model is never unsure.
+    """
     return {
         "dataset": dataset.name,
         **asdict(evaluation.report),
@@ -25,6 +28,7 @@ def as_record(evaluation: Evaluation, dataset: Dataset) -> dict[str, Any]:
         "calibration_error": evaluation.calibration_error,
         "bins": [asdict(b) for b in evaluation.bins],
         "mistakes": len(evaluation.mistakes),
+        **({"answers": asdict(evaluation.answers)} if evaluation.answers else {}),
     }
 
 

@@ -2,17 +2,23 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge.atomic_file import replacing
 from edge.errors import UsageError
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
 from edge.strict_json import encode
-from export.run_folder import HeldOutImage, RunFolder, write_held_out
+from export.run_folder import HeldOutImage, RunFolder, write_calibration, write_held_out
+from training.dataset import Dataset
 from training.history import History
 from training.plots import draw_confusion, draw_history, save_figure
 from training.recipe import Recipe
+from training.report import count_classes
 from training.train import Material, Trained
 
 
@@ -57,6 +63,7 @@ def describe_model(
             epochs=len(trained.history.epochs),
             seed=seed,
             temperature=trained.temperature,
+            classes=count_classes(trained.report),
         ),
         parity=None,
         self_test=None,
@@ -73,16 +80,16 @@ def finish_run(trained: Trained, spec: ModelSpec, material: Material, run: RunFo
     title = f"{spec.name}: {trained.report.accuracy:.2%} of {trained.report.images:,} held-out images"
     save_figure(draw_confusion(trained.report, title), run.confusion_plot)
     with replacing(run.held_out) as temporary:
-        write_held_out(
-            temporary,
-            (
-                HeldOutImage(dataset.names[i], dataset.labels[dataset.targets[i]], dataset.read(int(i)))
-                for i in material.split.held_out
-            ),
-        )
+        write_held_out(temporary, _images(dataset, material.split.held_out))
+    with replacing(run.calibration) as temporary:
+        write_calibration(temporary, _images(dataset, material.split.train))
     with replacing(run.spec) as temporary:
         temporary.write_text(json.dumps(encode(spec), indent=2), encoding="utf-8")
     run.state.unlink(missing_ok=True)
+
+
+def _images(dataset: Dataset, rows: NDArray[np.int64]) -> Iterator[HeldOutImage]:
+    return (HeldOutImage(dataset.names[i], dataset.labels[dataset.targets[i]], dataset.read(int(i))) for i in rows)
 
 
 def write_history(run: RunFolder, history: History, title: str) -> None:

@@ -1,7 +1,8 @@
 """Say what is on images.
 
 IMAGE is a file, a folder (all images below it), a glob, or - for one image on standard input. A table goes
-to standard output, what failed to standard error. Exit status: 0 all classified, 1 some failed, 2 nothing
+to standard output, what failed to standard error. A model of faces or glyphs answers for each that it finds; a
+picture that holds none is an answer as well, not a failure. Exit status: 0 all classified, 1 some failed, 2 nothing
 could be done.
 """
 
@@ -9,31 +10,27 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.answer import NOT_THERE, Answer, as_record, printable
 from edge.arguments import positive
-from edge.classifier import Classification, Classifier
+from edge.classifier import Classification, Classifier, Prediction
+from edge.classifier_options import add_classifier_options, load_classifier
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
-from edge.decode import BYTES_PER_PIXEL, MAX_PIXELS, METADATA_BYTES
+from edge.decode import BYTES_PER_PIXEL, MAX_PIXELS, METADATA_BYTES, DecodedImage, decode_image, read_image
 from edge.errors import ImageError, UsageError
 from edge.sources import STANDARD_INPUT, Source, expand_sources
 
 
-@dataclass(frozen=True)
-class Answer:
-    """One input with its classification or its error, never both."""
-
-    path: str
-    classification: Classification | None
-    error: ImageError | None
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot classify` takes."""
-    parser.add_argument("model", metavar="MODEL", help="an .onnx file written by 'eyespot export'")
+    add_classifier_options(parser)
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="file, folder, glob or -")
     parser.add_argument("--top", type=positive, default=3, metavar="N", help="predictions per image (default 3)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--draw", metavar="DIR", help="write annotated copies of the images into this folder")
     parser.add_argument(
         "--max-pixels",
         type=positive,
@@ -47,11 +44,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Classify every image and return the exit status."""
     if arguments.images.count(STANDARD_INPUT) > 1:
         raise UsageError("standard input (-) holds one image; name it once")
-    classifier = Classifier.load(arguments.model)
+    classifier = load_classifier(arguments)
     sources = list(expand_sources(arguments.images))
+    draw = None
+    if arguments.draw:
+        from edge.annotated_copies import AnnotatedCopies  # only who draws pays for it
+
+        draw = AnnotatedCopies(arguments.draw, (source.path for source in sources)).write
     write = write_json if arguments.json else table_writer(sources, classifier.spec.labels)
     codes = []
-    for answer in classify_sources(classifier, sources, arguments.top, arguments.max_pixels):
+    for answer in classify_sources(classifier, sources, arguments.top, arguments.max_pixels, draw):
         write(answer)
         codes.append(answer.error.code if answer.error else None)
     return exit_status(codes)
@@ -59,23 +61,37 @@ def run(arguments: argparse.Namespace) -> int:
 
 def exit_status(codes: Collection[str | None]) -> int:
     """Return the status for the error codes of all inputs, None for those that were classified."""
-    if all(code in ("not_found", "unreadable") for code in codes):
+    if all(code in NOT_THERE for code in codes):
         return NOTHING_DONE
     return SOME_FAILED if any(codes) else DONE
 
 
 def classify_sources(
-    classifier: Classifier, sources: Iterable[Source], top_k: int, max_pixels: int
+    classifier: Classifier,
+    sources: Iterable[Source],
+    top_k: int,
+    max_pixels: int,
+    draw: Callable[[str, NDArray[np.uint8], Classification], object] | None = None,
 ) -> Iterator[Answer]:
-    """Yield one answer for each source, in order."""
+    """Yield one answer for each source, in order; each is handed to `draw` first, with its path and its pixels."""
     for source in sources:
         try:
             if source.error:
                 raise source.error
-            image = _read_standard_input(max_pixels) if source.path == STANDARD_INPUT else source.path
-            yield Answer(source.path, classifier.classify(image, top_k, max_pixels), None)
+            image = _read_source(source.path, max_pixels)
+            classification = classifier.classify(image, top_k)
         except ImageError as error:
             yield Answer(source.path, None, error)
+            continue
+        if draw:
+            draw(source.path, image.pixels, classification)
+        yield Answer(source.path, classification, None)
+
+
+def _read_source(path: str, max_pixels: int) -> DecodedImage:
+    if path == STANDARD_INPUT:
+        return decode_image(_read_standard_input(max_pixels), max_pixels)
+    return read_image(path, max_pixels)
 
 
 def _read_standard_input(max_pixels: int) -> bytes:
@@ -93,23 +109,6 @@ def write_json(answer: Answer) -> None:
     print(json.dumps(as_record(answer)), flush=True)
 
 
-def as_record(answer: Answer) -> dict[str, object]:
-    """Return one answer as the JSON object of `--json`."""
-    predictions = answer.classification.predictions if answer.classification else ()
-    return {
-        "path": answer.path,
-        "predictions": [{"label": p.label, "probability": p.probability} for p in predictions],
-        "unsure": answer.classification.unsure if answer.classification else False,
-        "note": answer.classification.note if answer.classification else None,
-        "error": {"code": answer.error.code, "message": str(answer.error)} if answer.error else None,
-    }
-
-
-def printable(path: str) -> str:
-    """Return `path` for one line of a terminal: what would end the line or steer the terminal is escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in path)
-
-
 def table_writer(sources: Iterable[Source], labels: tuple[str, ...]) -> Callable[[Answer], None]:
     """Return a function that prints one answer as a line, aligned with all others; errors to standard error."""
     path_width = max((len(printable(source.path)) for source in sources if not source.error), default=0)
@@ -120,9 +119,28 @@ def table_writer(sources: Iterable[Source], labels: tuple[str, ...]) -> Callable
             sys.stdout.flush()
             print(f"eyespot: {printable(answer.path)}: {answer.error.code}: {answer.error}", file=sys.stderr)
         if answer.classification:
-            cells = (f"{p.label:<{label_width}} {p.probability:>7.2%}" for p in answer.classification.predictions)
-            unsure = "   unsure" if answer.classification.unsure else ""
-            note = f"   ({answer.classification.note})" if answer.classification.note else ""
-            print(f"{printable(answer.path):<{path_width}}   {'   '.join(cells)}{unsure}{note}")
+            cells = "   ".join(_cells(answer.classification, label_width))
+            print(f"{printable(answer.path):<{path_width}}   {cells}")
 
     return write
+
+
+def _cells(classification: Classification, label_width: int) -> Iterator[str]:
+    """Yield what a line says of one image: its text, its predictions or those of its regions, and notes."""
+    if classification.text is not None:
+        yield classification.text
+    for prediction in classification.predictions:
+        yield _cell(prediction, label_width)
+    for region in classification.regions or ():
+        box = region.box
+        place = "" if classification.text is not None else f" at {box.x},{box.y} {box.width}x{box.height}"
+        unsure = " unsure" if region.unsure else ""
+        yield _cell(region.predictions[0], label_width) + place + unsure
+    if classification.unsure:
+        yield "unsure"
+    if classification.note:
+        yield f"({classification.note})"
+
+
+def _cell(prediction: Prediction, label_width: int) -> str:
+    return f"{prediction.label:<{label_width}} {prediction.probability:>7.2%}"

@@ -6,9 +6,12 @@ from pathlib import Path
 
 from edge.artifact import read_spec
 from edge.cli import DONE
-from edge.spec import ModelSpec
+from edge.spec import Glyphs, ModelSpec, Variant
 from edge.steps import describe
 from edge.strict_json import encode
+
+REFERENCES = {"keras": "Keras", "tensorflow": "TensorFlow", "onnx": "the plain ONNX file"}
+ORIGINS = {"held-out": "held-out images", "folder": "a folder of pictures", "made": "pictures that eyespot made"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +42,7 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
         "preprocessing": ", ".join(map(describe, spec.preprocessing)),
     }
     if spec.regions:
-        rows["regions"] = spec.regions.kind
+        rows["regions"] = f"{spec.regions.count} glyphs" if isinstance(spec.regions, Glyphs) else spec.regions.kind
     if spec.abstain_below is not None:
         rows["abstains"] = f"below a probability of {spec.abstain_below:.2%}"
     if training := spec.training:
@@ -50,13 +53,32 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
         rows["accuracy"] = f"{training.held_out_accuracy:.2%} of {training.held_out_images:,} held-out images"
     if parity := spec.parity:
         rows["parity"] = (
-            f"largest difference to Keras {parity.largest_difference:.1e} (limit {parity.tolerance:.0e}), "
-            f"top-1 equal on {parity.top1_agreement:.2%} of {parity.comparisons:,} comparisons"
+            f"largest difference to {REFERENCES[parity.reference]} {parity.largest_difference:.1e} "
+            f"(limit {parity.tolerance:.0e}), "
+            f"top-1 equal on {parity.top1_agreement:.2%} of {parity.comparisons:,} comparisons on "
+            f"{ORIGINS[parity.origin]}"
         )
         rows["made with"] = ", ".join(f"{name} {version}" for name, version in parity.versions.items())
+    if variant := spec.variant:
+        rows |= _variant_rows(variant)
     if self_test := spec.self_test:
         rows["self-test"] = f"{len(self_test.samples)} samples, limit {self_test.tolerance:.0e} (eyespot verify)"
     return rows
+
+
+def _variant_rows(variant: Variant) -> dict[str, str]:
+    kept = f", {len(variant.float_layers)} layers in float32" if variant.float_layers else ""
+    calibration = f", {variant.calibration} calibration" if variant.calibration else ""
+    return {
+        "variant": (
+            f"{variant.kind} ({variant.scheme}{calibration}{kept}); "
+            "parity is that of the float32 network it was made from"
+        ),
+        "cost": (
+            f"{variant.accuracy:.2%} of {variant.images:,} held-out images, float32 {variant.float32_accuracy:.2%} "
+            f"(limit {variant.max_drop_points:g} points less), same best label on {variant.top1_agreement:.2%}"
+        ),
+    }
 
 
 def _shortened(labels: tuple[str, ...], shown: int = 10) -> str:

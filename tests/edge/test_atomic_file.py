@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.atomic_file import flush_to_disk, replacing
+from edge.atomic_file import creating_folder, flush_to_disk, replacing
 
 OLD, NEW = b"what was here before", b"what was written" * 1000
 
@@ -135,3 +135,40 @@ def test_a_process_that_is_killed_leaves_the_name_as_it_was(target: Path) -> Non
     # Nobody could remove it; its name keeps it out of sight, and 'eyespot classify FOLDER' passes it over.
     assert len(left) == 1
     assert left[0].startswith(".m.")
+
+
+def test_a_folder_appears_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "parent" / "new"
+    with creating_folder(folder) as temporary:
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "file").write_bytes(NEW)
+        assert not folder.exists()
+    assert (folder / "inner" / "file").read_bytes() == NEW
+    assert names_beside(folder) == ["new"]
+
+
+def test_a_folder_that_is_not_finished_never_appears(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), creating_folder(tmp_path / "new") as temporary:  # noqa: PT012
+        (temporary / "file").write_bytes(OLD)
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_holds_something_is_not_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    with pytest.raises(OSError, match="new") as caught, creating_folder(folder) as temporary:  # noqa: PT012
+        (temporary / "file").write_bytes(NEW)
+        folder.mkdir()  # somebody else was faster
+        (folder / "file").write_bytes(OLD)
+    assert caught.value.filename == str(folder)
+    assert (folder / "file").read_bytes() == OLD
+    assert names_beside(folder) == ["new"]
+
+
+def test_all_of_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[str] = []
+    monkeypatch.setattr("edge.atomic_file.flush_to_disk", lambda path: flushed.append(path.name))
+    with creating_folder(tmp_path / "new") as temporary:
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "file").write_bytes(NEW)
+    assert flushed == ["inner", "file", temporary.name, tmp_path.name]

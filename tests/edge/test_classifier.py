@@ -1,5 +1,6 @@
 """The classifier against the same mathematics in NumPy."""
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from edge.artifact import INPUT_NAME, OUTPUT_NAME
 from edge.classifier import Classifier, Prediction, rank
 from edge.decode import DecodedImage, read_image
 from edge.errors import ImageError, ModelError, ModelNotFoundError, UsageError
-from edge.spec import Faces
+from edge.spec import Faces, Glyphs
 from export.preprocessing import make_model
 from tests.conftest import tiny_probabilities
 from tests.edge.artifacts import restamped, without_entry, written
@@ -143,10 +144,33 @@ def test_a_missing_model_is_told_apart(tmp_path: Path) -> None:
         Classifier.load(tmp_path / "none.onnx")
 
 
-def test_a_model_of_regions_is_refused(tiny_model: Path, tiny_content: bytes) -> None:
+def test_what_a_spec_looks_for_is_looked_for_unless_told_otherwise(tiny_model: Path, tiny_content: bytes) -> None:
+    assert Classifier.load(tiny_model).regions is None
+    assert Classifier.load(tiny_model, regions=Glyphs(2)).regions == Glyphs(2)
     written(tiny_model, restamped(tiny_content, regions=Faces()))
-    with pytest.raises(ModelError, match=r"it classifies regions \(faces\), which this eyespot cannot find$"):
-        Classifier.load(tiny_model)
+    assert Classifier.load(tiny_model).regions == Faces()
+    assert Classifier.load(tiny_model, regions="none").regions is None
+
+
+def test_a_face_model_for_a_model_that_looks_for_none_is_refused(tiny_model: Path) -> None:
+    with pytest.raises(UsageError, match="this one looks for none"):
+        Classifier.load(tiny_model, face_model="yunet.onnx")
+
+
+@pytest.mark.parametrize(("own", "asked", "threshold"), [(None, 0.0, 0.0), (0.9, 0.5, 0.9), (0.5, 0.9, 0.9)])
+def test_the_higher_threshold_decides_what_is_unsure(
+    tiny_model: Path, tiny_content: bytes, own: float | None, asked: float, threshold: float
+) -> None:
+    written(tiny_model, restamped(tiny_content, abstain_below=own))
+    classifier = Classifier.load(tiny_model, min_probability=asked)
+    for level in range(0, 256, 15):
+        assert classifier.classify(grey(level)).unsure == (tiny_probabilities(level).max() < threshold)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
+def test_a_threshold_that_is_no_probability_is_refused(tiny_model: Path, value: float) -> None:
+    with pytest.raises(UsageError, match=r"^min_probability must be 0 to 1\."):
+        Classifier.load(tiny_model, min_probability=value)
 
 
 def flat_model(kind: int, shape: list[int | str], output: str, answer_shape: list[int]) -> onnx.ModelProto:
@@ -196,3 +220,22 @@ def test_a_model_that_the_runtime_cannot_load_is_refused(tiny_model: Path, tiny_
     written(tiny_model, restamped(tiny_content, model))
     with pytest.raises(ModelError, match="cannot load this model"):
         Classifier.load(tiny_model)
+
+
+def test_many_images_give_what_each_alone_gives_and_a_broken_one_its_error(tiny_model: Path) -> None:
+    classifier = Classifier.load(tiny_model, threads=1)
+    levels = np.random.default_rng(0).integers(0, 256, 50)
+    images = [np.full((5, 7, 3), level, np.uint8) for level in levels]
+    answers = list(classifier.classify_many([*images, b"no picture", images[0]], top_k=2, threads=3))
+    assert answers[:50] == [classifier.classify(image, 2) for image in images]
+    assert isinstance(answers[50], ImageError)
+    assert answers[50].code == "not_an_image"
+    assert answers[51] == answers[0]
+
+
+def test_many_images_may_be_endless_and_a_wrong_one_ends_them(tiny_model: Path) -> None:
+    classifier = Classifier.load(tiny_model)
+    endless = classifier.classify_many(itertools.repeat(np.zeros((5, 7, 3), np.uint8)))
+    assert [next(endless) for _ in range(5)] == [classifier.classify(np.zeros((5, 7, 3), np.uint8))] * 5
+    with pytest.raises(UsageError, match="an image must be uint8 RGB"):
+        list(classifier.classify_many([np.zeros((5, 7), np.uint8)]))

@@ -224,4 +224,10 @@ def test_a_full_disk_is_one_line(name: str, tiny_model: Path, picture: Path) -> 
 def test_an_unknown_option_is_a_wrong_call(tiny_model: Path, eyespot: Run) -> None:
     done = eyespot("info", tiny_model, "--loud")
     assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
-    assert done.stderr.splitlines()[-1].endswith("error: unrecognized arguments: --loud")
+    assert done.stderr == "eyespot: unrecognized arguments: --loud (see 'eyespot info --help')\n"
+
+
+def test_the_option_that_was_meant_is_suggested(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["info", str(tiny_model), "--jsno"])
+    assert "unrecognized arguments: --jsno; did you mean '--json'? (see" in capsys.readouterr().err

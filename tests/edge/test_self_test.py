@@ -9,7 +9,7 @@ import pytest
 from edge.classifier import Classifier
 from edge.errors import EyespotError, ModelError, ParityError
 from edge.self_test import SelfTestResult, replay_self_test, require_self_test
-from edge.spec import SelfTest, SelfTestSample
+from edge.spec import SelfTest, SelfTestSample, Variant
 from export.writer import encode_png
 from tests.conftest import broken_self_test, tiny_probabilities
 from tests.edge.artifacts import restamped, written
@@ -82,8 +82,16 @@ def test_where_a_self_test_is_required_a_failure_is_an_error(tiny_model: Path, t
     with pytest.raises(ParityError) as caught:
         require_self_test(Classifier.load(tiny_model), "tiny.onnx")
     assert str(caught.value) == (
-        f"tiny.onnx: it does not answer here as Keras did (dark: largest difference {difference:.1e}, limit 1e-04)"
+        "tiny.onnx: it does not answer here as the original network did "
+        f"(dark: largest difference {difference:.1e}, limit 1e-04)"
     )
+
+
+def test_a_variant_is_held_to_its_own_answers(tiny_model: Path, tiny_content: bytes) -> None:
+    variant = Variant("int8", "U8S8", "minmax", (), 450, 0.99, 0.99, 1.0, 0.1, 0.5)
+    written(tiny_model, restamped(tiny_content, self_test=broken_self_test(), variant=variant))
+    with pytest.raises(ParityError, match=r"^tiny\.onnx: it does not answer here as it did at its export \(dark"):
+        require_self_test(Classifier.load(tiny_model), "tiny.onnx")
 
 
 def test_a_model_without_samples_is_refused(replay: Replay) -> None:

@@ -120,3 +120,48 @@ def test_a_name_that_is_no_text_is_found(tmp_path: Path) -> None:
     name = os.fsdecode(b"empty/gr\xfcn.png")
     (tmp_path / name).touch()
     assert found("empty") == [name]
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The tests may run as root, whom no permission stops.
+    real = os.scandir
+
+    def scandir(path: str) -> object:
+        if os.path.basename(path) == "deep":
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert [(s.path, s.error and s.error.code) for s in expand_sources(["m", "z"])] == [
+        ("m/4.BMP", None),
+        ("m/deep", "unreadable"),
+        ("z/1.tif", None),
+    ]
+    assert list(walk_images("m")) == ["m/4.BMP"]
+
+
+def test_a_folder_of_any_size_comes_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.sorted_names.sorted_names.__defaults__", (7,))
+    large = tmp_path / "large"
+    for number in range(100):
+        (large / f"folder {number % 13}").mkdir(parents=True, exist_ok=True)
+        (large / f"{number}.png").touch()
+        (large / f"folder {number % 13}" / f"{number}\n.png").touch()
+    top = [str(path) for path in sorted(large.glob("*.png"), key=str)]
+    below = [str(path) for folder in sorted(large.glob("f*"), key=str) for path in sorted(folder.iterdir(), key=str)]
+    assert list(walk_images(str(large))) == top + below
+
+
+def test_a_tree_deeper_than_open_files_allow_is_walked(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    deep = tmp_path / "deep"
+    for _ in range(150):
+        deep = deep / "d"
+    deep.mkdir(parents=True)
+    (deep / "a.png").touch()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
+    try:
+        assert list(walk_images(str(tmp_path / "deep"))) == [str(deep / "a.png")]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

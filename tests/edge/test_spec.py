@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from edge.class_counts import ClassCounts, Confusion
 from edge.errors import ModelError
-from edge.spec import Faces, Glyphs, ModelSpec, Parity, SelfTest, SelfTestSample, TrainingRecord, parse_spec
+from edge.spec import Faces, Glyphs, ModelSpec, Parity, SelfTest, SelfTestSample, TrainingRecord, Variant, parse_spec
 from edge.steps import Grey, Resize, Scale
 
+COUNTS = ClassCounts((150, 150, 150), (147, 153, 150), (147, 150, 150), (Confusion(0, 1, 3),))
 SPEC = ModelSpec(
     format=1,
     name="digits",
@@ -18,9 +20,10 @@ SPEC = ModelSpec(
     preprocessing=(Resize(28, 28, "antialias"), Grey(), Scale(0.5)),
     regions=Glyphs(4),
     abstain_below=0.75,
-    training=TrainingRecord("lenet", "digits", "ab12", 1347, 450, 0.99, 40, 0, 1.25),
-    parity=Parity(450, 1350, 1e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.0"}),
+    training=TrainingRecord("lenet", "digits", "ab12", 1347, 450, 0.99, 40, 0, 1.25, COUNTS),
+    parity=Parity("keras", "held-out", 450, 1350, 1e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.0"}),
     self_test=SelfTest(1e-4, (SelfTestSample("one", "iVBORw0KGgo=", (0.5, 0.25, 0.25)),)),
+    variant=Variant("int8", "U8S8", "entropy", ("network/1_Conv",), 450, 0.75, 0.875, 0.5, 0.25, 12.5),
 )
 # Written by hand: what stands in the artifact must stay what older and newer devices read.
 AS_JSON: dict[str, Any] = {
@@ -45,8 +48,16 @@ AS_JSON: dict[str, Any] = {
         "epochs": 40,
         "seed": 0,
         "temperature": 1.25,
+        "classes": {
+            "shown": [150, 150, 150],
+            "called": [147, 153, 150],
+            "right": [147, 150, 150],
+            "confusions": [{"true": 0, "predicted": 1, "count": 3}],
+        },
     },
     "parity": {
+        "reference": "keras",
+        "origin": "held-out",
         "images": 450,
         "comparisons": 1350,
         "largest_difference": 1e-7,
@@ -59,6 +70,18 @@ AS_JSON: dict[str, Any] = {
         "tolerance": 1e-4,
         "samples": [{"name": "one", "png": "iVBORw0KGgo=", "probabilities": [0.5, 0.25, 0.25]}],
     },
+    "variant": {
+        "kind": "int8",
+        "scheme": "U8S8",
+        "calibration": "entropy",
+        "float_layers": ["network/1_Conv"],
+        "images": 450,
+        "accuracy": 0.75,
+        "float32_accuracy": 0.875,
+        "top1_agreement": 0.5,
+        "largest_difference": 0.25,
+        "max_drop_points": 12.5,
+    },
 }
 BARE: dict[str, Any] = AS_JSON | {
     "version": None,
@@ -67,6 +90,7 @@ BARE: dict[str, Any] = AS_JSON | {
     "training": None,
     "parity": None,
     "self_test": None,
+    "variant": None,
 }
 
 
@@ -99,6 +123,13 @@ def test_every_field_arrives_where_it_belongs() -> None:
     assert parse_spec(json.dumps(AS_JSON | {"regions": {"kind": "faces"}}), "m.onnx").regions == Faces()
 
 
+def test_the_drop_of_a_variant_is_in_points() -> None:
+    assert SPEC.variant is not None
+    assert SPEC.variant.drop_points == 12.5
+    with pytest.raises(ModelError, match=r"spec\.variant\.kind must be one of 'int8', 'fp16'\. Received: 'int4'"):
+        parse_spec(json.dumps(AS_JSON | {"variant": AS_JSON["variant"] | {"kind": "int4"}}), "m.onnx")
+
+
 def test_without_version_all_else_stays() -> None:
     assert json.loads(SPEC.without_version().to_json()) == AS_JSON | {"version": None}
 
@@ -119,6 +150,7 @@ def test_without_version_all_else_stays() -> None:
             {"labels": ["one", "two"]},
             "self-test sample 'one' must have one probability for each of the 2 labels. Received: 3",
         ),
+        ({"labels": ["one", "two"], "self_test": None}, "training.classes must count 2 labels. Received: 3"),
         ({"colour": "red"}, "spec has the unknown key 'colour'; known are format, name, version"),
         ({"format": "1"}, "spec.format must be of type int. Received: '1'"),
         ({"format": True}, "spec.format must be of type int. Received: True"),

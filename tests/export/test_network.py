@@ -11,7 +11,7 @@ from onnx import TensorProto
 from edge.errors import UsageError
 from edge.runtime import create_session
 from edge.steps import Grey, Resize, Scale
-from export.network import convert_network, weld
+from export.network import keras_original, weld
 from export.preprocessing import build_preprocessing
 from export.quiet_tensorflow import start_tensorflow
 
@@ -32,6 +32,11 @@ LAYERS = {
 def network(inner: list[keras.layers.Layer], channels: int = 3) -> keras.Model:
     keras.utils.set_random_seed(7)
     return keras.Sequential([keras.Input((8, 8, channels)), *inner, layers.Dense(4, "softmax")])
+
+
+def convert_network(model: keras.Model) -> onnx.ModelProto:
+    original = keras_original(model, "test")
+    return original.convert(tuple(model.input_shape[1:]), model.output_shape[-1])
 
 
 def opsets(model: onnx.ModelProto) -> dict[str, int]:

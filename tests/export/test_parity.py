@@ -9,7 +9,15 @@ from PIL import Image
 
 from edge.errors import ParityError
 from edge.runtime import create_session
-from export.parity import ODD_SIZES_PX, Comparison, Variant, check_parity, compare, make_variants
+from export.parity import (
+    ODD_SIZES_PX,
+    Comparison,
+    Variant,
+    check_parity,
+    compare,
+    make_variants,
+    require_different_answers,
+)
 from tests.conftest import tiny_probabilities
 
 
@@ -59,7 +67,7 @@ def test_compare_measures_what_numpy_measures() -> None:
     assert [c.name for c in found] == ["0", "1", "2"]
     for pixels, c in zip(pictures, found, strict=True):
         share = pixels.mean() / 255
-        assert c.keras[0] == pytest.approx(share, abs=1e-6)
+        assert c.expected[0] == pytest.approx(share, abs=1e-6)
         # The shift itself, less the rounding of two float32 numbers below 1.
         assert c.difference == pytest.approx(0.25, abs=1e-6)
         assert c.same_top1 == (np.argmax([share, 1 - share]) == np.argmax([share + 0.25, 0.75 - share]))
@@ -72,7 +80,7 @@ def test_compare_takes_more_pictures_than_a_batch() -> None:
         return np.stack([arrays[:, 0, 0, 0], np.zeros(len(arrays))], axis=1).astype(np.float32)
 
     found = list(compare(variants, lambda x: x.astype(np.float32), level, level))
-    assert [int(c.keras[0]) for c in found] == list(range(150))
+    assert [int(c.expected[0]) for c in found] == list(range(150))
     assert {c.difference for c in found} == {0.0}
 
 
@@ -103,6 +111,14 @@ def test_the_limit_itself_is_accepted() -> None:
 def test_nothing_to_compare_is_no_proof() -> None:
     with pytest.raises(ParityError, match="no image"):
         check_parity([])
+
+
+def test_a_network_that_says_the_same_of_everything_proves_nothing() -> None:
+    rows = [np.array([0.25 + shift, 0.75 - shift], np.float32) for shift in (0, 4e-6, 2e-5)]
+    found = [Comparison(str(i), None, row, 0.0, True) for i, row in enumerate(rows)]
+    with pytest.raises(ParityError, match=r"same for all 2 pictures \(probabilities move by 4\.\de-06\)"):
+        require_different_answers(found[:2], 1e-5)
+    require_different_answers(found, 1e-5)
 
 
 def compare_tiny(content: bytes) -> list[Comparison]:

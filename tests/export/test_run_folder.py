@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from edge.errors import EyespotError, ModelError, ModelNotFoundError
-from export.run_folder import HeldOutImage, RunFolder, file_digest, write_held_out
+from export.run_folder import HeldOutImage, RunFolder, file_digest, write_calibration, write_held_out
 
 SPEC = {
     "format": 1,
@@ -24,6 +24,7 @@ SPEC = {
     "training": None,
     "parity": None,
     "self_test": None,
+    "variant": None,
 }
 
 
@@ -79,6 +80,22 @@ def test_archive_stops_at_either_limit_but_holds_one(
     write_held_out(tmp_path / "x.zip", [HeldOutImage(str(i), "ten", b"0123456789") for i in range(5)])
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
         assert archive.namelist() == [str(i) for i in range(kept)]
+
+
+def test_calibration_images_have_limits_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("export.run_folder.CALIBRATION_IMAGES", 2)
+    run = RunFolder(tmp_path)
+    write_calibration(run.calibration, (HeldOutImage(name, "cat", encode(pixels)) for name, pixels in pictures(4)))
+    found = list(run.read_calibration())
+    assert [name for name, _ in found] == [name for name, _ in pictures(4)][:2]
+    assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(found, pictures(4)[:2], strict=True))
+
+
+def test_a_damaged_calibration_image_is_named(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    write_calibration(run.calibration, [HeldOutImage("cat/bad.png", "cat", b"words")])
+    with pytest.raises(ModelError, match=r"calibration\.zip: the calibration image cat/bad\.png is damaged"):
+        list(run.read_calibration())
 
 
 def test_digest_is_that_of_hashlib(tmp_path: Path) -> None:

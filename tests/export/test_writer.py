@@ -48,7 +48,7 @@ def test_self_test_takes_the_first_six_small_pictures() -> None:
     def answer(images: np.ndarray) -> np.ndarray:
         return answer_of[images.shape[1] * 1000 + images.shape[2]][None]
 
-    comparisons = list(compare(variants, preprocessing=answer, keras=lambda arrays: arrays, onnx=answer))
+    comparisons = list(compare(variants, preprocessing=answer, reference=lambda arrays: arrays, onnx=answer))
     # Large pictures are let go of as soon as they were compared; thousands of photographs would fill the memory.
     assert [c.name for c in comparisons if c.variant is None] == ["300x2", "2x257"]
     samples = make_self_test(comparisons).samples

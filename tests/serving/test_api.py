@@ -11,7 +11,12 @@ from starlette.applications import Starlette
 
 from edge.artifact import read_spec
 from edge.classifier import Classifier
+from edge.regions.region import Box
+from edge.spec import Glyphs
 from tests.conftest import TINY_LABELS, tiny_probabilities
+from tests.edge.artifacts import restamped, written
+from tests.edge.pictures import png
+from tests.edge.regions.drawn_glyphs import code
 from tests.serving.conftest import MAX_PIXELS, Ask, encode_png
 
 
@@ -125,3 +130,21 @@ def test_a_client_that_goes_away_is_no_error_of_ours(app: Starlette) -> None:
 def test_one_image_after_a_bad_one_is_answered_as_ever(ask: Ask) -> None:
     assert ask("POST", "/v1/classify", content=WHOLE[:30]).status_code == 422
     assert ask("POST", "/v1/classify", content=WHOLE).json()["predictions"][0]["label"] == "bright"
+
+
+def test_regions_are_answered_as_the_edge_answers(app: Starlette, ask: Ask, tiny_model: Path) -> None:
+    written(tiny_model, restamped(tiny_model.read_bytes(), regions=Glyphs(4)))
+    assert app.state.service.repository.refresh() == ([str(tiny_model)], [])
+    classifier = Classifier.load(tiny_model)
+    for text in ("7391", "739", ""):
+        encoded = png(code(text)[0])
+        answer = ask("POST", "/v1/classify", content=encoded).json()
+        expected = classifier.classify(encoded)
+        assert answer["predictions"] == []
+        assert answer["text"] == expected.text
+        assert (answer["unsure"], answer.get("note")) == (expected.unsure, expected.note)
+        boxes = [Box(**region["box"]) for region in answer["regions"]]
+        assert boxes == [region.box for region in expected.regions or ()]
+        assert len(boxes) == len(text)
+        best = [region["predictions"][0]["probability"] for region in answer["regions"]]
+        assert best == [region.predictions[0].probability for region in expected.regions or ()]

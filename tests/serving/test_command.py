@@ -105,7 +105,7 @@ def test_a_model_that_answers_wrongly_here_is_one_line(
     tiny_content: bytes, tmp_path: Path, started: list[Started], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = with_self_test(tiny_content, broken_self_test(), tmp_path / "wrong.onnx")
-    assert "does not answer here as Keras did" in refused(capsys, path)
+    assert "does not answer here as the original network did" in refused(capsys, path)
     assert started == []
 
 

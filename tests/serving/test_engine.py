@@ -15,12 +15,11 @@ import pytest
 
 from edge.classifier import Classifier
 from edge.errors import ImageError, ModelError, ParityError
-from edge.spec import Glyphs, SelfTest, parse_spec
+from edge.spec import SelfTest, parse_spec
 from export.writer import stamp
 from serving.engine import Answer, Engine, EngineError
 from serving.pool import Pool
 from tests.conftest import broken_self_test, tiny_probabilities
-from tests.edge.artifacts import restamped
 from tests.serving.conftest import encode_png
 
 PIXELS = 10_000
@@ -171,7 +170,9 @@ def test_one_picture_that_breaks_the_network_does_not_break_its_batch(tiny_conte
 def test_a_model_that_fails_its_self_test_is_refused(tiny_content: bytes, tmp_path: Path) -> None:
     content = with_self_test(tiny_content, broken_self_test(), tmp_path / "wrong.onnx").read_bytes()
     # The sample claims 0, 0, 1 for black; bright has exp(-8) / (exp(4) + 1 + exp(-8)), which is nearly 0.
-    with pytest.raises(ParityError, match=r"w\.onnx: it does not answer here as Keras did \(dark: .*1\.0e\+00"):
+    with pytest.raises(
+        ParityError, match=r"w\.onnx: it does not answer here as the original network did \(dark: .*1\.0e\+00"
+    ):
         Engine(content, "w.onnx", Pool(0), max_pixels=PIXELS)
 
 
@@ -179,11 +180,6 @@ def test_a_model_without_samples_is_refused(tiny_content: bytes, tmp_path: Path)
     content = with_self_test(tiny_content, None, tmp_path / "untested.onnx").read_bytes()
     with pytest.raises(ModelError, match="no self-test"):
         Engine(content, "u.onnx", Pool(0), max_pixels=PIXELS)
-
-
-def test_a_model_with_regions_is_refused_as_in_the_edge(tiny_content: bytes) -> None:
-    with pytest.raises(ModelError, match=r"r\.onnx: it classifies regions \(glyphs\)"):
-        Engine(restamped(tiny_content, regions=Glyphs(4)), "r.onnx", Pool(0), max_pixels=PIXELS)
 
 
 @pytest.mark.parametrize("content", [b"", b"words"])

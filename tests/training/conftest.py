@@ -1,5 +1,6 @@
-"""Folders of small pictures, drawn for each test."""
+"""Folders of small pictures, drawn for each test, and one small training that several tests repeat in other ways."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -7,7 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge.cli import main
+from tests.conftest import SLOW_FIXTURES
+
 Draw = Callable[..., Path]
+
+EPOCHS = 4
+# 41 pictures are left to train on, so that the last batch of 8 has one, and one of two replicas none.
+PICTURES = 55
+SLOW_FIXTURES.add("bright_run")
 
 
 def save_picture(path: Path, level: int, size: tuple[int, int] = (9, 12)) -> None:
@@ -31,3 +40,32 @@ def draw(tmp_path: Path) -> Draw:
         return tmp_path / "pets"
 
     return draw_classes
+
+
+@pytest.fixture(scope="session")
+def bright(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An .npz of two classes of pictures, dark and bright, three of the one for two of the other."""
+    path = tmp_path_factory.mktemp("data") / "bright.npz"
+    chance, targets = np.random.default_rng(3), np.arange(PICTURES) % 5 // 3
+    pixels = chance.normal(60 + 120 * targets[:, None, None], 30, (PICTURES, 12, 12))
+    np.savez(path, x=np.clip(pixels, 0, 255).astype(np.uint8), y=targets)
+    return path
+
+
+def train_command(recipe: str, data: Path, output: Path, *more: object) -> list[str]:
+    """The words behind `eyespot` that train on `data` in batches that do not divide evenly."""
+    options = ["--dataset", data, "--epochs", EPOCHS, "--batch-size", 8, "--class-weights", "balanced"]
+    return [str(word) for word in ("train", recipe, *options, "--output", output, *more)]
+
+
+@pytest.fixture(scope="session")
+def bright_run(bright: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a plain training of `lenet-mnist` on `bright`."""
+    output = tmp_path_factory.mktemp("whole") / "run"
+    assert main(train_command("lenet-mnist", bright, output)) == 0
+    return output
+
+
+def figures(run: Path) -> np.ndarray:
+    """Loss and accuracy on both sides and the rate, an epoch a row."""
+    return np.array([list(epoch.values()) for epoch in json.loads((run / "history.json").read_text())["epochs"]])

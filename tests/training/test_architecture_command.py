@@ -63,7 +63,6 @@ def test_as_a_user_starts_it(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["lenett"], "did you mean 'lenet'"),
-        (["lenet", "--output", "lenet.jpg"], "must end in .png or .svg"),
         (["squeezenet", "--input", "4x4x3"], "squeezenet cannot be built for an input of 4x4x3"),
         ([str(ROOT / "tests")], "not a finished run"),
     ],
@@ -82,6 +81,14 @@ def test_a_bad_input_is_a_wrong_call(text: str, capsys: pytest.CaptureFixture[st
         main(["architecture", "lenet", f"--input={text}"])
     assert exit_.value.code == NOTHING_DONE
     assert "must be height x width x channels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["lenet.jpg", "lenet", ".png"])
+def test_a_picture_of_another_kind_is_a_wrong_call(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["architecture", "lenet", "--output", name])
+    assert exit_.value.code == NOTHING_DONE
+    assert f"must end in .png or .svg. Received: {name}" in capsys.readouterr().err
 
 
 def test_the_help_names_every_network() -> None:

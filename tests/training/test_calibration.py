@@ -8,7 +8,7 @@ from scipy.special import softmax
 from edge.errors import UsageError
 from training.calibration import find_abstention, fit_temperature, with_temperature
 from training.networks.architecture import Architecture
-from training.networks.knn import build_knn
+from training.networks.knn import NearestNeighbours
 from training.networks.lenet import build_lenet
 
 RNG = np.random.default_rng(11)
@@ -42,7 +42,7 @@ def test_it_survives_saving(tmp_path) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_what_does_not_end_in_a_softmax_is_refused() -> None:
-    network = build_knn(Architecture(2, 2, 1, 2), np.zeros((3, 2, 2, 1), np.float32), np.array([0, 1, 0]), 1)
+    network = NearestNeighbours(1)(Architecture(2, 2, 1, 2), np.zeros((3, 2, 2, 1), np.float32), np.array([0, 1, 0]))
     with pytest.raises(UsageError, match="ends in a softmax"):
         with_temperature(network, 2.0)
 

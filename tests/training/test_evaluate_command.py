@@ -61,6 +61,22 @@ def test_the_report_is_what_the_weights_say(brightness_run: Path, capsys: pytest
     assert mean_confidence == pytest.approx(np.mean(answers), abs=1e-6)
 
 
+def test_answers_are_counted_where_there_is_a_threshold(
+    brightness_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(brightness_run)]) == DONE
+    assert "unsure  " not in capsys.readouterr().out
+    path = brightness_run / "spec.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"abstain_below": 0.9}))
+    assert main(["evaluate", str(brightness_run)]) == DONE
+    # Levels 90 and 160 are less sure than that, and both are wrong; of the eight others only 20 is.
+    assert "unsure             below 90.00%; 80.00% are answered, 87.50% of the answers are right" in (
+        capsys.readouterr().out
+    )
+    record = json.loads((brightness_run / "evaluation" / "report.json").read_text())
+    assert record["answers"] == {"below": 0.9, "answered": 0.8, "accuracy": 0.875}
+
+
 def test_mistakes_are_named_surest_first_and_pictured(brightness_run: Path) -> None:
     assert main(["evaluate", str(brightness_run)]) == DONE
     folder = brightness_run / "evaluation"

@@ -29,7 +29,7 @@ def test_scores_by_hand_with_labels_in_another_order() -> None:
     )
     # Columns are b, a: taken for a, b, b, a, b.
     probabilities = np.array([[0.2, 0.8], [0.6, 0.4], [0.9, 0.1], [0.3, 0.7], [0.55, 0.45]], np.float32)
-    found = evaluate(dataset, ("b", "a"), probabilities)
+    found = evaluate(dataset, ("b", "a"), probabilities, None)
     b, a = found.report.classes
     assert (b.label, b.support, a.label, a.support) == ("b", 3, "a", 2)
     assert (b.precision, b.recall, b.f1) == pytest.approx((2 / 3, 2 / 3, 2 / 3))
@@ -40,3 +40,18 @@ def test_scores_by_hand_with_labels_in_another_order() -> None:
     assert (surest.name, surest.true, surest.predicted) == ("b/3", "b", "a")
     assert (other.name, other.true, other.predicted) == ("a/1", "a", "b")
     assert (surest.confidence, other.confidence) == pytest.approx((0.7, 0.6))
+    assert found.answers is None
+
+
+@pytest.mark.parametrize(
+    ("below", "answered", "accuracy"),
+    # Right are 0.9, 0.75 and 0.6, wrong are 0.8 and 0.5; who is as sure as the threshold still answers.
+    [(0.5, 1.0, 3 / 5), (0.75, 3 / 5, 2 / 3), (0.85, 1 / 5, 1.0), (0.95, 0.0, None)],
+)
+def test_answers_by_hand(below: float, answered: float, accuracy: float | None) -> None:
+    first = np.array([0.9, 0.75, 0.6, 0.8, 0.5], np.float32)
+    names = tuple(f"{i}.png" for i in range(5))
+    dataset = Dataset("five", ("a", "b"), names, np.array([0, 0, 0, 1, 1]), lambda _: b"")
+    answers = evaluate(dataset, ("a", "b"), np.stack([first, 1 - first], axis=1), below).answers
+    assert answers is not None
+    assert (answers.below, answers.answered, answers.accuracy) == pytest.approx((below, answered, accuracy))

@@ -6,7 +6,7 @@ from keras import layers
 from training.layer_table import add_up, count_multiply_adds, tabulate_layers
 from training.networks.architecture import Architecture
 from training.networks.catalogue import build_network
-from training.networks.knn import build_knn
+from training.networks.knn import NearestNeighbours
 from training.networks.minivggnet import build_minivggnet
 
 
@@ -75,7 +75,7 @@ def test_channels_first_costs_the_same() -> None:
 
 def test_what_is_no_layer_is_shown_as_well() -> None:
     images = np.zeros((5, 2, 3, 1), np.float32)
-    rows = tabulate_layers(build_knn(Architecture(2, 3, 1, 2), images, np.array([0, 1, 0, 1, 0]), 3))
+    rows = tabulate_layers(NearestNeighbours(3)(Architecture(2, 3, 1, 2), images, np.array([0, 1, 0, 1, 0])))
     found = {row.kind: row for row in rows}
     assert found["TopK"].parameters == 0
     assert rows[found["Embedding"].inputs[0]].kind == "TopK"

@@ -82,4 +82,4 @@ def test_unreadable_images_are_all_counted_and_the_first_named(draw: Draw) -> No
 def test_a_file_that_cannot_be_opened_is_named_with_the_reason(draw: Draw) -> None:
     folder = draw(cat=["good.png"], dog=["good.png"])
     (folder / "dog" / "gone.png").symlink_to(folder / "nowhere.png")
-    assert bad_of(folder) == "pets: 1 unreadable images: dog/gone.png (No such file or directory)"
+    assert bad_of(folder) == "pets: 1 unreadable image: dog/gone.png (No such file or directory)"

@@ -3,7 +3,10 @@
 import os
 import subprocess
 import sys
+from collections.abc import Container
+from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import cv2
 import numpy as np
@@ -15,9 +18,10 @@ from training.prepare import describe_bad, leave_out_bad, prepare
 
 ROOT = Path(__file__).parents[2]
 STEPS = (Resize(8, 8, "antialias"), Grey(), Scale(1 / 255))
+LARGE = (Resize(24, 24, "antialias"), Grey(), Scale(1 / 255))
 
 
-def pictures(count: int, bad: tuple[int, ...] = ()) -> Dataset:
+def pictures(count: int, bad: Container[int] = ()) -> Dataset:
     def read(i: int) -> bytes:
         if i in bad:
             return b"no picture"
@@ -63,35 +67,68 @@ def test_what_cannot_be_read_is_named_and_can_be_left_out(tmp_path: Path) -> Non
     assert "3.png" not in kept.names
     assert len(kept.names) == len(rest.arrays) == len(rest.hashes) == 10
     assert kept.read(3) == dataset.read(4)
-    assert np.array_equal(rest.arrays[3], prepared.arrays[4])
+    assert isinstance(rest.arrays, np.memmap)  # not a copy in memory
+    good = [row for row in range(12) if row not in (3, 7)]
+    expected = (np.array(good) * 37 % 256).astype(np.float32) * np.float32(1 / 255)
+    assert np.array_equal(rest.arrays[:, 3, 3, 0], expected)
+
+
+def test_a_data_set_of_nothing_but_damage_has_no_rows(tmp_path: Path) -> None:
+    prepared = prepare(pictures(4, bad=(0, 1, 2, 3)), STEPS, tmp_path, nothing)
+    assert (prepared.arrays.shape, len(prepared.bad)) == ((0, 8, 8, 1), 4)
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_as_many_images_are_worked_on_at_once_as_jobs_say(tmp_path: Path, jobs: int) -> None:
+    made = pictures(12)
+    together = Barrier(jobs)
+    at_work: list[int] = []
+    most = 0
+
+    def read(i: int) -> bytes:
+        nonlocal most
+        at_work.append(i)
+        most = max(most, len(at_work))
+        together.wait(timeout=30)  # passes when `jobs` images are being read, and breaks if there never are so many
+        at_work.remove(i)
+        return made.read(i)
+
+    prepared = prepare(replace(made, read=read), STEPS, tmp_path, nothing, jobs)
+    assert prepared.bad == {}
+    assert most == jobs
 
 
 MEMORY = """
 import sys, threading
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from tests.training.test_prepare_cache import STEPS, nothing, pictures
-from training.prepare import prepare
+from tests.training.test_prepare_cache import LARGE, nothing, pictures
+from training.prepare import leave_out_bad, prepare
 
 def anonymous_kib():
     return int(next(l for l in open("/proc/self/status") if l.startswith("RssAnon")).split()[1])
 
-prepare(pictures(200), STEPS, Path(sys.argv[1]), nothing)
+prepare(pictures(200), LARGE, Path(sys.argv[1]), nothing)
 peak = before = anonymous_kib()
 def watch(_):
     global peak
     peak = max(peak, anonymous_kib())
-prepare(pictures(int(sys.argv[2])), STEPS, Path(sys.argv[1]), watch)
+count = int(sys.argv[2])
+dataset = pictures(count, bad=range(0, count, 100))
+prepared = prepare(dataset, LARGE, Path(sys.argv[1]), watch)
+kept, rest = leave_out_bad(dataset, prepared)
+assert len(kept.names) == len(rest.arrays) == count - len(prepared.bad)
+watch(0)
 print(peak - before)
 """
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_data_set(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_data_set_even_where_some_are_bad(tmp_path: Path) -> None:
     def growth_kib(count: int) -> int:
         command = [sys.executable, "-c", MEMORY.format(root=str(ROOT)), str(tmp_path / str(count)), str(count)]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         return int(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
 
-    # The array of 20,000 pictures is 5 MB, and their names and hashes 3; the pixels are 10 MB more in between.
+    # The array of 20,000 pictures is 46 MB; their names and hashes are 3, and those that are left 2 more.
     assert growth_kib(20_000) - growth_kib(2_000) < 8 * 1024

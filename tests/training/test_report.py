@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from training.report import ClassReport, make_report
+from edge.class_counts import Confusion
+from training.report import ClassReport, count_classes, make_report
 
 
 def certain(predicted: list[int], classes: int) -> np.ndarray:
@@ -55,3 +56,30 @@ def test_random_answers_are_counted_as_numpy_counts() -> None:
     assert [c.recall for c in report.classes] == pytest.approx(recall)
     assert [c.f1 for c in report.classes] == pytest.approx(f1)
     assert [c.support for c in report.classes] == np.bincount(targets).tolist()
+
+
+def test_counts_that_travel_are_those_of_numpy_and_complete_for_20_classes() -> None:
+    chance = np.random.default_rng(1)
+    targets, called = chance.integers(0, 20, (2, 5000))
+    counts = count_classes(make_report(tuple(map(str, range(20))), targets, certain(called.tolist(), 20)))
+    assert counts.shown == tuple(np.bincount(targets, minlength=20))
+    assert counts.called == tuple(np.bincount(called, minlength=20))
+    assert counts.right == tuple(np.bincount(targets[targets == called], minlength=20))
+    rebuilt = np.diag(counts.right)
+    for confusion in counts.confusions:
+        rebuilt[confusion.true, confusion.predicted] = confusion.count
+    matrix = np.zeros((20, 20), int)
+    np.add.at(matrix, (targets, called), 1)
+    assert np.array_equal(rebuilt, matrix)
+    assert counts.is_complete
+    assert counts.wrong == (targets != called).sum()
+
+
+def test_of_many_confusions_the_most_frequent_travel() -> None:
+    # Class i is shown i times and always called i + 1.
+    targets = np.repeat(np.arange(1000), np.arange(1000))
+    report = make_report(tuple(map(str, range(1001))), targets, certain((targets + 1).tolist(), 1001))
+    counts = count_classes(report)
+    assert counts.confusions == tuple(Confusion(i, i + 1, i) for i in range(999, 599, -1))
+    assert not counts.is_complete
+    assert counts.wrong == 999 * 1000 // 2

@@ -93,11 +93,19 @@ def test_a_damaged_state_is_said(tmp_path: Path) -> None:
         read_state(path)
 
 
-@pytest.mark.parametrize("change", [{"seed": 6}, {"epochs": 9}, {"options": {"precision": "mixed_float16"}}])
-def test_another_training_is_not_continued(change: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seed": 6}, "seed was 5 and is now 6"),
+        ({"epochs": 9}, "epochs was 4 and is now 9"),
+        ({"options": {"precision": "mixed_float16"}}, "precision was None and is now 'mixed_float16'"),
+        ({"options": {"schedule": repr(Cosine(0.1))}}, r"schedule was None and is now 'Cosine\(rate=0.1\)'"),
+    ],
+)
+def test_another_training_is_not_continued(change: dict[str, object], said: str) -> None:
     import dataclasses
 
-    with pytest.raises(UsageError, match=next(iter(change))):
+    with pytest.raises(UsageError, match=said):
         require_same_plan(dataclasses.replace(PLAN, **change), PLAN)
 
 

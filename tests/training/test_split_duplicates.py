@@ -25,15 +25,18 @@ def test_copies_stand_on_one_side() -> None:
     assert not on_train & on_held
     assert sorted([*split.train, *split.held_out]) == list(range(80))
     assert split.repeated == 20
-    assert split.contradicting == 0
+    assert split.contradicting == ()
     assert len(on_held) == 15  # a quarter of the 60 different ones
 
 
 def test_a_copy_under_another_label_is_counted() -> None:
     contents = [str(i).encode() for i in range(19)] + [b"0"]
     split = split_dataset(dataset([0, 1] * 10), contents, 0.25, seed=3)
-    assert (split.repeated, split.contradicting) == (1, 1)
-    assert any("another label" in line for line in describe_split(dataset([0, 1] * 10), split))
+    assert (split.repeated, split.contradicting) == (1, ((19, 0),))
+    assert describe_split(dataset([0, 1] * 10), split, False)[1:] == [
+        "1 image repeats another; none stands on both sides",
+        "warning: 1 image carries another label than the picture repeated, such as 19.png and 0.png",
+    ]
 
 
 def test_a_given_division_is_honoured_but_for_leaks() -> None:
@@ -42,12 +45,21 @@ def test_a_given_division_is_honoured_but_for_leaks() -> None:
     split = split_dataset(dataset([0, 1] * 4, parts=parts), contents, 0.25, seed=1)
     assert sorted(split.train) == [0, 1, 2, 3, 4]
     assert sorted(split.held_out) == [6, 7]
+    assert describe_split(dataset([0, 1] * 4, parts=parts), split, False) == [
+        "5 images to train on, 2 held out, as the data set says",
+        "1 image repeats another; none stands on both sides",
+        "warning: 1 image is not trained on, being held out as well",
+    ]
 
 
 def test_imbalance_is_said() -> None:
     some = dataset([0] * 30 + [1] * 6)
     split = split_dataset(some, [str(i).encode() for i in range(36)], 0.25, seed=1)
-    assert any("unbalanced" in line and "'a'" in line and "'b'" in line for line in describe_split(some, split))
+    many, few = np.bincount(some.targets[split.train])
+    assert many + few == 27
+    found = f"classes are unbalanced, {many} of 'a' and {few} of 'b'; "
+    assert describe_split(some, split, False)[1:] == [f"warning: {found}see --class-weights balanced"]
+    assert describe_split(some, split, True)[1:] == [f"{found}weighted so that each counts the same"]
 
 
 def test_a_class_of_copies_is_too_small() -> None:

@@ -28,7 +28,7 @@ from training.write_run import claim_run_folder, describe_model, discard_empty, 
 SMALL = {"preprocessing": (Resize(8, 8, "antialias"), Grey(), Scale(1 / 255)), "epochs": 2, "batch_size": 4}
 RECIPE = replace(load_recipe("lenet"), **SMALL)
 FINISHED = {
-    *("model.keras", "spec.json", "history.json", "report.json", "held_out.zip"),
+    *("model.keras", "spec.json", "history.json", "report.json", "held_out.zip", "calibration.zip"),
     *("history.png", "confusion.png", "schedule.png", "monitor.html"),
 }
 
@@ -73,6 +73,9 @@ def test_a_finished_run_holds_what_was_returned(material: Material, tmp_path: Pa
         kept = [archive.read(name) for name in archive.namelist()]
     assert kept == [material.dataset.read(int(i)) for i in material.split.held_out]
     assert len(list(run.read_held_out())) == 4
+    with zipfile.ZipFile(run.calibration) as archive:
+        trained_on = [archive.read(name) for name in archive.namelist()]
+    assert trained_on == [material.dataset.read(int(i)) for i in material.split.train]
     reloaded = keras.models.load_model(run.model)
     rows = np.sort(material.split.held_out)
     assert np.array_equal(reloaded.predict(material.prepared.arrays[rows], verbose=0), trained.probabilities)

@@ -18,6 +18,15 @@ from training.dataset import Dataset, Part
 
 # Label names of the data sets that Keras loads as bare numbers: the data sets' own pages.
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR100 = """
+    apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
+    caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant
+    flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man
+    maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree
+    plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail
+    snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train trout
+    tulip turtle wardrobe whale willow_tree wolf woman worm
+"""
 FASHION = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
@@ -27,7 +36,7 @@ KERAS_LABELS: dict[str, tuple[str, ...]] = {
     "mnist": DIGITS,
     "fashion-mnist": FASHION,
     "cifar10": CIFAR10,
-    "cifar100": tuple(f"class {i}" for i in range(100)),
+    "cifar100": tuple(CIFAR100.split()),
 }
 
 IDX_FILES = {

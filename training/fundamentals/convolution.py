@@ -20,11 +20,12 @@ from matplotlib.figure import Figure
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from edge.arguments import picture_path
 from edge.cli import DONE
 from edge.decode import decode_image, read_image
 from edge.errors import ImageError, UsageError
 from training.fundamentals.command import command_parser, run_command
-from training.fundamentals.png_file import png_path, save_png
+from training.plots import DPI, save_figure
 
 WHITE = 255
 
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("picture", metavar="PICTURE", nargs="?", help="an image file (default: a temple)")
     parser.add_argument(
-        "--output", type=png_path, default="convolution.png", metavar="FILE", help="(default convolution.png)"
+        "--output", type=picture_path, default="convolution.png", metavar="FILE", help="(default convolution.png)"
     )
     return run_command(parser, argv, _show)
 
@@ -121,12 +122,12 @@ def _write_contact_sheet(tiles: dict[str, NDArray[np.uint8]], path: Path) -> Non
     height, width = next(iter(tiles.values())).shape
     # A strip would be a sheet that nobody can open, or one without room for the titles.
     tile_height = TILE_WIDTH_INCHES * min(max(height / width, 0.3), 2)
-    figure = Figure(figsize=(4 * TILE_WIDTH_INCHES, 2 * (tile_height + TITLE_INCHES)), layout="constrained")
+    figure = Figure(figsize=(4 * TILE_WIDTH_INCHES, 2 * (tile_height + TITLE_INCHES)), dpi=DPI, layout="constrained")
     for axes, (title, levels) in zip(figure.subplots(2, 4).flat, tiles.items(), strict=True):
         axes.imshow(levels, cmap="gray", vmin=0, vmax=WHITE)
         axes.set_title(title)
         axes.set_axis_off()
-    save_png(figure, path)
+    save_figure(figure, path)
 
 
 if __name__ == "__main__":

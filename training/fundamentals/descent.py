@@ -22,14 +22,14 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 from sklearn.datasets import make_blobs
 
-from edge.arguments import positive, seed_number
+from edge.arguments import picture_path, positive, seed_number
 from edge.cli import DONE
 from edge.errors import DivergenceError, UsageError
 from training.fundamentals.bias import with_bias
 from training.fundamentals.command import command_parser, run_command
-from training.fundamentals.png_file import png_path, save_png
 from training.fundamentals.sigmoid import logistic_loss
 from training.fundamentals.weights import Objective, Weights
+from training.plots import DPI, save_figure
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--learning-rate", type=float, default=0.01, metavar="R", help="(default 0.01)")
     parser.add_argument("--momentum", type=float, default=0.9, metavar="M", help="for the last two (default 0.9)")
     parser.add_argument("--seed", type=seed_number, default=42, help="of the batches (default 42)")
-    parser.add_argument("--plot", type=png_path, metavar="FILE", help="write the loss curves as a .png")
+    parser.add_argument("--plot", type=picture_path, metavar="FILE", help="draw the loss curves into this .png or .svg")
     return run_command(parser, argv, _compare)
 
 
@@ -161,7 +161,7 @@ def _ways(arguments: argparse.Namespace, samples: int) -> dict[str, Descent]:
 
 
 def _plot(curves: dict[str, list[float]], path: Path) -> None:
-    figure = Figure(figsize=(7, 5), layout="constrained")
+    figure = Figure(figsize=(7, 5), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     for name, losses in curves.items():
         axes.plot(range(1, len(losses) + 1), losses, label=name)
@@ -172,7 +172,7 @@ def _plot(curves: dict[str, list[float]], path: Path) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2)
-    save_png(figure, path)
+    save_figure(figure, path)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The ImageNet networks of the Starter Bundle, chapter 20, and two for small devices, from keras.applications.
 
-Their weights, preprocessing and labels belong to export; here are the networks, to be trained from scratch.
+Their weights, preprocessing and labels stand in training/pretrained; here are the networks, with random weights.
 """
 
 from collections.abc import Callable

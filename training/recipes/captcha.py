@@ -4,10 +4,11 @@ Command:   eyespot train captcha --dataset glyphs/
 Data:      labelled glyphs, one folder for each character
 Source:    Starter Bundle, chapter 21
 Expected:  100 %
-Time here: not measured: the data set is not to be had here
+Time here: a minute for 405 drawn glyphs, which reached 91 % of 135 others
+           (the book's are not to be had here, so its accuracy is not verified)
 """
 
-from edge.steps import Grey, Resize, Scale
+from edge.steps import Fit, Grey, Scale
 from training.networks.lenet import build_lenet
 from training.optimizers import Sgd
 from training.recipe import Recipe
@@ -20,7 +21,8 @@ RECIPES = (
         source="chapter 21",
         reported="100 %",
         dataset="",
-        preprocessing=(Resize(28, 28, "antialias"), Grey(), Scale(1 / 255)),
+        # A glyph keeps its proportions, or a 1 would look like an I; its own border fills what is left.
+        preprocessing=(Grey(), Fit(28, 28, "area", "replicate", 0), Scale(1 / 255)),
         network=build_lenet,
         optimizer=Sgd(),
         schedule=Constant(0.01),

@@ -4,7 +4,8 @@ Command:   eyespot train minivggnet-cifar10 (or minivggnet-cifar10-plain)
 Data:      CIFAR-10, 60,000 pictures in ten classes, through Keras
 Source:    Starter Bundle, chapter 15
 Expected:  83 % with, 79 % without normalisation
-Time here: not measured: the data set is not to be had here
+Time here: 2 CPU hours with and 1.5 without normalisation, from 3 epochs on 5,000 drawn pictures
+           (the data set is not to be had here, so its accuracy is not verified)
 """
 
 from functools import partial
@@ -27,7 +28,7 @@ def make_recipe(name: str, summary: str, reported: str, normalised: bool) -> Rec
         source="chapter 15",
         reported=reported,
         dataset="cifar10",
-        preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255)),
+        preprocessing=(Resize(32, 32, "area"), Scale(1 / 255)),
         network=partial(build_minivggnet, normalised=normalised),
         optimizer=Sgd(momentum=0.9, nesterov=True),
         schedule=TimeDecay(RATE, decay=RATE / EPOCHS),

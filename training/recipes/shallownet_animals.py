@@ -4,7 +4,8 @@ Command:   eyespot train shallownet-animals --dataset animals/
 Data:      Animals, 3,000 pictures of cats, dogs and pandas: a folder with one folder for each
 Source:    Starter Bundle, chapter 12
 Expected:  71 %
-Time here: not measured: the data set is not to be had here
+Time here: 2 CPU minutes, from 3 epochs on drawn pictures
+           (the data set is not to be had here, so its accuracy is not verified)
 """
 
 from edge.steps import Resize, Scale
@@ -20,7 +21,7 @@ RECIPES = (
         source="chapter 12",
         reported="71 %",
         dataset="",
-        preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255)),
+        preprocessing=(Resize(32, 32, "area"), Scale(1 / 255)),
         network=build_shallownet,
         optimizer=Sgd(),
         schedule=Constant(0.005),

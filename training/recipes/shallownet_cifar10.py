@@ -4,7 +4,8 @@ Command:   eyespot train shallownet-cifar10
 Data:      CIFAR-10, 60,000 pictures in ten classes, through Keras
 Source:    Starter Bundle, chapter 12
 Expected:  60 %
-Time here: not measured: the data set is not to be had here
+Time here: 15 CPU minutes, from 3 epochs on 5,000 drawn pictures
+           (the data set is not to be had here, so its accuracy is not verified)
 """
 
 from edge.steps import Resize, Scale
@@ -20,7 +21,7 @@ RECIPES = (
         source="chapter 12",
         reported="60 %",
         dataset="cifar10",
-        preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255)),
+        preprocessing=(Resize(32, 32, "area"), Scale(1 / 255)),
         network=build_shallownet,
         optimizer=Sgd(),
         schedule=Constant(0.01),

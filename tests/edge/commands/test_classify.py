@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -13,6 +15,8 @@ from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
 from tests.conftest import Run, tiny_probabilities
 from tests.edge.artifacts import entry_of, with_entry, without_entry, written
 from tests.edge.pictures import PNG_MAGIC, animation, png, png_chunk
+from tests.edge.regions.drawn_glyphs import code
+from tests.edge.regions.photographs import photograph
 
 LABELS = ("dark", "middle", "bright")
 LEVELS = {"dark.png": 10, "middle.png": 128, "bright.png": 240}
@@ -249,3 +253,90 @@ def test_a_missing_model_is_one_line(eyespot: Run) -> None:
     done = eyespot("classify", "none.onnx", "dark.png")
     assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
     assert done.stderr == "eyespot: none.onnx: there is no such model file\n"
+
+
+def test_unsure_is_an_answer(classify: Run) -> None:
+    done = classify("dark.png", "middle.png", "--json", "--min-probability", "0.9")
+    assert done.returncode == DONE
+    expected = [tiny_probabilities(LEVELS[name]).max() < 0.9 for name in ("dark.png", "middle.png")]
+    assert [record["unsure"] for record in records(done)] == expected == [False, True]
+
+
+@pytest.mark.parametrize("value", ["-0.1", "1.5", "nan", "much"])
+def test_a_probability_that_is_none_is_refused(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["classify", "tiny.onnx", "dark.png", f"--min-probability={value}"])
+    assert ended.value.code == NOTHING_DONE
+    assert "--min-probability" in capsys.readouterr().err
+
+
+def test_regions_replace_the_whole_picture(classify: Run, folder: Path) -> None:
+    picture, drawn = code("7391")
+    written(folder / "code.png", png(picture))
+    (record,) = records(classify("code.png", "--regions", "glyphs:4", "--json"))
+    assert record["predictions"] == []
+    assert len(record["text"]) == sum(len(region["predictions"][0]["label"]) for region in record["regions"])
+    for region, box in zip(record["regions"], drawn, strict=True):
+        crop = np.pad(picture, ((5, 5), (5, 5), (0, 0)), mode="edge")
+        x, y, width, height = (region["box"][name] for name in ("x", "y", "width", "height"))
+        mean = crop[y : y + height + 10, x : x + width + 10].mean()
+        assert abs(x - box.x) <= 1
+        # Pillow's filter shrinks to 4x4 and rounds there: half a level of 255 times the slope of 12, twice.
+        found = {p["label"]: p["probability"] for p in region["predictions"]}
+        assert found["bright"] == pytest.approx(tiny_probabilities(mean)[2], abs=0.05)
+    written(folder / "code.png", png(code("739")[0]))
+    done = classify("code.png", "--regions", "glyphs:4", "--json")
+    assert done.returncode == DONE
+    (record,) = records(done)
+    assert (record["text"], record["unsure"]) == (None, True)
+    assert (record["note"], len(record["regions"])) == ("3 glyphs found, 4 expected", 3)
+
+
+def test_a_picture_without_regions_says_so(classify: Run) -> None:
+    done = classify("dark.png", "--regions", "faces")
+    assert (done.returncode, done.stdout, done.stderr) == (DONE, "dark.png   (no faces found)\n", "")
+    done = classify("dark.png", "--regions", "glyphs:4")
+    assert done.stdout == "dark.png   unsure   (no glyphs found, 4 expected)\n"
+
+
+@pytest.mark.parametrize("value", ["eyes", "glyphs", "glyphs:0", "glyphs:-1", "glyphs:x", "faces:2", ""])
+def test_regions_that_are_not_known_are_refused(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["classify", "tiny.onnx", "dark.png", f"--regions={value}"])
+    assert ended.value.code == NOTHING_DONE
+    assert "must be none, faces or glyphs:COUNT" in capsys.readouterr().err
+
+
+def test_the_table_shows_text_and_places(classify: Run, folder: Path) -> None:
+    face = photograph("astronaut.png")
+    written(folder / "face.png", png(face))
+    written(folder / "code.png", png(code("7391")[0]))
+    (line,) = classify("face.png", "--regions", "faces").stdout.splitlines()
+    assert re.fullmatch(r"face\.png   middle +\d+\.\d\d% at 17\d,6\d 10\dx10\d", line)
+    (line,) = classify("code.png", "--regions", "glyphs:4").stdout.splitlines()
+    assert re.fullmatch(r"code\.png   (dark|middle|bright){4}(   (dark|middle|bright) +\d+\.\d\d%){4}", line)
+
+
+def test_annotated_copies_are_written_for_what_was_classified(classify: Run, folder: Path) -> None:
+    done = classify("dark.png", "none.png", "--draw", "drawn")
+    assert done.returncode == SOME_FAILED
+    (copy,) = (folder / "drawn").iterdir()
+    assert copy.name == "dark-annotated.png"
+    assert cv2.imread(str(copy)).shape == (243, 297, 3)  # 9x11, enlarged 27 times
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_and_nothing_is_done(classify: Run) -> None:
+    done = classify("dark.png", "--draw", "bright.png")
+    assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
+    assert done.stderr == "eyespot: --draw takes a folder. Received: bright.png, which is a file\n"
+
+
+def test_a_model_of_whole_pictures_loads_nothing_of_regions_or_drawing(folder: Path) -> None:
+    script = """
+import sys
+from edge.cli import main
+main(["classify", "tiny.onnx", "dark.png"])
+print([m for m in sys.modules if m.startswith(("edge.regions", "edge.drawing", "edge.annotated", "edge.watch"))])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=folder)
+    assert done.stdout.splitlines()[-1] == "[]"

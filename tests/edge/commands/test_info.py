@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.class_counts import ClassCounts
 from edge.cli import DONE, NOTHING_DONE, main
-from edge.spec import Parity, TrainingRecord
+from edge.spec import Parity, TrainingRecord, Variant
 from edge.steps import Scale
 from tests.conftest import Run
 from tests.edge.artifacts import entry_of, restamped, with_entry, without_entry, written
@@ -42,17 +43,32 @@ def test_json_is_the_whole_spec(tiny_model: Path, tiny_content: bytes, eyespot: 
 def test_training_and_parity_are_told(
     tiny_model: Path, tiny_content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    training = TrainingRecord("lenet", "digits", "ab12", 1347, 450, 0.98765, 40, 7, 1.0)
-    parity = Parity(450, 1350, 1.5e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.0", "onnx": "1.23.2"})
+    counts = ClassCounts((150, 150, 150), (150, 150, 150), (150, 150, 150), ())
+    training = TrainingRecord("lenet", "digits", "ab12", 1347, 450, 0.98765, 40, 7, 1.0, counts)
+    parity = Parity("keras", "held-out", 450, 1350, 1.5e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.0", "onnx": "1.23.2"})
     written(tiny_model, restamped(tiny_content, training=training, parity=parity))
     assert main(["info", str(tiny_model)]) == DONE
     found = rows(capsys.readouterr().out)
     assert found["trained"] == "lenet on digits, 1,347 images, 40 epochs, seed 7"
     assert found["accuracy"] == "98.77% of 450 held-out images"
     assert found["parity"] == (
-        "largest difference to Keras 1.5e-07 (limit 1e-05), top-1 equal on 100.00% of 1,350 comparisons"
+        "largest difference to Keras 1.5e-07 (limit 1e-05), top-1 equal on 100.00% of 1,350 "
+        "comparisons on held-out images"
     )
     assert found["made with"] == "keras 3.15.0, onnx 1.23.2"
+
+
+def test_a_variant_and_its_cost_are_told(
+    tiny_model: Path, tiny_content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variant = Variant("int8", "U8S8", "entropy", ("a", "b"), 450, 0.985, 0.99, 0.9925, 0.1, 0.5)
+    written(tiny_model, restamped(tiny_content, variant=variant))
+    assert main(["info", str(tiny_model)]) == DONE
+    found = rows(capsys.readouterr().out)
+    assert found["variant"].startswith("int8 (U8S8, entropy calibration, 2 layers in float32); parity is that of")
+    assert found["cost"] == (
+        "98.50% of 450 held-out images, float32 99.00% (limit 0.5 points less), same best label on 99.25%"
+    )
 
 
 def test_many_labels_are_shortened(tiny_model: Path, tiny_content: bytes, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ def raising(error: Exception) -> Callable[[argparse.Namespace], int]:
     [
         (UsageError("it must be so"), "eyespot: it must be so\n"),
         (FileNotFoundError(2, "No such file", "a.png"), "eyespot: a.png: No such file\n"),
-        (OSError("the disk is full"), "eyespot: output: the disk is full\n"),
+        (OSError("the disk is full"), "eyespot: input or output: the disk is full\n"),
     ],
     ids=["rule", "file", "disk"],
 )

@@ -92,4 +92,4 @@ def test_what_is_no_picture_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().err.endswith("none.png: there is no such file\n")
     with pytest.raises(SystemExit, match="2"):
         main(["--output", "sheet.jpg"])
-    assert "must end in .png. Received: sheet.jpg" in capsys.readouterr().err
+    assert "must end in .png or .svg. Received: sheet.jpg" in capsys.readouterr().err

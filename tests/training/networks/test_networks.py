@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from edge.errors import DatasetError, UsageError
 from training.datasets.digits import load_digits
 from training.networks.architecture import Architecture
-from training.networks.knn import build_knn
+from training.networks.knn import NearestNeighbours
 from training.networks.lenet import build_lenet
 from training.networks.minivggnet import build_minivggnet
 from training.networks.perceptrons import build_linear, build_mlp_cifar10, build_mlp_mnist
@@ -74,7 +74,7 @@ def test_knn_is_scikit_learns(k: int) -> None:
     digits = load_digits()
     images = np.stack([decode_image(digits.read(i)).pixels[:, :, :1] for i in range(600)]).astype(np.float32) / 255
     known, asked, targets = images[:400], images[400:], digits.targets[:400]
-    network = build_knn(Architecture(8, 8, 1, 10), known, targets, k)
+    network = NearestNeighbours(k)(Architecture(8, 8, 1, 10), known, targets)
     found = np.asarray(network(asked))
     oracle = KNeighborsClassifier(k).fit(known.reshape(400, -1), targets)
     distances, _ = KNeighborsClassifier(k + 1).fit(known.reshape(400, -1), targets).kneighbors(asked.reshape(200, -1))
@@ -86,7 +86,7 @@ def test_knn_is_scikit_learns(k: int) -> None:
 
 def test_knn_needs_as_many_images_as_neighbours() -> None:
     with pytest.raises(DatasetError, match="at least 3"):
-        build_knn(Architecture(2, 2, 1, 2), np.zeros((2, 2, 2, 1), np.float32), np.array([0, 1]), 3)
+        NearestNeighbours(3)(Architecture(2, 2, 1, 2), np.zeros((2, 2, 2, 1), np.float32), np.array([0, 1]))
 
 
 @pytest.mark.slow

@@ -1,0 +1,104 @@
+"""Read the encoded bytes of one input, with their digest, and no more of them than an image can need.
+
+It exists so that a file and a member of an archive meet the same limits before memory is spent on them.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from io import BytesIO
+from stat import S_ISREG
+from tempfile import TemporaryFile
+from typing import IO, BinaryIO
+
+from edge.decode import BYTES_PER_PIXEL, METADATA_BYTES, check_limits
+from edge.errors import ImageError
+from edge.image_header import read_header
+
+# The header of nearly every image lies in here; what has none is never held in memory.
+HEAD_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What stands in one input: its bytes, or why there are none to decode.
+
+    `sha256` is hexadecimal and that of the whole content; it is None where not all of it was read.
+    """
+
+    size_bytes: int | None
+    sha256: str | None
+    encoded: bytes | None
+    error: ImageError | None
+
+
+def read_file(path: str, max_pixels: int) -> Content:
+    """Return the content of the file at `path`; what is wrong with it is in there too, nothing is raised."""
+    try:
+        # Without O_NONBLOCK, opening a named pipe that nobody writes to would wait for ever.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+            status = os.fstat(stream.fileno())
+            if not S_ISREG(status.st_mode):
+                return failed("unreadable", "this is not a regular file")
+            return read_content(stream, status.st_size, max_pixels)
+    except FileNotFoundError:
+        return failed("not_found", "there is no such file")
+    except OSError as error:
+        return failed("unreadable", f"the file cannot be read ({error.strerror})")
+    except ValueError as error:
+        return failed("not_found", f"no file can have this name ({error})")
+
+
+def failed(code: str, message: str, size_bytes: int | None = None) -> Content:
+    """Return a content that could not be read."""
+    return Content(size_bytes, None, None, ImageError(code, message))
+
+
+def read_content(stream: BinaryIO, size_bytes: int, max_pixels: int) -> Content:
+    """Return the content of a `stream` that claims `size_bytes`. Raises OSError as the stream does."""
+    if size_bytes > (most := max_pixels * BYTES_PER_PIXEL + METADATA_BYTES):
+        return failed("too_many_bytes", f"{size_bytes:,} bytes are more than any image of the limit needs", size_bytes)
+    head = stream.read(HEAD_BYTES)
+    try:
+        check_limits(read_header(BytesIO(head)), size_bytes, max_pixels)
+    except ImageError as error:
+        if error.code == "too_many_bytes":
+            return Content(size_bytes, None, None, error)
+        if error.code != "corrupt" or len(head) < HEAD_BYTES:
+            return _digest_only(head, stream, most, error)
+        return _read_by_disk(head, stream, max_pixels, most)
+    encoded = head + stream.read(most - len(head) + 1) if len(head) == HEAD_BYTES else head
+    if len(encoded) > most:
+        return failed("too_many_bytes", "it holds more bytes than it claims to")
+    return _whole(encoded)
+
+
+def _whole(encoded: bytes) -> Content:
+    return Content(len(encoded), hashlib.sha256(encoded).hexdigest(), encoded, None)
+
+
+def _read_by_disk(head: bytes, stream: BinaryIO, max_pixels: int, most: int) -> Content:
+    """Read an image whose header lies far inside, as in many a TIFF, without trusting it with memory before."""
+    with TemporaryFile() as file:
+        file.write(head)
+        while file.tell() <= most and (chunk := stream.read(HEAD_BYTES)):
+            file.write(chunk)
+        size = file.tell()
+        file.seek(0)
+        try:
+            check_limits(read_header(file), size, max_pixels)
+        except ImageError as error:
+            if error.code == "too_many_bytes":
+                return Content(size, None, None, error)
+            file.seek(0)
+            return _digest_only(b"", file, most, error)
+        file.seek(0)
+        return _whole(file.read())
+
+
+def _digest_only(head: bytes, stream: IO[bytes], most: int, error: ImageError) -> Content:
+    digest, size = hashlib.sha256(head), len(head)
+    while size <= most and (chunk := stream.read(HEAD_BYTES)):
+        digest.update(chunk)
+        size += len(chunk)
+    return Content(size, digest.hexdigest(), None, error) if size <= most else Content(None, None, None, error)

@@ -1,0 +1,160 @@
+"""The ledger: a file of rows that only grows, survives a kill at any moment, and becomes the output when it is whole.
+
+Beside the output `results.jsonl` of a run that is not over stand
+
+- `results.jsonl.partial`: the rows so far, one line of JSON each; it is locked by the run that writes it;
+- `results.jsonl.run`: what the run was told, so that it cannot be resumed as another (see `edge.batch.order`).
+
+A row goes to the system at once, which keeps it if the process dies, and to the disk within a second, which keeps it
+if the power fails. The second file is removed when all rows are there: a ledger with rows that stands alone is whole.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge.atomic_file import flush_to_disk
+from edge.batch.row import Row, from_line, to_line
+from edge.errors import OutputError, UsageError
+
+SYNC_EVERY_S = 1.0
+
+
+class Ledger:
+    """The rows of one run on the disk, open and locked. Use it in a `with` statement."""
+
+    def __init__(self, output: Path) -> None:
+        """Open or create the ledger of `output`. Raises OutputError if another run holds it."""
+        self.output = output
+        self.path = output.with_name(output.name + ".partial")
+        self.order_path = output.with_name(output.name + ".run")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        self._file = _open_locked(self.path, output)
+        self.rows = 0
+        self._end = 0
+        self._synced_at = time.monotonic()
+        self._dirty = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.has_rows and _is_at(self._file, self.path):
+            self.path.unlink()  # nothing came of it
+            self.order_path.unlink(missing_ok=True)
+        self._file.close()  # which also unlocks it
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether an earlier run has left anything in it."""
+        return os.fstat(self._file.fileno()).st_size > 0
+
+    def clear(self) -> None:
+        """Throw all rows away."""
+        self._file.truncate(0)
+        self._file.seek(0)
+        self.rows = self._end = 0
+
+    def read(self) -> Iterator[Row]:
+        """Yield the rows that are whole; what stands behind the last of them, half a line perhaps, is cut off.
+
+        The ledger is ready for more rows once all of them were read.
+        """
+        self.rows = self._end = 0
+        with open(self.path, "rb") as lines:
+            for line in lines:
+                try:
+                    row = from_line(line)
+                except ValueError:
+                    break
+                self.rows += 1
+                self._end += len(line)
+                yield row
+        self._file.truncate(self._end)
+        self._file.seek(self._end)
+
+    def append(self, row: Row) -> None:
+        """Write one row. Raises OutputError if the disk refuses it; the rows before it stay as they are."""
+        line = to_line(row)
+        rest = memoryview(line)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self._file.truncate(self._end)
+            raise self._refused(error) from None
+        self.rows += 1
+        self._end += len(line)
+        self._dirty = True
+        self.sync(SYNC_EVERY_S)
+
+    def sync(self, age_s: float = 0.0) -> None:
+        """Bring the rows to the disk, unless that was done less than `age_s` seconds ago. Raises OutputError."""
+        now = time.monotonic()
+        if self._dirty and now - self._synced_at >= age_s:
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                raise self._refused(error) from None
+            self._synced_at, self._dirty = now, False
+
+    def become_output(self) -> None:
+        """Give the ledger, now whole, the name of the output."""
+        self.path.replace(self.output)
+        flush_to_disk(self.output.parent)
+
+    def remove(self) -> None:
+        """Remove the ledger, whose rows the output now holds."""
+        self.path.unlink()
+        flush_to_disk(self.output.parent)
+
+    def mark_whole(self) -> None:
+        """Note that all rows are there: whoever resumes from here on has only the output to write."""
+        self.sync()
+        self.order_path.unlink(missing_ok=True)
+        flush_to_disk(self.output.parent)
+
+    def _refused(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"{self.output}: {error.strerror} after {self.rows:,} rows, which are safe in {self.path.name}; "
+            "make room and run the same command with --resume"
+        )
+
+
+def _open_locked(path: Path, output: Path) -> FileIO:
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        file = FileIO(handle, "r+")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise OutputError(f"{output}: another run is writing it; wait for it, or choose another --output") from None
+        # The run that held it before may have renamed it in between: then the lock is on the wrong file.
+        if _is_at(file, path):
+            return file
+        file.close()
+
+
+def _is_at(file: FileIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def require_new(ledger: Ledger) -> None:
+    """Raise UsageError if the output, or rows of an earlier run for it, are there already."""
+    if ledger.has_rows:
+        raise UsageError(
+            f"{ledger.path}: an interrupted run left rows here; --resume goes on with it, --overwrite starts anew"
+        )
+    if ledger.output.exists():
+        raise UsageError(f"{ledger.output}: it is there already; --overwrite replaces it once all rows are computed")

@@ -1,0 +1,45 @@
+"""Say what a run came to: a line for everyone, and a page of figures for `--summary`."""
+
+from collections.abc import Iterator
+
+from edge.answer import printable
+from edge.batch.tally import Tally
+
+PERCENTILES = (0.5, 0.95, 0.99)
+
+
+def totals(tally: Tally) -> str:
+    """Return the totals, which add up: every input was classified or failed."""
+    classified = tally.rows - tally.failed
+    unsure = f" ({tally.unsure:,} unsure)" if tally.unsure else ""
+    return f"{tally.rows:,} inputs: {classified:,} classified{unsure}, {tally.failed:,} failed"
+
+
+def figures(tally: Tally) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield the parts of the summary, each a title with names and values, most frequent first."""
+    classified = max(tally.rows - tally.failed, 1)
+    yield "classes", [(name, f"{n:,}  {n / classified:.1%}") for name, n in tally.labels.most_common()]
+    yield "failures", [(code, f"{n:,}") for code, n in tally.codes.most_common()]
+    earlier = tally.rows - tally.computed
+    yield (
+        "speed",
+        [
+            ("inputs a second", f"{tally.rate:,.1f}"),
+            ("seconds", f"{tally.seconds:,.1f}" + (f", without {earlier:,} rows that were there" if earlier else "")),
+            ("bytes", f"{tally.bytes:,}"),
+            *(
+                (f"latency p{share:.0%}".rstrip("%"), f"{tally.latency_s(share) * 1e3:,.1f} ms")
+                for share in PERCENTILES
+            ),
+        ],
+    )
+
+
+def as_text(tally: Tally) -> str:
+    """Return the whole summary for a terminal."""
+    parts = [(title, entries) for title, entries in figures(tally) if entries]
+    width = max(len(printable(name)) for _, entries in parts for name, _ in entries)
+    lines = [totals(tally)]
+    for title, entries in parts:
+        lines += [f"{title}:", *(f"  {printable(name):<{width}}   {value}" for name, value in entries)]
+    return "\n".join(lines)

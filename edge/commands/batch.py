@@ -1,0 +1,130 @@
+"""Classify any number of images into a file: one row for each input, in order, whatever happens.
+
+SOURCE is an image, a folder (all images below it), a glob, a list of paths (.txt, .lst, or .csv with a column of
+them), an archive (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz), or - for a list of paths on standard input. Lists name one
+file a line, relative to the current directory.
+
+Rows are on the disk while the run goes on, in FILE.partial; a run that was cut off, even by a power failure, goes on
+with --resume. Ctrl-C finishes the images in hand. Exit status: 0 all classified, 1 some failed, 2 nothing could be
+done or too many failed.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import cv2
+
+from edge.arguments import positive
+from edge.batch.inputs import Input, Selection
+from edge.batch.interrupt import stopping_on_signals
+from edge.batch.ledger import Ledger
+from edge.batch.max_failures import MaxFailures, parse_max_failures
+from edge.batch.order import Order
+from edge.batch.outputs import require_format
+from edge.batch.row import Row
+from edge.batch.run import Engine, Run
+from edge.batch.work import Work
+from edge.classifier import Classifier
+from edge.decode import MAX_PIXELS
+from edge.errors import MissingExtraError, UsageError
+from edge.fast_decode import require_reducible
+from edge.ordered_map import OrderedMap
+from edge.spec import ModelSpec
+
+THREADS, RAY = "threads", "ray"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `eyespot batch` takes."""
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="an .onnx file written by 'eyespot export'")
+    add("sources", metavar="SOURCE", nargs="+", help="image, folder, glob, list, archive or -")
+    add("--output", required=True, type=Path, metavar="FILE", help="ends in .jsonl, .csv or .parquet")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on with a run that was cut off, or begin it")
+    again.add_argument("--overwrite", action="store_true", help="begin anew, whatever is there")
+    add("--top", type=positive, default=3, metavar="N", help="predictions per image (default 3)")
+    add("--max-failures", type=_max_failures, default=MaxFailures(), metavar="N|P%", help="stop when more have failed")
+    add("--max-pixels", type=positive, default=MAX_PIXELS, metavar="N", help=f"of an image (default {MAX_PIXELS:,})")
+    add("--fast-decode", action="store_true", help="let the JPEG decoder shrink large images; see the README")
+    add("--column", default="path", metavar="NAME", help="where a CSV list has its paths (default path)")
+    add("--null", action="store_true", help="paths in lists end with NUL, as 'find -print0' writes them")
+    add("--threads", type=positive, default=None, metavar="N", help="images under way at once (default: all cores)")
+    add("--quiet", action="store_true", help="no progress and no totals on standard error")
+    add("--summary", action="store_true", help="print classes, failures, speed and latencies at the end")
+    add("--report", type=Path, metavar="FILE.html", help="the summary with pictures of each class, as one page")
+    add("--engine", choices=(THREADS, RAY), default=THREADS, help="ray: the same through Ray Data")
+    add("--ray-address", metavar="ADDRESS", help="of a cluster that sees the same files (default: this machine)")
+
+
+def _max_failures(text: str) -> MaxFailures:
+    try:
+        return parse_max_failures(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number or a share such as 2%. Received: {text}") from None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Classify every input and return the exit status."""
+    require_format(arguments.output)
+    if arguments.ray_address and arguments.engine != RAY:
+        raise UsageError("--ray-address is for --engine ray")
+    classifier = Classifier.load(arguments.model, threads=1)
+    if arguments.fast_decode:
+        require_reducible(classifier.spec.preprocessing[0])
+    order = _order(arguments, classifier.spec)
+    work = Work(classifier, order.top, order.max_pixels, order.fast_decode)
+    job = Run(
+        order=order,
+        selection=Selection(order.sources, order.column, order.null, order.max_pixels),
+        engine=_engine(arguments, work),
+        max_failures=arguments.max_failures,
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+        quiet=arguments.quiet,
+        summary=arguments.summary,
+        report=arguments.report,
+    )
+    with stopping_on_signals() as stop, Ledger(arguments.output) as ledger:
+        return job(ledger, stop)
+
+
+def _order(arguments: argparse.Namespace, spec: ModelSpec) -> Order:
+    return Order(
+        model=spec.name,
+        version=spec.version or "",
+        sources=tuple(arguments.sources),
+        column=arguments.column,
+        null=arguments.null,
+        top=min(arguments.top, len(spec.labels)),
+        max_pixels=arguments.max_pixels,
+        fast_decode=arguments.fast_decode,
+        begun_s=time.time(),
+    )
+
+
+def _engine(arguments: argparse.Namespace, work: Work) -> Engine:
+    threads = arguments.threads or _cores()
+    if arguments.engine == RAY:
+        try:
+            from edge.batch.ray_engine import RayEngine
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(
+                f"--engine ray needs the package {error.name}; install it with: pip install 'eyespot[ray]'"
+            ) from None
+        return RayEngine(Path(arguments.model).read_bytes(), work, threads, arguments.ray_address)
+    cv2.setNumThreads(1)  # the images themselves keep the cores busy
+
+    def in_threads(inputs: Iterator[Input], stop: Event) -> Iterator[Row | None]:
+        return iter(OrderedMap(work, inputs, threads, stop, lambda item: item.held_bytes))
+
+    return in_threads
+
+
+def _cores() -> int:
+    """Return how many cores this process may use, which in a container can be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,131 @@
+"""Find the glyphs of a code: dark characters on a light ground, in one row (Starter Bundle, chapter 21).
+
+1. Grey, and 8 pixels of its own border copied around it, so that no glyph touches the edge.
+2. Otsu's threshold, inverted; where ink and ground differ by less than 32 levels there is nothing to read.
+3. External contours; those less than half as high as the highest are specks.
+4. Where there are fewer glyphs than expected, wide ones are taken for touching ones and cut where a column holds the
+   least ink, near the places where equal parts would end. It takes evidence: a bridge of one stroke between parts as
+   high as the others, or a width that no single glyph has. Without it what was found stays as it is.
+5. From left to right. More or fewer than expected is for the caller to say; nothing is made to fit.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.regions.region import Box
+
+PADDING_PX = 8
+# Around each glyph, as in the book; what the network sees.
+BORDER_PX = 5
+SMALLEST_CONTRAST = 32
+SMALLEST_HEIGHT_PX = 5
+SPECK_SHARE = 0.5
+# A photograph has thousands of contours; no code is that long.
+MOST_GLYPHS = 64
+# Widths of one part as a share of the height of the row. The digits of common fonts are 0.5 to 0.75 wide, a 1 less,
+# a bold one that leans up to 1: two parts of 0.6 are certainly two, narrower ones need the bridge as evidence.
+NARROWEST_PART, CERTAIN_PART, WIDEST_PART = 0.3, 0.6, 1.15
+LOWEST_PART = 0.75
+# How far from where equal parts would end a cut may be, as a share of a part's width.
+CUT_REACH = 0.3
+
+
+@dataclass(frozen=True)
+class FoundGlyphs:
+    """Boxes from left to right, tight around the ink, and how many of them came from touching glyphs."""
+
+    boxes: tuple[Box, ...]
+    split: int
+
+
+def find_glyphs(pixels: NDArray[np.uint8], count: int) -> FoundGlyphs:
+    """Return the glyphs in `pixels`, uint8 RGB [H, W, 3], of which `count` are expected; see the module."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    ink = _find_ink(np.pad(grey, PADDING_PX, mode="edge"))
+    contours = cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+    bounds = [Box(*cv2.boundingRect(contour)) for contour in contours]
+    highest = max((box.height for box in bounds), default=0)
+    smallest = max(SMALLEST_HEIGHT_PX, highest * SPECK_SHARE)
+    glyphs = sorted(box for box in bounds if box.height >= smallest)
+    split = _split_touching(glyphs, count, ink) if 0 < len(glyphs) < count else glyphs
+    boxes = [_unpadded(box, *grey.shape) for box in sorted(split)]
+    largest = sorted(boxes, key=lambda box: -box.width * box.height)[:MOST_GLYPHS]
+    return FoundGlyphs(tuple(sorted(largest)), len(set(split) - set(glyphs)))
+
+
+def crop_glyph(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    """Return uint8 RGB: the glyph in `box` and `BORDER_PX` around it; past the edge the outermost pixels repeat."""
+    height, width = pixels.shape[:2]
+    rows = np.clip(np.arange(box.y - BORDER_PX, box.y + box.height + BORDER_PX), 0, height - 1)
+    columns = np.clip(np.arange(box.x - BORDER_PX, box.x + box.width + BORDER_PX), 0, width - 1)
+    return pixels[rows[:, None], columns]
+
+
+def _find_ink(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return 255 where there is ink and 0 elsewhere."""
+    threshold, ink = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    dark, light = grey[grey <= threshold], grey[grey > threshold]
+    if not dark.size or not light.size or light.mean() - dark.mean() < SMALLEST_CONTRAST:
+        return np.zeros_like(grey)
+    return np.asarray(ink, np.uint8)
+
+
+def _split_touching(glyphs: list[Box], count: int, ink: NDArray[np.uint8]) -> list[Box]:
+    """Return `count` boxes where wide ones can be cut into as many as are missing, `glyphs` themselves where not."""
+    height = float(np.median([box.height for box in glyphs]))
+    parts = dict.fromkeys(glyphs, 1)
+    for _ in range(count - len(glyphs)):
+        widest = max(parts, key=lambda box: box.width / parts[box])
+        parts[widest] += 1
+    cut = {box: _cut(box, number, ink, height) for box, number in parts.items() if number > 1}
+    if not all(cut.values()):
+        return glyphs
+    return [part for box in glyphs for part in cut.get(box, [box])]
+
+
+def _cut(box: Box, parts: int, ink: NDArray[np.uint8], height: float) -> list[Box]:
+    """Return `box` in `parts` boxes side by side, each tight around its ink; none where nothing speaks for it."""
+    part_width = box.width / parts
+    if not NARROWEST_PART * height <= part_width <= WIDEST_PART * height:
+        return []
+    inside = ink[box.y : box.y + box.height, box.x : box.x + box.width] > 0
+    cuts = [_lightest_column(inside, part_width * part, part_width * CUT_REACH) for part in range(1, parts)]
+    pieces = [_tight(box, inside, *ends) for ends in pairwise([0, *cuts, box.width])]
+    bridged = all(_strokes(inside[:, cut]) <= 1 for cut in cuts)
+    equally_high = all(piece.height >= LOWEST_PART * height for piece in pieces)
+    return pieces if equally_high and (bridged or part_width >= CERTAIN_PART * height) else []
+
+
+def _lightest_column(inside: NDArray[np.bool_], middle: float, reach: float) -> int:
+    """Return the column with the least ink within `reach` of `middle`; of equal ones, the nearest."""
+    near = np.arange(max(round(middle - reach), 1), min(round(middle + reach) + 1, inside.shape[1]))
+    amounts = inside.sum(axis=0)[near]
+    return int(near[np.lexsort((np.abs(near - middle), amounts))[0]])
+
+
+def _strokes(column: NDArray[np.bool_]) -> int:
+    """Return how many strokes a column crosses."""
+    return int(np.count_nonzero(np.diff(column.astype(np.int8), prepend=0) == 1))
+
+
+def _tight(box: Box, inside: NDArray[np.bool_], left: int, right: int) -> Box:
+    rows = np.flatnonzero(inside[:, left:right].any(axis=1))
+    columns = np.flatnonzero(inside[:, left:right].any(axis=0))
+    return Box(
+        box.x + left + int(columns[0]),
+        box.y + int(rows[0]),
+        int(columns[-1] - columns[0]) + 1,
+        int(rows[-1] - rows[0]) + 1,
+    )
+
+
+def _unpadded(box: Box, height: int, width: int) -> Box:
+    """Return a box of the padded picture as one of the picture; ink in the padding is a copy of that at the edge."""
+    left, top = min(max(box.x - PADDING_PX, 0), width - 1), min(max(box.y - PADDING_PX, 0), height - 1)
+    right = max(min(box.x + box.width - PADDING_PX, width), left + 1)
+    bottom = max(min(box.y + box.height - PADDING_PX, height), top + 1)
+    return Box(left, top, right - left, bottom - top)

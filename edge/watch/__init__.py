@@ -1,0 +1,1 @@
+"""Watch a camera, a video, a stream or a folder, and say what is on it."""

@@ -1,0 +1,56 @@
+"""Say how a model is called, in commands and programs that can be copied as they stand.
+
+The names in them are those of the very file; the tests take them out of a card and run them.
+"""
+
+import shlex
+
+from export.card.markup import text
+
+PICTURE = "picture.png"
+
+COMMAND_LINE = """eyespot verify {file}
+eyespot classify {file} {picture} --top 3"""
+
+HTTP = """eyespot serve {file}
+curl --data-binary @{picture} 'http://127.0.0.1:3000/v1/classify?top_k=3'"""
+
+PYTHON = """from edge import Classifier
+
+classifier = Classifier.load({file!r})
+best = classifier.classify({picture!r}).predictions[0]
+print(best.label, best.probability)"""
+
+WITHOUT_EYESPOT = """import json
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+session = onnxruntime.InferenceSession({file!r})
+labels = json.loads(session.get_modelmeta().custom_metadata_map["eyespot"])["labels"]
+image = np.asarray(Image.open({picture!r}).convert("RGB"))
+(probabilities,) = session.run(["probabilities"], {{"image": image[None]}})
+print(labels[probabilities[0].argmax()], probabilities[0].max())"""
+
+
+def show_calls(file: str) -> str:
+    """Return the ways to call the model file of this name as HTML."""
+    # A name that begins with a dash would be taken for an option.
+    file = f"./{file}" if file.startswith("-") else file
+    quoted = shlex.quote(file)
+    ways = (
+        ("On the command line", "command-line", COMMAND_LINE.format(file=quoted, picture=PICTURE)),
+        ("Over HTTP", "http", HTTP.format(file=quoted, picture=PICTURE)),
+        ("From Python", "python", PYTHON.format(file=file, picture=PICTURE)),
+        ("From Python without eyespot", "onnxruntime", WITHOUT_EYESPOT.format(file=file, picture=PICTURE)),
+    )
+    return "\n".join(
+        f'<h3>{title}</h3><pre id="{name}" tabindex="0"><code>{code_text(code)}</code></pre>'
+        for title, name, code in ways
+    )
+
+
+def code_text(code: str) -> str:
+    """Return code as HTML that keeps its lines."""
+    return "\n".join(text(line) for line in code.split("\n"))

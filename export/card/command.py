@@ -1,0 +1,42 @@
+"""Write a model card: one HTML page on what a model file is, how good it is and how to call it.
+
+It shows the labels, what every preprocessing step makes of a sample picture, the accuracy and the confusions,
+the proof of parity, the size, and commands to copy. The page is one file that loads nothing from elsewhere.
+The picture is a sample that travels inside the model, or FILE. Exit status: 0 written; 2 nothing was written.
+"""
+
+import argparse
+from pathlib import Path
+
+from edge.cli import DONE
+from edge.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `eyespot card` takes."""
+    parser.add_argument("model", metavar="MODEL", help="an .onnx file written by 'eyespot export'")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the page to write (default: MODEL's name.html)")
+    parser.add_argument("--image", metavar="FILE", help="the picture to show (default: a sample inside the model)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the card, say where, and return the exit status."""
+    from edge.atomic_file import replacing
+    from export.card.inspection import inspect_artifact
+    from export.card.page import write_page
+    from export.card.stages import choose_sample, read_sample, run_stages
+
+    model = Path(arguments.model)
+    output = arguments.output or Path(f"{model.stem}.html")
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder; --output must name a file")
+    if output.exists() and output.samefile(model):
+        raise UsageError(f"{output} is the model itself; --output must name another file")
+    artifact = inspect_artifact(model)
+    sample = read_sample(arguments.image) if arguments.image else choose_sample(artifact.spec)
+    page = write_page(artifact, sample, run_stages(artifact.spec.preprocessing, sample.pixels))
+    with replacing(output) as temporary:
+        # A label may hold bytes that are no text: those of a folder's name, for instance.
+        temporary.write_bytes(page.encode("utf-8", "backslashreplace"))
+    print(f"{output}: card of {artifact.spec.name} {artifact.spec.version}, {output.stat().st_size:,} bytes")
+    return DONE

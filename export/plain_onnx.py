@@ -1,0 +1,169 @@
+"""Read a plain ONNX classifier, as PyTorch or scikit-learn's converter writes them, and bring it to our form.
+
+1. Functions that a model defines itself are written out.
+2. The opset becomes that of artifacts.
+3. Of several outputs the one float32 [N, classes] is kept; the label that scikit-learn adds is not.
+4. A batch that is fixed at one picture becomes open. Whether that was right, the comparison finds out: the plain
+   file answers pictures one by one, as it was made to.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, inliner, numpy_helper, version_converter
+
+from edge.artifact import METADATA_KEY
+from edge.errors import ModelError, ModelNotFoundError, UsageError
+from edge.runtime import create_session
+from export.canonical import canonicalise
+from export.exportable import require_exportable
+from export.original import Original, Shape
+from export.preprocessing import OPSET
+from export.run_session import run_session
+
+
+def plain_original(path: Path) -> Original:
+    """Return the classifier in a plain ONNX file, as what export works on.
+
+    Raises ModelNotFoundError, ModelError for a file that is damaged or cannot be brought to our form, UsageError
+    for one that takes no float32 pictures or tells no classes apart.
+    """
+    plain = load_plain(path)
+    image, output = only_input(plain.graph, path), only_output(plain.graph, path)
+    session = create_session(path, str(path))
+    batch, *shape = dimensions(image)
+    if batch not in (None, 1):
+        raise UsageError(f"{path}: it takes {batch} pictures at once; export it with a batch of 1 or an open one")
+
+    def answer(arrays: NDArray[np.float32]) -> NDArray[np.float32]:
+        singles = [run_session(session, output.name, {image.name: array[None]}, str(path)) for array in arrays]
+        return np.concatenate(singles)
+
+    def convert(given: tuple[int, ...], units: int) -> onnx.ModelProto:
+        model = to_our_opset(plain, path)
+        keep_only(model.graph, image.name, output.name)
+        open_batch(model.graph, given)
+        return canonicalise(model, classes=units)
+
+    notes = ("the batch was fixed at one picture; the file takes any number",) if batch == 1 else ()
+    return Original(str(path), "onnx", tuple(shape), answer, convert, (), notes)
+
+
+def load_plain(path: Path) -> onnx.ModelProto:
+    """Return the model in a file, with its functions written out (rule 1)."""
+    if not path.is_file():
+        raise ModelNotFoundError(f"{path}: there is no such file")
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+    except (DecodeError, onnx.checker.ValidationError, OSError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{path}: this is no valid ONNX model ({reason:.200})") from None
+    if any(entry.key == METADATA_KEY for entry in model.metadata_props):
+        raise UsageError(f"{path}: this is an artifact of eyespot already; adopt the plain file that it was made of")
+    model = inliner.inline_local_functions(model)
+    require_exportable(model.graph)
+    return model
+
+
+def to_our_opset(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    """Return the model in the opset of artifacts (rule 2). Raises ModelError, with the operator, if that cannot be."""
+    version = next((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), OPSET)
+    if version == OPSET:
+        result = onnx.ModelProto()
+        result.CopyFrom(model)
+        return result
+    try:
+        return version_converter.convert_version(model, OPSET)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ModelError(f"{path}: its opset {version} cannot be brought to {OPSET} ({reason:.200})") from None
+
+
+def only_input(graph: onnx.GraphProto, path: Path) -> onnx.ValueInfoProto:
+    """Return the one input. Raises UsageError if there are several, or it is not float32 [N, ...]."""
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs: list[onnx.ValueInfoProto] = [value for value in graph.input if value.name not in constants]
+    if len(inputs) != 1:
+        raise UsageError(f"{path}: a classifier must have one input. Received: {', '.join(v.name for v in inputs)}")
+    tensor = inputs[0].type.tensor_type
+    if tensor.elem_type != TensorProto.FLOAT or len(tensor.shape.dim) not in (2, 4):
+        kind = TensorProto.DataType.Name(tensor.elem_type).lower()
+        raise UsageError(
+            f"{path}: the input {inputs[0].name!r} must be float32 of pictures with four axes, or of rows. Received: "
+            f"{kind} {dimensions(inputs[0])}"
+        )
+    return inputs[0]
+
+
+def only_output(graph: onnx.GraphProto, path: Path) -> onnx.ValueInfoProto:
+    """Return the one output that is float32 [N, classes] (rule 3). Raises UsageError if it is not one."""
+    fitting: list[onnx.ValueInfoProto] = [
+        value
+        for value in graph.output
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT and len(value.type.tensor_type.shape.dim) == 2
+    ]
+    if len(fitting) != 1:
+        hint = " (scikit-learn's converter needs the option zipmap=False)" if _has_map(graph) else ""
+        names = ", ".join(value.name for value in graph.output)
+        raise UsageError(f"{path}: a classifier must have one output float32 [N, classes]{hint}. Received: {names}")
+    return fitting[0]
+
+
+def _has_map(graph: onnx.GraphProto) -> bool:
+    return any(value.type.HasField("sequence_type") or value.type.HasField("map_type") for value in graph.output)
+
+
+def dimensions(value: onnx.ValueInfoProto) -> Shape:
+    """Return the shape of a tensor, None where it is open."""
+    return tuple(
+        dimension.dim_value if dimension.HasField("dim_value") else None
+        for dimension in value.type.tensor_type.shape.dim
+    )
+
+
+def keep_only(graph: onnx.GraphProto, image: str, output: str) -> None:
+    """Take away the other outputs, and the names of constants among the inputs, in place."""
+    for values, kept in ((graph.input, image), (graph.output, output)):
+        (value,) = (value for value in values if value.name == kept)
+        copy = onnx.ValueInfoProto()
+        copy.CopyFrom(value)
+        del values[:]
+        values.append(copy)
+
+
+def open_batch(graph: onnx.GraphProto, given: tuple[int, ...]) -> None:
+    """Let the graph take any number of pictures of the shape `given`, in place (rule 4).
+
+    A batch of one stands in the constants of Reshape as well; there the picture's own numbers follow it.
+    """
+    image = helper.make_tensor_value_info(graph.input[0].name, TensorProto.FLOAT, ["N", *given])
+    graph.input[0].CopyFrom(image)
+    del graph.value_info[:]
+    shapes = {name for node in graph.node if node.op_type == "Reshape" for name in [node.input[1]]}
+    others = {name for node in graph.node for i, name in enumerate(node.input) if (node.op_type, i) != ("Reshape", 1)}
+    for tensor in _constants(graph):
+        if tensor.name in shapes - others and (opened := _opened(numpy_helper.to_array(tensor))) is not None:
+            tensor.CopyFrom(numpy_helper.from_array(opened, tensor.name))
+
+
+def _constants(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
+    """Return initializers and the values of Constant nodes, the latter made initializers, in place."""
+    for node in [node for node in graph.node if node.op_type == "Constant"]:
+        values = [attribute.t for attribute in node.attribute if attribute.name == "value"]
+        if values:
+            graph.initializer.add().CopyFrom(values[0])
+            graph.initializer[-1].name = node.output[0]
+            graph.node.remove(node)
+    return list(graph.initializer)
+
+
+def _opened(shape: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Return the shape of a Reshape with an open batch where it was 1, None if there is nothing to change."""
+    if shape.ndim != 1 or len(shape) < 2 or shape[0] != 1:
+        return None
+    # 0 takes over what the tensor has there; that is the batch, unless -1 may say so of whatever is left.
+    return np.concatenate([[0 if -1 in shape else -1], shape[1:]]).astype(np.int64)

@@ -1,0 +1,178 @@
+"""Redo the comparison of Keras with a model file: the answer of `eyespot verify MODEL --against RUN`.
+
+It exists because a certificate is a claim. Whoever has the run can check it, on pictures of his own, with the
+file that is in use and on the machine where it is in use.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.answer import printable
+from edge.artifact import INPUT_NAME, SEAM_NAME
+from edge.classifier import Classifier
+from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
+from edge.decode import read_image
+from edge.errors import ImageError, ModelError, UsageError
+from edge.runtime import create_session
+from edge.sources import expand_sources
+from edge.spec import ModelSpec
+from export.load_keras import load_keras
+from export.parity import TOLERANCE, Comparison, compare, is_within, make_variants, worst_first
+from export.preprocessing import build_preprocessing
+from export.run_folder import RunFolder
+
+WORST_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class BadImage:
+    """An image that could not be compared on, and why; `code` is that of the ImageError."""
+
+    path: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a comparison found; `comparisons` are the worst first."""
+
+    comparisons: list[Comparison]
+    bad: tuple[BadImage, ...]
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether both sides said the same of every picture."""
+        return all(is_within(comparison, self.tolerance) for comparison in self.comparisons)
+
+    @property
+    def largest_difference(self) -> float:
+        """The largest difference of a probability; not a number, if any is not."""
+        return float(np.max([comparison.difference for comparison in self.comparisons]))
+
+    @property
+    def images(self) -> int:
+        """How many pictures were compared on, each at several sizes."""
+        return len({comparison.name.rpartition(" at ")[0] for comparison in self.comparisons})
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        return NOTHING_DONE if not self.passed else SOME_FAILED if self.bad else DONE
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare, print what was found and return the exit status."""
+    classifier = Classifier.load(arguments.model)
+    folder = RunFolder(Path(arguments.against))
+    require_same_origin(classifier.spec, folder.read_spec(), arguments.model, arguments.against)
+    certified = classifier.spec.parity.tolerance if classifier.spec.parity else TOLERANCE
+    verdict = verify_against(classifier, folder, arguments.images, arguments.tolerance or certified)
+    shown = verdict.comparisons[: arguments.worst or WORST_SHOWN]
+    for image in verdict.bad:
+        print(f"eyespot: {printable(image.path)}: {image.code}: {image.message}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps(as_record(classifier.spec, verdict, shown)))
+    else:
+        print("\n".join(as_lines(classifier.spec, verdict, shown)))
+    return verdict.status
+
+
+def require_same_origin(model: ModelSpec, run: ModelSpec, model_name: str, run_name: str) -> None:
+    """Raise ModelError, naming what differs, unless the model can have been exported from the run."""
+    for field in ("labels", "preprocessing", "regions", "training"):
+        if getattr(model, field) != getattr(run, field):
+            raise ModelError(
+                f"{run_name}: {model_name} was not made of this run, their {field} differ; name its own run"
+            )
+
+
+def verify_against(classifier: Classifier, run: RunFolder, images: str | None, tolerance: float) -> Verdict:
+    """Return how far `classifier` is from the Keras network of `run`, on `images` or on the run's held-out ones.
+
+    Raises UsageError if there is no image at all, ModelError for a damaged run.
+    """
+    bad: list[BadImage] = []
+    pictures = run.read_held_out() if images is None else _readable(images, bad)
+    network = load_keras(run.model)
+    front = create_session(build_preprocessing(classifier.spec.preprocessing).SerializeToString(), "preprocessing")
+    found = worst_first(
+        compare(
+            make_variants(pictures),
+            preprocessing=lambda array: front.run([SEAM_NAME], {INPUT_NAME: array})[0],
+            reference=lambda arrays: np.asarray(network(arrays, training=False)),
+            onnx=classifier.probabilities,
+        )
+    )
+    if not found:
+        raise UsageError(f"{images or run.held_out}: there is no image to compare on ({len(bad)} cannot be read)")
+    return Verdict(found, tuple(bad), tolerance)
+
+
+def _readable(folder: str, bad: list[BadImage]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield name and pixels of each image that `folder` leads to; what cannot be read is put into `bad`."""
+    for source in expand_sources([folder]):
+        try:
+            if source.error:
+                raise source.error
+            yield source.path, read_image(source.path).pixels
+        except ImageError as error:
+            bad.append(BadImage(source.path, error.code, str(error)))
+
+
+def as_record(spec: ModelSpec, verdict: Verdict, shown: Iterable[Comparison]) -> dict[str, object]:
+    """Return a verdict as the JSON object of `--json`."""
+    return {
+        "model": spec.name,
+        "version": spec.version,
+        "passed": verdict.passed,
+        "images": verdict.images,
+        "comparisons": len(verdict.comparisons),
+        "largest_difference": _finite(verdict.largest_difference),
+        "same_best_label": sum(c.same_top1 for c in verdict.comparisons),
+        "tolerance": verdict.tolerance,
+        "worst": [
+            {
+                "image": c.name,
+                "difference": _finite(c.difference),
+                "same_best_label": c.same_top1,
+                "keras": {
+                    "label": spec.labels[int(c.expected.argmax())],
+                    "probability": _finite(float(c.expected.max())),
+                },
+            }
+            for c in shown
+        ],
+        "bad": [asdict(image) for image in verdict.bad],
+    }
+
+
+def _finite(value: float) -> float | None:
+    """Return a number as JSON can hold it."""
+    return value if math.isfinite(value) else None
+
+
+def as_lines(spec: ModelSpec, verdict: Verdict, shown: Iterable[Comparison]) -> Iterator[str]:
+    """Yield a verdict as a line, and below it a table of the worst images."""
+    same = sum(c.same_top1 for c in verdict.comparisons)
+    unreadable = f", {len(verdict.bad):,} not readable" if verdict.bad else ""
+    yield (
+        f"{spec.name} {spec.version}: {'passed' if verdict.passed else 'FAILED'}, largest difference to Keras "
+        f"{verdict.largest_difference:.1e} (limit {verdict.tolerance:.0e}), same best label on {same:,} of "
+        f"{len(verdict.comparisons):,} comparisons, {verdict.images:,} images{unreadable}"
+    )
+    yield ""
+    yield "difference  best label  image"
+    for c in shown:
+        said = f"Keras: {spec.labels[int(c.expected.argmax())]} {c.expected.max():.2%}"
+        label = "same" if c.same_top1 else "another"
+        yield f"{c.difference:>10.1e}  {label:<10}  {printable(c.name)}   ({printable(said)})"

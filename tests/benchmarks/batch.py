@@ -1,0 +1,200 @@
+"""How fast `eyespot batch` is, against two bare processes and against Keras, and that its memory stays flat.
+
+Usage: python tests/benchmarks/batch.py [speed] [photos] [memory]
+Goals: at least 0.85 of two bare processes (cv2 and onnxruntime only) and 1.3 of Keras's image_dataset_from_directory
+       with predict, MiniVGGNet, JPEGs of 320x240; --fast-decode at least 3 times the full decode on 12 megapixels with
+       99 % equal answers; no more memory for 100,000 inputs than for 1,000. Medians of interleaved runs.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+EYESPOT = str(Path(sys.executable).with_name("eyespot"))
+IMAGES, ROUNDS, PHOTOS, PHOTO_SIDES = 6_000, 5, 60, (4000, 3000)
+LEAN = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+
+MAKE_MODEL = """
+from pathlib import Path
+from export.quiet_tensorflow import start_tensorflow
+start_tensorflow()
+import keras, onnx
+from edge.spec import SPEC_FORMAT, ModelSpec
+from edge.steps import Resize, Scale
+from export.network import convert_network, weld
+from export.preprocessing import build_preprocessing
+from export.writer import stamp
+from training.networks.architecture import Architecture
+from training.networks.minivggnet import build_minivggnet
+keras.utils.set_random_seed(0)
+model = build_minivggnet(Architecture(32, 32, 3, 10))
+steps = (Resize(32, 32, "antialias"), Scale(1 / 255))
+network = convert_network(model)
+labels = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+spec = ModelSpec(SPEC_FORMAT, "minivggnet", None, labels, steps, None, None, None, None, None)
+Path("model.onnx").write_bytes(stamp(weld(build_preprocessing(steps), network), spec)[0])
+onnx.save(network, "network.onnx")
+model.save("network.keras")
+"""
+
+BARE = """
+import sys, glob, cv2, numpy as np, onnxruntime
+cv2.setNumThreads(1)
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+session = onnxruntime.InferenceSession("network.onnx", options, providers=["CPUExecutionProvider"])
+name = session.get_inputs()[0].name
+for path in sorted(glob.glob("images/*/*.jpg"))[int(sys.argv[1])::2]:
+    image = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)
+    small = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA)
+    session.run(None, {name: small[None].astype(np.float32) / 255})
+"""
+
+KERAS = """
+import time, keras
+model = keras.models.load_model("network.keras", compile=False)
+def once():
+    settings = {"image_size": (32, 32), "batch_size": 32, "shuffle": False, "verbose": 0}
+    data = keras.utils.image_dataset_from_directory("images", **settings)
+    model.predict(data.map(lambda x, y: x / 255).prefetch(8), verbose=0)
+once()
+started, busy = time.perf_counter(), time.process_time()
+once()
+print(time.perf_counter() - started, time.process_time() - busy)
+"""
+
+
+def main() -> None:
+    parts = sys.argv[1:] or ["speed", "photos", "memory"]
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        print(f"load before {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+        if "speed" in parts or "memory" in parts:
+            subprocess.run([sys.executable, "-c", MAKE_MODEL], check=True, env=LEAN)
+        for part in parts:
+            {"speed": measure_speed, "photos": measure_photos, "memory": measure_memory}[part]()
+
+
+def picture(chance: np.random.Generator, width: int, height: int) -> np.ndarray:
+    """Return smooth colours with some grain, as a photograph has; a JPEG of it has about a photograph's size."""
+    smooth = cv2.resize(chance.integers(0, 256, (12, 16, 3), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(smooth + chance.normal(0, 6, smooth.shape), 0, 255).astype(np.uint8)
+
+
+def measure_speed() -> None:
+    chance = np.random.default_rng(0)
+    for i in range(IMAGES):
+        path = Path("images", "ab"[i % 2], f"{i:05}.jpg")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), picture(chance, 320, 240), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    ours, bare, keras = [], [], []
+    for _ in range(ROUNDS):
+        bare.append(spent([[sys.executable, "-c", BARE, str(i)] for i in range(2)]))
+        ours.append(spent([batch("images", "--overwrite")]))
+        wall, cpu = subprocess.run([sys.executable, "-c", KERAS], env=LEAN, **OUTPUT).stdout.split()
+        keras.append((float(wall), float(cpu)))
+    for name, pairs in (("two bare processes", bare), ("eyespot batch", ours), ("Keras, warm", keras)):
+        wall, cpu = (statistics.median(values) for values in zip(*pairs, strict=True))
+        print(f"{name:<20}{IMAGES / wall:8.0f} images/s, {cpu / IMAGES * 1e3:.2f} ms of processor time each")
+    for name, others, goal in (("two bare processes", bare, 0.85), ("Keras", keras, 1.3)):
+        for column, kind in enumerate(("against", "in processor time against")):
+            ratios = [other[column] / own[column] for other, own in zip(others, ours, strict=True)]
+            verdict(f"{kind} {name}", statistics.median(ratios), goal)
+
+
+def measure_photos() -> None:
+    from sklearn.datasets import load_digits
+
+    train = [EYESPOT, "train", "lenet", "--dataset", "digits", "--epochs", "10", "--output", "run"]
+    subprocess.run(train, check=True, capture_output=True)
+    subprocess.run([EYESPOT, "export", "run", "--output", "model.onnx"], check=True, capture_output=True)
+    chance = np.random.default_rng(0)
+    Path("photos").mkdir()
+    for i, digit in enumerate(load_digits().images[:PHOTOS]):
+        large = cv2.resize((digit * 15).astype(np.uint8), PHOTO_SIDES, interpolation=cv2.INTER_CUBIC)
+        grain = chance.normal(0, 6, (*large.shape, 1))
+        photo = np.clip(large[..., None] + grain, 0, 255).astype(np.uint8).repeat(3, axis=2)
+        cv2.imwrite(f"photos/{i:03}.jpg", photo, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    full, fast = [], []
+    for _ in range(ROUNDS):
+        full.append(seconds(batch("photos", "--overwrite")))
+        before = answers()
+        fast.append(seconds(batch("photos", "--overwrite", "--fast-decode")))
+        after = answers()
+    same = np.mean([a == b for a, b in zip(before, after, strict=True)])
+    print(f"{PHOTOS} photographs of 12 megapixels: {statistics.median(full):.2f} s, {statistics.median(fast):.2f} s")
+    verdict("--fast-decode", statistics.median(a / b for a, b in zip(full, fast, strict=True)), 3)
+    verdict("equal answers", float(same), 0.99)
+
+
+def measure_memory() -> None:
+    cv2.imwrite("tiny.png", picture(np.random.default_rng(0), 16, 12))
+    peaks = {}
+    for count in (1_000, 100_000):
+        Path("list.txt").write_text("tiny.png\n" * count)
+        Path("wide").mkdir(exist_ok=True)
+        for i in range(len(os.listdir("wide")), count):
+            os.link("tiny.png", f"wide/{i}.png")
+        for source in ("list.txt", "wide"):
+            peaks[source, count] = peak_mib(batch(source, "--overwrite")[1:])
+            rows = Path("r.jsonl").read_bytes().count(b"\n")
+            print(f"{source:<9}{rows:8,} rows {peaks[source, count]:8.1f} MiB at most")
+    for source in ("list.txt", "wide"):
+        grown = peaks[source, 100_000] - peaks[source, 1_000]
+        print(f"{source:<9} grew by {grown:.1f} MiB: {'flat' if grown < 10 else 'NOT FLAT'}")
+
+
+PEAK = """
+import sys
+from edge.cli import main
+if main(sys.argv[1:]):
+    raise SystemExit("it failed")
+print(*(line for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+OUTPUT: dict[str, object] = {"check": True, "capture_output": True, "text": True}
+
+
+def batch(source: str, *options: str) -> list[str]:
+    return [EYESPOT, "batch", "model.onnx", source, "--output", "r.jsonl", "--quiet", *options]
+
+
+def answers() -> list[str]:
+    return [json.loads(line)["predictions"][0]["label"] for line in Path("r.jsonl").read_bytes().splitlines()]
+
+
+def seconds(command: list[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def spent(commands: list[list[str]]) -> tuple[float, float]:
+    """Return the wall and the processor seconds of commands that run side by side, their start included."""
+    started = time.perf_counter()
+    processes = [subprocess.Popen(command) for command in commands]
+    usages = [os.wait4(process.pid, 0)[1:] for process in processes]
+    if any(status for status, _ in usages):
+        raise SystemExit("a process failed")
+    return time.perf_counter() - started, sum(usage.ru_utime + usage.ru_stime for _, usage in usages)
+
+
+def peak_mib(arguments: list[str]) -> float:
+    """Return the most memory that `eyespot` took. (What wait4 says of a child is at least what its parent had.)"""
+    found = subprocess.run([sys.executable, "-c", PEAK, *arguments], **OUTPUT)
+    return int(found.stdout.split()[1]) / 1024
+
+
+def verdict(name: str, value: float, goal: float) -> None:
+    print(f"{name:<46}{value:6.2f}, goal {goal}: {'reached' if value >= goal else 'MISSED'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""How long one picture takes, from pixels to probabilities, in the artifact and in other runtimes.
+
+Usage: python tests/benchmarks/latency.py [--peers PYTHON] [--networks NAME...] [--rounds N] [--models FOLDER]
+                                            [--clock wall|cpu]
+Goals: int8 faster than every float32 runtime (ratio under 1.0), and the float32 artifact at most 1.05 times
+       what tf2onnx writes, run by onnxruntime behind a preprocessing by OpenCV.
+
+Batch 1, a picture of 320 x 240, the better of one and two threads for each. Every runtime has a process of its
+own; they run one at a time, in turns, and the medians of the turns are compared turn by turn. PYTHON belongs to
+an environment with the runtimes of requirements.txt; what it lacks is said and counts as not measured. On a
+machine that others use as well, `--clock cpu` takes processor time, with one thread for each.
+`openvino-default` may compute in bfloat16 where the processor has it, which no float32 runtime does.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+# Side and channels of the network, and how many runs make a turn.
+NETWORKS = {"lenet": (28, 1, 200), "minivggnet": (32, 3, 100), "mobilenetv2": (224, 3, 20), "resnet50": (224, 3, 5)}
+RUNTIMES = {
+    "float32": ("onnx-whole", "float32.onnx"),
+    "int8": ("onnx-whole", "int8.onnx"),
+    "tf2onnx + cv2": ("onnx-network", "plain.onnx"),
+    "LiteRT": ("litert", "model.tflite"),
+    "OpenVINO": ("openvino", "plain.onnx"),
+    "OpenVINO default": ("openvino-default", "plain.onnx"),
+    "cv2.dnn": ("opencv", "one.onnx"),
+}
+OURS = ("float32", "int8")
+THREADS = (1, 2)
+FLOAT32_GOAL, INT8_GOAL = 1.05, 1.0
+SAME_ANSWER = 1e-3  # runtimes that share a network must agree, or they did not compute the same
+PAUSE_S = 0.05  # threads of the runtime before spin for a while
+
+
+@dataclass
+class Contender:
+    """A runtime with a number of threads, waiting in its process, and the medians of its turns in seconds."""
+
+    name: str
+    threads: int
+    process: "subprocess.Popen[str]"
+    answer: "np.ndarray"
+    turns: list[float]
+
+    def take_turn(self, runs: int) -> None:
+        self.turns.append(statistics.median(json.loads(ask(self.process, str(runs)))))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", default=sys.executable, help="the python of the other runtimes")
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--models", help="a folder that keeps the models for the next time")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        for network in arguments.networks:
+            folder = Path(arguments.models or temporary, network)
+            if not (folder / "model.tflite").is_file():
+                command = [sys.executable, str(HERE / "latency_models.py"), network, str(folder)]
+                subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+            measure(network, folder, arguments)
+
+
+def measure(network: str, folder: Path, arguments: argparse.Namespace) -> None:
+    side, channels, runs = NETWORKS[network]
+    print(f"\n{network}")
+    contenders = []
+    for name, (runtime, file) in RUNTIMES.items():
+        for threads in THREADS if arguments.clock == "wall" else (1,):
+            python = sys.executable if name in OURS else arguments.peers
+            command = [python, str(HERE / "latency_worker.py"), runtime, str(folder / file)]
+            contender = start(name, threads, [*command, str(threads), str(side), str(channels), arguments.clock])
+            contenders += [contender] if contender else []
+    try:
+        for _ in range(arguments.rounds):
+            for contender in contenders:
+                time.sleep(PAUSE_S)
+                contender.take_turn(runs)
+    finally:
+        for contender in contenders:
+            contender.process.kill()
+            contender.process.wait()
+    report(contenders)
+
+
+def start(name: str, threads: int, command: list[str]) -> Contender | None:
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    line = process.stdout.readline() if process.stdout else ""
+    if line:
+        return Contender(name, threads, process, np.array(json.loads(line)), [])
+    reason = (process.stderr.read() if process.stderr else "").strip().splitlines() or ["no reason given"]
+    process.wait()
+    print(f"  {name:<18} {threads} threads: NOT MEASURED ({reason[-1]})")
+    return None
+
+
+def ask(process: "subprocess.Popen[str]", line: str) -> str:
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("a worker has no pipes")
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+    return process.stdout.readline()
+
+
+def report(contenders: list[Contender]) -> None:
+    best: dict[str, Contender] = {}
+    for contender in sorted(contenders, key=lambda c: statistics.median(c.turns)):
+        best.setdefault(contender.name, contender)
+    for name, contender in best.items():
+        low, middle, high = (1e3 * value for value in statistics.quantiles(contender.turns))
+        difference = np.abs(contender.answer - best["tf2onnx + cv2"].answer).max() if "tf2onnx + cv2" in best else 0
+        note = "" if difference < SAME_ANSWER or name == "int8" else f"  ANSWERS DIFFER by {difference:.1e}"
+        print(f"  {name:<18} {middle:8.3f} ms  quartiles {low:.3f} to {high:.3f}  {contender.threads} threads{note}")
+    if "tf2onnx + cv2" in best:
+        compare("float32", "tf2onnx + cv2", best, FLOAT32_GOAL, inclusive=True)
+    for name in best:
+        if name not in OURS:
+            compare("int8", name, best, INT8_GOAL, inclusive=False)
+
+
+def compare(ours: str, theirs: str, best: dict[str, Contender], goal: float, inclusive: bool) -> None:
+    pairs = zip(best[ours].turns, best[theirs].turns, strict=True)
+    low, ratio, high = statistics.quantiles(mine / other for mine, other in pairs)
+    reached = ratio <= goal if inclusive else ratio < goal
+    verdict = f"goal {'at most' if inclusive else 'under'} {goal}: {'reached' if reached else 'MISSED'}"
+    print(f"  {ours + ' / ' + theirs:<28} {ratio:6.3f}  quartiles {low:.3f} to {high:.3f}  {verdict}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""The models that latency.py measures: networks with random weights, in the form that each runtime takes.
+
+Usage: python tests/benchmarks/latency_models.py NETWORK FOLDER
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from edge.steps import Grey, Resize, Scale
+from export.canonical import canonicalise
+from export.int8 import measure_ranges, quantise, scheme_for
+from export.network import weld
+from export.passes import clean
+from export.preprocessing import OPSET, build_preprocessing
+from export.quiet_tensorflow import start_tensorflow
+
+CALIBRATION_PICTURES = 16
+
+
+def main() -> None:
+    start_tensorflow()
+    import keras
+
+    from training.networks.catalogue import build_network
+
+    name, folder = sys.argv[1], Path(sys.argv[2])
+    folder.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(1)
+    model = build_network(name)
+    plain = convert_plainly(model)
+    onnx.save(plain, folder / "plain.onnx")
+    onnx.save(with_batch_of_one(plain), folder / "one.onnx")
+    classes = int(model.output_shape[1])
+    network = canonicalise(clean(canonicalise(plain, classes)), classes)
+    side, _, channels = model.input_shape[1:]
+    front = build_preprocessing((Resize(side, side, "linear"), *([Grey()] if channels == 1 else []), Scale(1 / 255)))
+    onnx.save(weld(front, network), folder / "float32.onnx")
+    chance = np.random.default_rng(0)
+    pictures = [chance.random((1, side, side, channels), np.float32) for _ in range(CALIBRATION_PICTURES)]
+    small = quantise(network, measure_ranges(network, pictures, "minmax"), scheme_for("auto"))
+    onnx.save(weld(front, small), folder / "int8.onnx")
+    (folder / "model.tflite").write_bytes(convert_to_tflite(model))
+
+
+def convert_plainly(model: object) -> onnx.ModelProto:
+    """What tf2onnx writes, with a name for its input and output."""
+    import tensorflow as tf
+    import tf2onnx
+
+    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="network_input")]  # type: ignore[attr-defined]
+    function = tf.function(lambda x: model(x, training=False), input_signature=signature, autograph=False)  # type: ignore[operator]
+    return tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)[0]
+
+
+def with_batch_of_one(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same for a batch of one picture, which is all that OpenCV takes."""
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    fixed.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    return fixed
+
+
+def convert_to_tflite(model: object) -> bytes:
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    signature = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)]  # type: ignore[attr-defined]
+    function = tf.function(lambda x: model(x, training=False), input_signature=signature)  # type: ignore[operator]
+    # Variables of Keras 3 arrive in the file without their values.
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    return bytes(converter.convert())
+
+
+if __name__ == "__main__":
+    main()

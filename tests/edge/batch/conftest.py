@@ -1,0 +1,49 @@
+"""A working directory with the tiny model and a folder of pictures, whole and broken, and what NumPy says of them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.cli import main
+from tests.conftest import TINY_LABELS, tiny_probabilities
+from tests.edge.artifacts import written
+from tests.edge.pictures import png
+
+LEVELS = (10, 20, 128, 130, 240, 250)
+
+
+def grey(level: int) -> bytes:
+    return png(np.full((9, 11, 3), level, np.uint8))
+
+
+def best(level: int) -> str:
+    return TINY_LABELS[int(tiny_probabilities(level).argmax())]
+
+
+def rows_of(path: Path) -> list[dict]:  # type: ignore[type-arg]
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def codes_of(path: Path) -> list[tuple[str, str | None]]:
+    return [(row["path"], row["error"] and row["error"]["code"]) for row in rows_of(path)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> Path:
+    """The working directory: tiny.onnx, and images/ with six pictures, an empty file and a text."""
+    (tmp_path / "images").mkdir()
+    for number, level in enumerate(LEVELS):
+        written(tmp_path / "images" / f"{number}.png", grey(level))
+    written(tmp_path / "images" / "6.png", b"")
+    written(tmp_path / "images" / "7.png", b"no picture")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def batch(folder: Path) -> Callable[..., int]:
+    """`eyespot batch tiny.onnx` in this process; returns the exit status."""
+    return lambda *arguments: main(["batch", "tiny.onnx", *map(str, arguments)])

@@ -1,0 +1,132 @@
+"""The page: what is chosen, that names cannot break it, and that the pictures in it are pictures."""
+
+import base64
+import io
+import os
+import re
+import zipfile
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge.answer import Answer
+from edge.batch.report import LEAST_CERTAIN, SHOWN_PER_CLASS, choose
+from edge.batch.row import Row
+from edge.classifier import Classification, Prediction
+from edge.cli import SOME_FAILED
+from tests.edge.artifacts import written
+from tests.edge.batch.conftest import grey
+
+HOSTILE = '<script>alert("1")</script>&.png'
+
+
+def row(index: int, label: str, probability: float) -> Row:
+    return Row(Answer(f"{index}.png", Classification((Prediction(label, probability),), None, False), None), "ab", 1)
+
+
+def index_of(shown: Row) -> int:
+    return int(shown.answer.path.removesuffix(".png"))
+
+
+def test_the_least_certain_are_those_that_sorting_gives() -> None:
+    probabilities = np.random.default_rng(0).uniform(0.3, 1, 5_000).round(2)  # with many equal ones
+    rows = [row(i, "ab"[i % 2], p) for i, p in enumerate(probabilities)]
+    expected = np.lexsort((np.arange(5_000), probabilities))[:LEAST_CERTAIN]
+    assert [index_of(shown) for shown in choose(rows).least_certain] == expected.tolist()
+
+
+def test_every_row_of_a_class_has_the_same_chance_to_be_shown() -> None:
+    counts = np.zeros(40)
+    for start in range(2_000):
+        # Another order each time is another draw, since the seed is fixed.
+        order = np.random.default_rng(start).permutation(40)
+        shown = choose(row(int(i), "a", 0.9) for i in order).classes["a"]
+        assert len(shown) == SHOWN_PER_CLASS
+        counts[[index_of(r) for r in shown]] += 1
+    expected = 2_000 * SHOWN_PER_CLASS / 40
+    # Chi-square with 39 degrees of freedom stays below 72.1 with a probability of 99.9 %; draws without
+    # replacement spread less.
+    assert ((counts - expected) ** 2 / expected).sum() < 72.1
+    late = [index_of(r) for r in choose(row(i, "a", 0.9) for i in range(1_000)).classes["a"]]
+    assert max(late) > 500
+    assert min(late) < 500
+
+
+def test_a_small_class_is_shown_whole_and_failures_are_not() -> None:
+    rows = [row(i, "a", 0.9) for i in range(3)]
+    broken = Row(Answer("x", None, None), None, None)
+    assert choose([broken, *rows]).classes == {"a": rows}
+
+
+class Page(HTMLParser):
+    """The tags and the text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.pictures: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.pictures += [value or "" for name, value in attributes if name == "src"]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def page(batch: Callable[..., int]) -> Page:
+    os.mkdir("more")
+    written(Path("more") / HOSTILE.replace("/", "_"), grey(250))
+    written(Path(os.fsdecode(b"more/gr\xfcn.png")), grey(250))
+    with zipfile.ZipFile("a.zip", "w") as archive:
+        archive.writestr("in/side.png", grey(128))
+    status = batch("images", "more", "a.zip", "--output", "r.jsonl", "--report", "r.html", "--quiet")
+    assert status == SOME_FAILED
+    return Page(Path("r.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_stands_alone_and_names_cannot_break_it(page: Page) -> None:
+    assert "script" not in page.tags
+    assert HOSTILE.replace("/", "_") in page.text
+    assert "gr\\udcfcn.png" in page.text
+    assert all(picture.startswith("data:image/jpeg;base64,") for picture in page.pictures)
+    assert not re.search(r"https?:", Path("r.html").read_text(encoding="utf-8"))
+
+
+def test_the_pictures_are_those_of_the_rows_members_of_archives_too(page: Page) -> None:
+    assert "11 inputs: 9 classified, 2 failed" in page.text
+    assert all(title in page.text for title in ("bright, 4 of 4", "dark, 2 of 2", "middle, 3 of 3", "Least certain"))
+    levels = []
+    for picture in page.pictures:
+        image = Image.open(io.BytesIO(base64.b64decode(picture.partition(",")[2])))
+        assert max(image.size) == 128
+        levels.append(round(float(np.asarray(image).mean())))
+    classes = [240, 250, 250, 250, 10, 20, 128, 130, 128]  # bright, dark, middle, each in the order of the run
+    assert levels[:9] == pytest.approx(classes, abs=1)
+    assert len(levels) == 18
+
+
+def test_a_picture_that_is_gone_or_another_is_not_shown(
+    batch: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge.batch import run
+
+    complete = run.complete
+
+    def complete_and_change(*arguments: object) -> None:
+        complete(*arguments)  # type: ignore[arg-type]
+        os.unlink("images/0.png")
+        written(Path("images/4.png"), grey(99))
+
+    monkeypatch.setattr("edge.batch.run.complete", complete_and_change)
+    assert batch("images", "--output", "r.jsonl", "--report", "r.html", "--quiet") == SOME_FAILED
+    text = Path("r.html").read_text(encoding="utf-8")
+    assert text.count("changed or gone") == 4  # each of the two in its class and among the least certain
+    assert text.count("<img") == 8

@@ -1,0 +1,278 @@
+"""Runs that are cut off in every way end with the very file that an uninterrupted run gives."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED
+from tests.edge.artifacts import restamped, written
+from tests.edge.batch.conftest import codes_of, grey, rows_of
+from tests.edge.batch.waiting import until
+
+Batch = Callable[..., int]
+EYESPOT = str(Path(sys.executable).with_name("eyespot"))
+
+
+@pytest.fixture
+def whole(batch: Batch) -> bytes:
+    """What an uninterrupted run over images/ and an archive writes."""
+    with zipfile.ZipFile("a.zip", "w") as archive:
+        for level in (10, 128, 250):
+            archive.writestr(f"{level}.png", grey(level))
+    assert batch("images", "a.zip", "--output", "whole.jsonl", "--quiet") == SOME_FAILED
+    return Path("whole.jsonl").read_bytes()
+
+
+@pytest.fixture
+def cut_off(batch: Batch, whole: bytes, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make what a run to r.jsonl leaves that died when its ledger had so many bytes."""
+
+    def leave(size: int, output: str = "r.jsonl", *options: str) -> None:
+        with monkeypatch.context() as patched:
+
+            def dies(*_: object) -> None:
+                raise SystemExit
+
+            patched.setattr("edge.batch.run.complete", dies)
+            with pytest.raises(SystemExit):
+                batch("images", "a.zip", "--output", output, "--quiet", "--overwrite", *options)
+        os.truncate(f"{output}.partial", size)
+
+    return leave
+
+
+def test_cut_at_any_byte_it_ends_the_same(batch: Batch, whole: bytes, cut_off: Callable[..., None]) -> None:
+    for size in [*range(0, len(whole), 311), len(whole) - 1, len(whole)]:
+        cut_off(size)
+        assert batch("images", "a.zip", "--output", "r.jsonl", "--resume", "--quiet") == SOME_FAILED
+        assert Path("r.jsonl").read_bytes() == whole
+    assert sorted(os.listdir()) == ["a.zip", "images", "r.jsonl", "tiny.onnx", "whole.jsonl"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_so_do_csv_and_parquet(batch: Batch, whole: bytes, cut_off: Callable[..., None], ending: str) -> None:
+    output = f"r.{ending}"
+    assert batch("images", "a.zip", "--output", f"whole.{ending}", "--quiet") == SOME_FAILED
+    for size in (0, len(whole) // 2, len(whole)):
+        cut_off(size, output)
+        assert batch("images", "a.zip", "--output", output, "--resume", "--quiet") == SOME_FAILED
+        if ending == "csv":
+            assert Path(output).read_bytes() == Path("whole.csv").read_bytes()
+        else:
+            assert pq.read_table(output).equals(pq.read_table("whole.parquet"))
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+def test_killed_while_it_completes_it_is_completed(
+    batch: Batch, whole: bytes, cut_off: Callable[..., None], ending: str
+) -> None:
+    output = Path(f"r.{ending}")
+    cut_off(len(whole), str(output))
+    Path(f"{output}.run").unlink()  # all rows are there, and only the output is missing
+    assert batch("images", "a.zip", "--output", output, "--resume", "--quiet") == SOME_FAILED
+    assert batch("images", "a.zip", "--output", f"other.{ending}", "--quiet") == SOME_FAILED
+    assert output.read_bytes() == Path(f"other.{ending}").read_bytes()
+    assert not Path(f"{output}.partial").exists()
+
+
+def test_resume_without_an_earlier_run_begins_one(batch: Batch, whole: bytes) -> None:
+    assert batch("images", "a.zip", "--output", "r.jsonl", "--resume", "--quiet") == SOME_FAILED
+    assert Path("r.jsonl").read_bytes() == whole
+
+
+def test_rows_of_an_interrupted_run_are_not_thrown_away_unasked(
+    batch: Batch, whole: bytes, cut_off: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut_off(len(whole) // 2)
+    before = Path("r.jsonl.partial").read_bytes()
+    assert batch("images", "a.zip", "--output", "r.jsonl") == NOTHING_DONE
+    assert "an interrupted run left rows here; --resume goes on with it" in capsys.readouterr().err
+    assert Path("r.jsonl.partial").read_bytes() == before
+
+
+def changes() -> Iterator[tuple[str, Callable[[], object], list[str], str]]:
+    sources = ["images", "a.zip"]
+    yield "content", lambda: written(Path("images/1.png"), grey(21)), sources, "'images/1.png' has changed"
+    yield "size", lambda: written(Path("images/1.png"), b"longer" * 99), sources, "'images/1.png' has changed"
+    yield "gone", lambda: os.unlink("images/1.png"), sources, "there was 'images/1.png', now there is 'images/2.png'"
+    yield "new", lambda: written(Path("images/00.png"), grey(1)), sources, "there was 'images/1.png'"
+    yield "fewer", lambda: None, ["images/0.png"], "were made with sources 'images a.zip', not 'images/0.png'"
+    yield "top", lambda: None, [*sources, "--top", "1"], "were made with top 3, not 1"
+    yield "fast", lambda: None, [*sources, "--fast-decode"], "were made with fast decode False, not True"
+    other = Path("tiny.onnx")
+    model = lambda: written(other, restamped(other.read_bytes(), name="other"))  # noqa: E731
+    yield "model", model, sources, "the rows so far are of the model tiny "
+
+
+@pytest.mark.parametrize(("change", "arguments", "message"), [c[1:] for c in changes()], ids=[c[0] for c in changes()])
+def test_what_has_changed_since_is_one_line_and_nothing_is_lost(
+    batch: Batch,
+    whole: bytes,
+    cut_off: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[], object],
+    arguments: list[str],
+    message: str,
+) -> None:
+    cut_off(len(whole) * 3 // 4)
+    change()
+    assert batch(*arguments, "--output", "r.jsonl", "--resume") == NOTHING_DONE
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    assert message in err
+    assert err.endswith("--overwrite to start anew\n")
+    lines = Path("r.jsonl.partial").read_bytes()
+    assert whole.startswith(lines[: lines.rindex(b"\n") + 1])
+    assert lines.count(b"\n") >= 5
+
+
+def test_a_file_that_was_only_touched_has_not_changed(batch: Batch, whole: bytes, cut_off: Callable[..., None]) -> None:
+    cut_off(len(whole) // 2)
+    os.utime("images/1.png")
+    assert batch("images", "a.zip", "--output", "r.jsonl", "--resume", "--quiet") == SOME_FAILED
+    assert Path("r.jsonl").read_bytes() == whole
+
+
+def test_a_file_untouched_since_long_before_the_run_is_not_read_again(
+    batch: Batch, whole: bytes, cut_off: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off(len(whole) * 3 // 4)
+    order = json.loads(Path("r.jsonl.run").read_bytes())
+    Path("r.jsonl.run").write_text(json.dumps(order | {"begun_s": order["begun_s"] + 3600}))
+    read = []
+    monkeypatch.setattr("edge.batch.resume.read_file", lambda path, _: read.append(path))
+    assert batch("images", "a.zip", "--output", "r.jsonl", "--resume", "--quiet") == SOME_FAILED
+    assert (read, Path("r.jsonl").read_bytes()) == ([], whole)
+
+
+def start(*arguments: str, **options: object) -> "subprocess.Popen[bytes]":
+    command = [EYESPOT, "batch", "tiny.onnx", *arguments, "--threads", "2", "--quiet"]
+    return subprocess.Popen(command, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def lines_in(path: str) -> int:
+    return Path(path).read_bytes().count(b"\n") if Path(path).exists() else 0
+
+
+def test_killed_again_and_again_it_ends_the_same(batch: Batch, folder: Path) -> None:
+    names = [f"images/{i % 8}.png" for i in range(3_000)]
+    Path("list.txt").write_text("\n".join(names))
+    assert batch("list.txt", "--output", "whole.jsonl", "--quiet") == SOME_FAILED
+    for rows in (1, 700, 1_900):
+        with start("list.txt", "--output", "r.jsonl", "--resume") as process:
+            until(lambda rows=rows: lines_in("r.jsonl.partial") >= rows)  # type: ignore[misc]
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+    assert batch("list.txt", "--output", "r.jsonl", "--resume", "--quiet") == SOME_FAILED
+    assert Path("r.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_finishes_what_is_in_hand_and_says_how_to_go_on(folder: Path, number: int) -> None:
+    names = b"images/0.png\nimages/4.png\nimages/6.png\n"
+    with start("-", "--output", "r.jsonl", stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(names)
+        process.stdin.flush()
+        until(lambda: lines_in("r.jsonl.partial") == 3)  # it waits for more names now
+        process.send_signal(number)
+        assert process.wait(60) == INTERRUPTED
+    assert codes_of(Path("r.jsonl.partial")) == [
+        ("images/0.png", None),
+        ("images/4.png", None),
+        ("images/6.png", "empty"),
+    ]
+    with start("-", "--output", "r.jsonl", "--resume", stdin=subprocess.PIPE) as process:
+        process.communicate(names + b"images/1.png\n")
+    assert process.returncode == SOME_FAILED
+    assert [row["path"] for row in rows_of(Path("r.jsonl"))] == [*names.decode().split(), "images/1.png"]
+
+
+def test_interrupted_while_it_looks_at_the_rows_that_are_there_it_leaves_them(
+    batch: Batch, whole: bytes, cut_off: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off(len(whole) // 2)
+    before = Path("r.jsonl.partial").read_bytes()
+    seen = []
+
+    def keep(tally: object, row: object) -> None:
+        seen.append(row)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("edge.batch.tally.Tally.keep", keep)
+        assert batch("images", "a.zip", "--output", "r.jsonl", "--resume") == INTERRUPTED
+    assert (len(seen), Path("r.jsonl.partial").read_bytes()) == (1, before)
+    assert batch("images", "a.zip", "--output", "r.jsonl", "--resume", "--quiet") == SOME_FAILED
+    assert Path("r.jsonl").read_bytes() == whole
+
+
+def test_two_interrupts_end_it_at_once(folder: Path) -> None:
+    Path("list.txt").write_text("images/0.png\n")
+    with start("list.txt", "-", "--output", "r.jsonl", stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        until(lambda: lines_in("r.jsonl.partial") == 1)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert b"again to leave at once" in process.stderr.readline() + process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == INTERRUPTED
+    assert lines_in("r.jsonl.partial") == 1
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(batch: Batch, whole: bytes) -> None:
+    room = len(whole) * 2 // 3
+
+    def small_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    with start("images", "a.zip", "--output", "r.jsonl", stderr=subprocess.PIPE, preexec_fn=small_disk) as process:
+        _, err = process.communicate(timeout=60)
+    rows = whole[:room].count(b"\n")
+    assert process.returncode == NOTHING_DONE
+    assert err.decode() == (
+        f"eyespot: r.jsonl: File too large after {rows} rows, which are safe in r.jsonl.partial; "
+        "make room and run the same command with --resume\n"
+    )
+    assert Path("r.jsonl.partial").read_bytes() == b"".join(whole.splitlines(keepends=True)[:rows])
+    assert batch("images", "a.zip", "--output", "r.jsonl", "--resume", "--quiet") == SOME_FAILED
+    assert Path("r.jsonl").read_bytes() == whole
+
+
+def test_a_disk_that_is_full_for_the_csv_keeps_the_rows(
+    batch: Batch, whole: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("edge.batch.outputs.write_csv", full)
+        assert batch("images", "a.zip", "--output", "r.csv") == NOTHING_DONE
+    assert "r.csv: No space left on device; all rows are safe in r.csv.partial" in capsys.readouterr().err
+    assert Path("r.csv.partial").read_bytes() == whole
+    assert batch("images", "a.zip", "--output", "r.csv", "--resume", "--quiet") == SOME_FAILED
+    assert Path("r.csv").read_bytes().count(b"\r\n") == 1 + whole.count(b"\n")
+
+
+def test_two_runs_on_one_output_the_second_is_refused(folder: Path) -> None:
+    with start("-", "--output", "r.jsonl", stdin=subprocess.PIPE) as first:
+        assert first.stdin is not None
+        first.stdin.write(b"images/0.png\n")
+        first.stdin.flush()
+        until(lambda: lines_in("r.jsonl.partial") == 1)
+        for more in ([], ["--resume"], ["--overwrite"]):
+            with start("images", "--output", "r.jsonl", *more, stderr=subprocess.PIPE) as second:
+                _, err = second.communicate(timeout=60)
+            assert second.returncode == NOTHING_DONE
+            assert err == b"eyespot: r.jsonl: another run is writing it; wait for it, or choose another --output\n"
+        first.stdin.close()
+        assert first.wait(60) == DONE
+    assert lines_in("r.jsonl") == 1

@@ -1,0 +1,32 @@
+"""Codes drawn with Pillow's own font and with OpenCV's letters, and where each glyph is."""
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from edge.regions.region import Box
+
+
+def code(text: str, gap: int = 8, size: int = 34, left: int = 12, height: int = 60) -> tuple[np.ndarray, list[Box]]:
+    """RGB and the box of each glyph's ink; a `gap` below zero makes them overlap."""
+    font = ImageFont.load_default(size)
+    canvas = np.full((height, left * 2 + len(text) * (size + max(gap, 0)), 3), 255, np.uint8)
+    boxes = []
+    for character in text:
+        tile = Image.new("L", (2 * size, height), 255)
+        ImageDraw.Draw(tile).text((size // 2, 8), character, font=font, fill=0)
+        levels = np.asarray(tile)
+        rows, columns = np.flatnonzero((levels < 128).any(1)), np.flatnonzero((levels < 128).any(0))
+        width = columns[-1] - columns[0] + 1
+        part = canvas[:, left : left + width]
+        part[:] = np.minimum(part, levels[:, columns[0] : columns[-1] + 1, None])
+        boxes.append(Box(left, int(rows[0]), int(width), int(rows[-1] - rows[0]) + 1))
+        left += int(width) + gap
+    return canvas[:, : left + 12].copy(), boxes
+
+
+def hershey(text: str, gap: int = 12) -> np.ndarray:
+    canvas = np.full((80, 40 + len(text) * (30 + gap), 3), 255, np.uint8)
+    for index, character in enumerate(text):
+        cv2.putText(canvas, character, (15 + index * (30 + gap), 60), cv2.FONT_HERSHEY_SIMPLEX, 1.4, (0, 0, 0), 3)
+    return canvas

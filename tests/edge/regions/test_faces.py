@@ -1,0 +1,114 @@
+"""Faces stand where they are on photographs: by the cascade as the book has it, and by a model in YuNet's form."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edge.errors import InstallationError, ModelError, ModelNotFoundError
+from edge.regions.faces import HaarFaces, YunetFaces
+from edge.regions.region import Box
+from export.preprocessing import make_model
+from tests.edge.pictures import noise
+from tests.edge.regions.photographs import ASTRONAUT_FACE, overlap, photograph
+
+
+def test_the_astronaut_has_one_face_where_it_was_measured() -> None:
+    (box,) = HaarFaces().find(photograph("astronaut.png"))
+    assert overlap(box, ASTRONAUT_FACE) >= 0.6
+
+
+def test_it_is_what_the_book_does() -> None:
+    """imutils.resize(width=300), detectMultiScale(1.1, 5, minSize=(30, 30)), and the way back."""
+    picture = photograph("astronaut.png")
+    grey = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (300, 300), interpolation=cv2.INTER_AREA)
+    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    ((x, y, w, h),) = cascade.detectMultiScale(grey, scaleFactor=1.1, minNeighbors=5, minSize=(30, 30))
+    (box,) = HaarFaces().find(picture)
+    assert np.abs(np.array(astuple(box)) - np.array([x, y, w, h]) * 512 / 300).max() <= 1  # whole pixels
+
+
+@pytest.mark.parametrize("name", ["chelsea.png", "coffee.png", "rocket.jpg"])
+def test_pictures_without_people_have_none(name: str) -> None:
+    assert HaarFaces().find(photograph(name)) == []
+
+
+def test_two_faces_come_from_left_to_right_wherever_they_stand() -> None:
+    face = photograph("astronaut.png")[0:240, 100:350]
+    canvas = np.full((480, 900, 3), 128, np.uint8)
+    canvas[220:460, 30:280] = face
+    canvas[10:250, 600:850] = face
+    left, right = HaarFaces().find(canvas)
+    x, y, width, height = astuple(ASTRONAUT_FACE)
+    assert overlap(left, Box(x - 100 + 30, y + 220, width, height)) >= 0.6
+    assert overlap(right, Box(x - 100 + 600, y + 10, width, height)) >= 0.6
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 700), (700, 2), (3, 65535), (31, 29)], ids=str)
+def test_any_size_is_looked_at(size: tuple[int, int]) -> None:
+    assert HaarFaces().find(noise(*size, 3)) == []
+
+
+def test_threads_share_one_finder() -> None:
+    faces, picture = HaarFaces(), photograph("astronaut.png")
+    pictures = [picture, picture[:, ::-1].copy(), photograph("coffee.png")] * 3
+    alone = [faces.find(p) for p in pictures[:3]] * 3
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(faces.find, pictures)) == alone
+
+
+def test_an_opencv_without_cascades_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(cv2, "data")
+    with pytest.raises(
+        InstallationError, match=r"has no cascades to find faces with; install 'opencv-python-headless>="
+    ):
+        HaarFaces()
+
+
+def yunet_stand_in(path: Path, side: int, cell: tuple[int, int], size: float) -> Path:
+    """A model with YuNet's outputs that sees one face: at `cell` of the grid of 8 pixels, `size` pixels wide."""
+    outputs, nodes, constants = [], [], []
+    for stride in (8, 16, 32):
+        cells = (side // stride) ** 2
+        face = cell[1] * (side // stride) + cell[0]
+        for name, channels in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)):
+            value = np.zeros((1, cells, channels), np.float32)
+            if stride == 8 and name in ("cls", "obj"):
+                value[0, face] = 1
+            if stride == 8 and name == "bbox":
+                value[0, face] = [0.5, 0.5, np.log(size / stride), np.log(size / stride)]  # centre, logarithm of size
+            constants.append(numpy_helper.from_array(value, f"value_{name}_{stride}"))
+            outputs.append(helper.make_tensor_value_info(f"{name}_{stride}", TensorProto.FLOAT, value.shape))
+            nodes.append(helper.make_node("Add", [f"value_{name}_{stride}", "nothing"], [f"{name}_{stride}"]))
+    constants += [numpy_helper.from_array(np.zeros(1, np.float32), "zero")]
+    first = [
+        helper.make_node("ReduceMean", ["input"], ["mean"], keepdims=1),
+        helper.make_node("Mul", ["mean", "zero"], ["wide"]),
+        helper.make_node("Reshape", ["wide", "shape"], ["nothing"]),
+    ]
+    constants += [numpy_helper.from_array(np.array([1, 1, 1]), "shape")]
+    picture = helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, side, side])
+    path.write_bytes(
+        make_model(helper.make_graph(first + nodes, "yunet", [picture], outputs, constants)).SerializeToString()
+    )
+    return path
+
+
+def test_a_yunet_model_finds_faces_in_pixels_of_the_picture(tmp_path: Path) -> None:
+    """The network sees 640 pixels; the picture has twice as many."""
+    faces = YunetFaces(yunet_stand_in(tmp_path / "yunet.onnx", 640, (30, 20), 64))
+    (box,) = faces.find(np.zeros((1280, 1280, 3), np.uint8))
+    centre = np.array([(30 + 0.5) * 8, (20 + 0.5) * 8])
+    assert np.abs(np.array(astuple(box)) - 2 * np.array([*(centre - 32), 64, 64])).max() <= 2
+
+
+def test_a_face_model_that_is_none_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="there is no such face model"):
+        YunetFaces(tmp_path / "none.onnx")
+    for path in (tiny_model, Path(__file__)):
+        with pytest.raises(ModelError, match="face"):
+            YunetFaces(path)

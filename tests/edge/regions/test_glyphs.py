@@ -1,0 +1,104 @@
+"""Glyphs: drawn codes give the boxes that they were drawn in; what is not as expected is never made to fit."""
+
+from dataclasses import astuple
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.regions.glyphs import BORDER_PX, crop_glyph, find_glyphs
+from edge.regions.region import Box
+from tests.edge.pictures import noise
+from tests.edge.regions.drawn_glyphs import code, hershey
+from tests.edge.regions.photographs import photograph
+
+# Otsu puts the edge between ink and ground a pixel further out or in than the half of black.
+SLACK_PX = 1
+
+
+def distances(found: tuple[Box, ...], drawn: list[Box]) -> np.ndarray:
+    return np.abs(np.array([astuple(box) for box in found]) - np.array([astuple(box) for box in drawn]))
+
+
+@pytest.mark.parametrize("text", ["1234", "5678", "9111", "7391", "8888"])
+@pytest.mark.parametrize("size", [20, 34, 60])
+def test_four_digits_stand_where_they_were_drawn(text: str, size: int) -> None:
+    picture, drawn = code(text, size=size, height=2 * size)
+    found = find_glyphs(picture, 4)
+    assert found.split == 0
+    assert distances(found.boxes, drawn).max() <= SLACK_PX
+
+
+def test_the_letters_of_opencv_are_found_as_its_own_contours_have_them() -> None:
+    picture = hershey("4711")
+    ink = (picture[:, :, 0] < 128).astype(np.uint8)
+    contours = cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+    drawn = sorted(Box(*cv2.boundingRect(contour)) for contour in contours)
+    assert find_glyphs(picture, 4).boxes == tuple(drawn)
+
+
+@pytest.mark.parametrize(("text", "gap"), [("4444", -2), ("3885", -1), ("7256", -2)])
+def test_touching_digits_are_cut_near_where_they_touch(text: str, gap: int) -> None:
+    picture, drawn = code(text, gap)
+    ink = (picture[:, :, 0] < 128).astype(np.uint8)
+    assert len(cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]) < 4
+    found = find_glyphs(picture, 4)
+    assert len(found.boxes) == 4
+    assert found.split >= 2
+    assert distances(found.boxes, drawn)[:, [0, 2]].max() <= 5  # less than a third of a digit
+
+
+@pytest.mark.parametrize("text", ["1", "73", "890", "88888", "123456"])
+def test_fewer_or_more_stay_fewer_or_more(text: str) -> None:
+    picture, drawn = code(text)
+    found = find_glyphs(picture, 4)
+    assert found.split == 0
+    assert distances(found.boxes, drawn).max() <= SLACK_PX
+
+
+@pytest.mark.parametrize("text", ["000", "008", "666", "80"])
+def test_a_wide_digit_is_not_cut_to_reach_the_number(text: str) -> None:
+    assert len(find_glyphs(code(text, size=40)[0], 4).boxes) == len(text)
+    wide = cv2.resize(code(text, size=40)[0], None, fx=1.3, fy=1)
+    assert len(find_glyphs(wide, 4).boxes) == len(text)
+
+
+def test_specks_are_no_glyphs() -> None:
+    picture, drawn = code("7391")
+    for x, y in ((3, 3), (60, 55), (100, 4)):
+        picture[y : y + 3, x : x + 3] = 0
+    assert distances(find_glyphs(picture, 4).boxes, drawn).max() <= SLACK_PX
+
+
+def test_glyphs_at_the_edge_are_found_inside_of_the_picture() -> None:
+    picture, drawn = code("7391", left=12)
+    cut = picture[drawn[0].y : drawn[0].y + drawn[0].height, drawn[0].x :]
+    first = find_glyphs(cut, 4).boxes[0]
+    assert (first.x, first.y) == (0, 0)
+    assert abs(first.width - drawn[0].width) <= SLACK_PX
+
+
+@pytest.mark.parametrize("level", [0, 1, 128, 255])
+def test_a_blank_picture_holds_none(level: int) -> None:
+    assert find_glyphs(np.full((60, 200, 3), level, np.uint8), 4).boxes == ()
+    faint = np.clip(level + noise(60, 200, 3).astype(int) // 16 - 8, 0, 255).astype(np.uint8)
+    assert find_glyphs(faint, 4).boxes == ()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (4, 4)], ids=str)
+def test_any_size_is_looked_at(size: tuple[int, int]) -> None:
+    for box in find_glyphs(noise(*size, 3), 4).boxes:
+        assert 0 <= box.x < box.x + box.width <= size[1]
+        assert 0 <= box.y < box.y + box.height <= size[0]
+
+
+def test_a_photograph_is_no_code_of_any_length() -> None:
+    assert len(find_glyphs(photograph("coffee.png"), 4).boxes) <= 64
+
+
+def test_a_crop_has_a_border_that_repeats_the_edge() -> None:
+    picture = noise(20, 30, 3)
+    padded = cv2.copyMakeBorder(picture, *[BORDER_PX] * 4, cv2.BORDER_REPLICATE)
+    for box in (Box(0, 0, 30, 20), Box(0, 3, 4, 5), Box(26, 15, 4, 5), Box(10, 8, 1, 1)):
+        expected = padded[box.y : box.y + box.height + 2 * BORDER_PX, box.x : box.x + box.width + 2 * BORDER_PX]
+        assert np.array_equal(crop_glyph(picture, box), expected)

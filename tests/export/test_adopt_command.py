@@ -1,0 +1,221 @@
+"""`eyespot adopt` on plain ONNX files as other tools write them, against onnx's own reference evaluator.
+
+PyTorch and scikit-learn's converter are not needed for that: the graphs are theirs, made by hand.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+from PIL import Image
+from scipy import special
+
+from edge.artifact import read_spec
+from edge.classifier import Classifier
+from edge.cli import main
+from export.pictures import made_pictures
+
+SIDE = 8
+LABELS = ("cat", "dog", "owl")
+
+
+def constants(**values: np.ndarray) -> list[TensorProto]:
+    return [numpy_helper.from_array(value, name) for name, value in values.items()]
+
+
+def save(path: Path, nodes: list, shape: list, outputs: list, values: list[TensorProto], opset: int = 17) -> Path:
+    """Write a model with one input `pixels`."""
+    image = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)
+    graph = helper.make_graph(nodes, "plain", [image], outputs, values)
+    domains = {"": opset} | {node.domain: 1 for node in nodes if node.domain == "ai.onnx.ml"}
+    imports = [helper.make_opsetid(domain, version) for domain, version in domains.items()]
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), path)
+    return path
+
+
+def torch_like(
+    path: Path, batch: int | str = 1, opset: int = 17, ending: str | None = None, flat: tuple[int, ...] = (1, -1)
+) -> Path:
+    """A convolutional network as PyTorch exports it: channels first, the batch baked in, shapes as Constant nodes."""
+    generator = np.random.default_rng(4)
+    kernel = generator.normal(0, 0.6, (6, 3, 3, 3)).astype(np.float32)
+    weights = generator.normal(0, 2, (3, 6)).astype(np.float32)
+    shape = numpy_helper.from_array(np.array(flat, np.int64))
+    nodes = [
+        helper.make_node("Conv", ["pixels", "kernel"], ["a"], pads=[1, 1, 1, 1], name="/conv/Conv"),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("GlobalAveragePool", ["b"], ["c"]),
+        helper.make_node("Constant", [], ["shape"], value=shape),
+        helper.make_node("Reshape", ["c", "shape"], ["d"]),
+        helper.make_node("Gemm", ["d", "weights", "bias"], ["e" if ending else "scores"], transB=1),
+        *([helper.make_node(ending, ["e"], ["scores"])] if ending else []),
+    ]
+    outputs = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [batch, 3])]
+    values = constants(kernel=kernel, weights=weights, bias=np.array([0.1, 0, -0.1], np.float32))
+    return save(path, nodes, [batch, 3, SIDE, SIDE], outputs, values, opset)
+
+
+def scikit_like(path: Path) -> Path:
+    """A logistic regression as skl2onnx writes it: rows in; a label and probabilities out."""
+    coefficients = np.random.default_rng(1).normal(0, 0.1, (3, SIDE * SIDE)).astype(np.float32)
+    classifier = helper.make_node(
+        "LinearClassifier",
+        ["pixels"],
+        ["label", "raw"],
+        domain="ai.onnx.ml",
+        coefficients=coefficients.ravel().tolist(),
+        intercepts=[0.0, 0.1, 0.2],
+        classlabels_ints=[0, 1, 2],
+        post_transform="SOFTMAX",
+    )
+    normalise = helper.make_node("Normalizer", ["raw"], ["probabilities"], domain="ai.onnx.ml", norm="L1")
+    outputs = [
+        helper.make_tensor_value_info("label", TensorProto.INT64, ["N"]),
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", 3]),
+    ]
+    return save(path, [classifier, normalise], ["N", SIDE * SIDE], outputs, [])
+
+
+def arguments(plain: Path, preprocessing: str = "unit", labels: tuple[str, ...] = LABELS) -> list[str]:
+    path = plain.parent / "labels.txt"
+    path.write_text("\n".join(labels))
+    output = plain.parent / "m.onnx"
+    return list(map(str, ["adopt", plain, "--labels", path, "--preprocessing", preprocessing, "--output", output]))
+
+
+def adopt(plain: Path, *options: str) -> Path:
+    assert main([*arguments(plain), *options]) == 0
+    return plain.parent / "m.onnx"
+
+
+def refused(capsys: pytest.CaptureFixture[str], plain: Path, *options: str, **settings: object) -> str:
+    capsys.readouterr()
+    assert main([*arguments(plain, **settings), *options]) == 2  # type: ignore[arg-type]
+    out, err = capsys.readouterr()
+    assert (out, (plain.parent / "m.onnx").exists()) == ("", False)
+    (line,) = err.splitlines()
+    return line
+
+
+def pictures() -> np.ndarray:
+    """Made pictures brought to the network's size, so that no resize stands between the two sides."""
+    found = [pixels for _, pixels in made_pictures().read() if min(pixels.shape[:2]) >= SIDE]
+    return np.stack([np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE))) for pixels in found])
+
+
+@pytest.mark.parametrize("ending", [None, "Softmax"])
+@pytest.mark.parametrize(
+    ("batch", "opset", "flat"), [(1, 17, (1, -1)), (1, 11, (1, 6)), (1, 21, (1, -1)), ("N", 18, (-1, 6))]
+)
+def test_a_network_of_pytorch(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    ending: str | None,
+    batch: int | str,
+    opset: int,
+    flat: tuple[int, ...],
+) -> None:
+    plain = torch_like(tmp_path / "plain.onnx", batch, opset, ending, flat)
+    path = adopt(plain)
+    evaluator = ReferenceEvaluator(str(plain))
+    images = pictures()
+    arrays = images.transpose(0, 3, 1, 2).astype(np.float32) / 255
+    raw = np.concatenate([evaluator.run(None, {"pixels": array[None]})[0] for array in arrays])
+    expected = raw if ending else special.softmax(raw, axis=1)
+    # One call for the whole batch, which the plain file may not be able to take.
+    np.testing.assert_allclose(Classifier.load(path).probabilities(images), expected, rtol=0, atol=1e-5)
+    said = capsys.readouterr().out
+    assert ("a softmax was added" in said) == (ending is None)
+    assert ("the batch was fixed at one picture" in said) == (batch == 1)
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 18)]
+
+
+def test_the_certificate_says_what_was_compared(tmp_path: Path) -> None:
+    plain = torch_like(tmp_path / "plain.onnx")
+    parity = read_spec(adopt(plain)).parity
+    assert parity is not None
+    assert (parity.reference, parity.origin, parity.images) == ("onnx", "made", 24)
+    assert parity.versions == {"onnx": onnx.__version__, "onnxruntime": parity.versions["onnxruntime"]}
+
+
+def test_a_classifier_of_scikit_learn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = scikit_like(tmp_path / "plain.onnx")
+    path = adopt(plain, "--size", f"{SIDE}x{SIDE}")
+    images = pictures()
+    luma = np.stack([np.asarray(Image.fromarray(image).convert("L"), np.float32) for image in images])
+    (_, expected) = ReferenceEvaluator(str(plain)).run(None, {"pixels": luma.reshape(len(luma), -1) / 255})
+    # Pillow and OpenCV may round the luma one level apart.
+    np.testing.assert_allclose(Classifier.load(path).probabilities(images), expected, rtol=0, atol=1e-2)
+    assert "takes a row of 64 numbers; the file flattens [8, 8, 1] to it" in capsys.readouterr().out
+
+
+def two_outputs(path: Path) -> Path:
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 3]) for name in "ab"]
+    nodes = [helper.make_node("Identity", ["pixels"], [name]) for name in "ab"]
+    return save(path, nodes, ["N", 3], outputs, [])
+
+
+def mixing(path: Path) -> Path:
+    """A network whose answer to a picture depends on the others of its batch: right only for one at a time."""
+    nodes = [
+        helper.make_node("Flatten", ["pixels"], ["rows"], axis=1),
+        helper.make_node("ReduceMean", ["rows", "first"], ["mean"], keepdims=1),
+        helper.make_node("Sub", ["rows", "mean"], ["rest"]),
+        helper.make_node("Add", ["rest", "rows"], ["sum"]),
+        helper.make_node("MatMul", ["sum", "weights"], ["scores"]),
+    ]
+    weights = np.random.default_rng(0).normal(0, 1, (SIDE * SIDE * 3, 3)).astype(np.float32)
+    outputs = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 3])]
+    return save(path, nodes, [1, 3, SIDE, SIDE], outputs, constants(weights=weights, first=np.array([0])), opset=18)
+
+
+def integers(path: Path) -> Path:
+    model = onnx.load(torch_like(path))
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    model.graph.node.insert(0, helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT))
+    model.graph.node[1].input[0] = "floats"
+    onnx.save(model, path)
+    return path
+
+
+def garbage(path: Path) -> Path:
+    path.write_bytes(torch_like(path).read_bytes()[:200])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (garbage, "plain.onnx: this is no valid ONNX model"),
+        (lambda path: path, "there is no such file"),
+        (lambda path: torch_like(path, batch=4, flat=(-1, 6)), "it takes 4 pictures at once"),
+        (lambda path: torch_like(path, ending="Sigmoid"), "3 independent sigmoids"),
+        (two_outputs, "one output float32 [N, classes]. Received: a, b"),
+        (mixing, "pictures at once than for each alone"),
+        (integers, "the input 'pixels' must be float32"),
+    ],
+    ids=["garbage", "missing", "batch of four", "multi-label", "two outputs", "mixing", "uint8"],
+)
+def test_what_cannot_be_adopted_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], make, said: str
+) -> None:
+    assert said in refused(capsys, make(tmp_path / "plain.onnx"))
+
+
+def test_wrong_descriptions_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = torch_like(tmp_path / "plain.onnx")
+    steps = tmp_path / "steps.json"
+    steps.write_text('[{"kind": "resize", "height": 8, "width": 8, "method": "area"}]')
+    line = refused(capsys, plain, preprocessing=str(steps))
+    assert "gives pictures of [8, 8, 3], the network takes [3, 8, 8]; add the step channels_first" in line
+    assert "has 3 classes for 2 labels" in refused(capsys, plain, labels=LABELS[:2])
+    assert "--output must name another file than PLAIN" in refused(capsys, plain, "--output", str(plain))
+
+
+def test_an_artifact_is_not_adopted_again(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "an artifact of eyespot already" in refused(capsys, tiny_model)

@@ -1,0 +1,264 @@
+"""`eyespot export` on networks from elsewhere: the file answers as Keras does, and says what it changed."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+from scipy import special
+
+from edge.artifact import read_spec
+from edge.cli import main
+from export.quiet_tensorflow import start_tensorflow
+
+start_tensorflow()
+import keras
+from keras import layers
+
+from tests.export.foreign import LABELS, SIDE, answers, build, classifier, write_keras_2, write_labels
+
+STEPS = [{"kind": "resize", "height": SIDE, "width": SIDE, "method": "antialias"}, {"kind": "scale", "factor": 1 / 255}]
+
+
+def export(path: Path, *options: object, labels: tuple[str, ...] = LABELS, preprocessing: object = "unit") -> Path:
+    """Export a model beside it, under the name m.onnx."""
+    output = path.parent / "m.onnx"
+    given = ["--labels", write_labels(path.parent, labels), "--preprocessing", preprocessing, "--output", output]
+    assert main(["export", str(path), *map(str, [*given, *options])]) == 0
+    return output
+
+
+def refused(capsys: pytest.CaptureFixture[str], path: Path, *options: object, labels: tuple[str, ...] = LABELS) -> str:
+    """Try to export, see that one line says why not and that nothing is written, and return the line."""
+    output = path.parent / "m.onnx"
+    capsys.readouterr()
+    arguments = ["--labels", write_labels(path.parent, labels), "--preprocessing", "unit", "--output", output, *options]
+    assert main(["export", str(path), *map(str, arguments)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, output.exists()) == ("", False)
+    (line,) = err.splitlines()
+    return line
+
+
+def shrunk(pixels: np.ndarray) -> np.ndarray:
+    """What Pillow makes of a picture for the network, in levels."""
+    return np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.float32)[None]
+
+
+def check(path: Path, network: keras.Model, scale: float = 1 / 255) -> None:
+    """The file answers pictures as Keras does behind Pillow."""
+    for pixels, found in answers(path):
+        expected = np.asarray(network(shrunk(pixels) * np.float32(scale), training=False))[0]
+        # One level of 255 at the resize moves the answers of these small networks by less than a hundredth.
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-2)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+def test_a_file_of_keras_3(tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str) -> None:
+    network = classifier()
+    network.save(tmp_path / f"net{suffix}")
+    path = export(tmp_path / f"net{suffix}")
+    check(path, network)
+    spec = read_spec(path)
+    assert (spec.name, spec.labels, spec.training) == ("m", LABELS, None)
+    assert spec.parity is not None
+    assert (spec.parity.reference, spec.parity.origin, spec.parity.images) == ("keras", "made", 24)
+    assert "compared on 24 pictures that eyespot made itself" in capsys.readouterr().out
+
+
+def test_a_file_of_keras_2(tmp_path: Path) -> None:
+    kernel = write_keras_2(tmp_path / "old.hdf5")
+    for pixels, found in answers(export(tmp_path / "old.hdf5")):
+        picture = shrunk(pixels)[0].astype(np.float64) / 255
+        windows = np.lib.stride_tricks.sliding_window_view(picture, (3, 3), axis=(0, 1))
+        logits = np.einsum("yxcij,ijc->yxc", windows, kernel[..., 0]).mean(axis=(0, 1))
+        np.testing.assert_allclose(found, special.softmax(logits), rtol=0, atol=1e-2)
+
+
+def test_a_saved_model(tmp_path: Path) -> None:
+    network = classifier(shape=(None, None, 3))
+    network.export(tmp_path / "saved", verbose=False)
+    path = export(tmp_path / "saved", "--size", f"{SIDE}x{SIDE}")
+    check(path, network)
+    spec = read_spec(path)
+    assert spec.parity is not None
+    assert spec.parity.reference == "tensorflow"
+
+
+def test_steps_from_a_file_and_pictures_from_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = classifier(shape=(None, None, 3))
+    network.save(tmp_path / "net.keras")
+    (tmp_path / "steps.json").write_text(json.dumps(STEPS))
+    (tmp_path / "photos").mkdir()
+    for i in range(3):
+        noise = np.random.default_rng(i).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(tmp_path / "photos" / f"{i}.png")
+    path = export(tmp_path / "net.keras", "--images", tmp_path / "photos", preprocessing=tmp_path / "steps.json")
+    check(path, network)
+    parity = read_spec(path).parity
+    assert parity is not None
+    assert (parity.origin, parity.images, parity.comparisons) == ("folder", 3, 9)
+    assert "compared on 3 pictures of yours" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("units", "activation", "said"),
+    [
+        (3, None, "logits; a softmax was added"),
+        (1, "sigmoid", "one probability p"),
+        (1, None, "one logit; a sigmoid was added"),
+        (2, "sigmoid", "two independent probabilities"),
+    ],
+)
+def test_heads_are_told_and_are_right(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], units: int, activation: str | None, said: str
+) -> None:
+    network = classifier(units, activation)
+    network.save(tmp_path / "net.keras")
+    path = export(tmp_path / "net.keras", labels=LABELS[: max(2, units)])
+    assert f"note: the network gives {said}" in capsys.readouterr().out
+    for pixels, found in answers(path):
+        raw = np.asarray(network(shrunk(pixels) / 255))[0].astype(np.float64)
+        if units == 1:
+            p = raw[0] if activation else special.expit(raw[0])
+            expected = [1 - p, p]
+        else:
+            expected = raw / raw.sum() if activation else special.softmax(raw)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-2)
+
+
+def test_a_network_of_channels_first(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(5)
+    start = keras.Input((3, SIDE, SIDE))
+    pooled = layers.GlobalAveragePooling2D(data_format="channels_first")(
+        layers.AveragePooling2D(2, data_format="channels_first")(start)
+    )
+    network = keras.Model(start, layers.Dense(3, "softmax")(pooled))
+    network.save(tmp_path / "net.keras")
+    path = export(tmp_path / "net.keras", preprocessing="torch")
+    for pixels, found in answers(path):
+        share = shrunk(pixels).transpose(0, 3, 1, 2) / 255
+        mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+        standardised = (share - mean.reshape(1, 3, 1, 1)) / std.reshape(1, 3, 1, 1)
+        expected = np.asarray(network(standardised.astype(np.float32)))[0]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-2)
+
+
+def test_augmentation_leaves_nothing_behind(tmp_path: Path) -> None:
+    random = [layers.RandomFlip(), layers.RandomRotation(0.2), layers.RandomZoom(0.2), layers.RandomContrast(0.3)]
+    random += [layers.RandomBrightness(0.2), layers.RandomTranslation(0.1, 0.1), layers.GaussianNoise(0.5)]
+    with_them, without = classifier(before=random), classifier()
+    with_them.set_weights([*with_them.get_weights()[:-4], *without.get_weights()])
+    kinds = []
+    for name, network in (("with", with_them), ("without", without)):
+        (tmp_path / name).mkdir()
+        network.save(tmp_path / name / "net.keras")
+        kinds.append([node.op_type for node in onnx.load(export(tmp_path / name / "net.keras")).graph.node])
+    assert kinds[0] == kinds[1]
+
+
+def test_a_network_of_one_channel_and_one_of_rows(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(3)
+    grey = classifier(shape=(SIDE, SIDE, 1))
+    rows = keras.Sequential([keras.Input((SIDE * SIDE,)), layers.Dense(3, "softmax")])
+    for name, network, options in (("grey", grey, []), ("rows", rows, ["--size", f"{SIDE}x{SIDE}"])):
+        (tmp_path / name).mkdir()
+        network.save(tmp_path / name / "net.keras")
+        for pixels, found in answers(export(tmp_path / name / "net.keras", *options)):
+            luma = np.asarray(Image.fromarray(shrunk(pixels)[0].astype(np.uint8)).convert("L"), np.float32) / 255
+            expected = np.asarray(network(luma.reshape(1, *network.input_shape[1:])))[0]
+            np.testing.assert_allclose(found, expected, rtol=0, atol=2e-2)
+
+
+@keras.saving.register_keras_serializable("elsewhere")
+class Doubling(layers.Layer):
+    """A layer whose code no file carries."""
+
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return x * 2
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+def test_code_that_no_file_carries_is_refused_with_its_layer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    inner = keras.Sequential([keras.Input((6,)), Doubling(name="mine")], name="inner")
+    build([inner, layers.Dense(3, "softmax")]).save(tmp_path / f"custom{suffix}")
+    build([layers.Lambda(lambda x: x * 2, name="twice")]).save(tmp_path / f"lambda{suffix}")
+    monkeypatch.setattr("keras.saving.get_registered_object", lambda _: None)  # as where the class was never imported
+    line = refused(capsys, tmp_path / f"custom{suffix}")
+    assert "the layer 'mine' is of the class elsewhere>Doubling, whose code is not in the file" in line
+    assert "the layer 'twice' is a Lambda" in refused(capsys, tmp_path / f"lambda{suffix}")
+
+
+def fixed_batch() -> keras.Model:
+    start = keras.Input(batch_shape=(2, SIDE, SIDE, 3))
+    return keras.Model(start, layers.Dense(3)(layers.Flatten()(start)))
+
+
+def two_inputs() -> keras.Model:
+    ends = [keras.Input((SIDE, SIDE, 1)), keras.Input((SIDE, SIDE, 1))]
+    return keras.Model(ends, layers.Dense(3)(layers.Flatten()(layers.Add()(ends))))
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "labels", "said"),
+    [
+        (two_inputs, [], LABELS, "one input and one output [N, classes]"),
+        (fixed_batch, [], LABELS, "takes 2 pictures at once; save it with an open batch"),
+        (lambda: classifier(5, "sigmoid"), [], LABELS, "5 independent sigmoids"),
+        (lambda: classifier(3), [], LABELS[:2], "has 3 classes for 2 labels"),
+        (lambda: classifier(1, "sigmoid"), [], LABELS, "has 2 classes for 3 labels"),
+        (lambda: classifier(shape=(None, None, 3)), [], LABELS, "say with --size HxW"),
+        (lambda: build([layers.Dense(3, kernel_initializer="zeros")]), [], LABELS, "answers the same for all 72"),
+        (lambda: classifier(3), ["--tolerance", "1e-12"], LABELS, "the limit is 1e-12"),
+        (lambda: classifier(3), ["--images", "nowhere"], LABELS, "nowhere: --images must name a folder"),
+    ],
+    ids=["inputs", "batch", "multi-label", "labels", "sigmoid", "size", "dead", "tolerance", "images"],
+)
+def test_what_cannot_be_exported_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], make, options: list[str], labels: tuple[str, ...], said: str
+) -> None:
+    make().save(tmp_path / "net.keras")
+    assert said in refused(capsys, tmp_path / "net.keras", *options, labels=labels)
+
+
+def test_files_that_hold_no_network_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = classifier()
+    network.save_weights(tmp_path / "only.weights.h5")
+    assert "it holds weights alone, no network" in refused(capsys, tmp_path / "only.weights.h5")
+    network.save(tmp_path / "net.keras")
+    whole = (tmp_path / "net.keras").read_bytes()
+    for name, content in (("cut.keras", whole[: len(whole) // 2]), ("cut.h5", whole[:900]), ("empty.keras", b"")):
+        (tmp_path / name).write_bytes(content)
+        assert f"{name}: Keras cannot read this model" in refused(capsys, tmp_path / name)
+    assert "missing.keras: there is no such file" in refused(capsys, tmp_path / "missing.keras")
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").write_bytes(b"no graph")
+    assert "TensorFlow cannot read this SavedModel" in refused(capsys, tmp_path / "saved")
+
+
+def test_augmentation_that_keras_left_switched_on_in_a_saved_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classifier(before=[layers.RandomFlip()]).export(tmp_path / "saved", verbose=False)
+    line = refused(capsys, tmp_path / "saved")
+    assert "random_flip" in line
+    assert "export the .keras file or a network without it" in line
+
+
+def test_options_that_are_missing_or_too_many(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "net.keras").touch()
+    (tmp_path / "plain.onnx").touch()
+    for arguments, said in (
+        ([tmp_path / "net.keras"], "does not say its labels; give --labels"),
+        ([tmp_path / "net.keras", "--labels", write_labels(tmp_path)], "give --preprocessing"),
+        ([tmp_path, "--labels", write_labels(tmp_path)], "--labels is for a network from elsewhere"),
+        ([tmp_path / "plain.onnx"], "is taken in with 'eyespot adopt'"),
+    ):
+        assert main(["export", *map(str, arguments)]) == 2
+        assert said in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""Networks that know ImageNet already: their weights, their preprocessing, their labels, as one artifact."""
