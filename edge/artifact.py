@@ -8,7 +8,7 @@ import hashlib
 from pathlib import Path
 
 from edge.errors import ModelError
-from edge.onnx_file import read_envelope
+from edge.onnx_file import OnnxEnvelope, envelope_of, read_envelope
 from edge.spec import ModelSpec, parse_spec
 
 METADATA_KEY = "eyespot"
@@ -33,14 +33,25 @@ def read_spec(path: Path) -> ModelSpec:
     Raises ModelNotFoundError, and ModelError for a file that is no ONNX model, is cut short, has no spec, has
     a spec of a newer format, or was altered after it was written.
     """
-    envelope = read_envelope(path, METADATA_KEY)
+    return _checked_spec(read_envelope(path, METADATA_KEY), str(path))
+
+
+def spec_of(content: bytes, source: str) -> ModelSpec:
+    """Return the spec of the artifact whose bytes these are, checked as `read_spec` does; `source` names the file.
+
+    It is for whoever goes on to use those very bytes, so that no other file can come between check and use.
+    """
+    return _checked_spec(envelope_of(content, METADATA_KEY, source), source)
+
+
+def _checked_spec(envelope: OnnxEnvelope, source: str) -> ModelSpec:
     if envelope.metadata is None:
-        raise ModelError(f"{path}: this ONNX model has no eyespot spec; write it with 'eyespot export'")
-    spec = parse_spec(envelope.metadata, str(path))
+        raise ModelError(f"{source}: this ONNX model has no eyespot spec; write it with 'eyespot export'")
+    spec = parse_spec(envelope.metadata, source)
     expected = content_version(envelope.digest, spec)
     if spec.version != expected:
         raise ModelError(
-            f"{path}: the file was altered after it was written (it says version {spec.version}, "
+            f"{source}: the file was altered after it was written (it says version {spec.version}, "
             f"its content is {expected}); export it again"
         )
     return spec

@@ -159,6 +159,15 @@ def rank(labels: Sequence[str], probabilities: NDArray[np.float32], top_k: int |
     return tuple(Prediction(labels[i], float(str(probabilities[i]))) for i in order)
 
 
+def conclude(
+    spec: ModelSpec, probabilities: NDArray[np.float32], top_k: int | None, note: str | None
+) -> Classification:
+    """Return what one row of probabilities [classes] means: ranked, and unsure where the model had better say so."""
+    predictions = rank(spec.labels, probabilities, top_k)
+    unsure = spec.abstain_below is not None and predictions[0].probability < spec.abstain_below
+    return Classification(predictions, note, unsure)
+
+
 def _find_finder(
     spec: ModelSpec, regions: Faces | Glyphs | Literal["none"] | None, face_model: str | os.PathLike[str] | None
 ) -> "RegionFinder | None":

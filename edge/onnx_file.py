@@ -8,6 +8,7 @@ good one before a runtime is asked to run it. An .onnx file is one protobuf `Mod
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,6 +68,11 @@ def read_envelope(path: Path, key: str) -> OnnxEnvelope:
         if isinstance(error, ModelError):
             raise
         raise ModelNotFoundError(f"{str(path)!r}: no file can have this name ({error})") from None
+
+
+def envelope_of(content: bytes, key: str, name: str) -> OnnxEnvelope:
+    """Return the same of a file that is in memory; `name` stands in messages. Raises ModelError as `read_envelope`."""
+    return _read_envelope(BytesIO(content), key, name)
 
 
 def _read_envelope(file: BinaryIO, key: str, name: str) -> OnnxEnvelope:

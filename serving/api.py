@@ -1,77 +1,111 @@
-"""The HTTP interface: routes from requests to the engine and back."""
+"""The routes of `/v1`: from requests to engines and back."""
 
-from dataclasses import asdict
+import asyncio
+from typing import Any
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from edge.answer import region_fields
+from edge.classifier import Classification
 from edge.errors import ImageError
-from serving.body import read_image_body
-from serving.engine import Engine
+from edge.strict_json import encode
+from serving.body import read_upload
+from serving.engine import Answer, Engine, EngineError
 from serving.json_line import JsonLine
-from serving.openapi import PAGE, describe_api
-from serving.problems import (
-    RequestError,
-    answer_disconnect,
-    answer_http_error,
-    answer_image_error,
-    answer_request_error,
-)
-from serving.settings import LONGEST_NUMBER, Settings
-
-DEFAULT_TOP_K = 5
+from serving.parameters import read_min_probability, read_top_k
+from serving.problems import describe_error, error_code
+from serving.state import ServiceState, state_of
 
 
 async def classify(request: Request) -> Response:
-    """Answer `POST /v1/classify`: the body is an image, the answer its predictions."""
-    engine: Engine = request.app.state.engine
-    settings: Settings = request.app.state.settings
-    top_k = _parse_top_k(request.query_params.get("top_k", str(DEFAULT_TOP_K)))
-    encoded = await read_image_body(request, settings.max_body_bytes)
-    classification = await engine.classify(encoded, top_k)
-    answer = {
-        "model": engine.spec.name,
-        "version": engine.spec.version,
-        "predictions": [asdict(prediction) for prediction in classification.predictions],
-        "unsure": classification.unsure,
-        **region_fields(classification),
+    """Answer a POST of pictures with what is on them: one answer, or for several files a list with errors in it."""
+    state = state_of(request)
+    engine = _engine(request, state)
+    top_k, least = read_top_k(request), read_min_probability(request)
+    upload = await read_upload(request, state.settings)
+    request.scope["eyespot"].update(model=engine.spec.name, pictures=len(upload.pictures))
+    with state.places.take(len(upload.pictures)):
+        futures = [engine.submit(encoded) for _, encoded in upload.pictures]
+        found = await asyncio.gather(*futures, return_exceptions=True)
+    results = [_result(state, engine, answer, top_k, least) for answer in found]
+    head = {"model": engine.spec.name, "version": engine.spec.version}
+    headers = {"X-Execution-Provider": engine.provider}
+    if not upload.is_list:
+        if isinstance(found[0], BaseException):
+            raise found[0]
+        return JsonLine(head | results[0], headers=headers | {"Server-Timing": _server_timing(found[0])})
+    names = [name for name, _ in upload.pictures]
+    listed = [{"file": name} | result for name, result in zip(names, results, strict=True)]
+    return JsonLine(head | {"results": listed}, headers=headers)
+
+
+async def list_models(request: Request) -> Response:
+    """Answer `GET /v1/models`."""
+    engines = state_of(request).repository.engines
+    return JsonLine({"models": [_summary(engine) | {"default": engine is engines[0]} for engine in engines]})
+
+
+async def show_model(request: Request) -> Response:
+    """Answer `GET /v1/models/{name}`: the whole spec, and what runs it."""
+    state = state_of(request)
+    engine = _engine(request, state)
+    versions = [other.spec.version for other in state.repository.versions(engine.spec.name)]
+    return JsonLine(_summary(engine) | {"versions": versions, "spec": encode(engine.spec)})
+
+
+def _engine(request: Request, state: ServiceState) -> Engine:
+    return state.repository.find(request.path_params.get("name"), request.path_params.get("version"))
+
+
+def _summary(engine: Engine) -> dict[str, Any]:
+    spec = engine.spec
+    return {"name": spec.name, "version": spec.version, "provider": engine.provider, "labels": len(spec.labels)}
+
+
+def _result(
+    state: ServiceState, engine: Engine, found: Answer | BaseException, top_k: int, least: float
+) -> dict[str, Any]:
+    """Return what stands in the answer for one picture, and count it."""
+    if isinstance(found, Answer):
+        classification = found.classify(engine.spec, top_k)
+        state.metrics.count_answer(engine, found.timing, classification)
+        return _describe(classification, least)
+    if not isinstance(found, ImageError | EngineError):
+        raise found
+    state.metrics.count_failure(engine, error_code(found))
+    return {"error": describe_error(found)}
+
+
+def _describe(classification: Classification, least: float) -> dict[str, Any]:
+    predictions = [
+        {"label": prediction.label, "probability": prediction.probability}
+        for prediction in classification.predictions
+        if prediction.probability >= least
+    ]
+    note = {"note": classification.note} if classification.note else {}
+    return {"predictions": predictions, "unsure": classification.unsure, **note, **region_fields(classification)}
+
+
+def _server_timing(answer: Answer) -> str:
+    """Return the header in which browsers show where the time went (W3C Server Timing)."""
+    timing = answer.timing
+    stages = {
+        "queue": timing.queue_s,
+        "decode": timing.decode_s,
+        "preprocess": timing.preprocess_s,
+        "wait": timing.wait_s,
+        "inference": timing.inference_s,
     }
-    return JsonLine(answer | ({"note": classification.note} if classification.note else {}))
+    return ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in stages.items())
 
 
-def _parse_top_k(text: str) -> int:
-    digits = text.lstrip("0")
-    if not (digits.isascii() and digits.isdecimal()):
-        raise RequestError(400, "bad_parameter", f"top_k must be a whole number of at least 1. Received: {text[:40]!r}")
-    return int(digits[:LONGEST_NUMBER])
-
-
-async def show_docs(_: Request) -> Response:
-    """Answer `GET /`: the interface as a page."""
-    return HTMLResponse(PAGE)
-
-
-async def show_openapi(_: Request) -> Response:
-    """Answer `GET /docs.json`: the interface as OpenAPI."""
-    return JsonLine(describe_api())
-
-
-def build_app() -> Starlette:
-    """Return the application; its owner puts `settings` and a warm `engine` into its state before it serves."""
-    return Starlette(
-        routes=[
-            Route("/v1/classify", classify, methods=["POST"]),
-            Route("/docs.json", show_openapi),
-            Route("/", show_docs),
-        ],
-        exception_handlers={
-            ImageError: answer_image_error,
-            RequestError: answer_request_error,
-            HTTPException: answer_http_error,
-            ClientDisconnect: answer_disconnect,
-        },
-    )
+ROUTES = [
+    Route("/v1/classify", classify, methods=["POST"]),
+    Route("/v1/models", list_models),
+    Route("/v1/models/{name}", show_model),
+    Route("/v1/models/{name}/classify", classify, methods=["POST"]),
+    Route("/v1/models/{name}/versions/{version}", show_model),
+    Route("/v1/models/{name}/versions/{version}/classify", classify, methods=["POST"]),
+]

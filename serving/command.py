@@ -1,63 +1,87 @@
 """Answer over HTTP: POST an image to /v1/classify.
 
-The page at / describes the interface; /livez, /readyz and /metrics are there for whoever watches over it.
+/playground is a page to try it, / describes the interface; /v2 is the Open Inference Protocol;
+/livez, /readyz and /metrics are there for whoever watches over it.
+Every setting may also stand in the environment (EYESPOT_ and its name in capitals) or in a TOML file.
 """
 
 import argparse
 import os
 import socket
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from edge.arguments import positive
-from edge.classifier import Classifier
-from edge.decode import MAX_PIXELS
+from edge.cli import DONE
 from edge.errors import UsageError
-from edge.self_test import require_self_test
-from serving.settings import MAX_BODY_BYTES, Settings
+from serving.keys import ApiKeys
+from serving.providers import choose_provider
+from serving.repository import Repository
+from serving.settings import Settings
+from serving.settings_sources import CONFIG_VARIABLE, add_setting_arguments, gather_settings
 from serving.stored_model import locate_model
 
-HOST = "127.0.0.1"
-PORT = 3000
 STANDARD_OUTPUT, STANDARD_ERROR = 1, 2
 SERVICE = "serving.service:EyespotService"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot serve` takes."""
-    parser.add_argument("model", metavar="MODEL", help="an .onnx file written by 'eyespot export', or a tag of BentoML")
-    parser.add_argument("--host", default=HOST, help=f"the address to listen on (default {HOST}, this machine only)")
-    parser.add_argument("--port", type=int, default=PORT, help=f"(default {PORT})")
     parser.add_argument(
-        "--max-body-bytes", type=positive, default=MAX_BODY_BYTES, metavar="N", help=f"(default {MAX_BODY_BYTES:,})"
+        "models", metavar="MODEL", nargs="*", help="an .onnx file, a folder of them, or a tag of BentoML"
     )
-    parser.add_argument(
-        "--max-pixels", type=positive, default=MAX_PIXELS, metavar="N", help=f"(default {MAX_PIXELS:,})"
-    )
+    add_setting_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check that the model and the port are good, then become the BentoML server. Does not return."""
-    if find_spec("bentoml") is None:
-        raise ModuleNotFoundError("no bentoml", name="bentoml")
-    model = locate_model(arguments.model)
-    settings = Settings(str(model.resolve()), arguments.max_body_bytes, arguments.max_pixels)
-    classifier = Classifier.load(model)
-    require_self_test(classifier, arguments.model)
-    _check_port(arguments.host, arguments.port)
-    print(
-        f"eyespot: {classifier.spec.name} {classifier.spec.version} on http://{_bracketed(arguments.host)}:{arguments.port}",
-        file=sys.stderr,
-    )
+    """Check that models, provider, keys and port are good, then become the BentoML server. Returns only if told to."""
+    for package in ("bentoml", "onnx"):
+        if find_spec(package) is None:
+            raise ModuleNotFoundError(f"no {package}", name=package)
+    settings = gather_settings(arguments)
+    if arguments.print_config:
+        print(settings.to_toml())
+        return DONE
+    if not settings.models:
+        raise UsageError("name at least one MODEL: an .onnx file written by 'eyespot export', or a folder of them")
+    # Workers have another working folder.
+    settings = replace(settings, models=tuple(str(locate_model(name).resolve()) for name in settings.models))
+    for name in ("api_keys_file", "ssl_certfile", "ssl_keyfile"):
+        if file := getattr(settings, name):
+            settings = replace(settings, **{name: str(Path(file).resolve())})  # type: ignore[arg-type]  # all three are texts
+    ApiKeys(settings.api_keys, settings.api_keys_file)
+    choice = choose_provider(settings.provider)
+    settings = replace(settings, provider=choice.provider)  # workers may not fall back to another one
+    _check_port(settings.host, settings.port)
+    names = _check_models(settings)
+    print(f"eyespot: {names} on http://{_bracketed(settings.host)}:{settings.port}, provider {choice}", file=sys.stderr)
+    return _become_server(settings)
+
+
+def _check_models(settings: Settings) -> str:
+    """Return what will be served, after loading it all once: a worker could say only in its log what is wrong."""
+    repository = Repository(settings, settings.provider)
+    names = ", ".join(f"{engine.spec.name} {engine.spec.version}" for engine in repository.engines)
+    repository.close()
+    return names
+
+
+def _become_server(settings: Settings) -> int:
     sys.stderr.flush()
     os.dup2(STANDARD_ERROR, STANDARD_OUTPUT)  # BentoML logs to standard output, where only results belong
     # The folder that holds our packages, so that a folder of the same name where the user stands is not taken.
     home = str(Path(__file__).resolve().parent.parent)
-    command = [sys.executable, "-m", "bentoml", "serve", SERVICE, "--working-dir", home]
-    command += ["--host", arguments.host, "--port", str(arguments.port)]
+    start = f"import sys; sys.path.insert(0, {home!r}); from serving.supervisor import main; main()"
+    command = [sys.executable, "-P", "-c", start, "serve", SERVICE]
+    command += ["--working-dir", home, "--host", settings.host, "--port", str(settings.port)]
+    command += ["--timeout-graceful-shutdown", str(settings.shutdown_timeout_s)]
+    if settings.ssl_certfile:
+        command += ["--ssl-certfile", settings.ssl_certfile, "--ssl-keyfile", settings.ssl_keyfile]
     environment = {"BENTOML_DO_NOT_TRACK": "True"} | os.environ | settings.to_environment()
+    environment.pop(CONFIG_VARIABLE, None)  # what it says is already among the settings
     os.execve(sys.executable, command, environment)  # noqa: S606 # our own interpreter and arguments
+    return DONE
 
 
 def _bracketed(host: str) -> str:

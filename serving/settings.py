@@ -1,51 +1,93 @@
 """What the service can be told, in one typed place.
 
-Workers are processes of their own that BentoML starts, so settings travel to them in the environment.
+Workers are processes of their own that BentoML starts, so settings travel to them in the environment; see
+`serving.settings_sources` for where a setting may come from.
 """
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Self
+import json
+import math
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
 
 from edge.decode import MAX_PIXELS
 from edge.errors import UsageError
+from serving.providers import AUTO, EXECUTION_PROVIDERS
 
 PREFIX = "EYESPOT_"
 MAX_BODY_BYTES = 32 << 20
-# More digits than any limit has; without it, a text of thousands would have to be converted first.
-LONGEST_NUMBER = 18
+LARGEST_BATCH = 256
+PROVIDERS = (AUTO, *EXECUTION_PROVIDERS)
+
+
+def _setting(default: Any, about: str, least: float | None = None, secret: bool = False) -> Any:
+    return field(default=default, metadata={"help": about, "least": least, "secret": secret})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The model to serve, and the largest request body and picture that are accepted."""
+    """The models to serve and every limit, name by name as in the TOML file."""
 
-    model: str
-    max_body_bytes: int = MAX_BODY_BYTES
-    max_pixels: int = MAX_PIXELS
+    models: tuple[str, ...] = _setting((), "files written by 'eyespot export', or folders of them")
+    host: str = _setting("127.0.0.1", "the address to listen on")
+    port: int = _setting(3000, "the port to listen on", 0)
+    workers: int = _setting(1, "processes that answer", 1)
+    threads: int = _setting(0, "threads that compute in each worker; 0: its share of the cores", 0)
+    provider: str = _setting(AUTO, f"what runs the network: {', '.join(PROVIDERS)}")
+    max_batch: int = _setting(16, "the most pictures that go through the network together", 1)
+    max_wait_ms: float = _setting(2.0, "how long a picture may wait for others", 0)
+    max_waiting: int = _setting(64, "pictures that may wait in a worker; more are answered 503", 1)
+    max_body_bytes: int = _setting(MAX_BODY_BYTES, "the largest request body, decompressed", 1)
+    max_pixels: int = _setting(MAX_PIXELS, "the largest picture, by its header", 1)
+    max_images: int = _setting(32, "the most pictures in one request", 1)
+    request_timeout_s: float = _setting(30.0, "the longest a request may take", 0.001)
+    shutdown_timeout_s: int = _setting(30, "how long requests in flight may take when it is told to end", 1)
+    reload_every_s: float = _setting(1.0, "how often to look for replaced model files; 0: only on SIGHUP", 0)
+    access_log: bool = _setting(True, "one line for each request")
+    cors_origins: tuple[str, ...] = _setting((), "origins of pages that may ask, or *")
+    ssl_certfile: str = _setting("", "a certificate, for HTTPS")
+    ssl_keyfile: str = _setting("", "the private key of the certificate")
+    api_keys_file: str = _setting("", "a file of API keys, one a line, that is read again when it changes")
+    api_keys: tuple[str, ...] = _setting((), "API keys", secret=True)
 
     def __post_init__(self) -> None:
-        for name in ("max_body_bytes", "max_pixels"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1. Received: {getattr(self, name)}")
+        for setting in fields(self):
+            value, least = getattr(self, setting.name), setting.metadata["least"]
+            if least is not None and not (least <= value < math.inf):
+                raise UsageError(f"{setting.name} must be at least {least}. Received: {value}")
+        if self.provider not in PROVIDERS:
+            raise UsageError(f"provider must be one of {', '.join(PROVIDERS)}. Received: {self.provider!r}")
+        if bool(self.ssl_certfile) != bool(self.ssl_keyfile):
+            raise UsageError("ssl_certfile and ssl_keyfile go together")
+        if self.max_batch > LARGEST_BATCH:
+            raise UsageError(f"max_batch must be at most {LARGEST_BATCH}. Received: {self.max_batch}")
+        if self.max_images > self.max_waiting:
+            raise UsageError(f"max_images ({self.max_images}) must not be more than max_waiting ({self.max_waiting})")
+        if any(len(key) < SHORTEST_KEY or not (key.isascii() and key.isprintable()) for key in self.api_keys):
+            raise UsageError(f"an API key must have at least {SHORTEST_KEY} printable ASCII characters")
 
     def to_environment(self) -> dict[str, str]:
-        """Return the settings as environment variables, `EYESPOT_` and the name in capitals."""
-        return {f"{PREFIX}{f.name.upper()}": str(getattr(self, f.name)) for f in fields(self)}
+        """Return the settings as environment variables, `EYESPOT_` and the name in capitals; lists are JSON."""
+        values = ((setting, getattr(self, setting.name)) for setting in fields(self))
+        return {
+            variable(setting): json.dumps(value) if isinstance(value, tuple | bool) else str(value)
+            for setting, value in values
+        }
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Return the settings that environment variables hold. Raises UsageError for a wrong or missing one."""
-        values: dict[str, str | int] = {}
-        for setting in fields(cls):
-            variable = f"{PREFIX}{setting.name.upper()}"
-            text = environment.get(variable)
-            if text is None:
-                continue
-            if setting.type is int and not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER):
-                raise UsageError(f"{variable} must be a whole number. Received: {text[:40]!r}")
-            values[setting.name] = int(text) if setting.type is int else text
-        if "model" not in values:
-            raise UsageError(f"{PREFIX}MODEL must name an .onnx file written by 'eyespot export', or a tag of BentoML")
-        return cls(**values)  # type: ignore[arg-type]  # each was made what its field says
+    def to_toml(self) -> str:
+        """Return the settings as the TOML file that would set them; secrets are left out and only counted."""
+        lines = []
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if setting.metadata["secret"]:
+                lines.append(f"# {setting.name}: {len(value)}, not shown")
+            else:
+                lines.append(f"{setting.name} = {json.dumps(value, ensure_ascii=False)}")
+        return "\n".join(lines)
+
+
+SHORTEST_KEY = 8
+
+
+def variable(setting: "Field[Any]") -> str:
+    """Return the environment variable of a setting."""
+    return f"{PREFIX}{setting.name.upper()}"

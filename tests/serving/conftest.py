@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+import uvicorn
 from starlette.applications import Starlette
 
-from serving.api import build_app
-from serving.engine import Engine
+from serving.application import build_app
 from serving.settings import Settings
+from serving.state import ServiceState
 
 Ask = Callable[..., httpx.Response]
 
@@ -37,28 +39,56 @@ def encode_png(level: int, height: int = 6, width: int = 5) -> bytes:
     return bytes(cv2.imencode(".png", np.full((height, width, 3), level, np.uint8))[1])
 
 
+@contextmanager
+def application(*models: Path, **settings: Any) -> Iterator[Starlette]:
+    """The application around some models, with small limits, in this process."""
+    limits = {"max_body_bytes": MAX_BODY_BYTES, "max_pixels": MAX_PIXELS, "threads": 2}
+    state = ServiceState.make(Settings(tuple(map(str, models)), **limits | settings), "cpu")
+    try:
+        yield build_app(state)
+    finally:
+        state.repository.close()
+
+
 @pytest.fixture
-def app(tiny_model: Path) -> Starlette:
-    """The application around the tiny model, with small limits."""
-    app = build_app()
-    app.state.settings = Settings(str(tiny_model), MAX_BODY_BYTES, MAX_PIXELS)
-    app.state.engine = Engine(tiny_model, MAX_PIXELS)
-    return app
+def app(tiny_model: Path) -> Iterator[Starlette]:
+    """The application around the tiny model."""
+    with application(tiny_model) as app:
+        yield app
+
+
+async def send(app: Starlette, method: str, path: str, **request: Any) -> httpx.Response:
+    """Send one request to an application, without a network."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://eyespot") as client:
+        return await client.request(method, path, **request)
 
 
 @pytest.fixture
 def ask(app: Starlette) -> Ask:
     """Return a function that sends one request to the application, without a network."""
+    return asker(app)
 
-    def send(method: str, path: str, **request: Any) -> httpx.Response:
-        async def exchange() -> httpx.Response:
-            transport = httpx.ASGITransport(app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://eyespot") as client:
-                return await client.request(method, path, **request)
 
-        return anyio.run(exchange)
+def asker(app: Starlette) -> Ask:
+    """Return a function that sends one request to `app`."""
+    return lambda method, path, **request: anyio.run(partial(send, app, method, path, **request))
 
-    return send
+
+@contextmanager
+def listening(app: Starlette) -> Iterator[str]:
+    """The address of an application in a thread of this process; how BentoML starts one is another test's matter."""
+    port = find_free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + READY_S
+    while not server.started and time.monotonic() < deadline:
+        thread.join(RETRY_S)
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def find_free_port() -> int:
@@ -84,10 +114,10 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) ->
 
 
 @contextmanager
-def serve(model: Path, cwd: Path, log: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+def serve(model: Path, cwd: Path, log: Path, *options: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """Run `eyespot serve` in the folder `cwd`; yield its address and the process, and end it whatever happens."""
     port = find_free_port()
-    command = [str(Path(sys.executable).with_name("eyespot")), "serve", str(model), "--port", str(port)]
+    command = [str(Path(sys.executable).with_name("eyespot")), "serve", str(model), "--port", str(port), *options]
     # A group of its own, so that workers can be ended where the server itself does not end them.
     with log.open("wb") as errors, log.with_suffix(".out").open("wb") as output:
         process = subprocess.Popen(command, cwd=cwd, stdout=output, stderr=errors, start_new_session=True)

@@ -13,7 +13,6 @@ from edge.artifact import read_spec
 from edge.classifier import Classifier
 from edge.regions.region import Box
 from edge.spec import Glyphs
-from serving.engine import Engine
 from tests.conftest import TINY_LABELS, tiny_probabilities
 from tests.edge.artifacts import restamped, written
 from tests.edge.pictures import png
@@ -121,9 +120,11 @@ def test_a_client_that_goes_away_is_no_error_of_ours(app: Starlette) -> None:
     async def send(_: object) -> None:
         """Take what nobody reads."""
 
+    state = app.state.service
     scope = {"type": "http", "method": "POST", "path": "/v1/classify", "query_string": b"", "headers": []}
     anyio.run(app, scope, receive, send)
     assert messages == []
+    assert state.places.taken == 0
 
 
 def test_one_image_after_a_bad_one_is_answered_as_ever(ask: Ask) -> None:
@@ -132,7 +133,8 @@ def test_one_image_after_a_bad_one_is_answered_as_ever(ask: Ask) -> None:
 
 
 def test_regions_are_answered_as_the_edge_answers(app: Starlette, ask: Ask, tiny_model: Path) -> None:
-    app.state.engine = Engine(written(tiny_model, restamped(tiny_model.read_bytes(), regions=Glyphs(4))), 1_000_000)
+    written(tiny_model, restamped(tiny_model.read_bytes(), regions=Glyphs(4)))
+    assert app.state.service.repository.refresh() == ([str(tiny_model)], [])
     classifier = Classifier.load(tiny_model)
     for text in ("7391", "739", ""):
         encoded = png(code(text)[0])

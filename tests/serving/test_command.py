@@ -4,13 +4,16 @@ import errno
 import os
 import socket
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import onnxruntime
 import pytest
 
 from edge.cli import main
 from serving.settings import Settings
+from serving.settings_sources import settings_of_worker
 from tests.conftest import Run
 from tests.serving.conftest import find_free_port
 from tests.serving.test_engine import broken_self_test, with_self_test
@@ -49,13 +52,18 @@ def test_it_becomes_a_bentoml_server_with_the_settings_in_its_environment(
 ) -> None:
     monkeypatch.chdir(tiny_model.parent)
     port = find_free_port()
-    main(["serve", "tiny.onnx", "--port", str(port), "--max-body-bytes", "7", "--max-pixels", "9"])
+    main(
+        ["serve", "tiny.onnx", "--port", str(port), "--max-body-bytes", "7", "--max-pixels", "9", "--provider", "auto"]
+    )
     ((program, command, environment),) = started
     assert program == sys.executable
-    assert command[1:4] == ["-m", "bentoml", "serve"]
+    assert command[1:3] == ["-P", "-c"]
+    assert "from serving.supervisor import main" in command[3]
+    assert command[4:6] == ["serve", "serving.service:EyespotService"]
     assert command[command.index("--port") + 1] == str(port)
     assert command[command.index("--host") + 1] == "127.0.0.1"
-    assert Settings.from_environment(environment) == Settings(str(tiny_model), 7, 9)
+    expected = Settings((str(tiny_model),), port=port, max_body_bytes=7, max_pixels=9, provider="cpu")
+    assert settings_of_worker(environment) == expected
     assert environment["BENTOML_DO_NOT_TRACK"] == "True"
     assert f"http://127.0.0.1:{port}" in capsys.readouterr().err
 
@@ -114,7 +122,6 @@ def test_a_busy_port_is_one_line(
     "arguments",
     [
         ["--port", "70000"],
-        ["--port", "-1"],
         ["--host", "256.1.1.1"],
         ["--host", "not a host"],
         ["--host", "m\u00fcnchen..de"],
@@ -129,8 +136,57 @@ def test_an_address_that_cannot_be_listened_on_is_one_line(
     assert started == []
 
 
+def test_print_config_shows_what_is_in_effect_and_starts_nothing(
+    tmp_path: Path, started: list[Started], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EYESPOT_API_KEYS", "0123456789abcdef")
+    monkeypatch.setenv("EYESPOT_WORKERS", "3")
+    assert main(["serve", "m.onnx", "--port", "77", "--print-config"]) == 0
+    text = capsys.readouterr().out
+    found = tomllib.loads(text)
+    assert (found["models"], found["port"], found["workers"]) == (["m.onnx"], 77, 3)
+    assert "0123456789abcdef" not in text
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "name at least one MODEL"),
+        (["{model}", "--provider", "cuda"], "'cuda' does not load here"),
+        (["{model}", "--provider", "gpu"], "provider must be one of"),
+        (["{model}", "{model}x"], "no such model file"),
+        (["{empty}"], "holds no .onnx file"),
+        (["{copies}"], "hold the same model, tiny"),
+        (["{model}", "--api-keys-file", "{empty}/keys"], "the API keys cannot be read"),
+        (["{model}", "--ssl-certfile", "c.pem"], "go together"),
+        (["{model}", "--config", "{empty}/none.toml"], "settings cannot be read"),
+        (["{model}", "--max-waiting", "0"], "max_waiting must be at least 1"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this onnxruntime has CUDA"
+)
+def test_what_is_wrong_before_a_start_is_one_line(
+    tiny_model: Path,
+    tmp_path: Path,
+    started: list[Started],
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    said: str,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "copies").mkdir()
+    for name in ("1.onnx", "2.onnx"):
+        (tmp_path / "copies" / name).write_bytes(tiny_model.read_bytes())
+    places = {"model": tiny_model, "empty": tmp_path / "empty", "copies": tmp_path / "copies"}
+    assert said in refused(capsys, *(option.format(**places) for option in options))
+    assert started == []
+
+
 @pytest.mark.parametrize("option", ["--max-pixels", "--max-body-bytes", "--port"])
-@pytest.mark.parametrize("value", ["many", "1.5", ""])
+@pytest.mark.parametrize("value", ["many", "1.5", "", "-1"])
 def test_an_option_that_is_no_number_is_refused(tiny_model: Path, option: str, value: str) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["serve", str(tiny_model), option, value])

@@ -1,21 +1,22 @@
-"""The description of the interface: valid OpenAPI, true of the answers, and a page that needs no other host."""
+"""The description of the interface: valid OpenAPI, of all routes and no others, and true of the answers."""
 
 import re
-from html.parser import HTMLParser
 from importlib.metadata import version
 
 import jsonschema
 import openapi_spec_validator
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
 
-from serving.openapi import PAGE, describe_api
+from serving.openapi import describe_api
 from tests.serving.conftest import Ask, encode_png
 
 
-def schema_of(status: int) -> dict[str, object]:
-    """Return the schema that the document promises for an answer of /v1/classify."""
+def schema_of(path: str, method: str, status: int) -> dict[str, object]:
+    """The schema that the document promises for the JSON of an answer."""
     document = describe_api()
-    content = document["paths"]["/v1/classify"]["post"]["responses"][str(status)]["content"]
+    content = document["paths"][path][method]["responses"][str(status)]["content"]
     return {**content["application/json"]["schema"], "components": document["components"]}
 
 
@@ -30,46 +31,53 @@ def test_document_is_what_the_route_serves(ask: Ask) -> None:
     assert ask("GET", "/docs.json").json() == describe_api()
 
 
+def test_every_route_is_described_and_nothing_else(app: Starlette) -> None:
+    routes = {(r.path, m) for r in app.routes if isinstance(r, Route) for m in (r.methods or set()) - {"HEAD"}}
+    paths = describe_api()["paths"].items()
+    described = {(path, method.upper()) for path, item in paths for method in item if method != "parameters"}
+    assert described == routes
+
+
+@pytest.mark.parametrize("path", [p for p, item in describe_api()["paths"].items() if "get" in item])
+@pytest.mark.parametrize("name", ["tiny", "nobody"])
+def test_answers_to_get_are_as_described(ask: Ask, path: str, name: str) -> None:
+    known = ask("GET", "/v1/models").json()["models"][0]["version"]
+    answer = ask("GET", path.format(name=name, version=known))
+    assert answer.status_code == (404 if name == "nobody" and "{" in path else 200)
+    described = describe_api()["paths"][path]["get"]["responses"][str(answer.status_code)]["content"]
+    kind = answer.headers["content-type"].partition(";")[0]
+    assert list(described) == [kind]
+    if kind == "application/json":
+        jsonschema.validate(answer.json(), schema_of(path, "get", answer.status_code))
+
+
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
         ({"content": encode_png(200)}, 200),
+        ({"files": [("files", encode_png(200)), ("files", b"words")]}, 200),
         ({"content": b""}, 400),
         ({"content": encode_png(200), "params": {"top_k": "x"}}, 400),
+        ({"content": encode_png(200), "params": {"min_probability": "2"}}, 400),
         ({"content": encode_png(1, 200, 200)}, 413),
         ({"content": b"x" * 200_000}, 413),
         ({"content": b"words"}, 415),
         ({"content": encode_png(200)[:30]}, 422),
     ],
 )
-def test_answers_are_as_described(ask: Ask, request_: dict[str, object], status: int) -> None:
+def test_answers_to_pictures_are_as_described(ask: Ask, request_: dict[str, object], status: int) -> None:
     answer = ask("POST", "/v1/classify", **request_)
     assert answer.status_code == status
-    jsonschema.validate(answer.json(), schema_of(status))
+    jsonschema.validate(answer.json(), schema_of("/v1/classify", "post", status))
 
 
 def test_a_description_would_notice_another_answer() -> None:
+    wrong = {"model": "x", "version": "y", "predictions": [{"label": "a"}]}
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"model": "x", "version": "y", "predictions": [{"label": "a"}]}, schema_of(200))
+        jsonschema.validate(wrong, schema_of("/v1/classify", "post", 200))
 
 
-class References(HTMLParser):
-    """Collects what a page would load or lead to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [value or "" for name, value in attrs if name in ("src", "href", "action", "data", "srcset")]
-
-
-def test_page_refers_to_nothing_outside(ask: Ask) -> None:
-    answer = ask("GET", "/")
-    assert answer.text == PAGE
-    assert answer.headers["content-type"].startswith("text/html")
-    references = References()
-    references.feed(PAGE)
-    assert len(references.found) >= 3
-    assert all(re.match(r"\./|data:,$", reference) for reference in references.found)
-    assert re.search(r"https?:|//[a-z]", PAGE) is None
+def test_documents_of_errors_name_every_status_that_problems_have() -> None:
+    described = set(describe_api()["paths"]["/v1/classify"]["post"]["responses"])
+    assert described >= {"200", "400", "401", "404", "413", "415", "422", "500", "503", "504"}
+    assert all(re.fullmatch(r"\d{3}", status) for status in described)

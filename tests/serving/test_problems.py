@@ -11,7 +11,7 @@ from starlette.requests import Request
 import edge.decode
 import edge.image_header
 from edge.errors import ImageError
-from serving.problems import IMAGE_STATUS, RequestError, answer_image_error, answer_request_error
+from serving.problems import IMAGE_STATUS, RequestError, answer_image_error, answer_request_error, problem
 
 # RFC 9110, section 15.5: 400 bad request, 413 content too large, 415 unsupported media type, 422 unprocessable.
 EXPECTED = {
@@ -48,6 +48,23 @@ def test_an_image_error_is_answered_with_its_status_and_code(code: str, status: 
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/json"
     assert json.loads(bytes(answer.body)) == {"error": {"code": code, "message": "what and \u732b"}}
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/v1/classify", {"error": {"code": "x", "message": "why"}}),
+        ("/v2/models/m/infer", {"error": "why"}),
+        ("/v2", {"error": "why"}),
+        ("/v22", {"error": {"code": "x", "message": "why"}}),
+    ],
+)
+def test_each_interface_has_its_own_form_of_errors(path: str, form: object) -> None:
+    scope = {"type": "http", "path": path, "eyespot": {}}
+    answer = problem(scope, 503, "x", "why", {"Retry-After": "1"})
+    assert json.loads(bytes(answer.body)) == form
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert scope["eyespot"] == {"code": "x"}  # the log and the metrics say it too
 
 
 def test_a_request_error_is_answered_with_its_own() -> None:

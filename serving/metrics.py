@@ -1,0 +1,113 @@
+"""Metrics in Prometheus's format. Every label takes one of a few values that are known before the first request."""
+
+import os
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from edge.classifier import Classification
+from serving.engine import Engine, Timing
+
+# Where prometheus_client keeps the values of all workers; BentoML sets it for each of them.
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+STAGES = ("queue", "decode", "preprocess", "wait", "inference")
+SIZES = tuple(1 << i for i in range(9))
+OTHER_ROUTE = "other"
+
+Metric = Counter | Gauge | Histogram
+
+
+class Metrics:
+    """What one worker counts."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._shown: set[tuple[str, str, str]] = set()
+        self.requests = Counter("eyespot_requests", "Answers", ["route", "status"], registry=registry)
+        self.duration = Histogram(
+            "eyespot_request_seconds", "From the first byte to the last", ["route"], buckets=SECONDS, registry=registry
+        )
+        self.pictures = Counter("eyespot_pictures", "Pictures answered", ["model", "outcome"], registry=registry)
+        self.rejected = Counter("eyespot_rejected", "Requests refused", ["reason"], registry=registry)
+        self.stage = Histogram(
+            "eyespot_stage_seconds",
+            "Where a picture's time goes",
+            ["model", "stage"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.batch = Histogram(
+            "eyespot_batch_size", "Pictures in one run of the network", ["model"], buckets=SIZES, registry=registry
+        )
+        self.abstentions = Counter("eyespot_abstentions", "Pictures answered as unsure", ["model"], registry=registry)
+        self.best = Counter("eyespot_best_label", "Best labels", ["model", "label"], registry=registry)
+        self.reloads = Counter("eyespot_reloads", "Model files looked at again", ["outcome"], registry=registry)
+        self.waiting = Gauge("eyespot_waiting", "Pictures on their way", registry=registry, multiprocess_mode="livesum")
+        self.info = Gauge(
+            "eyespot_model_info",
+            "1 for each model that is served",
+            ["model", "version", "provider"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+
+    def count_answer(self, engine: Engine, timing: Timing, classification: Classification) -> None:
+        """Count one picture that was answered."""
+        model = engine.spec.name
+        for ranked in [classification.predictions, *(r.predictions for r in classification.regions or ())]:
+            if ranked:
+                _child(self.best, model, ranked[0].label).inc()
+        _child(self.pictures, model, "ok").inc()
+        seconds = (timing.queue_s, timing.decode_s, timing.preprocess_s, timing.wait_s, timing.inference_s)
+        for stage, value in zip(STAGES, seconds, strict=True):
+            _child(self.stage, model, stage).observe(value)
+        _child(self.batch, model).observe(timing.batch_size)
+        if classification.unsure:
+            _child(self.abstentions, model).inc()
+
+    def count_failure(self, engine: Engine, code: str) -> None:
+        """Count one picture that could not be answered."""
+        self.pictures.labels(engine.spec.name, code).inc()
+
+    def count_request(self, route: str, status: int, code: str | None, seconds: float) -> None:
+        """Count one request; `route` is the pattern of its path, `code` what it was refused for."""
+        _child(self.requests, route, str(status)).inc()
+        _child(self.duration, route).observe(seconds)
+        if code and status != 500:
+            self.rejected.labels(code).inc()
+
+    def show_models(self, engines: Iterable[Engine]) -> None:
+        """Say which models are served now."""
+        served = {(engine.spec.name, str(engine.spec.version), engine.provider) for engine in engines}
+        # Zero, and not removed: the file that the workers share would keep the value of a label that is gone.
+        for labels in self._shown | served:
+            self.info.labels(*labels).set(labels in served)
+        self._shown |= served
+
+    def render(self) -> bytes:
+        """Return the metrics of all workers as text."""
+        if SHARED_FOLDER not in os.environ:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
+
+
+@cache
+def _child(metric: Metric, *labels: str) -> Any:
+    """Return the series of `metric` with these labels; finding it anew costs more than counting in it."""
+    return metric.labels(*labels)
+
+
+def forget_dead_workers() -> None:
+    """Remove the gauges that a worker which was killed has left behind, or they would count for ever."""
+    folder = os.environ.get(SHARED_FOLDER)
+    for file in Path(folder).glob("gauge_live*_*.db") if folder else ():
+        pid = file.stem.rpartition("_")[2]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+            file.unlink(missing_ok=True)

@@ -1,0 +1,75 @@
+"""The pages: `/` describes the interface, `/playground` is for trying it. Neither loads anything from elsewhere."""
+
+import base64
+import hashlib
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import bentoml
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from serving.json_line import JsonLine
+from serving.openapi import describe_api
+
+# BentoML ships the Swagger UI; its own page around it would load a tracker from outside.
+SWAGGER_UI = Path(bentoml.__file__).parent / "_internal" / "server" / "static_content"
+DOCS = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>eyespot</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="./static_content/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="./static_content/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({url: "./docs.json", dom_id: "#swagger-ui"});</script>
+</body>
+</html>
+"""
+PLAYGROUND = files("serving").joinpath("playground.html").read_text(encoding="utf-8")
+
+
+def content_policy(page: str) -> str:
+    """Return a Content-Security-Policy that lets `page` run its own script and style, and load nothing else."""
+
+    def digests(tag: str) -> str:
+        found = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        return " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(t.encode()).digest()).decode()}'" for t in found)
+
+    return (
+        f"default-src 'none'; script-src {digests('script')}; style-src {digests('style')}; "
+        "img-src blob: data:; media-src blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+
+
+PLAYGROUND_HEADERS = {"Content-Security-Policy": content_policy(PLAYGROUND), "X-Content-Type-Options": "nosniff"}
+
+
+async def show_docs(_: Request) -> Response:
+    """Answer `GET /`: the interface as a page."""
+    return HTMLResponse(DOCS)
+
+
+async def show_openapi(_: Request) -> Response:
+    """Answer `GET /docs.json`: the interface as OpenAPI."""
+    return JsonLine(describe_api())
+
+
+async def show_playground(_: Request) -> Response:
+    """Answer `GET /playground`."""
+    return HTMLResponse(PLAYGROUND, headers=PLAYGROUND_HEADERS)
+
+
+ROUTES = [
+    Route("/", show_docs),
+    Route("/docs.json", show_openapi),
+    Route("/playground", show_playground),
+    Mount("/static_content", StaticFiles(directory=SWAGGER_UI)),
+]

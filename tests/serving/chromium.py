@@ -1,0 +1,114 @@
+"""A headless Chromium, driven over its DevTools protocol: enough of it to use a page as a person would."""
+
+import base64
+import json
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from httpx_ws import WebSocketSession, connect_ws
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+WITHIN_S = 30
+OPTIONS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0"),
+    *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--window-size=900,1000"),
+)
+
+
+class Page:
+    """One tab. `errors` are what the page threw, logged as an error, or was refused."""
+
+    def __init__(self, socket: WebSocketSession) -> None:
+        self._socket = socket
+        self._next = 0
+        self.events: list[dict[str, Any]] = []
+        for domain in ("Page", "Runtime", "Log", "DOM", "Accessibility"):
+            self.call(f"{domain}.enable")
+
+    @property
+    def errors(self) -> list[str]:
+        entries = [e["params"]["entry"] for e in self.events if e["method"] == "Log.entryAdded"]
+        thrown = [str(e["params"]) for e in self.events if e["method"] == "Runtime.exceptionThrown"]
+        return thrown + [entry["text"] for entry in entries if entry["level"] == "error"]
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Send a command and return its result."""
+        self._next += 1
+        self._socket.send_text(json.dumps({"id": self._next, "method": method, "params": parameters}))
+        while True:
+            message = json.loads(self._socket.receive_text(WITHIN_S))
+            if message.get("id") == self._next:
+                assert "error" not in message, (method, message)
+                result: dict[str, Any] = message["result"]
+                return result
+            self.events.append(message)
+
+    def evaluate(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression, awaited."""
+        found = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in found, found
+        return found["result"].get("value")
+
+    def wait_for(self, expression: str) -> Any:
+        """Return the value of an expression once it is true."""
+        pause, deadline = threading.Event(), time.monotonic() + WITHIN_S
+        while not (value := self.evaluate(expression)):
+            assert time.monotonic() < deadline, f"never true: {expression}; errors: {self.errors}"
+            pause.wait(0.05)
+        return value
+
+    def open(self, address: str) -> None:
+        """Go to an address and wait until it is there."""
+        self.call("Page.navigate", url=address)
+        self.wait_for(f"location.href === {address!r} && document.readyState === 'complete'")
+
+    def choose_files(self, selector: str, *paths: Path) -> None:
+        """Give files to an input, as its dialog would."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", files=list(map(str, paths)), nodeId=node)
+
+    def press(self, key: str) -> None:
+        """Press and release a key such as Tab or Enter."""
+        code = {"Tab": 9, "Enter": 13}[key]
+        text = {"text": "\r"} if key == "Enter" else {}
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
+
+    def screenshot(self, path: Path) -> None:
+        """Write what is to be seen to a PNG."""
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]))
+
+
+@contextmanager
+def chromium(profile: Path) -> Iterator[Page]:
+    """Start Chromium with a profile of its own and yield its one tab."""
+    command = [str(CHROMIUM), *OPTIONS, f"--user-data-dir={profile}", "about:blank"]
+    with (profile / "chromium.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        port = _debugging_port(process, profile)
+        (tab,) = [t for t in httpx.get(f"http://127.0.0.1:{port}/json/list").json() if t["type"] == "page"]
+        with connect_ws(tab["webSocketDebuggerUrl"], max_message_size_bytes=64 << 20) as socket:
+            yield Page(socket)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(WITHIN_S)
+
+
+def _debugging_port(process: "subprocess.Popen[bytes]", profile: Path) -> str:
+    pause, deadline = threading.Event(), time.monotonic() + WITHIN_S
+    file = profile / "DevToolsActivePort"
+    while not (file.exists() and "\n" in file.read_text()):
+        assert process.poll() is None, (profile / "chromium.log").read_text()
+        assert time.monotonic() < deadline, "Chromium does not start"
+        pause.wait(0.05)
+    return file.read_text().splitlines()[0]

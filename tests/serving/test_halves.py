@@ -1,0 +1,97 @@
+"""Halves: fixed sizes, padding, and networks that cannot bear a batch, which get their pictures one by one."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from serving.halves import Halves
+from tests.conftest import tiny_probabilities
+from tests.edge.artifacts import restamped, without_entry
+
+LEVELS = (10, 128, 240, 60, 200)
+
+
+def mixing(content: bytes) -> bytes:
+    """The tiny model, but a picture's logits grow with how much brighter the brightest of its batch is."""
+    model = without_entry(content)
+    extra = [
+        helper.make_node("ReduceMax", ["column"], ["brightest"], keepdims=0),
+        helper.make_node("Sub", ["brightest", "column"], ["behind"]),
+        helper.make_node("Exp", ["behind"], ["factor"]),
+        helper.make_node("Mul", ["risen", "factor"], ["grown"]),
+    ]
+    for node in model.graph.node:
+        node.input[:] = ["grown" if name == "risen" and node.op_type == "Add" else name for name in node.input]
+    at = next(i for i, node in enumerate(model.graph.node) if node.op_type == "Add" and "grown" in node.input)
+    nodes = [*model.graph.node[:at], *extra, *model.graph.node[at:]]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return restamped(content, model)
+
+
+def single(content: bytes) -> bytes:
+    """The tiny model, but its network reshapes to one row, as one that was exported for one picture does."""
+    model = without_entry(content)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1, 3]), "one row"))
+    for node in model.graph.node:
+        node.input[:] = ["row" if name == "logits" else name for name in node.input]
+    at = next(i for i, node in enumerate(model.graph.node) if "row" in node.input)
+    nodes = [
+        *model.graph.node[:at],
+        helper.make_node("Reshape", ["logits", "one row"], ["row"]),
+        *model.graph.node[at:],
+    ]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return restamped(content, model)
+
+
+def load(content: bytes, max_batch: int = 16) -> Halves:
+    return Halves.load(content, "m.onnx", "cpu", 1, max_batch).warmed_up("m.onnx")
+
+
+def tensors(halves: Halves) -> list[np.ndarray]:
+    return [halves.prepare(np.full((5, 6, 3), level, np.uint8)) for level in LEVELS]
+
+
+@pytest.mark.parametrize(
+    ("max_batch", "sizes"), [(1, (1,)), (2, (1, 2)), (5, (1, 2, 4)), (16, (1, 2, 4, 8, 16)), (31, (1, 2, 4, 8, 16))]
+)
+def test_sizes_are_powers_of_two_up_to_the_limit(tiny_content: bytes, max_batch: int, sizes: tuple[int, ...]) -> None:
+    assert load(tiny_content, max_batch).sizes == sizes
+
+
+def test_an_incomplete_batch_is_filled_up_where_sizes_must_be_fixed(tiny_content: bytes) -> None:
+    halves = load(tiny_content)
+    seen: list[int] = []
+
+    class Watched:
+        def run(self, outputs: list[str], feeds: dict[str, np.ndarray]) -> Any:
+            seen.append(len(feeds["network_input"]))
+            return halves.network.run(outputs, feeds)
+
+    for pads, size in ((True, 8), (False, 5)):
+        found = replace(halves, network=Watched(), pads=pads).answer(tensors(halves))
+        np.testing.assert_allclose(found, [tiny_probabilities(level) for level in LEVELS], rtol=0, atol=1e-6)
+        assert seen.pop() == size
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [(mixing, "an answer depends on the other pictures of its batch"), (single, "Reshape")],
+    ids=["a batch is mixed", "one picture only"],
+)
+def test_a_network_that_cannot_bear_a_batch_gets_pictures_one_by_one(
+    tiny_content: bytes, change: Any, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    halves = load(change(tiny_content))
+    assert halves.sizes == (1,)
+    assert "m.onnx: pictures go through it one by one" in caplog.text
+    assert reason in caplog.text
+    found = [halves.answer([tensor])[0] for tensor in tensors(halves)]
+    np.testing.assert_allclose(found, [tiny_probabilities(level) for level in LEVELS], rtol=0, atol=1e-6)
