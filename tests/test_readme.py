@@ -1,5 +1,6 @@
 """The README is executed: its commands in order, in one shell, in an empty folder; its Python in between."""
 
+import json
 import os
 import re
 import shlex
@@ -48,7 +49,9 @@ def test_every_command_works_in_an_empty_folder(tmp_path: Path) -> None:
         shell, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count('"version"') == 2  # both ways to post a picture were answered
+    raw, form = (json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"model":'))
+    assert [p["label"] for p in raw["predictions"]][0] == "9"
+    assert [result["predictions"][0]["label"] for result in form["results"]] == ["9", "7"]
     best, bare = re.findall(r"^9 ([01]\.\d+)$", done.stdout, re.MULTILINE)
     assert float(best) == pytest.approx(float(bare), abs=1e-6)  # our API, and onnxruntime with Pillow alone
     for name in ("results.jsonl", "again.jsonl"):
