@@ -50,7 +50,7 @@ def test_every_command_works_in_an_empty_folder(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     raw, form = (json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"model":'))
-    assert [p["label"] for p in raw["predictions"]][0] == "9"
+    assert raw["predictions"][0]["label"] == "9"
     assert [result["predictions"][0]["label"] for result in form["results"]] == ["9", "7"]
     best, bare = re.findall(r"^9 ([01]\.\d+)$", done.stdout, re.MULTILINE)
     assert float(best) == pytest.approx(float(bare), abs=1e-6)  # our API, and onnxruntime with Pillow alone
