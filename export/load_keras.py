@@ -91,7 +91,9 @@ def _layers(config: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
 
     for layer in config.get("config", {}).get("layers", []):
         kind, inner = layer.get("registered_name") or layer.get("class_name"), layer.get("config", {})
-        is_known = kind in CONTAINERS or hasattr(keras.layers, str(kind))
+        # An operation such as keras.ops.top_k is no layer, but Keras's own as well.
+        is_own = str(layer.get("module")).partition(".")[0] == "keras"
+        is_known = is_own or kind in CONTAINERS or hasattr(keras.layers, str(kind))
         yield str(kind), str(inner.get("name", layer.get("name"))), is_known
         wrapped = inner.get("layer")
         for nested in (layer, *([{"config": {"layers": [wrapped]}}] if isinstance(wrapped, dict) else [])):

@@ -34,6 +34,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+def pytest_runtest_setup() -> None:
+    """Programs that a test starts are as quiet as a user's: importing tf2onnx sets a variable that says otherwise."""
+    os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
+
+
 def run_eyespot(*arguments: str | Path, **options: object) -> "subprocess.CompletedProcess[str]":
     """Run the installed command as a user would and return what it printed."""
     command = [str(Path(sys.executable).with_name("eyespot")), *map(str, arguments)]

@@ -51,6 +51,7 @@ class Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[tuple[str, tuple[int, ...], bytes], onnx.TensorProto] = {}
         self._count = 0
+        self._constant_count = 0
 
     def add(self, operator: str, *operands: Operand, **attributes: Any) -> str:
         """Append a node and return the name of its one output; arrays among its inputs become constants."""
@@ -66,14 +67,19 @@ class Graph:
         return names
 
     def branch(self, condition: str, then: Branch, otherwise: Branch) -> str:
-        """Append an If and return its output; each branch adds its nodes here and returns the tensor it makes."""
+        """Append an If and return its output; each branch adds its nodes here and returns the tensor it makes.
+
+        A branch has its own constants. What else it reads from outside, `condition` should be made of as well, so
+        that tools that cut graphs and know nothing of branches keep it.
+        """
         graphs = {}
         for name, fill in (("then_branch", then), ("else_branch", otherwise)):
-            outer, self.nodes = self.nodes, []
-            result = fill()
-            output = helper.make_empty_tensor_value_info(result)
-            graphs[name] = helper.make_graph(self.nodes, f"{self._count}_{name}", [], [output])
-            self.nodes = outer
+            outer = self.nodes, self.constants
+            self.nodes, self.constants = [], {}
+            output = helper.make_empty_tensor_value_info(fill())
+            constants = list(self.constants.values())
+            graphs[name] = helper.make_graph(self.nodes, f"{self._count}_{name}", [], [output], constants)
+            self.nodes, self.constants = outer
         return self.add("If", condition, **graphs)
 
     def constant(self, value: NDArray[Any] | np.generic) -> str:
@@ -81,7 +87,8 @@ class Graph:
         array = np.asarray(value)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self.constants:
-            name = f"preprocessing/constant_{len(self.constants)}"
+            name = f"preprocessing/constant_{self._constant_count}"
+            self._constant_count += 1
             self.constants[key] = numpy_helper.from_array(array, name)
         return self.constants[key].name
 

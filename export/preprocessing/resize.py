@@ -102,12 +102,11 @@ def _cubic(graph: Graph, picture: Picture, rows: Axis, columns: Axis) -> str:
 
 def _area(graph: Graph, picture: Picture, rows: Axis, columns: Axis) -> str:
     """INTER_AREA, which is another method where one of the sides grows."""
-    grows = graph.add(
-        "Or",
-        *(graph.add("Less", graph.side(before), graph.side(after)) for before, after in (rows, columns)),
-    )
+    # Of the picture itself, not of the sides that are known: see Graph.branch.
+    before = graph.add("Shape", picture.tensor, start=1, end=3)
+    growth = graph.add("Sub", graph.sides(rows[1], columns[1]), before)
     return graph.branch(
-        graph.add("Squeeze", grows, np.array([0])),
+        graph.add("Greater", graph.add("ReduceMax", growth, keepdims=0), np.int64(0)),
         then=lambda: _fixed_point(
             graph, picture, taps.enlarging_area(graph, *rows), taps.enlarging_area(graph, *columns), rows[1]
         ),

@@ -32,7 +32,7 @@ from training.recipes import load_recipe
 from training.split import split_dataset
 
 FILES = {
-    *("model.keras", "spec.json", "history.json", "report.json", "held_out.zip"),
+    *("model.keras", "spec.json", "history.json", "report.json", "held_out.zip", "calibration.zip"),
     *("history.png", "confusion.png", "schedule.png", "monitor.html"),
 }
 NAMES = ["1.png", "2.jpg", "3.png", "4.png"]

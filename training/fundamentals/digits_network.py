@@ -21,7 +21,7 @@ from training.prepare import Prepared, default_cache, prepare
 from training.report import Report, make_report
 from training.split import Split, split_dataset
 
-PREPROCESSING: tuple[Step, ...] = (Resize(8, 8, "area"), Grey(), Scale(1 / 255))
+PREPROCESSING: tuple[Step, ...] = (Resize(8, 8, "antialias"), Grey(), Scale(1 / 255))
 HIDDEN_UNITS = (32, 16)
 HELD_OUT_SHARE = 0.25
 

@@ -19,7 +19,7 @@ RECIPES = (
         source="chapter 7",
         reported="52 %",
         dataset="",
-        preprocessing=(Resize(32, 32, "area"), Scale(1 / 255)),
+        preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255)),
         memory=NearestNeighbours(k=1),
     ),
 )

@@ -30,7 +30,7 @@ def make_recipe(name: str, summary: str, reported: str, penalty: keras.regulariz
         source="chapter 9",
         reported=reported,
         dataset="",
-        preprocessing=(Resize(32, 32, "area"), Scale(1 / 255)),
+        preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255)),
         network=partial(build_linear, penalty=penalty),
         optimizer=Sgd(),
         schedule=Constant(0.01),

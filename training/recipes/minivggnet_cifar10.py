@@ -28,7 +28,7 @@ def make_recipe(name: str, summary: str, reported: str, normalised: bool) -> Rec
         source="chapter 15",
         reported=reported,
         dataset="cifar10",
-        preprocessing=(Resize(32, 32, "area"), Scale(1 / 255)),
+        preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255)),
         network=partial(build_minivggnet, normalised=normalised),
         optimizer=Sgd(momentum=0.9, nesterov=True),
         schedule=TimeDecay(RATE, decay=RATE / EPOCHS),

@@ -23,7 +23,7 @@ def make_recipe(name: str, factor: float, reported: str) -> Recipe:
         source="chapter 16",
         reported=reported,
         dataset="cifar10",
-        preprocessing=(Resize(32, 32, "area"), Scale(1 / 255)),
+        preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255)),
         network=build_minivggnet,
         optimizer=Sgd(momentum=0.9, nesterov=True),
         schedule=StepDecay(0.01, factor=factor, every_epochs=5),

@@ -2,10 +2,12 @@
 
 import numpy as np
 import onnx
+import onnx.utils
 import pytest
 from onnx.reference import ReferenceEvaluator
 
 from edge.errors import UsageError
+from edge.runtime import create_session
 from edge.steps import (
     CentreCrop,
     ChannelsFirst,
@@ -49,6 +51,22 @@ def test_colour_steps_may_come_after_channels_first() -> None:
     colour = (ReverseChannels(), Scale(1 / 127.5), SubtractMean((1.0, 0.5, 0.25)))
     before = run((Resize(6, 9, "area"), *colour, ChannelsFirst()), noise(20, 30))
     assert np.array_equal(run((Resize(6, 9, "area"), ChannelsFirst(), *colour), noise(20, 30)), before)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [(Resize(9, 7, "area"), Scale(1 / 255)), (Grey(), Fit(28, 28, "area", "replicate", 0), Scale(1 / 255))],
+    ids=str,
+)
+def test_a_tool_that_cuts_graphs_keeps_what_branches_read(steps: tuple[Step, ...]) -> None:
+    model = build_preprocessing(steps)
+    model.graph.value_info.append(model.graph.output[0])
+    model.graph.node.append(onnx.helper.make_node("Identity", ["network_input"], ["more"]))
+    model.graph.output[0].name = "more"
+    cut = onnx.utils.Extractor(model).extract_model(["image"], ["network_input"])
+    image = noise(31, 45)
+    found = create_session(cut.SerializeToString(), "cut").run(None, {"image": image})[0]
+    assert np.array_equal(found, run(steps, image))
 
 
 def test_nodes_that_nothing_needs_are_not_there() -> None:

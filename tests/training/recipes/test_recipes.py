@@ -89,7 +89,7 @@ def test_the_penalty_is_that_of_scikit_learns_classifier(name: str, l1: float, l
 def test_knn_asks_one_neighbour_about_raw_pixels() -> None:
     recipe = load_recipe("knn")
     assert recipe.memory == NearestNeighbours(k=1)
-    assert recipe.preprocessing == (Resize(32, 32, "area"), Scale(1 / 255))
+    assert recipe.preprocessing == (Resize(32, 32, "antialias"), Scale(1 / 255))
     assert (recipe.dataset, recipe.reported) == ("", "52 %")
 
 
