@@ -102,16 +102,26 @@ def _cubic(graph: Graph, picture: Picture, rows: Axis, columns: Axis) -> str:
 
 def _area(graph: Graph, picture: Picture, rows: Axis, columns: Axis) -> str:
     """INTER_AREA, which is another method where one of the sides grows."""
-    # Of the picture itself, not of the sides that are known: see Graph.branch.
-    before = graph.add("Shape", picture.tensor, start=1, end=3)
-    growth = graph.add("Sub", graph.sides(rows[1], columns[1]), before)
-    return graph.branch(
-        graph.add("Greater", graph.add("ReduceMax", growth, keepdims=0), np.int64(0)),
-        then=lambda: _fixed_point(
-            graph, picture, taps.enlarging_area(graph, *rows), taps.enlarging_area(graph, *columns), rows[1]
-        ),
-        otherwise=lambda: _covered(graph, picture, rows, columns),
-    )
+    height, width = rows[1], columns[1]
+
+    def measured() -> Picture:
+        # Of the picture itself, here and in each branch, not of what is known of it: see Graph.branch.
+        sides = (graph.add("Shape", picture.tensor, start=axis, end=axis + 1) for axis in (1, 2))
+        return replace(picture, height=next(sides), width=next(sides))
+
+    def enlarged() -> str:
+        known = measured()
+        down = taps.enlarging_area(graph, known.height, height)
+        return _fixed_point(graph, known, down, taps.enlarging_area(graph, known.width, width), height)
+
+    def shrunk() -> str:
+        known = measured()
+        return _covered(graph, known, (known.height, height), (known.width, width))
+
+    whole = measured()
+    growth = graph.add("Sub", graph.sides(height, width), graph.sides(whole.height, whole.width))
+    grows = graph.add("Greater", graph.add("ReduceMax", growth, keepdims=0), np.int64(0))
+    return graph.branch(grows, then=enlarged, otherwise=shrunk)
 
 
 def _covered(graph: Graph, picture: Picture, rows: Axis, columns: Axis) -> str:
