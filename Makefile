@@ -23,6 +23,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/startup.py
+	$(BIN)/python tests/benchmarks/epochs.py
 	$(BIN)/python tests/benchmarks/seeds.py
 
 clean:
