@@ -15,6 +15,7 @@ from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.errors import ModelError, UsageError
 from export.canonical import canonicalise
 from export.exportable import require_exportable
+from export.lean_conversion import lean_conversion
 from export.original import Original, Shape
 from export.passes import clean
 from export.preprocessing import OPSET, make_model
@@ -101,7 +102,8 @@ def convert_call(
     function = tf.function(lambda x: tf.cast(call(x), tf.float32), input_signature=signature, autograph=False)
     tf2onnx = import_tf2onnx()
     try:
-        converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+        with lean_conversion():
+            converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     except (TypeError, ValueError, RuntimeError, KeyError, NotImplementedError, tf.errors.OpError) as error:
         raise ModelError(f"the network cannot be converted: {_reason(error, layers)}") from None
     require_exportable(converted.graph, layers)

@@ -30,8 +30,8 @@ SMALL_SIDE_PX = 256
 
 # Pictures that the original gets at once; Keras takes milliseconds to answer one, and little more for many.
 BATCH = 64
-# Bytes of them, so that networks of large pictures get fewer at once.
-BATCH_BYTES = 32 << 20
+# Bytes of their arrays; between its layers a network may need a hundred times as much.
+BATCH_BYTES = 8 << 20
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 Preprocessing = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
