@@ -60,13 +60,18 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_once(folder: Path, name: str, *command: str | Path) -> Path:
-    """Run `eyespot command --output folder/name`, in the first of the processes that need it; the others wait."""
+    """Run `eyespot command` in the first of the processes that need its output; the others wait.
+
+    The output is `name`, alone in a folder of its own.
+    """
+    made = folder / f"only-{name}" / name
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / name).exists():
-            done = run_eyespot(*command, "--output", folder / name)
+        if not made.parent.exists():
+            made.parent.mkdir()
+            done = run_eyespot(*command, "--output", made)
             assert done.returncode == 0, done.stderr
-    return folder / name
+    return made
 
 
 @pytest.fixture(scope="session")
