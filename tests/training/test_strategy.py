@@ -155,7 +155,7 @@ def test_two_devices_give_what_one_gives(bright: Path, bright_run: Path, tmp_pat
         (False, train_command("lenet", bright, tmp_path / "augmented", *augmented)),
         (True, train_command("lenet", bright, tmp_path / "cut", *augmented)),
         (False, train_command("lenet", bright, tmp_path / "cut", *augmented, "--resume")),
-        (False, train_command("knn", bright, tmp_path / "knn", *spread)),
+        (False, ["train", "knn", "--dataset", str(bright), "--output", str(tmp_path / "knn"), *map(str, spread)]),
     ]
     done = subprocess.run(
         [sys.executable, "-c", TWO_DEVICES, json.dumps(commands)],
