@@ -15,7 +15,7 @@ from edge.atomic_file import replacing
 from edge.strict_json import encode
 from export.run_folder import RunFolder
 from training.history import History, diagnose
-from training.plots import draw_history, draw_schedule, render_figure, save_figure
+from training.plots import HistoryPlot, draw_schedule, render_figure, save_figure
 from training.recipe import Recipe
 from training.schedules import curve
 from training.state import State, write_state
@@ -69,6 +69,7 @@ class Monitor:
     def __init__(self, run: RunFolder, title: str, epochs: int, classes: int) -> None:
         self._run = run
         self._title = title
+        self._plot = HistoryPlot(title)
         self._epochs = epochs
         self._classes = classes
         self._thread = ThreadPoolExecutor(1, "monitor")
@@ -101,7 +102,7 @@ class Monitor:
             write_state(state, self._run.state)
         with replacing(self._run.history) as temporary:
             temporary.write_text(json.dumps(encode(history), indent=2), encoding="utf-8")
-        picture = render_figure(draw_history(history, self._title))
+        picture = render_figure(self._plot.draw(history))
         with replacing(self._run.history_plot) as temporary:
             temporary.write_bytes(picture)
         with replacing(self._run.monitor_page) as temporary:

@@ -16,7 +16,7 @@ from edge.strict_json import encode
 from export.run_folder import HeldOutImage, RunFolder, write_calibration, write_held_out
 from training.dataset import Dataset
 from training.history import History
-from training.plots import draw_confusion, draw_history, save_figure
+from training.plots import HistoryPlot, draw_confusion, save_figure
 from training.recipe import Recipe
 from training.report import count_classes
 from training.train import Material, Trained
@@ -96,7 +96,7 @@ def write_history(run: RunFolder, history: History, title: str) -> None:
     """Write the history of a training that no monitor watched, as figures and as a picture."""
     with replacing(run.history) as temporary:
         temporary.write_text(json.dumps(encode(history), indent=2), encoding="utf-8")
-    save_figure(draw_history(history, title), run.history_plot)
+    save_figure(HistoryPlot(title).draw(history), run.history_plot)
 
 
 def discard_empty(run: RunFolder) -> None:

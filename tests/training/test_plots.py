@@ -10,7 +10,7 @@ from export.quiet_tensorflow import start_tensorflow
 
 start_tensorflow()
 from training.history import Epoch, History
-from training.plots import draw_confusion, draw_history, save_figure
+from training.plots import HistoryPlot, draw_confusion, save_figure
 from training.report import Report, make_report
 
 DOTS_PER_INCH = 110
@@ -22,7 +22,7 @@ def history(epochs: int) -> History:
 
 
 def plot_history(some: History, title: str, path: Path) -> None:
-    save_figure(draw_history(some, title), path)
+    save_figure(HistoryPlot(title).draw(some), path)
 
 
 def plot_confusion(report: Report, title: str, path: Path) -> None:

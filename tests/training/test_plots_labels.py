@@ -6,7 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from training.history import Epoch, History
-from training.plots import draw_confusion, draw_history, save_figure, shortened
+from training.plots import HistoryPlot, draw_confusion, save_figure, shortened
 from training.report import ClassReport, Report
 
 
@@ -44,7 +44,7 @@ def test_a_long_title_is_inside_the_picture(title: str) -> None:
 
 @pytest.mark.parametrize(("epochs", "ticks"), [(1, [1]), (2, [1, 2]), (3, [1, 2, 3])])
 def test_ticks_of_a_history_are_its_epochs(epochs: int, ticks: list[int]) -> None:
-    for axes in draw_history(History((Epoch(1, 0.5, 1, 0.5, 0.1),) * epochs), "title").axes:
+    for axes in HistoryPlot("title").draw(History((Epoch(1, 0.5, 1, 0.5, 0.1),) * epochs)).axes:
         low, high = axes.get_xlim()
         assert [tick for tick in axes.get_xticks() if low <= tick <= high] == ticks
 
