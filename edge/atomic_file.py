@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from edge.errors import EyespotError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -22,13 +24,12 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
     try:
-        temporary.touch(exist_ok=False)
-        yield temporary
-        flush_to_disk(temporary)
-        temporary.replace(path)
-        flush_to_disk(path.parent)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
+        with _naming(path):
+            temporary.touch(exist_ok=False)
+            yield temporary
+            flush_to_disk(temporary)
+            temporary.replace(path)
+            flush_to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -43,17 +44,27 @@ def creating_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        temporary.mkdir()
-        yield temporary
-        for inner in sorted(temporary.rglob("*")):
-            flush_to_disk(inner)
-        flush_to_disk(temporary)
-        temporary.rename(path)
-        flush_to_disk(path.parent)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
+        with _naming(path):
+            temporary.mkdir()
+            yield temporary
+            for inner in sorted(temporary.rglob("*")):
+                flush_to_disk(inner)
+            flush_to_disk(temporary)
+            temporary.rename(path)
+            flush_to_disk(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Make the system's OSErrors name `path` and not what it is called meanwhile; ours say what they are about."""
+    try:
+        yield
+    except EyespotError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def flush_to_disk(path: Path) -> None:

@@ -18,17 +18,12 @@ from edge.cli import DONE
 from edge.errors import EyespotError, UsageError
 from export.quiet_tensorflow import start_tensorflow
 from training.schedule_options import choose_schedule
-from training.train_arguments import add_train_arguments
+from training.train_arguments import add_arguments as add_arguments
 
 if TYPE_CHECKING:
     from training.practice import Practice
     from training.recipe import Recipe
     from training.train import Material, Trained
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what `eyespot train` takes."""
-    add_train_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

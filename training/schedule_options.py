@@ -5,7 +5,7 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
-from edge.arguments import positive
+from edge.arguments import positive, share
 from edge.cli import unknown_name
 from edge.errors import UsageError
 from training.schedules import Constant, Cosine, Plateau, Schedule, StepDecay, TimeDecay
@@ -33,7 +33,7 @@ def add_schedule_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--learning-rate", type=above_zero, metavar="R", help="(default: the recipe's own)")
     group.add_argument("--schedule", type=schedule_kind, metavar="NAME", help=", ".join(KINDS))
     group.add_argument("--schedule-decay", type=above_zero, metavar="D", help="of time-decay (default R / epochs)")
-    group.add_argument("--schedule-factor", type=shrinking, metavar="F", help="of step-decay (.5) and plateau (.1)")
+    group.add_argument("--schedule-factor", type=share, metavar="F", help="of step-decay (.5) and plateau (.1)")
     group.add_argument("--schedule-every", type=positive, metavar="N", help="epochs from drop to drop, of step-decay")
     group.add_argument("--schedule-patience", type=positive, metavar="N", help="epochs without a new low, of plateau")
 
@@ -50,14 +50,6 @@ def above_zero(text: str) -> float:
     value = float(text)
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
-    return value
-
-
-def shrinking(text: str) -> float:
-    """Return the factor above 0 and below 1 that `text` says, for argparse."""
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must be above 0 and below 1. Received: {text}")
     return value
 
 

@@ -10,7 +10,7 @@ DEFAULT_SEED = 42
 SPREAD_HELP = "all GPUs of this machine, or the machines of TF_CONFIG; the first of them writes the run"
 
 
-def add_train_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot train` takes."""
     parser.add_argument("recipe", metavar="RECIPE", nargs="?", help="the name of a recipe, such as lenet")
     parser.add_argument("--list", action="store_true", help="show all recipes and what they are")

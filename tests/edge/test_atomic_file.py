@@ -1,5 +1,6 @@
 """A name holds all of a file or what it held before, whatever happens in between."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.atomic_file import creating_folder, flush_to_disk, replacing
+from edge.errors import ModelNotFoundError
 
 OLD, NEW = b"what was here before", b"what was written" * 1000
 
@@ -60,6 +62,14 @@ def test_a_block_that_raises_leaves_all_as_it_was(target: Path, error: type[Base
         write_half(target, error())
     assert target.read_bytes() == OLD
     assert names_beside(target) == ["m.onnx"]
+
+
+def test_an_error_of_the_system_names_the_file_and_ours_stays_what_it_is(target: Path) -> None:
+    with pytest.raises(OSError, match="No space left") as full, replacing(target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert full.value.filename == str(target)
+    with pytest.raises(ModelNotFoundError, match="there is no such model"), replacing(target):
+        raise ModelNotFoundError("there is no such model")
 
 
 def test_a_block_that_raises_leaves_no_file_where_none_was(tmp_path: Path) -> None:

@@ -82,10 +82,13 @@ def test_sizes_above_32_bits_are_read_from_where_they_stand(tmp_path: Path) -> N
 
 def test_a_directory_that_is_damaged_anywhere_is_an_error_or_another_list() -> None:
     whole = archive(3).getvalue()
+    refused = 0
     for position in range(len(whole) // 2, len(whole)):
         damaged = io.BytesIO(whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
         try:
             for member in read_members(damaged):
                 open_member(damaged, member).read()
         except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, zlib.error, OverflowError):
-            pass  # what archives.py turns into one row
+            refused += 1  # archives.py turns it into one row
+    # Most of those bytes are names, sizes, sums and places; a few, such as times and permissions, may be anything.
+    assert refused > len(whole) // 4
