@@ -24,12 +24,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)
-	$(BIN)/python tests/benchmarks/startup.py
-	$(BIN)/python tests/benchmarks/epochs.py
-	$(BIN)/python tests/benchmarks/preprocessing.py
-	$(BIN)/python tests/benchmarks/seeds.py
-	$(BIN)/python tests/benchmarks/batch.py
-	$(BIN)/python tests/benchmarks/watch.py
+	$(BIN)/python tests/benchmarks/all.py
 
 clean:
 	rm -rf $(VENV) demo

@@ -31,6 +31,10 @@ class Network:
     def __call__(self, encoded: bytes) -> list[float]:
         pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR_RGB)
         small = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        return self.run(small)
+
+    def run(self, small: np.ndarray) -> list[float]:
+        """Return the probabilities of one picture float32 [32, 32, 3], 0 to 1."""
         answer: list[float] = self.session.run(None, {"network_input": small[None]})[0][0].tolist()
         return answer
 

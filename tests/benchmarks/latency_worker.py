@@ -22,7 +22,7 @@ WARM_UP = 5
 
 def prepare(image: np.ndarray) -> np.ndarray:
     """What the graph of the artifact does, with OpenCV: float32 [1, h, w, c], 0 to 1."""
-    small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     if CHANNELS == 1:
         small = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)[:, :, None]
     return np.multiply(small, np.float32(1 / 255), dtype=np.float32)[None]
@@ -84,13 +84,41 @@ def opencv(path: str, threads: int) -> Run:
     return run
 
 
+def keras(path: str, threads: int) -> Run:
+    import tensorflow
+
+    tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    import keras
+
+    model = keras.models.load_model(path, compile=False)
+    call = tensorflow.function(lambda x: model(x, training=False))  # faster than `predict`, which is for many
+    return lambda image: call(prepare(image)).numpy()
+
+
+def openvino_int8(path: str, threads: int) -> Run:
+    import nncf
+    import openvino as ov
+
+    model = ov.Core().read_model(path)
+    model.reshape([1, SIDE, SIDE, CHANNELS])
+    chance = np.random.default_rng(0)
+    pictures = [chance.random((1, SIDE, SIDE, CHANNELS), np.float32) for _ in range(16)]
+    quantised = nncf.quantize(model, nncf.Dataset(pictures), subset_size=len(pictures))
+    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": str(threads), "NUM_STREAMS": "1"}
+    request = ov.Core().compile_model(quantised, "CPU", settings).create_infer_request()
+    return lambda image: next(iter(request.infer([prepare(image)]).values()))
+
+
 RUNTIMES: dict[str, Callable[[str, int], Run]] = {
     "onnx-whole": onnx_whole,
     "onnx-network": onnx_network,
     "litert": litert,
     "openvino": lambda path, threads: openvino(path, threads, {"INFERENCE_PRECISION_HINT": "f32"}),
     "openvino-default": lambda path, threads: openvino(path, threads, {}),
+    "openvino-int8": openvino_int8,
     "opencv": opencv,
+    "keras": keras,
 }
 
 

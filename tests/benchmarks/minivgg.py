@@ -8,6 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.spec import SPEC_FORMAT, ModelSpec
 from edge.steps import Resize, Scale
+from export.int8 import measure_ranges, quantise, scheme_for
 from export.network import weld
 from export.parity import Comparison, Variant
 from export.preprocessing import build_preprocessing, make_model
@@ -19,16 +20,31 @@ BLOCKS = ((3, 32), (32, 32), (32, 64), (64, 64))
 UNITS = 512
 
 
+STEPS = (Resize(SIDE, SIDE, "area"), Scale(1 / 255))
+CALIBRATION_PICTURES = 16
+
+
 def make_artifact() -> bytes:
     """Return a whole artifact, with a self-test whose answers are onnxruntime's own."""
-    steps = (Resize(SIDE, SIDE, "area"), Scale(1 / 255))
-    model = weld(build_preprocessing(steps), make_network())
+    return _seal(make_network())
+
+
+def make_int8() -> bytes:
+    """Return the same with weights and activations of 8 bits."""
+    network = make_network()
+    chance = np.random.default_rng(0)
+    arrays = [chance.random((1, SIDE, SIDE, 3), np.float32) for _ in range(CALIBRATION_PICTURES)]
+    return _seal(quantise(network, measure_ranges(network, arrays, "minmax"), scheme_for("auto")))
+
+
+def _seal(network: onnx.ModelProto) -> bytes:
+    model = weld(build_preprocessing(STEPS), network)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     variant = Variant("grey", np.full((6, 5, 3), 100, np.uint8))
     answer = session.run([OUTPUT_NAME], {INPUT_NAME: variant.pixels[None]})[0][0]
     test = make_self_test([Comparison(variant.name, variant, answer, 0.0, True)])
     labels = tuple(f"class {i}" for i in range(CLASSES))
-    return stamp(model, ModelSpec(SPEC_FORMAT, "minivgg", None, labels, steps, None, None, None, None, test))[0]
+    return stamp(model, ModelSpec(SPEC_FORMAT, "minivgg", None, labels, STEPS, None, None, None, None, test))[0]
 
 
 def make_network() -> onnx.ModelProto:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import cv2
 import numpy as np
 from PIL import Image
+from verdicts import at_least, at_most
 
 from edge.artifact import INPUT_NAME
 from edge.runtime import create_session
@@ -30,6 +31,9 @@ METHODS: tuple[Method, ...] = ("area", "linear", "nearest", "cubic", "antialias"
 
 SOURCES_PX = ((240, 320), (1080, 1920), (3000, 4000))
 TARGETS_PX = (32, 224)
+GOAL, SMALL_SOURCE_GOAL = 1.2, 1.5
+# In the methods that average, one sum that is rounded the other way is one level.
+EQUAL_GOAL = {"area": 99.9, "linear": 99.9, "nearest": 99.9}
 FACTOR = np.float32(1 / 255)
 RANDOM_SIZES = 200
 
@@ -87,11 +91,10 @@ def time_pair(method: Method, image: np.ndarray, side: int, repetitions: int) ->
 def main() -> None:
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 41
     cv2.setNumThreads(1)
-    print("method            largest difference   equal")
     for method in METHODS:
         largest, equal = compare(method)
-        print(f"{method:<17} {largest:>12.0f} level(s)   {equal:.4%}", flush=True)
-    print("\nmethod            source      to     ours ms   peer ms   ratio (quartiles)")
+        at_most(f"{method}, largest difference on {RANDOM_SIZES} sizes", largest, 1, "levels")
+        at_least(f"{method}, equal values", equal * 100, EQUAL_GOAL.get(method), "%")
     for method in METHODS:
         for height, width in SOURCES_PX:
             small = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
@@ -99,12 +102,11 @@ def main() -> None:
             for side in TARGETS_PX:
                 seconds = time_pair(method, image, side, repetitions)
                 ours, theirs = np.median(seconds, axis=0) * 1e3
-                low, middle, high = np.quantile(seconds[:, 0] / seconds[:, 1], (0.25, 0.5, 0.75))
-                print(
-                    f"{method:<17} {width}x{height:<6} {side:>4} {ours:>10.2f} {theirs:>9.2f}"
-                    f"   {middle:.2f} ({low:.2f} to {high:.2f})",
-                    flush=True,
-                )
+                what = f"{method}, {width}x{height} to {side}"
+                print(f"{what}: {ours:.2f} ms, the peer {theirs:.2f} ms")
+                peer_name = "OpenCV" if method in OPENCV else "Pillow"
+                goal = SMALL_SOURCE_GOAL if height == SOURCES_PX[0][0] else GOAL
+                at_most(f"{what} / {peer_name}", (seconds[:, 0] / seconds[:, 1]).tolist(), goal)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from verdicts import at_most
+
 EYESPOT = str(Path(sys.executable).with_name("eyespot"))
 BARE = """
 import numpy, cv2, onnxruntime
@@ -28,12 +30,9 @@ def main() -> None:
         ours = [EYESPOT, "classify", "model.onnx", str(image)]
         bare = [sys.executable, "-c", BARE]
         pairs = [(seconds(ours, folder), seconds(bare, folder)) for _ in range(runs + 1)][1:]
-    ratios = sorted(mine / theirs for mine, theirs in pairs)
     print(f"eyespot classify       {statistics.median(mine for mine, _ in pairs) * 1e3:6.0f} ms median of {runs}")
     print(f"imports and session    {statistics.median(theirs for _, theirs in pairs) * 1e3:6.0f} ms")
-    low, ratio, high = statistics.quantiles(ratios)
-    verdict = "reached" if ratio <= GOAL else "MISSED"
-    print(f"ratio                  {ratio:6.3f}    quartiles {low:.3f} to {high:.3f}, goal {GOAL}: {verdict}")
+    at_most("start-up, classify / imports and session", [mine / theirs for mine, theirs in pairs], GOAL)
 
 
 def make_model(folder: str) -> None:
