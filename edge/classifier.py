@@ -52,6 +52,11 @@ class Classification:
     regions: "tuple[Region, ...] | None" = None
     text: str | None = None
 
+    @property
+    def answers(self) -> tuple[tuple[Prediction, ...], ...]:
+        """The predictions for whatever was classified: those of every region, or the one of the whole picture."""
+        return (self.predictions,) if self.regions is None else tuple(region.predictions for region in self.regions)
+
 
 class Classifier:
     """A model that is loaded and ready. It may be shared by any number of threads.

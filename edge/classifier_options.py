@@ -28,10 +28,11 @@ def add_classifier_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_classifier(arguments: argparse.Namespace) -> Classifier:
-    """Return the classifier that the arguments name; see `Classifier.load` for what is raised."""
+def load_classifier(arguments: argparse.Namespace, threads: int = 0) -> Classifier:
+    """Return the classifier that the arguments name; see `Classifier.load` for `threads` and for what is raised."""
     return Classifier.load(
         arguments.model,
+        threads,
         min_probability=arguments.min_probability,
         regions=arguments.regions,
         face_model=arguments.face_model,
