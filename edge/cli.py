@@ -60,6 +60,7 @@ SUBCOMMANDS = {
         "replay a model's own samples on this device",
         HeavyOption("against", "export.verify_against", "export"),
     ),
+    "tune": Subcommand("edge.commands.tune", None, "find out how a model runs fastest on this device"),
     "info": Subcommand("edge.commands.info", None, "show what a model file says of itself"),
     "card": Subcommand("export.card.command", "export", "write a page on what a model file is and how good it is"),
     "doctor": Subcommand("edge.commands.doctor", None, "show what this machine has and what it lacks"),

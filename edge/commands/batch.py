@@ -30,7 +30,7 @@ from edge.batch.row import Row
 from edge.batch.run import Engine, Run
 from edge.batch.work import Work
 from edge.classifier import Classifier
-from edge.classifier_options import add_classifier_options, load_classifier
+from edge.classifier_options import add_classifier_options, load_for_many
 from edge.cores import usable_cores
 from edge.decode import MAX_PIXELS
 from edge.errors import MissingExtraError, UsageError
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     require_format(arguments.output)
     if arguments.ray_address and arguments.engine != RAY:
         raise UsageError("--ray-address is for --engine ray")
-    classifier = load_classifier(arguments, threads=1)
+    classifier, model = load_for_many(arguments)
     if arguments.fast_decode and classifier.regions:
         raise UsageError("--fast-decode is for whole pictures: regions are found, and cut out, at the full size")
     if arguments.fast_decode:
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     job = Run(
         order=order,
         selection=Selection(order.sources, order.column, order.null, order.max_pixels),
-        engine=_engine(arguments, work),
+        engine=_engine(arguments, work, model),
         max_failures=arguments.max_failures,
         resume=arguments.resume,
         overwrite=arguments.overwrite,
@@ -115,7 +115,7 @@ def _order(arguments: argparse.Namespace, classifier: Classifier) -> Order:
     )
 
 
-def _engine(arguments: argparse.Namespace, work: Work) -> Engine:
+def _engine(arguments: argparse.Namespace, work: Work, model: Path) -> Engine:
     threads = arguments.threads or usable_cores()
     if arguments.engine == RAY:
         try:
@@ -124,7 +124,7 @@ def _engine(arguments: argparse.Namespace, work: Work) -> Engine:
             raise MissingExtraError(
                 f"--engine ray needs the package {error.name}; install it with: pip install 'eyespot[ray]'"
             ) from None
-        return RayEngine(_packed(arguments, work.classifier), work, threads, arguments.ray_address)
+        return RayEngine(_packed(arguments, work.classifier, model), work, threads, arguments.ray_address)
     cv2.setNumThreads(1)  # the images themselves keep the cores busy
 
     def in_threads(inputs: Iterator[Input], stop: Event) -> Iterator[Row | None]:
@@ -133,10 +133,10 @@ def _engine(arguments: argparse.Namespace, work: Work) -> Engine:
     return in_threads
 
 
-def _packed(arguments: argparse.Namespace, classifier: Classifier) -> PackedClassifier:
+def _packed(arguments: argparse.Namespace, classifier: Classifier, model: Path) -> PackedClassifier:
     face_model = arguments.face_model
     return PackedClassifier(
-        model=Path(arguments.model).read_bytes(),
+        model=model.read_bytes(),
         version=classifier.spec.version,
         min_probability=arguments.min_probability,
         regions=classifier.regions,
