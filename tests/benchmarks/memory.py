@@ -2,7 +2,8 @@
 
 Usage: python tests/benchmarks/memory.py [RUNS] [--no-install]
 Goals: at most 1.15 times the peak of cv2 and onnxruntime alone, on a small picture and on one of 12 megapixels (medians
-       of interleaved runs), and a base install with `cpu` of less than 300 MB, which is made in a folder of its own.
+       of interleaved runs), and a base install with `cpu` of less than 300 MB, which is made in a folder of its own,
+       here and for the processor of a Raspberry Pi.
 
 Peaks are the resident memory that the system counted for each process when it ended. This script imports nothing large,
 since a process begins with what the one that started it had.
@@ -13,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -32,9 +34,12 @@ name, width, height = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 noise = numpy.random.default_rng(0).integers(0, 256, (height // 4, width // 4, 3), numpy.uint8)
 cv2.imwrite(name, cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC))
 """
+FOR_A_PI = ["--only-binary=:all:", "--implementation=cp", "--python-version=3.11"] + [
+    f"--platform=manylinux{version}_aarch64" for version in ("_2_28", "_2_27", "_2_17", "2014")
+]
 GOAL, INSTALL_GOAL_MB = 1.15, 300
 DEFAULT_RUNS = 11
-SHOWN_PARTS = 12
+SHOWN_PARTS = 8
 
 
 def main() -> None:
@@ -46,7 +51,8 @@ def main() -> None:
             subprocess.run(command, cwd=folder, check=True)
             compare(folder, name, int(numbers[0]) if numbers else DEFAULT_RUNS)
         if "--no-install" not in sys.argv:
-            weigh(Path(folder, "installed"))
+            weigh(Path(folder, "here"), "base and cpu, installed here", f"{ROOT}[cpu]")
+            weigh(Path(folder, "pi"), "what they need, on a 64-bit Raspberry Pi", *FOR_A_PI, *requirements())
 
 
 def make_model(folder: str) -> None:
@@ -79,18 +85,24 @@ def peak_mb(command: list[str], folder: str) -> float:
     return usage.ru_maxrss * 1024 / 1e6
 
 
-def weigh(target: Path) -> None:
-    """Install what a device needs into `target` and print what it weighs, the heaviest first."""
+def weigh(target: Path, title: str, *what: str) -> None:
+    """Install `what` into `target` and print what it weighs, the heaviest first."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(target)]
-    subprocess.run([*pip, "-c", str(ROOT / "constraints.txt"), f"{ROOT}[cpu]"], check=True)
+    subprocess.run([*pip, "-c", str(ROOT / "constraints.txt"), *what], check=True)
     weights = {path.name: weight(path) for path in target.iterdir()}
     total = sum(weights.values())
     compiled = sum(path.stat().st_size for path in target.rglob("*.pyc"))
     verdict = "reached" if total < INSTALL_GOAL_MB * 1e6 else "MISSED"
-    print(f"base and cpu, installed: {total / 1e6:.1f} MB, goal under {INSTALL_GOAL_MB}: {verdict}")
+    print(f"{title}: {total / 1e6:.1f} MB, goal under {INSTALL_GOAL_MB}: {verdict}")
     for name, size in Counter(weights).most_common(SHOWN_PARTS):
         print(f"  {size / 1e6:6.1f} MB   {name}")
-    print(f"  {compiled / 1e6:6.1f} MB   of all that is compiled Python, which 'pip install --no-compile' leaves out")
+    print(f"  {compiled / 1e6:6.1f} MB   of it is compiled Python, which 'pip install --no-compile' leaves out")
+
+
+def requirements() -> list[str]:
+    """Return what pyproject.toml asks for on a device, for a platform that eyespot itself cannot be built for here."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [*project["dependencies"], *project["optional-dependencies"]["cpu"]]
 
 
 def weight(path: Path) -> int:
