@@ -85,7 +85,7 @@ print(parser.parse(["--a", "b"]).a, "shutil" in sys.modules)
     )
     assert done.stdout == "b False\n"
     for columns in ("60", "120"):
-        shown = eyespot("tune", "--help", env=os.environ | {"COLUMNS": columns}).stdout
+        shown = eyespot("classify", "--help", env=os.environ | {"COLUMNS": columns}).stdout
         options = shown[shown.index("options:") :]
         assert int(columns) * 0.8 < max(map(len, options.splitlines())) <= int(columns)
 
