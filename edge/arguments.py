@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,7 +11,20 @@ PICTURE_SUFFIXES = (".png", ".svg")
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's own parser, but a mistake is one line, with the nearest option where there is none by a name."""
+    """argparse's own parser, but a mistake is one line, with the nearest option where there is none by a name.
+
+    A description stands in the help as it was written.
+    """
+
+    def __init__(self, prog: str, description: str | None) -> None:
+        # To learn how wide the terminal is argparse loads four modules, for each option anew; only help needs it.
+        formatter = partial(argparse.RawDescriptionHelpFormatter, width=80)
+        super().__init__(prog, description=description, formatter_class=formatter)
+
+    def format_help(self) -> str:
+        """Return the help, as wide as the terminal."""
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         """End the program with status 2 and `message`; the usage, many lines of it, is left to --help."""

@@ -52,6 +52,11 @@ class Classification:
     regions: "tuple[Region, ...] | None" = None
     text: str | None = None
 
+    @property
+    def answers(self) -> tuple[tuple[Prediction, ...], ...]:
+        """The predictions for whatever was classified: those of every region, or the one of the whole picture."""
+        return (self.predictions,) if self.regions is None else tuple(region.predictions for region in self.regions)
+
 
 class Classifier:
     """A model that is loaded and ready. It may be shared by any number of threads.
@@ -76,13 +81,15 @@ class Classifier:
         path: str | os.PathLike[str],
         threads: int = 0,
         *,
+        spinning: bool = True,
         min_probability: float = 0.0,
         regions: Faces | Glyphs | Literal["none"] | None = None,
         face_model: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Return the classifier in the artifact at `path`, on the CPU.
 
-        `threads` work on one image; 0 lets onnxruntime choose, 1 is for callers that classify several at once.
+        `threads` work on one image; 0 lets onnxruntime choose, 1 is for callers that classify several at once. While
+        they wait for each other they keep their cores busy, unless `spinning` is off.
 
         An answer is `unsure` below `min_probability`, 0 to 1, or below the model's own threshold where that is
         higher. `regions` replaces what the model's spec looks for; "none" stands for whole pictures. `face_model`
@@ -94,7 +101,7 @@ class Classifier:
         if not 0 <= min_probability <= 1:
             raise UsageError(f"min_probability must be 0 to 1. Received: {min_probability}")
         spec = read_spec(Path(path))
-        session = create_session(Path(path), str(path), threads)
+        session = create_session(Path(path), str(path), threads, spinning=spinning)
         _check_signature(session, spec, str(path))
         return cls(spec, session, min_probability, _find_finder(spec, regions, face_model))
 

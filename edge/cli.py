@@ -4,8 +4,8 @@ It exists so that `classify` on a small device never pays for TensorFlow, and so
 the same way: 0 all done; 1 some input failed, the rest is done; 2 nothing is done; 130 interrupted.
 """
 
-import argparse
 import contextlib
+import gc
 import importlib
 import os
 import sys
@@ -60,6 +60,7 @@ SUBCOMMANDS = {
         "replay a model's own samples on this device",
         HeavyOption("against", "export.verify_against", "export"),
     ),
+    "tune": Subcommand("edge.commands.tune", None, "find out how a model runs fastest on this device"),
     "info": Subcommand("edge.commands.info", None, "show what a model file says of itself"),
     "card": Subcommand("export.card.command", "export", "write a page on what a model file is and how good it is"),
     "doctor": Subcommand("edge.commands.doctor", None, "show what this machine has and what it lacks"),
@@ -68,8 +69,12 @@ SUBCOMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand and return its exit status."""
-    return as_command(lambda: _dispatch(list(sys.argv[1:] if argv is None else argv)))
+    """Run one subcommand and return its exit status; without `argv` this is the program, with it a call within one."""
+    if argv is not None:
+        return as_command(lambda: _dispatch(list(argv), lambda: None))
+    # Modules stay. To look through them for garbage, again and again while they load, takes a tenth of a short run.
+    gc.disable()
+    return as_command(lambda: _dispatch(sys.argv[1:], _collect_from_here))
 
 
 def as_command(body: Callable[[], int]) -> int:
@@ -106,7 +111,7 @@ def _fail(message: str) -> int:
     return NOTHING_DONE
 
 
-def _dispatch(argv: list[str]) -> int:
+def _dispatch(argv: list[str], when_loaded: Callable[[], None]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(usage(), file=sys.stdout if argv else sys.stderr)
         return DONE if argv else NOTHING_DONE
@@ -115,19 +120,19 @@ def _dispatch(argv: list[str]) -> int:
 
         print(f"eyespot {version('eyespot')}")
         return DONE
-    return _run(argv[0], argv[1:])
+    return _run(argv[0], argv[1:], when_loaded)
 
 
-def _run(name: str, rest: list[str]) -> int:
+def _run(name: str, rest: list[str], when_loaded: Callable[[], None]) -> int:
     subcommand = SUBCOMMANDS.get(name)
     if subcommand is None:
         raise UsageError(unknown_name("subcommand", name, SUBCOMMANDS))
     with explaining_imports(f"eyespot {name}", subcommand.extra):
         module = importlib.import_module(subcommand.module)
-        parser = Parser(f"eyespot {name}", description=module.__doc__)
-        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser = Parser(f"eyespot {name}", module.__doc__)
         module.add_arguments(parser)
         arguments = parser.parse(rest)
+        when_loaded()
         heavy = subcommand.heavy
         status: int
         if heavy is None or getattr(arguments, heavy.name) is None:
@@ -136,6 +141,12 @@ def _run(name: str, rest: list[str]) -> int:
             with explaining_imports(f"eyespot {name} --{heavy.name}", heavy.extra):
                 status = importlib.import_module(heavy.module).run(arguments)
         return status
+
+
+def _collect_from_here() -> None:
+    """Let the garbage collector begin, with what was loaded so far out of its sight."""
+    gc.freeze()
+    gc.enable()
 
 
 @contextlib.contextmanager

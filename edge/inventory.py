@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from types import ModuleType
 
 from edge.errors import InstallationError
+from edge.processor import read_cpu
 from edge.runtime import LOG_ERRORS_ONLY, import_onnxruntime, installed_runtimes
 
 # An ONNX model of one Relu on one float (IR 8, opset 18); every execution provider has a kernel for it.
@@ -23,13 +24,6 @@ PROBE_MODEL = bytes.fromhex(
 
 # It calls a service elsewhere and has no kernels; the plain wheels list it all the same.
 REMOTE_PROVIDER = "AzureExecutionProvider"
-
-# Instruction sets that decide which kernels onnxruntime picks.
-X86_FEATURES = (
-    *("sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni"),
-    *("avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16"),
-)
-ARM_FEATURES = ("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme")
 
 # A requirement of an extra in the metadata of a package: 'eyespot[export]; extra == "training"'.
 REQUIREMENT = re.compile(
@@ -140,19 +134,6 @@ def probe_providers(onnxruntime: ModuleType) -> Iterator[ProviderProbe]:
             continue
         took = session.get_providers()[0]
         yield ProviderProbe(name, took == name, "" if took == name else f"fell back to {took}")
-
-
-def read_cpu(path: str = "/proc/cpuinfo") -> tuple[str, tuple[str, ...]]:
-    """Return the processor's name and those of its features that matter here."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            lines = [line.partition(":") for line in file]
-    except OSError:
-        return platform.processor() or platform.machine(), ()
-    values = {name.strip().lower(): value.strip() for name, _, value in reversed(lines)}
-    flags = set((values.get("flags") or values.get("features") or "").split())
-    name = values.get("model name") or values.get("model") or platform.machine()
-    return name, tuple(feature for feature in X86_FEATURES + ARM_FEATURES if feature in flags)
 
 
 def list_extras() -> Iterator[Extra]:

@@ -50,10 +50,11 @@ def installed_runtimes(onnxruntime: ModuleType) -> list[str]:
     return sorted(match[1].replace("_", "-") for name in names if (match := DISTRIBUTIONS.fullmatch(name)))
 
 
-def create_session(model: Path | bytes, name: str, threads: int = 0) -> Any:
+def create_session(model: Path | bytes, name: str, threads: int = 0, *, spinning: bool = True) -> Any:
     """Return an onnxruntime session on the CPU for a model file or its bytes; `name` stands in messages.
 
-    `threads` work on one image; 0 lets onnxruntime choose, 1 is for callers that run many sessions at once.
+    `threads` work on one image; 0 lets onnxruntime choose, 1 is for callers that run many sessions at once. While
+    they wait for each other they keep their cores busy, which is sooner, unless `spinning` is off.
 
     Raises InstallationError if there is no usable onnxruntime, ModelError if it refuses the model.
     """
@@ -61,6 +62,8 @@ def create_session(model: Path | bytes, name: str, threads: int = 0) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = LOG_ERRORS_ONLY
     options.intra_op_num_threads = threads
+    if not spinning:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         source = model if isinstance(model, bytes) else str(model)
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

@@ -10,6 +10,7 @@ them has a class attribute `kind`, which is written as the key "kind" and read b
 import dataclasses
 import math
 import types
+from functools import cache
 from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -90,9 +91,15 @@ def _decode_dataclass(expected: Any, value: Any, where: str, tagged: bool = Fals
     entries = dict(_checked(dict, value, where))
     if hasattr(expected, "kind") and not tagged and entries.pop("kind", None) != expected.kind:
         raise ValueError(f"{where}.kind must be {expected.kind!r}. Received: {value.get('kind')!r}")
-    hints = {n: h for n, h in get_type_hints(expected).items() if get_origin(h) is not ClassVar}
+    hints = _fields_of(expected)
     if unknown := sorted(entries.keys() - hints.keys()):
         raise ValueError(f"{where} has the unknown key {unknown[0]!r}; known are {', '.join(hints)}")
     if missing := sorted(hints.keys() - entries.keys()):
         raise ValueError(f"{where} lacks the key {missing[0]!r}")
     return expected(**{name: _decode(hint, entries[name], f"{where}.{name}") for name, hint in hints.items()})
+
+
+@cache
+def _fields_of(expected: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass with their types; to find them takes longer than to read a value."""
+    return {name: hint for name, hint in get_type_hints(expected).items() if get_origin(hint) is not ClassVar}

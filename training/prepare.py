@@ -51,13 +51,6 @@ class Prepared:
     bad: dict[int, str]
 
 
-def default_cache() -> Path:
-    """Return the folder of prepared arrays: EYESPOT_CACHE, or eyespot in the user's cache folder."""
-    if folder := os.environ.get("EYESPOT_CACHE"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eyespot"
-
-
 def prepare(
     dataset: Dataset, steps: Sequence[Step], cache: Path, progress: Progress, jobs: int | None = None
 ) -> Prepared:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
+from edge.cache import cache_folder
 from edge.errors import DatasetError
 from edge.steps import Step
 from training.dataset import Dataset
-from training.prepare import Prepared, default_cache, describe_bad, leave_out_bad, prepare
+from training.prepare import Prepared, describe_bad, leave_out_bad, prepare
 
 
 def prepare_dataset(
@@ -23,7 +24,7 @@ def prepare_dataset(
     `skip_bad` is not set.
     """
     with tqdm(total=len(dataset.names), unit="image", desc="preparing", disable=None) as bar:
-        prepared = prepare(dataset, steps, default_cache(), bar.update, jobs)
+        prepared = prepare(dataset, steps, cache_folder(), bar.update, jobs)
     if not prepared.bad:
         return dataset, prepared
     if not skip_bad:

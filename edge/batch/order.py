@@ -6,12 +6,15 @@ from pathlib import Path
 
 from edge.atomic_file import replacing
 from edge.errors import UsageError
+from edge.spec import Faces, Glyphs
 from edge.strict_json import decode, encode
 
 
 @dataclass(frozen=True)
 class Order:
     r"""Model, sources and options. `begun_s` is when the run was first started, in seconds since 1970.
+
+    `regions` are those that are looked for, whoever said so; `face_model` is the SHA-256 of the file, in hexadecimal.
 
     Names that are no text stand with escapes (`\udc80` to `\udcff`) for their bytes, as everywhere.
     """
@@ -24,6 +27,9 @@ class Order:
     top: int
     max_pixels: int
     fast_decode: bool
+    min_probability: float
+    regions: Faces | Glyphs | None
+    face_model: str | None
     begun_s: float
 
     def write(self, path: Path) -> None:
@@ -57,4 +63,8 @@ def require_same(before: Order, now: Order, output: Path) -> None:
 
 
 def _shown(value: object) -> str:
-    return ascii(" ".join(value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, Faces | Glyphs):
+        return value.kind if isinstance(value, Faces) else f"{value.kind}:{value.count}"
+    if isinstance(value, tuple):
+        return ascii(" ".join(value))
+    return "none" if value is None else str(value)

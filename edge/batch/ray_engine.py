@@ -8,10 +8,8 @@ machines must have eyespot[ray,cpu] and see the files under the same paths.
 import logging
 import os
 import pickle
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -25,10 +23,10 @@ import ray
 import ray.data
 
 from edge.batch.inputs import Input
+from edge.batch.packed import PackedClassifier
 from edge.batch.row import Row, from_line, to_line
 from edge.batch.work import Work
-from edge.classifier import Classifier
-from edge.errors import InstallationError, ModelError
+from edge.errors import InstallationError
 
 # Inputs that an actor takes at once, and those of one data set: its list of inputs is held in memory.
 BLOCK_INPUTS = 64
@@ -40,11 +38,11 @@ CHUNK_HELD_BYTES = 1 << 30
 class RayEngine:
     """Inputs to rows on Ray; `actors` processes at most, of which each works on one image at a time.
 
-    `model` is the content of the artifact, which travels to the actors. `address` is that of a cluster; None starts
+    `packed` is the classifier of `work` as it travels to the actors. `address` is that of a cluster; None starts
     Ray here for the time of the run.
     """
 
-    model: bytes
+    packed: PackedClassifier
     work: Work
     actors: int
     address: str | None
@@ -65,8 +63,7 @@ class RayEngine:
 
     def _rows(self, chunk: list[bytes], stop: Event) -> Iterator[Row]:
         blocks = -(-len(chunk) // BLOCK_INPUTS)
-        version = self.work.classifier.spec.version
-        work = (self.model, version, self.work.top_k, self.work.max_pixels, self.work.fast_decode)
+        work = (self.packed, self.work.top_k, self.work.max_pixels, self.work.fast_decode)
         rows = ray.data.from_arrow(pa.table({"input": pa.array(chunk, pa.large_binary())})).repartition(blocks)
         rows = rows.map_batches(
             _Actor,
@@ -86,14 +83,8 @@ class RayEngine:
 class _Actor:
     """One process of the pool."""
 
-    def __init__(self, model: bytes, version: str, *options: Any) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "model.onnx")
-            path.write_bytes(model)
-            classifier = Classifier.load(path, threads=1)
-        if classifier.spec.version != version:
-            raise ModelError("the model file was replaced while the run began; begin again")
-        self._work = Work(classifier, *options)
+    def __init__(self, packed: PackedClassifier, *options: Any) -> None:
+        self._work = Work(packed.load(), *options)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         # This very program packed them; nothing from outside is unpickled.

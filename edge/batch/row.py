@@ -7,6 +7,7 @@ from typing import Any
 from edge.answer import Answer, as_record
 from edge.classifier import Classification, Prediction
 from edge.errors import ImageError
+from edge.regions.region import Box, Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,20 @@ def from_line(line: bytes) -> Row:
     try:
         record: dict[str, Any] = json.loads(line)
         error = record["error"] and ImageError(record["error"]["code"], record["error"]["message"])
-        predictions = tuple(Prediction(p["label"], p["probability"]) for p in record["predictions"])
-        answered = None if error else Classification(predictions, record["note"], record["unsure"])
+        answered = None if error else _classification(record)
         return Row(Answer(record["path"], answered, error), record["sha256"], record["size_bytes"])
     except (KeyError, TypeError) as wrong:
         raise ValueError(f"the line is no row ({wrong})") from None
+
+
+def _classification(record: dict[str, Any]) -> Classification:
+    """Return what `edge.answer.classification_fields` wrote down."""
+    predictions = _predictions(record["predictions"])
+    if "regions" not in record:
+        return Classification(predictions, record["note"], record["unsure"])
+    regions = tuple(Region(Box(**r["box"]), _predictions(r["predictions"]), r["unsure"]) for r in record["regions"])
+    return Classification(predictions, record["note"], record["unsure"], regions, record["text"])
+
+
+def _predictions(entries: list[dict[str, Any]]) -> tuple[Prediction, ...]:
+    return tuple(Prediction(entry["label"], entry["probability"]) for entry in entries)

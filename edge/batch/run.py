@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+from edge.batch.chosen import choose
 from edge.batch.inputs import Input, Selection
 from edge.batch.ledger import Ledger, require_new
 from edge.batch.max_failures import MaxFailures
 from edge.batch.order import Order, read_order, require_same
 from edge.batch.outputs import complete
 from edge.batch.progress import Count, Progress
-from edge.batch.report import choose, write_report
+from edge.batch.report import write_report
 from edge.batch.resume import skip_done
 from edge.batch.row import Row
 from edge.batch.summary import as_text, totals
@@ -95,7 +96,7 @@ class Run:
 
     def _complete(self, ledger: Ledger, tally: Tally) -> int:
         chosen = choose(ledger.read()) if self.report else None
-        complete(ledger, self.order.top)
+        complete(ledger, self.order)
         if self.report and chosen:
             write_report(self.report, self.order, chosen, tally)
         if self.summary:

@@ -9,16 +9,17 @@ PERCENTILES = (0.5, 0.95, 0.99)
 
 
 def totals(tally: Tally) -> str:
-    """Return the totals, which add up: every input was classified or failed."""
+    """Return the totals, which add up: every input was classified or failed; regions are counted apart."""
     classified = tally.rows - tally.failed
     unsure = f" ({tally.unsure:,} unsure)" if tally.unsure else ""
-    return f"{tally.rows:,} inputs: {classified:,} classified{unsure}, {tally.failed:,} failed"
+    regions = f"; {tally.answers:,} regions, {tally.without_regions:,} images without" if tally.searched else ""
+    return f"{tally.rows:,} inputs: {classified:,} classified{unsure}, {tally.failed:,} failed{regions}"
 
 
 def figures(tally: Tally) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Yield the parts of the summary, each a title with names and values, most frequent first."""
-    classified = max(tally.rows - tally.failed, 1)
-    yield "classes", [(name, f"{n:,}  {n / classified:.1%}") for name, n in tally.labels.most_common()]
+    title = "classes of regions" if tally.searched else "classes"
+    yield title, [(name, f"{n:,}  {n / tally.answers:.1%}") for name, n in tally.labels.most_common()]
     yield "failures", [(code, f"{n:,}") for code, n in tally.codes.most_common()]
     earlier = tally.rows - tally.computed
     yield (

@@ -12,10 +12,15 @@ LATENCY_STEP = math.log(1.01)
 
 
 class Tally:
-    """Counts over all rows, and latencies over those that this process computed."""
+    """Counts over all rows, and latencies over those that this process computed.
+
+    `labels` counts the best label of each image, or of each region where the model answers for regions; then
+    `searched` counts the images that were looked through, and `without_regions` those of them that held none.
+    """
 
     def __init__(self) -> None:
         self.rows = self.bytes = self.failed = self.unsure = self.computed = 0
+        self.searched = self.without_regions = 0
         self.labels: Counter[str] = Counter()
         self.codes: Counter[str] = Counter()
         self._latencies: Counter[int] = Counter()
@@ -29,8 +34,11 @@ class Tally:
             self.failed += 1
             self.codes[row.code] += 1
         if answered := row.answer.classification:
-            self.labels[answered.predictions[0].label] += 1
+            answers = answered.answers
+            self.labels.update(predictions[0].label for predictions in answers)
             self.unsure += answered.unsure
+            self.searched += answered.regions is not None
+            self.without_regions += not answers
 
     def add(self, row: Row) -> None:
         """Count a row that was computed just now."""
@@ -41,6 +49,11 @@ class Tally:
     def begin(self) -> None:
         """Start the clock that `seconds` and `rate` go by."""
         self._started = time.monotonic()
+
+    @property
+    def answers(self) -> int:
+        """How many images, or regions, were given a label."""
+        return self.labels.total()
 
     @property
     def seconds(self) -> float:

@@ -10,7 +10,7 @@ done or too many failed.
 """
 
 import argparse
-import os
+import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,29 +25,31 @@ from edge.batch.ledger import Ledger
 from edge.batch.max_failures import MaxFailures, parse_max_failures
 from edge.batch.order import Order
 from edge.batch.outputs import require_format
+from edge.batch.packed import PackedClassifier
 from edge.batch.row import Row
 from edge.batch.run import Engine, Run
 from edge.batch.work import Work
 from edge.classifier import Classifier
+from edge.classifier_options import add_classifier_options, load_for_many
+from edge.cores import usable_cores
 from edge.decode import MAX_PIXELS
 from edge.errors import MissingExtraError, UsageError
 from edge.fast_decode import require_reducible
 from edge.ordered_map import OrderedMap
-from edge.spec import ModelSpec
 
 THREADS, RAY = "threads", "ray"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot batch` takes."""
+    add_classifier_options(parser)
     add = parser.add_argument
-    add("model", metavar="MODEL", help="an .onnx file written by 'eyespot export'")
     add("sources", metavar="SOURCE", nargs="+", help="image, folder, glob, list, archive or -")
     add("--output", required=True, type=Path, metavar="FILE", help="ends in .jsonl, .csv or .parquet")
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="go on with a run that was cut off, or begin it")
     again.add_argument("--overwrite", action="store_true", help="begin anew, whatever is there")
-    add("--top", type=positive, default=3, metavar="N", help="predictions per image (default 3)")
+    add("--top", type=positive, default=3, metavar="N", help="predictions per image or region (default 3)")
     add("--max-failures", type=_max_failures, default=MaxFailures(), metavar="N|P%", help="stop when more have failed")
     add("--max-pixels", type=positive, default=MAX_PIXELS, metavar="N", help=f"of an image (default {MAX_PIXELS:,})")
     add("--fast-decode", action="store_true", help="let the JPEG decoder shrink large images; see the README")
@@ -73,20 +75,17 @@ def run(arguments: argparse.Namespace) -> int:
     require_format(arguments.output)
     if arguments.ray_address and arguments.engine != RAY:
         raise UsageError("--ray-address is for --engine ray")
-    classifier = Classifier.load(arguments.model, threads=1)
-    if classifier.regions is not None:
-        raise UsageError(
-            f"{arguments.model}: it answers for {classifier.regions.kind} in a picture, and a row of batch holds one "
-            "answer; 'eyespot classify --json' writes them all"
-        )
+    classifier, model = load_for_many(arguments)
+    if arguments.fast_decode and classifier.regions:
+        raise UsageError("--fast-decode is for whole pictures: regions are found, and cut out, at the full size")
     if arguments.fast_decode:
         require_reducible(classifier.spec.preprocessing[0])
-    order = _order(arguments, classifier.spec)
+    order = _order(arguments, classifier)
     work = Work(classifier, order.top, order.max_pixels, order.fast_decode)
     job = Run(
         order=order,
         selection=Selection(order.sources, order.column, order.null, order.max_pixels),
-        engine=_engine(arguments, work),
+        engine=_engine(arguments, work, model),
         max_failures=arguments.max_failures,
         resume=arguments.resume,
         overwrite=arguments.overwrite,
@@ -98,7 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
         return job(ledger, stop)
 
 
-def _order(arguments: argparse.Namespace, spec: ModelSpec) -> Order:
+def _order(arguments: argparse.Namespace, classifier: Classifier) -> Order:
+    spec, face_model = classifier.spec, arguments.face_model
     return Order(
         model=spec.name,
         version=spec.version or "",
@@ -108,12 +108,15 @@ def _order(arguments: argparse.Namespace, spec: ModelSpec) -> Order:
         top=min(arguments.top, len(spec.labels)),
         max_pixels=arguments.max_pixels,
         fast_decode=arguments.fast_decode,
+        min_probability=arguments.min_probability,
+        regions=classifier.regions,
+        face_model=None if face_model is None else hashlib.sha256(Path(face_model).read_bytes()).hexdigest(),
         begun_s=time.time(),
     )
 
 
-def _engine(arguments: argparse.Namespace, work: Work) -> Engine:
-    threads = arguments.threads or _cores()
+def _engine(arguments: argparse.Namespace, work: Work, model: Path) -> Engine:
+    threads = arguments.threads or usable_cores()
     if arguments.engine == RAY:
         try:
             from edge.batch.ray_engine import RayEngine
@@ -121,7 +124,7 @@ def _engine(arguments: argparse.Namespace, work: Work) -> Engine:
             raise MissingExtraError(
                 f"--engine ray needs the package {error.name}; install it with: pip install 'eyespot[ray]'"
             ) from None
-        return RayEngine(Path(arguments.model).read_bytes(), work, threads, arguments.ray_address)
+        return RayEngine(_packed(arguments, work.classifier, model), work, threads, arguments.ray_address)
     cv2.setNumThreads(1)  # the images themselves keep the cores busy
 
     def in_threads(inputs: Iterator[Input], stop: Event) -> Iterator[Row | None]:
@@ -130,6 +133,12 @@ def _engine(arguments: argparse.Namespace, work: Work) -> Engine:
     return in_threads
 
 
-def _cores() -> int:
-    """Return how many cores this process may use, which in a container can be fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _packed(arguments: argparse.Namespace, classifier: Classifier, model: Path) -> PackedClassifier:
+    face_model = arguments.face_model
+    return PackedClassifier(
+        model=model.read_bytes(),
+        version=classifier.spec.version,
+        min_probability=arguments.min_probability,
+        regions=classifier.regions,
+        face_model=None if face_model is None else Path(face_model).read_bytes(),
+    )

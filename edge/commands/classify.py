@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edge.answer import NOT_THERE, Answer, as_record, printable
 from edge.arguments import positive
 from edge.classifier import Classification, Classifier, Prediction
-from edge.classifier_options import add_classifier_options, load_classifier
+from edge.classifier_options import add_classifier_options, add_threads_option, load_classifier
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
 from edge.decode import BYTES_PER_PIXEL, MAX_PIXELS, METADATA_BYTES, DecodedImage, decode_image, read_image
 from edge.errors import ImageError, UsageError
@@ -27,6 +27,7 @@ from edge.sources import STANDARD_INPUT, Source, expand_sources
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot classify` takes."""
     add_classifier_options(parser)
+    add_threads_option(parser)
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="file, folder, glob or -")
     parser.add_argument("--top", type=positive, default=3, metavar="N", help="predictions per image (default 3)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")

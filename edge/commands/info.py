@@ -9,6 +9,7 @@ from edge.cli import DONE
 from edge.spec import Glyphs, ModelSpec, Variant
 from edge.steps import describe
 from edge.strict_json import encode
+from edge.tune.record import recall
 
 REFERENCES = {"keras": "Keras", "tensorflow": "TensorFlow", "onnx": "the plain ONNX file"}
 ORIGINS = {"held-out": "held-out images", "folder": "a folder of pictures", "made": "pictures that eyespot made"}
@@ -27,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(encode(spec), indent=2))
     else:
-        rows = spec_rows(spec) | {"file": f"{path.stat().st_size:,} bytes, unaltered since export"}
+        rows = spec_rows(spec) | _tuned_rows(spec) | {"file": f"{path.stat().st_size:,} bytes, unaltered since export"}
         width = max(map(len, rows))
         print("\n".join(f"{name:<{width}}   {value}" for name, value in rows.items()))
     return DONE
@@ -64,6 +65,20 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
     if self_test := spec.self_test:
         rows["self-test"] = f"{len(self_test.samples)} samples, limit {self_test.tolerance:.0e} (eyespot verify)"
     return rows
+
+
+def _tuned_rows(spec: ModelSpec) -> dict[str, str]:
+    """Return what `eyespot tune` remembers of the model on this device."""
+    one, many = (recall(spec, lambda _: None, many=many) for many in (False, True))
+    if one is None or many is None:
+        return {}
+    from edge.answer import printable  # it brings a classifier along, which the spec alone does not need
+
+    texts = [
+        f"{commands}: {printable(best.path)}, {best.threads} thread{'s'[: best.threads != 1]}"
+        for commands, best in (("classify, watch", one), ("batch", many))
+    ]
+    return {"tuned here": "; ".join(texts)}
 
 
 def _variant_rows(variant: Variant) -> dict[str, str]:

@@ -21,7 +21,7 @@ from threading import TIMEOUT_MAX, Event, Timer
 from time import monotonic
 
 from edge.arguments import positive
-from edge.classifier_options import add_classifier_options, load_classifier
+from edge.classifier_options import add_classifier_options, add_threads_option, load_classifier
 from edge.cli import DONE, INTERRUPTED, SOME_FAILED
 from edge.errors import UsageError
 from edge.watch.address import parse_address
@@ -39,6 +39,7 @@ from edge.watch.viewer import Viewer
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot watch` takes."""
     add_classifier_options(parser)
+    add_threads_option(parser)
     add = parser.add_argument
     add("source", metavar="SOURCE", nargs="?", default="0", help="see above (default 0, the first camera)")
     add("--json", action="store_true", help="one JSON object for each frame")

@@ -80,6 +80,7 @@ class YunetFaces:
         if not Path(path).is_file():
             raise ModelNotFoundError(f"{path}: there is no such face model")
         self._path = os.fspath(path)
+        self._content = _read(Path(path))  # detectors of other threads are made later, and of the same model
         self._pool = _Pool(self._load)
         self.find(np.zeros((32, 32, 3), np.uint8))  # a model of another kind fails here, not on the first picture
 
@@ -102,9 +103,17 @@ class YunetFaces:
 
     def _load(self) -> cv2.FaceDetectorYN:
         try:
-            return cv2.FaceDetectorYN.create(self._path, "", (32, 32), YUNET_SCORE)
+            nothing = np.empty(0, np.uint8)
+            return cv2.FaceDetectorYN.create("onnx", self._content, nothing, (32, 32), YUNET_SCORE)
         except cv2.error as error:
             raise ModelError(f"{self._path}: OpenCV cannot load this face model ({error.err})") from None
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    try:
+        return np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise ModelError(f"{path}: the face model cannot be read ({error.strerror})") from None
 
 
 def _load_cascade() -> cv2.CascadeClassifier:

@@ -53,6 +53,43 @@ def loaded_by(*arguments: str | Path) -> set[str]:
     return set(modules)
 
 
+@pytest.mark.parametrize(("call", "enabled", "frozen"), [("main()", True, True), ("main(sys.argv[1:])", False, False)])
+def test_the_program_collects_garbage_once_it_is_loaded_and_a_call_leaves_that_alone(
+    tiny_model: Path, call: str, enabled: bool, frozen: bool
+) -> None:
+    script = f"import gc, sys\nfrom edge.cli import main\ngc.disable()\n{call}\n"
+    script += "print(gc.isenabled(), gc.get_freeze_count() > 5000)"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "classify", tiny_model, "none.png"],
+        capture_output=True,
+        text=True,
+        env=USER,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == f"{enabled} {frozen}"
+
+
+def test_the_width_of_the_terminal_is_for_help(eyespot: Run) -> None:
+    script = """
+import sys
+from edge.arguments import Parser
+parser = Parser("eyespot", None)
+parser.add_argument("--a", metavar="A")
+print(parser.parse(["--a", "b"]).a, "shutil" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", "import sys; sys.path.insert(0, '.')" + script],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "b False\n"
+    for columns in ("60", "120"):
+        shown = eyespot("classify", "--help", env=os.environ | {"COLUMNS": columns}).stdout
+        options = shown[shown.index("options:") :]
+        assert int(columns) * 0.8 < max(map(len, options.splitlines())) <= int(columns)
+
+
 def test_importing_edge_loads_nothing_but_the_standard_library() -> None:
     script = "import sys, edge, edge.cli; print(*{name.partition('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=USER)

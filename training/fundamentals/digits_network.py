@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.cache import cache_folder
 from edge.steps import Grey, Resize, Scale, Step
 from training.dataset import Dataset
 from training.datasets.digits import load_digits
@@ -17,7 +18,7 @@ from training.fundamentals.descent import Descent, descend
 from training.fundamentals.losses import cross_entropy
 from training.fundamentals.weights import Objective, Weights
 from training.history import Epoch, History
-from training.prepare import Prepared, default_cache, prepare
+from training.prepare import Prepared, prepare
 from training.report import Report, make_report
 from training.split import Split, split_dataset
 
@@ -56,7 +57,7 @@ class DigitsTraining:
 def train_digits(epochs: int, seed: int) -> DigitsTraining:
     """Return the network after `epochs`; the same `seed` gives the same one again."""
     dataset = load_digits()
-    prepared = prepare(dataset, PREPROCESSING, default_cache(), lambda _: None)
+    prepared = prepare(dataset, PREPROCESSING, cache_folder(), lambda _: None)
     split = split_dataset(dataset, prepared.hashes, HELD_OUT_SHARE, seed)
     inputs = prepared.arrays.reshape(len(dataset.names), -1).astype(np.float64)
     start = initial_weights((inputs.shape[1], *HIDDEN_UNITS, len(dataset.labels)), seed)

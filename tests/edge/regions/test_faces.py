@@ -106,6 +106,17 @@ def test_a_yunet_model_finds_faces_in_pixels_of_the_picture(tmp_path: Path) -> N
     assert np.abs(np.array(astuple(box)) - 2 * np.array([*(centre - 32), 64, 64])).max() <= 2
 
 
+def test_a_face_model_is_read_once(tmp_path: Path) -> None:
+    """Threads make detectors of their own later, and of the same model, whatever has become of the file."""
+    path = yunet_stand_in(tmp_path / "yunet.onnx", 640, (30, 20), 64)
+    faces = YunetFaces(path)
+    path.unlink()
+    picture = np.zeros((640, 640, 3), np.uint8)
+    first = faces._pool.take()  # in use by another thread
+    assert faces.find(picture) == [Box(212, 132, 64, 64)]
+    faces._pool.give_back(first)
+
+
 def test_a_face_model_that_is_none_is_refused(tmp_path: Path, tiny_model: Path) -> None:
     with pytest.raises(ModelNotFoundError, match="there is no such face model"):
         YunetFaces(tmp_path / "none.onnx")

@@ -1,0 +1,87 @@
+"""Measure one configuration: `python -m edge.tune.measure` is the process that each of them has to itself.
+
+It exists because memory that one model has taken cannot be told from that of the next in the same process, and because
+threads of one session would still spin beside another. It prints one line of JSON: a `Turn`, or `{"error": ...}`.
+"""
+
+import json
+import re
+import resource
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.classifier import Classifier
+from edge.decode import read_image
+from edge.errors import EyespotError
+from edge.self_test import require_self_test
+
+# The frame of a small camera, and a part of it where the model classifies regions.
+FRAME_PX, REGION_PX = (480, 640), (120, 120)
+WARM_UP_RUNS, WARM_UP_S = 3, 0.1
+LEAST_RUNS, MOST_RUNS = 3, 2_000
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Seconds from pixels to probabilities, one for each run after the warm-up, and the most memory that was held."""
+
+    seconds: tuple[float, ...]
+    peak_bytes: int
+
+
+def take_turn(model: str, threads: int, spinning: bool, measured_s: float, image: str | None) -> Turn:
+    """Return what it takes to classify the file `image`, or a made picture, again and again for `measured_s` seconds.
+
+    Raises EyespotError for files that cannot be used, and for a model that fails its own samples here.
+    """
+    classifier = Classifier.load(model, threads, spinning=spinning, regions="none")
+    if classifier.spec.self_test:
+        require_self_test(classifier, model)
+    size = REGION_PX if classifier.spec.regions else FRAME_PX
+    pixels = read_image(image).pixels if image else made_picture(*size)
+    _run(classifier, pixels, WARM_UP_S, WARM_UP_RUNS)
+    return Turn(tuple(_run(classifier, pixels, measured_s, LEAST_RUNS)), peak_bytes())
+
+
+def _run(classifier: Classifier, pixels: NDArray[np.uint8], for_s: float, least: int) -> list[float]:
+    taken: list[float] = []
+    end = time.perf_counter() + for_s
+    while len(taken) < least or (time.perf_counter() < end and len(taken) < MOST_RUNS):
+        begun = time.perf_counter()
+        classifier.probabilities(pixels[None])
+        taken.append(time.perf_counter() - begun)
+    return taken
+
+
+def made_picture(height: int, width: int) -> NDArray[np.uint8]:
+    """Return uint8 RGB [height, width, 3] in which neighbours differ."""
+    return np.resize(np.arange(251, dtype=np.uint8), (height, width, 3))
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process ever held; getrusage would begin with what its parent had."""
+    try:
+        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    except OSError:
+        found = None
+    return int(found[1]) << 10 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+def main() -> None:
+    """Measure what the arguments say: MODEL THREADS SPINNING SECONDS [IMAGE]."""
+    model, threads, spinning, measured_s, *image = sys.argv[1:]
+    try:
+        turn = take_turn(model, int(threads), spinning == "1", float(measured_s), image[0] if image else None)
+    except EyespotError as error:
+        print(json.dumps({"error": str(error)}))
+    else:
+        print(json.dumps(asdict(turn)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""`eyespot batch` on models of regions: every row is what `classify --json` says of the picture, in every format."""
+
+import base64
+import csv
+import io
+import json
+import os
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
+from edge.spec import Glyphs
+from tests.edge.artifacts import restamped, written
+from tests.edge.batch.conftest import batch, codes_of, folder, grey, rows_of
+from tests.edge.pictures import png
+from tests.edge.regions.drawn_glyphs import code
+from tests.edge.regions.photographs import photograph
+from tests.edge.regions.test_faces import yunet_stand_in
+
+__all__ = ["batch", "folder"]
+
+Batch = Callable[..., int]
+Say = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def codes(batch: Batch, tiny_content: bytes) -> Batch:
+    """`eyespot batch` with a model of four glyphs, in a folder of codes, whole and broken, and an archive."""
+    written(Path("tiny.onnx"), restamped(tiny_content, regions=Glyphs(4)))
+    os.mkdir("codes")
+    for text in ("7391", "0486", "739"):
+        written(Path("codes", f"{text}.png"), png(code(text)[0]))
+    written(Path("codes/broken.png"), png(code("7391")[0])[:-20])
+    written(Path("codes/grey.png"), grey(128))
+    with zipfile.ZipFile("a.zip", "w") as archive:
+        archive.writestr("2255.png", png(code("2255")[0]))
+    return batch
+
+
+def classified(capsys: Say, *arguments: str) -> list[dict]:  # type: ignore[type-arg]
+    capsys.readouterr()
+    main(["classify", "tiny.onnx", "--json", *arguments])
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def without_digest(row: dict) -> dict:  # type: ignore[type-arg]
+    return {name: value for name, value in row.items() if name not in ("sha256", "size_bytes")}
+
+
+def test_rows_are_what_classify_says(codes: Batch, capsys: Say) -> None:
+    assert codes("codes", "--output", "r.jsonl", "--min-probability", "0.9") == SOME_FAILED
+    rows = rows_of(Path("r.jsonl"))
+    assert [without_digest(row) for row in rows] == classified(capsys, "codes", "--min-probability", "0.9")
+    texts = {row["path"]: len(row["regions"]) if not row["error"] else row["error"]["code"] for row in rows}
+    names = ("0486", "739", "7391", "broken", "grey")
+    assert texts == dict(zip((f"codes/{name}.png" for name in names), (4, 3, 4, "corrupt", 0), strict=True))
+
+
+def test_the_options_of_classify_mean_the_same(codes: Batch, capsys: Say) -> None:
+    for options in (["--regions", "none"], ["--regions", "glyphs:3"], ["--top", "1"]):
+        assert codes("codes", "--output", "r.jsonl", "--quiet", "--overwrite", *options) == SOME_FAILED
+        assert [without_digest(row) for row in rows_of(Path("r.jsonl"))] == classified(capsys, "codes", *options)
+
+
+def test_faces_by_the_cascade_and_by_a_model(batch: Batch, capsys: Say) -> None:
+    written(Path("face.png"), png(photograph("astronaut.png")))
+    yunet_stand_in(Path("yunet.onnx"), 512, (10, 20), 64)
+    for options in ([], ["--face-model", "yunet.onnx"]):
+        options = ["--regions", "faces", *options]
+        assert batch("face.png", "--output", "r.jsonl", "--overwrite", *options) == DONE
+        (row,) = rows_of(Path("r.jsonl"))
+        assert [without_digest(row)] == classified(capsys, "face.png", *options)
+        assert len(row["regions"]) == 1
+    assert (row["regions"][0]["box"]["x"], row["text"]) == (10 * 8 + 4 - 32, None)
+
+
+def test_csv_has_the_text_and_the_regions_as_json(codes: Batch) -> None:
+    assert codes("codes", "a.zip", "--output", "r.csv") == SOME_FAILED
+    assert codes("codes", "a.zip", "--output", "r.jsonl") == SOME_FAILED
+    with open("r.csv", encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert list(found[0])[3:6] == ["text", "regions", "unsure"]
+    for row, expected in zip(found, rows_of(Path("r.jsonl")), strict=True):
+        assert (row["text"] or None) == expected.get("text")
+        assert (json.loads(row["regions"]) if row["regions"] else None) == expected.get("regions")
+        assert row["error_code"] == ("corrupt" if expected["error"] else "")
+
+
+def test_parquet_has_a_list_of_structs(codes: Batch) -> None:
+    assert codes("codes", "a.zip", "--output", "r.parquet") == SOME_FAILED
+    assert codes("codes", "a.zip", "--output", "r.jsonl") == SOME_FAILED
+    table = pq.read_table("r.parquet")
+    assert table.schema.names[4:7] == ["text", "regions", "unsure"]
+    for row, expected in zip(table.to_pylist(), rows_of(Path("r.jsonl")), strict=True):
+        assert row["text"] == expected.get("text")
+        if expected["error"]:
+            assert row["regions"] is None
+            continue
+        for region, wanted in zip(row["regions"], expected["regions"], strict=True):
+            assert (region["box"], region["unsure"]) == (wanted["box"], wanted["unsure"])
+            pairs = list(zip(region["labels"], region["probabilities"], strict=True))
+            assert pairs == [(p["label"], pytest.approx(p["probability"], rel=1e-7)) for p in wanted["predictions"]]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+def test_cut_at_any_byte_it_ends_the_same(codes: Batch, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert codes("codes", "a.zip", "--output", f"whole.{ending}", "--quiet") == SOME_FAILED
+    with monkeypatch.context() as patched:
+        patched.setattr("edge.batch.run.complete", lambda *_: None)
+        codes("codes", "a.zip", "--output", f"r.{ending}", "--quiet")
+    ledger, order = Path(f"r.{ending}.partial").read_bytes(), Path(f"r.{ending}.run").read_bytes()
+    for size in [*range(1, len(ledger), 607), len(ledger)]:
+        Path(f"r.{ending}.partial").write_bytes(ledger[:size])
+        Path(f"r.{ending}.run").write_bytes(order)
+        Path(f"r.{ending}").unlink(missing_ok=True)
+        assert codes("codes", "a.zip", "--output", f"r.{ending}", "--quiet", "--resume") == SOME_FAILED
+        assert Path(f"r.{ending}").read_bytes() == Path(f"whole.{ending}").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--regions", "glyphs:3"], "were made with regions glyphs:4, not glyphs:3"),
+        (["--regions", "none"], "were made with regions glyphs:4, not none"),
+        (["--min-probability", "0.5"], "were made with min probability 0.0, not 0.5"),
+    ],
+)
+def test_another_question_does_not_resume(codes: Batch, options: list[str], message: str, capsys: Say) -> None:
+    assert codes("codes", "--output", "r.jsonl", "--max-failures", "0", "--threads", "1") == NOTHING_DONE
+    capsys.readouterr()
+    assert codes("codes", "--output", "r.jsonl", "--resume", *options) == NOTHING_DONE
+    assert message in capsys.readouterr().err
+    assert Path("r.jsonl.partial").exists()
+
+
+def test_the_summary_counts_regions(codes: Batch, capsys: Say) -> None:
+    assert codes("codes", "a.zip", "--output", "r.jsonl", "--summary") == SOME_FAILED
+    out, err = capsys.readouterr()
+    best = [r["predictions"][0]["label"] for row in rows_of(Path("r.jsonl")) for r in row.get("regions", [])]
+    said = "6 inputs: 5 classified (2 unsure), 1 failed; 15 regions, 1 images without"
+    assert (len(best), err) == (15, f"eyespot: r.jsonl: {said}\n")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[:2] == [said, "classes of regions:"]
+    assert {f"{label} {best.count(label)} {best.count(label) / 15:.1%}" for label in set(best)} <= set(lines)
+
+
+def test_the_report_shows_regions(codes: Batch) -> None:
+    assert codes("codes", "a.zip", "--output", "r.jsonl", "--report", "r.html", "--quiet") == SOME_FAILED
+    text = Path("r.html").read_text(encoding="utf-8")
+    assert "<h2>Nothing found, 1 of 1</h2>" in text
+    pictures = {"a.zip!/2255.png": code("2255")[0]}
+    pictures |= {f"codes/{name}.png": code(name)[0] for name in ("7391", "0486", "739")}
+    tiles = re.findall(r'base64,([^"]+)"></div><figcaption>[^<]+<br>([^<]+)<', text)
+    boxes = {row["path"]: [r["box"] for r in row["regions"]] for row in rows_of(Path("r.jsonl")) if not row["error"]}
+    assert {path for _, path in tiles} == {*pictures, "codes/grey.png"}
+    for encoded, path in tiles:
+        if path not in pictures:
+            continue
+        shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB"))
+        crops = (pictures[path][b["y"] : b["y"] + b["height"], b["x"] : b["x"] + b["width"]] for b in boxes[path])
+        same = [cv2.resize(crop, shown.shape[1::-1], interpolation=cv2.INTER_NEAREST) for crop in crops]
+        # JPEG's noise around black letters; another glyph differs by a multiple of it.
+        assert min(np.abs(image.astype(int) - shown).mean() for image in same) < 8
+
+
+def test_a_reduced_picture_is_not_searched(codes: Batch, capsys: Say) -> None:
+    assert codes("codes", "--output", "r.jsonl", "--fast-decode") == NOTHING_DONE
+    assert capsys.readouterr().err.startswith("eyespot: --fast-decode is for whole pictures")
+    assert codes("codes", "--output", "r.jsonl", "--fast-decode", "--regions", "none", "--quiet") == SOME_FAILED
+
+
+def test_an_input_that_is_gone_is_a_row_without_regions(codes: Batch) -> None:
+    assert codes("none.png", "codes/7391.png", "--output", "r.jsonl") == SOME_FAILED
+    assert codes_of(Path("r.jsonl")) == [("none.png", "not_found"), ("codes/7391.png", None)]
