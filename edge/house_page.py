@@ -25,7 +25,7 @@ button { cursor: pointer; margin: 0.2rem 0.1rem; }
 .quiet { color: var(--soft); font-size: 0.875rem; margin: 0; }
 .bad { color: var(--bad); font-weight: 600; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-[hidden] { display: none; }"""
+[hidden] { display: none !important; }"""
 
 
 def dressed(page: str) -> str:
