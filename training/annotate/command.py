@@ -91,9 +91,8 @@ def summary(session: Session, output: Path) -> str:
     """Return how far the labelling has come."""
     answers = session.answers
     counts = ", ".join(f"{label}: {count:,}" for label, count in sorted(answers.counts.items()) if count)
-    left = sum(answers.is_open(item.key) for item in session.items)
-    total = answers.counts.total()
-    return f"{output}: {total:,} labels{f' ({counts})' if counts else ''}, {answers.ignored:,} ignored, {left:,} left"
+    labels = f"{answers.counts.total():,} labels{f' ({counts})' if counts else ''}"
+    return f"{output}: {labels}, {answers.ignored:,} ignored, {session.left():,} left"
 
 
 def _survey(folder: Path, cutter: Cutter, output: Path) -> Survey:

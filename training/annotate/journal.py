@@ -6,6 +6,7 @@ that cannot be read ends the reading, since an answer must not get lost in silen
 """
 
 import contextlib
+import errno
 import json
 import os
 from dataclasses import dataclass
@@ -94,6 +95,8 @@ class Journal:
 
     def append(self, *entries: Entry) -> None:
         """Bring all of `entries`, or none, to the disk. Raises OSError if it refuses them."""
+        if not is_at(self._file, self.path):  # what goes into a file without a name is lost
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
         self._append("".join(_to_line(entry) for entry in entries))
         self.entries.extend(entries)
 

@@ -96,7 +96,7 @@ class Screens:
         item = session.items[index]
         entry = answers.of(item.key)
         guess, problem = _tried(lambda: self._guess(item))
-        left = sum(answers.is_open(other.key) for other in session.items)
+        left = session.left()
         return Screen(
             index=index,
             items=len(session.items),

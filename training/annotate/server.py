@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _post(self) -> None:
         # A browser says from which page a request comes; another site's must not label here.
-        if urlsplit(self.headers.get("Origin", "")).netloc != self.headers.get("Host"):
+        if self.headers.get("Origin") not in [f"{scheme}://{self.headers.get('Host')}" for scheme in ("http", "https")]:
             return self._refuse(HTTPStatus.FORBIDDEN, "answers are taken from this server's own page alone")
         if self.headers.get_content_type() != "application/json":
             return self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json")

@@ -4,7 +4,8 @@ Every answer names the item that its sender saw and the entry that held for it t
 because another tab was quicker or the server was started anew, the answer lands nowhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,7 +46,8 @@ class Session:
         self, items: tuple[Item, ...], journal: Journal, content: Content, labels: tuple[str, ...], pace: Pace
     ) -> None:
         self.items, self.labels = items, labels
-        self.index_of = {item.key: index for index, item in enumerate(items)}
+        self._keys = [item.key for item in items]
+        self.index_of = {key: index for index, key in enumerate(self._keys)}
         self._journal, self._content, self._pace = journal, content, pace
         self._folder = LabelFolder(journal.path.parent)
         self._lock = Lock()
@@ -60,7 +62,7 @@ class Session:
 
         Raises StaleError, UsageError for a label that cannot be, ImageError if the picture is gone, OutputError.
         """
-        with self._lock:
+        with self._writing():
             item = self._aimed(aim)
             if state == "ignored" or label is None:
                 return self._commit([self._entry(item, "ignored")])
@@ -76,7 +78,7 @@ class Session:
 
     def ignore_picture(self, aim: Aim) -> str | None:
         """Ignore all that is still open of the picture of an item; see `answer`."""
-        with self._lock:
+        with self._writing():
             picture = self._aimed(aim).picture
             parts = (Item(picture, part) for part in range(1, len(picture.boxes) + 1))
             found = [item for item in parts if self.answers.is_open(item.key)]
@@ -84,8 +86,7 @@ class Session:
 
     def undo(self, last: int) -> tuple[str, str | None]:
         """Take back the entry numbered `last`; return the key of its item, and a warning as `answer` does."""
-        with self._lock:
-            self._require_open()
+        with self._writing():
             newest = self.answers.last
             if newest is None or newest[0].number != last:
                 raise StaleError("something else was answered or undone meanwhile, in another tab")
@@ -120,7 +121,11 @@ class Session:
     def next_open(self, after: int) -> int | None:
         """Return the first open item behind index `after`, else the first of all, None if there is none."""
         order = [*range(after + 1, len(self.items)), *range(min(after + 1, len(self.items)))]
-        return next((index for index in order if self.answers.is_open(self.items[index].key)), None)
+        return next((index for index in order if self.answers.is_open(self._keys[index])), None)
+
+    def left(self) -> int:
+        """Return how many items are open."""
+        return sum(map(self.answers.is_open, self._keys))
 
     def seconds_left(self, items: int) -> float | None:
         """Return how long so many items will take, None while that is unknown."""
@@ -133,12 +138,20 @@ class Session:
         index = self.index_of.get(key)
         return None if index is None else self.items[index]
 
-    def _require_open(self) -> None:
-        if self._closed:
-            raise OutputError("the annotation has ended; this answer was not saved")
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Let one answer at a time through. What the disk refuses is an OutputError: then nothing of it was saved."""
+        with self._lock:
+            if self._closed:
+                raise OutputError("not saved: the annotation has ended")
+            try:
+                yield
+            except EyespotError:
+                raise
+            except OSError as error:
+                raise OutputError(f"not saved: {error.filename}: {error.strerror}; mend it and answer again") from None
 
     def _aimed(self, aim: Aim) -> Item:
-        self._require_open()
         if not 0 <= aim.item < len(self.items) or self.items[aim.item].key != aim.key:
             raise StaleError("this page is of an earlier start; here is what is asked now")
         current = self.answers.of(aim.key)
@@ -170,10 +183,10 @@ class Session:
             if content is not None and file:
                 staged = self._folder.stage(file, content)
             self._journal.append(*entries)
-        except OSError as error:
+        except OSError:
             if staged:
                 self._folder.discard(staged)
-            raise OutputError(f"not saved: {error.filename}: {error.strerror}; make room and answer again") from None
+            raise
         for entry in entries:
             self.answers.play(entry)
         self._pace.answered()

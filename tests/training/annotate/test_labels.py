@@ -22,7 +22,7 @@ def test_what_training_takes_is_taken(label: str, tmp_path: Path) -> None:
     "label", ["", "  ", " a", "a\n", ".", "..", ".hidden", "a/b", "../a", "a\\b", "\0", "\udcff", "x" * 256]
 )
 def test_what_can_be_no_class_is_refused(label: str) -> None:
-    with pytest.raises(UsageError, match="^a label must "):
+    with pytest.raises(UsageError, match=r"^a label must "):
         check_label(label, [])
 
 

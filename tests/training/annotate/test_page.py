@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -187,6 +188,44 @@ def test_an_answer_from_a_tab_that_is_behind_lands_nowhere(page: Page, codes: Pa
     assert labelled(output) == truth(codes, CODES[0])
     entries = [json.loads(text) for text in (output / "annotations.jsonl").read_text().splitlines()[1:]]
     assert [(entry["number"], entry["label"]) for entry in entries] == [(1, "7"), (2, "3"), (3, "9"), (4, "1")]
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits a process that runs")
+def test_a_full_disk_is_said_on_the_page_which_stays(page: Page, codes: Path, tmp_path: Path) -> None:
+    output = tmp_path / "dataset"
+    with sitting(codes, "--regions", "glyphs:4", "--output", output) as (address, process):
+        begin(page, address)
+        type_keys(page, "7")
+        _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (64, most))
+        type_keys(page, "39")
+        assert shown(page, "alert").startswith(f"not saved: {output}/3/000001.png: File too large; ")
+        assert shown(page, "caption").startswith("000.png, glyph 2 of 4")
+        seen(page, "full")
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
+        type_keys(page, "391")
+        assert shown(page, "alert") == ""
+        assert ended(process)[0] == 0
+    (codes / "001.png").unlink()
+    (codes / "002.png").unlink()
+    assert labelled(output) == truth(codes, CODES[0])
+
+
+def test_a_picture_with_another_number_of_glyphs_is_said_and_ignored_or_labelled(page: Page, tmp_path: Path) -> None:
+    codes, output = write_codes(tmp_path / "codes", "739", "28465"), tmp_path / "dataset"
+    with sitting(codes, "--regions", "glyphs:4", "--output", output) as (address, process):
+        begin(page, address)
+        assert shown(page, "remark") == "3 glyphs found, 4 expected"
+        seen(page, "remark")
+        page.evaluate("document.getElementById('ignore-picture').click()")
+        settle(page)
+        assert shown(page, "remark") == "5 glyphs found, 4 expected"
+        type_keys(page, "28465")
+        assert not page.evaluate("document.getElementById('done').hidden")
+        seen(page, "done")
+        assert ended(process)[1].endswith(", 3 ignored, 0 left\n")
+    (codes / "000.png").unlink()
+    assert labelled(output) == truth(codes, "28465")
 
 
 def test_the_space_bar_takes_the_guess_of_a_model(page: Page, codes: Path, tmp_path: Path, tiny_content: bytes) -> None:
