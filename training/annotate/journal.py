@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,7 @@ from training.annotate.survey import item_key
 
 NAME = "annotations.jsonl"
 FORMAT = 1
+PICTURE_NAME = re.compile(r"\d{6,18}\.[a-z]{3,5}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,15 @@ class Entry:
     file: str | None
     undoes: int | None
     at: str
+
+    def __post_init__(self) -> None:
+        if (self.state == "labelled") != (self.label is not None and self.file is not None):
+            raise ValueError("what is labelled, and nothing else, has a label and a file")
+        # A journal may come from somebody else; what it names is removed when it is undone.
+        folder, _, name = (self.file or "").partition("/")
+        proper = folder and not folder.startswith(".") and PICTURE_NAME.fullmatch(name)
+        if self.file is not None and not (proper and folder == self.label):
+            raise ValueError(f"a file must be LABEL/NUMBER.SUFFIX. Received: {self.file!r}")
 
     @property
     def key(self) -> str:

@@ -20,6 +20,7 @@ from tests.edge.artifacts import restamped, written
 from tests.training.annotate.conftest import TEXTS
 from tests.training.annotate.sittings import EYESPOT, ended, labelled, sitting, truth
 from training.annotate.journal import NAME
+from training.datasets.folder import load_folder
 
 GLYPHS = ("--regions", "glyphs:4", "--output")
 
@@ -51,6 +52,9 @@ def test_from_nothing_to_a_folder_that_training_reads(codes: Path, output: Path)
         assert found["left"] == 0
         assert ended(process) == (DONE, f"{output}: 8 labels ({counts}), 0 ignored, 0 left\n")
     assert labelled(output) == truth(codes, *TEXTS)
+    dataset = load_folder(output)
+    assert dataset.labels == tuple("12346789")
+    assert dataset.names == tuple(f"{c}/000001.png" for c in "12346789")
 
 
 def test_what_cannot_be_read_is_told_skipped_and_the_status(codes: Path, output: Path) -> None:

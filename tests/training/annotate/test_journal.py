@@ -69,6 +69,26 @@ def test_a_damaged_line_in_the_middle_is_named_and_nothing_is_lost(tmp_path: Pat
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"file": "../../home/000001.png", "label": "../../home"},
+        {"file": "7/../../x.png"},
+        {"file": "/000001.png", "label": ""},
+        {"file": "../000001.png", "label": ".."},
+        {"file": "8/000001.png"},
+        {"file": None},
+        {"state": "ignored"},
+    ],
+)
+def test_a_journal_that_names_other_files_is_refused(tmp_path: Path, changes: dict[str, str | None]) -> None:
+    path = written(tmp_path, 2)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], json.dumps(json.loads(lines[1]) | changes), lines[2], ""]))
+    with pytest.raises(OutputError, match="line 2 is damaged"):
+        Journal(tmp_path, "glyphs:4")
+
+
 def test_a_missing_line_is_noticed(tmp_path: Path) -> None:
     path = written(tmp_path, 3)
     lines = path.read_bytes().splitlines(keepends=True)
