@@ -91,7 +91,8 @@ def summary(session: Session, output: Path) -> str:
     """Return how far the labelling has come."""
     answers = session.answers
     counts = ", ".join(f"{label}: {count:,}" for label, count in sorted(answers.counts.items()) if count)
-    labels = f"{answers.counts.total():,} labels{f' ({counts})' if counts else ''}"
+    total = answers.counts.total()
+    labels = f"{total:,} label{'s'[: total != 1]}{f' ({counts})' if counts else ''}"
     return f"{output}: {labels}, {answers.ignored:,} ignored, {session.left():,} left"
 
 

@@ -88,7 +88,7 @@ def test_a_full_disk_is_told_on_the_page_and_the_key_can_be_pressed_again(codes:
         assert not list(output.glob("*/*"))
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
         assert label(address, first, "7")[0] == 200
-        assert ended(process)[1] == f"{output}: 1 labels (7: 1), 0 ignored, 7 left\n"
+        assert ended(process)[1] == f"{output}: 1 label (7: 1), 0 ignored, 7 left\n"
 
 
 def test_what_a_kill_cut_off_is_asked_again(codes: Path, output: Path) -> None:

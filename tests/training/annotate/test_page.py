@@ -240,7 +240,7 @@ def test_the_space_bar_takes_the_guess_of_a_model(page: Page, codes: Path, tmp_p
         seen(page, "guess")
         guess = shown(page, "guess").split()[1].rstrip(",")
         type_keys(page, " ")
-        assert ended(process) == (0, f"{output}: 1 labels ({guess}: 1), 0 ignored, 11 left\n")
+        assert ended(process) == (0, f"{output}: 1 label ({guess}: 1), 0 ignored, 11 left\n")
 
 
 def test_whole_pictures_by_given_labels(page: Page, tmp_path: Path, tiny_content: bytes) -> None:
@@ -285,7 +285,7 @@ def test_whole_pictures_by_typed_labels(page: Page, codes: Path, tmp_path: Path)
         seen(page, "typed")
         assert shown(page, "alert") == "the labels 'other' and 'Other' would be one to training; choose one of them"
         assert page.evaluate("document.getElementById('text').value") == "Other"
-        assert ended(process) == (0, f"{output}: 1 labels (other: 1), 0 ignored, 2 left\n")
+        assert ended(process) == (0, f"{output}: 1 label (other: 1), 0 ignored, 2 left\n")
 
 
 def test_a_screen_reader_is_told_names_and_news(page: Page, codes: Path, tmp_path: Path) -> None:
