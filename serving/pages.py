@@ -1,8 +1,5 @@
 """The pages: `/` describes the interface, `/playground` is for trying it. Neither loads anything from elsewhere."""
 
-import base64
-import hashlib
-import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from edge.house_page import content_policy, dressed
 from serving.json_line import JsonLine
 from serving.openapi import describe_api
 
@@ -32,24 +30,11 @@ DOCS = """<!doctype html>
 </body>
 </html>
 """
-PLAYGROUND = files("serving").joinpath("playground.html").read_text(encoding="utf-8")
-
-
-def content_policy(page: str) -> str:
-    """Return a Content-Security-Policy that lets `page` run its own script and style, and load nothing else."""
-
-    def digests(tag: str) -> str:
-        found = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-        return " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(t.encode()).digest()).decode()}'" for t in found)
-
-    return (
-        f"default-src 'none'; script-src {digests('script')}; style-src {digests('style')}; "
-        "img-src blob: data:; media-src blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    )
-
-
-PLAYGROUND_HEADERS = {"Content-Security-Policy": content_policy(PLAYGROUND), "X-Content-Type-Options": "nosniff"}
+PLAYGROUND = dressed(files("serving").joinpath("playground.html").read_text(encoding="utf-8"))
+PLAYGROUND_HEADERS = {
+    "Content-Security-Policy": content_policy(PLAYGROUND, "img-src blob: data:; media-src blob:"),
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 async def show_docs(_: Request) -> Response:

@@ -9,11 +9,9 @@ A row goes to the system at once, which keeps it if the process dies, and to the
 if the power fails. The second file is removed when all rows are there: a ledger with rows that stands alone is whole.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
-from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +19,7 @@ from typing import Self
 from edge.atomic_file import flush_to_disk
 from edge.batch.row import Row, from_line, to_line
 from edge.errors import OutputError, UsageError
+from edge.locked_file import is_at, open_locked
 
 SYNC_EVERY_S = 1.0
 
@@ -34,7 +33,9 @@ class Ledger:
         self.path = output.with_name(output.name + ".partial")
         self.order_path = output.with_name(output.name + ".run")
         output.parent.mkdir(parents=True, exist_ok=True)
-        self._file = _open_locked(self.path, output)
+        self._file = open_locked(
+            self.path, f"{output}: another run is writing it; wait for it, or choose another --output"
+        )
         self.rows = 0
         self._end = 0
         self._synced_at = time.monotonic()
@@ -46,7 +47,7 @@ class Ledger:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self.has_rows and _is_at(self._file, self.path):
+        if not self.has_rows and is_at(self._file, self.path):
             self.path.unlink()  # nothing came of it
             self.order_path.unlink(missing_ok=True)
         self._file.close()  # which also unlocks it
@@ -126,28 +127,6 @@ class Ledger:
             f"{self.output}: {error.strerror} after {self.rows:,} rows, which are safe in {self.path.name}; "
             "make room and run the same command with --resume"
         )
-
-
-def _open_locked(path: Path, output: Path) -> FileIO:
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        file = FileIO(handle, "r+")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            raise OutputError(f"{output}: another run is writing it; wait for it, or choose another --output") from None
-        # The run that held it before may have renamed it in between: then the lock is on the wrong file.
-        if _is_at(file, path):
-            return file
-        file.close()
-
-
-def _is_at(file: FileIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-    except FileNotFoundError:
-        return False
 
 
 def require_new(ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from edge.classifier import Classification, Classifier
 from edge.decode import DecodedImage
-from edge.regions.faces import HaarFaces, YunetFaces
+from edge.regions.faces import HaarFaces, YunetFaces, crop_face
 from edge.regions.glyphs import crop_glyph, find_glyphs
 from edge.regions.region import Region
 from edge.spec import Faces, Glyphs
@@ -30,7 +30,7 @@ class RegionFinder:
         if isinstance(self.regions, Glyphs):
             return _classify_glyphs(classifier, image, top_k, self.regions.count)
         boxes = self._faces.find(image.pixels)
-        crops = (image.pixels[b.y : b.y + b.height, b.x : b.x + b.width] for b in boxes)
+        crops = (crop_face(image.pixels, box) for box in boxes)
         regions = tuple(Region(box, *classifier.predict(crop, top_k)) for box, crop in zip(boxes, crops, strict=True))
         unsure = any(region.unsure for region in regions)
         return _noted(Classification((), image.note, unsure, regions), "" if regions else "no faces found")

@@ -5,12 +5,10 @@ browser nor none at all costs the watch anything. It listens on this machine alo
 """
 
 import json
-import socket
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from threading import BoundedSemaphore, Condition, Thread
 from types import TracebackType
 from typing import Self
@@ -21,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import UsageError
+from edge.local_server import LocalServer
 from edge.watch.page import PAGE
 
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 BOUNDARY = "eyespot-frame"
 JPEG_QUALITY = 80
 MOST_VIEWERS = 16
@@ -47,14 +45,12 @@ class Viewer:
         self._taken = datetime.now(UTC)
         self.closing = False
         self.seats = BoundedSemaphore(MOST_VIEWERS)
-        self.local = host in LOOPBACK_NAMES
         try:
-            self._server = _Server((host, port), self)
+            self._server = _Server(host, port, self)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise UsageError(f"--view: http://{host}:{port} cannot be listened on ({reason})") from None
-        shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self._server.server_address[1]}/"
+        self.url = self._server.url
 
     def __enter__(self) -> Self:
         Thread(target=self._server.serve_forever, args=(TICK_S / 5,), name="eyespot-viewer", daemon=True).start()
@@ -98,24 +94,10 @@ class Viewer:
             return {"age_s": age_s, **self._status()}
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, address: tuple[str, int], viewer: Viewer) -> None:
+class _Server(LocalServer):
+    def __init__(self, host: str, port: int, viewer: Viewer) -> None:
         self.viewer = viewer
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        super().__init__(address, _Handler)
-
-    def server_bind(self) -> None:
-        # The one of HTTPServer asks the name service who this machine is, which may take seconds.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or a restart would wait for a minute
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exception(), OSError):  # a browser that went away
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
+        super().__init__(host, port, _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -123,9 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = SEND_TIMEOUT_S
 
     def do_GET(self) -> None:
-        # Or a page elsewhere could look through this camera, by a name of its own that leads to this machine.
-        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
-        if self.server.viewer.local and host not in LOOPBACK_NAMES:
+        if not self.server.admits(self.headers.get("Host")):
             return self.send_error(HTTPStatus.FORBIDDEN, "this page is for this machine alone")
         match urlsplit(self.path).path:
             case "/":

@@ -17,6 +17,8 @@ from httpx_ws import WebSocketSession, connect_ws
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WITHIN_S = 30
+MESSAGE_BYTES = 64 << 20
+KEY_CODES = {"Backspace": 8, "Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowRight": 39, "Delete": 46}
 OPTIONS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0"),
     *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--window-size=900,1000"),
@@ -26,8 +28,8 @@ OPTIONS = (
 class Page:
     """One tab. `errors` are what the page threw, logged as an error, or was refused."""
 
-    def __init__(self, socket: WebSocketSession) -> None:
-        self._socket = socket
+    def __init__(self, socket: WebSocketSession, tabs: str) -> None:
+        self._socket, self._tabs = socket, tabs
         self._next = 0
         self.events: list[dict[str, Any]] = []
         for domain in ("Page", "Runtime", "Log", "DOM", "Accessibility"):
@@ -76,12 +78,23 @@ class Page:
         node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.call("DOM.setFileInputFiles", files=list(map(str, paths)), nodeId=node)
 
-    def press(self, key: str) -> None:
-        """Press and release a key such as Tab or Enter."""
-        code = {"Tab": 9, "Enter": 13}[key]
-        text = {"text": "\r"} if key == "Enter" else {}
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
+    def press(self, key: str, shift: bool = False) -> None:
+        """Press and release a key: a character, or one with a name such as Tab or Enter."""
+        code = KEY_CODES[key] if len(key) > 1 else ord(key.upper())
+        text = {"text": "\r" if key == "Enter" else key} if key == "Enter" or len(key) == 1 else {}
+        keys = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 8 * shift} | (
+            {} if len(key) == 1 else {"code": key}
+        )
+        self.call("Input.dispatchKeyEvent", type="keyDown", **keys, **text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **keys)
+
+    @contextmanager
+    def another_tab(self) -> Iterator["Page"]:
+        """Open a second tab beside this one and yield it."""
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        with connect_ws(f"{self._tabs}/{target}", max_message_size_bytes=MESSAGE_BYTES) as socket:
+            yield Page(socket, self._tabs)
+        self.call("Target.closeTarget", targetId=target)
 
     def screenshot(self, path: Path) -> None:
         """Write what is to be seen to a PNG."""
@@ -97,8 +110,9 @@ def chromium(profile: Path) -> Iterator[Page]:
     try:
         port = _debugging_port(process, profile)
         (tab,) = [t for t in httpx.get(f"http://127.0.0.1:{port}/json/list").json() if t["type"] == "page"]
-        with connect_ws(tab["webSocketDebuggerUrl"], max_message_size_bytes=64 << 20) as socket:
-            yield Page(socket)
+        address: str = tab["webSocketDebuggerUrl"]
+        with connect_ws(address, max_message_size_bytes=MESSAGE_BYTES) as socket:
+            yield Page(socket, address.rpartition("/")[0])
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(WITHIN_S)

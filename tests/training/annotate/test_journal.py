@@ -1,0 +1,155 @@
+"""The journal: what is on the disk after a kill, a full disk or a second process, and what is refused."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge.errors import OutputError, UsageError
+from edge.regions.region import Box
+from training.annotate.journal import NAME, Entry, Journal
+
+BOX = Box(1, 2, 3, 4)
+
+
+def entry(number: int, label: str = "7") -> Entry:
+    return Entry(number, "a.png", "ab" * 32, BOX, "labelled", label, f"{label}/{number:06}.png", None, "2026-01-01")
+
+
+def written(folder: Path, count: int) -> Path:
+    with Journal(folder, "glyphs:4") as journal:
+        for number in range(1, count + 1):
+            journal.append(entry(number))
+    return folder / NAME
+
+
+def test_a_line_for_each_answer_below_one_that_says_what_was_asked(tmp_path: Path) -> None:
+    header, first, _ = map(json.loads, written(tmp_path, 2).read_text().splitlines())
+    assert header == {"format": 1, "regions": "glyphs:4"}
+    assert first["box"] == {"x": 1, "y": 2, "width": 3, "height": 4}
+    assert (first["number"], first["label"], first["file"]) == (1, "7", "7/000001.png")
+    with Journal(tmp_path, "glyphs:4") as journal:
+        assert journal.entries == [entry(1), entry(2)]
+        assert not journal.torn
+
+
+@pytest.mark.parametrize("kept", range(1, 60, 7))
+def test_a_torn_last_line_is_cut_off_and_the_next_one_is_whole(tmp_path: Path, kept: int) -> None:
+    path = written(tmp_path, 2)
+    whole = path.read_bytes()
+    last = whole.splitlines(keepends=True)[-1]
+    path.write_bytes(whole[: len(whole) - len(last) + kept])
+    with Journal(tmp_path, "glyphs:4") as journal:
+        assert journal.torn
+        assert journal.entries == [entry(1)]
+        journal.append(entry(2))
+    assert path.read_bytes() == whole
+
+
+def test_a_torn_header_is_that_of_a_journal_without_answers(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b'{"form')
+    with Journal(tmp_path, "faces") as journal:
+        journal.append(entry(1))
+    assert (tmp_path / NAME).read_text().splitlines()[0] == '{"format": 1, "regions": "faces"}'
+
+
+@pytest.mark.parametrize("damage", [b"{}\n", b"no json\n", b'{"number": 1}\n'])
+def test_a_damaged_line_in_the_middle_is_named_and_nothing_is_lost(tmp_path: Path, damage: bytes) -> None:
+    path = written(tmp_path, 3)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], damage, *lines[3:]]))
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match=r"annotations\.jsonl: line 3 is damaged .*mend it"):
+        Journal(tmp_path, "glyphs:4")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"file": "../../home/000001.png", "label": "../../home"},
+        {"file": "7/../../x.png"},
+        {"file": "/000001.png", "label": ""},
+        {"file": "../000001.png", "label": ".."},
+        {"file": "8/000001.png"},
+        {"file": None},
+        {"state": "ignored"},
+    ],
+)
+def test_a_journal_that_names_other_files_is_refused(tmp_path: Path, changes: dict[str, str | None]) -> None:
+    path = written(tmp_path, 2)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], json.dumps(json.loads(lines[1]) | changes), lines[2], ""]))
+    with pytest.raises(OutputError, match="line 2 is damaged"):
+        Journal(tmp_path, "glyphs:4")
+
+
+def test_a_missing_line_is_noticed(tmp_path: Path) -> None:
+    path = written(tmp_path, 3)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2] + lines[3:] + lines[3:]))
+    with pytest.raises(OutputError, match=r"line 3 is damaged \(entry 2 is missing\)"):
+        Journal(tmp_path, "glyphs:4")
+
+
+def test_other_regions_are_another_journal(tmp_path: Path) -> None:
+    written(tmp_path, 1)
+    with pytest.raises(UsageError, match=r"begun with --regions glyphs:4\. Received: faces; go on with the same"):
+        Journal(tmp_path, "faces")
+
+
+def test_a_newer_format_is_not_guessed_at(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_text('{"format": 2, "regions": "faces"}\n')
+    with pytest.raises(UsageError, match=r"format 2, this eyespot reads 1"):
+        Journal(tmp_path, "faces")
+
+
+def test_two_writers_are_one_too_many(tmp_path: Path) -> None:
+    with Journal(tmp_path, "none"), pytest.raises(OutputError, match="another 'eyespot annotate' is writing it"):
+        Journal(tmp_path, "none")
+    Journal(tmp_path, "none").__exit__(None, None, None)
+
+
+def test_nothing_is_left_where_nothing_was_said(tmp_path: Path) -> None:
+    with Journal(tmp_path / "new", "none"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_appended_is_there_after_a_kill(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from tests.training.annotate.test_journal import entry, Journal\n"
+        "journal = Journal(Path(sys.argv[1]), 'glyphs:4'); journal.append(entry(1), entry(2))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with Journal(tmp_path, "glyphs:4") as journal:
+        assert journal.entries == [entry(1), entry(2)]
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits a process that runs")
+def test_a_full_disk_takes_no_half_of_a_line(tmp_path: Path) -> None:
+    path = written(tmp_path, 1)
+    whole = path.read_bytes()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with Journal(tmp_path, "glyphs:4") as journal:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 20, before[1]))
+        try:
+            with pytest.raises(OSError, match=r"File too large: '.*annotations\.jsonl'"):
+                journal.append(entry(2))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, ignored)
+        assert os.stat(path).st_size == len(whole)
+        assert journal.entries == [entry(1)]
+        journal.append(entry(2))
+    assert path.read_bytes().startswith(whole)
+    assert len(path.read_bytes().splitlines()) == 3

@@ -1,0 +1,203 @@
+"""One sitting: the items, what was said about each, and the one writer of journal and folder.
+
+Every answer names the item that its sender saw and the entry that held for it then. Where that is no longer so,
+because another tab was quicker or the server was started anew, the answer lands nowhere.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Literal
+
+from edge.errors import EyespotError, OutputError, UsageError
+from training.annotate.answers import Answers
+from training.annotate.journal import Entry, Journal
+from training.annotate.label_folder import LabelFolder
+from training.annotate.labels import check_label
+from training.annotate.pace import Pace
+from training.annotate.survey import Item
+
+Content = Callable[[Item], tuple[str, bytes]]
+
+
+class StaleError(EyespotError, LookupError):
+    """An answer to something that is not so any more: another tab has answered, or the server is another."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What an answer is about: an item by index and key, and the number of the entry that held for it, 0 for none."""
+
+    item: int
+    key: str
+    seen: int
+
+
+class Session:
+    """Takes answers from any number of threads, one at a time.
+
+    `content` gives suffix and bytes of what is written for an item; `labels`, if there are any, are the only ones.
+    """
+
+    def __init__(
+        self, items: tuple[Item, ...], journal: Journal, content: Content, labels: tuple[str, ...], pace: Pace
+    ) -> None:
+        self.items, self.labels = items, labels
+        self._keys = [item.key for item in items]
+        self.index_of = {key: index for index, key in enumerate(self._keys)}
+        self._journal, self._content, self._pace = journal, content, pace
+        self._folder = LabelFolder(journal.path.parent)
+        self._lock = Lock()
+        self._closed = False
+        try:
+            self.answers = Answers(journal.entries)
+        except ValueError as error:
+            raise OutputError(f"{journal.path}: {error}; it was changed by hand, put it back") from None
+
+    def answer(self, aim: Aim, state: Literal["labelled", "ignored"], label: str | None) -> str | None:
+        """Write an answer to the disk; return a warning if only the folder, not the journal, refused it.
+
+        Raises StaleError, UsageError for a label that cannot be, ImageError if the picture is gone, OutputError.
+        """
+        with self._writing():
+            item = self._aimed(aim)
+            if state == "ignored" or label is None:
+                return self._commit([self._entry(item, "ignored")])
+            if self.labels and label not in self.labels:
+                raise UsageError(f"the label must be one of {', '.join(self.labels)}. Received: {label!r}")
+            check_label(label, self._known())
+            current = self.answers.of(item.key)
+            if current and current.label == label:
+                return None
+            suffix, content = self._content(item)
+            entry = self._entry(item, "labelled", label, self._folder.take_name(label, suffix))
+            return self._commit([entry], content)
+
+    def ignore_picture(self, aim: Aim) -> str | None:
+        """Ignore all that is still open of the picture of an item; see `answer`."""
+        with self._writing():
+            picture = self._aimed(aim).picture
+            parts = (Item(picture, part) for part in range(1, len(picture.boxes) + 1))
+            found = [item for item in parts if self.answers.is_open(item.key)]
+            return self._commit([self._entry(item, "ignored", ahead=n) for n, item in enumerate(found)])
+
+    def undo(self, last: int) -> tuple[str, str | None]:
+        """Take back the entry numbered `last`; return the key of its item, and a warning as `answer` does."""
+        with self._writing():
+            newest = self.answers.last
+            if newest is None or newest[0].number != last:
+                raise StaleError("something else was answered or undone meanwhile, in another tab")
+            entry, before = newest
+            item = self._item(entry.key)
+            if item is None:
+                raise StaleError(f"what was answered last, in {entry.picture}, is not there any more")
+            if before is None or before.state != "labelled" or before.label is None or before.file is None:
+                state = before.state if before else "open"
+                return entry.key, self._commit([self._entry(item, state, undoes=entry.number)])
+            restored = self._entry(item, "labelled", before.label, before.file, undoes=entry.number)
+            return entry.key, self._commit([restored], self._content(item)[1])
+
+    def rebuild(self) -> list[str]:
+        """Make the folder what the journal says; return the files that cannot be, because their pictures are gone."""
+        self._folder.sweep()
+        self._folder.keep_from(self.answers.files_ever)
+        wanted = {entry.file: entry for entry in self.answers.labelled() if entry.file}
+        for file in self.answers.files_ever - wanted.keys():
+            self._folder.remove(file)
+        missing = {file: self._item(e.key) for file, e in wanted.items() if not (self._folder.root / file).is_file()}
+        for file, item in missing.items():
+            if item:
+                self._folder.publish(self._folder.stage(file, self._content(item)[1]), file)
+        return sorted(file for file, item in missing.items() if item is None)
+
+    def close(self) -> None:
+        """Let the answer in hand come to its end, and take no other."""
+        with self._lock:
+            self._closed = True
+
+    def next_open(self, after: int) -> int | None:
+        """Return the first open item behind index `after`, else the first of all, None if there is none."""
+        order = [*range(after + 1, len(self.items)), *range(min(after + 1, len(self.items)))]
+        return next((index for index in order if self.answers.is_open(self._keys[index])), None)
+
+    def left(self) -> int:
+        """Return how many items are open."""
+        return sum(map(self.answers.is_open, self._keys))
+
+    def seconds_left(self, items: int) -> float | None:
+        """Return how long so many items will take, None while that is unknown."""
+        return self._pace.seconds_for(items)
+
+    def _known(self) -> set[str]:
+        return {label for label, count in self.answers.counts.items() if count} | set(self._folder.labels())
+
+    def _item(self, key: str) -> Item | None:
+        index = self.index_of.get(key)
+        return None if index is None else self.items[index]
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Let one answer at a time through. What the disk refuses is an OutputError: then nothing of it was saved."""
+        with self._lock:
+            if self._closed:
+                raise OutputError("not saved: the annotation has ended")
+            try:
+                yield
+            except EyespotError:
+                raise
+            except OSError as error:
+                raise OutputError(f"not saved: {error.filename}: {error.strerror}; mend it and answer again") from None
+
+    def _aimed(self, aim: Aim) -> Item:
+        if not 0 <= aim.item < len(self.items) or self.items[aim.item].key != aim.key:
+            raise StaleError("this page is of an earlier start; here is what is asked now")
+        current = self.answers.of(aim.key)
+        if aim.seen != (current.number if current else 0):
+            said = f"labelled {current.label!r}" if current and current.label else "answered or undone"
+            raise StaleError(f"this one was {said} in another tab meanwhile; answer again to change that")
+        return self.items[aim.item]
+
+    def _entry(
+        self,
+        item: Item,
+        state: Literal["labelled", "ignored", "open"],
+        label: str | None = None,
+        file: str | None = None,
+        undoes: int | None = None,
+        ahead: int = 0,
+    ) -> Entry:
+        number = len(self._journal.entries) + 1 + ahead
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        picture = item.picture
+        return Entry(number, picture.name, picture.sha256, item.box, state, label, file, undoes, at)
+
+    def _commit(self, entries: list[Entry], content: bytes | None = None) -> str | None:
+        """Stage the picture, write the journal, publish: whenever the machine stops, `rebuild` finds its way."""
+        replaced = [old.file for e in entries if (old := self.answers.of(e.key)) and old.file and old.file != e.file]
+        staged: Path | None = None
+        file = entries[0].file if entries else None
+        try:
+            if content is not None and file:
+                staged = self._folder.stage(file, content)
+            self._journal.append(*entries)
+        except OSError:
+            if staged:
+                self._folder.discard(staged)
+            raise
+        for entry in entries:
+            self.answers.play(entry)
+        self._pace.answered()
+        return self._publish(staged, file, replaced)
+
+    def _publish(self, staged: Path | None, file: str | None, replaced: list[str]) -> str | None:
+        try:
+            if staged and file:
+                self._folder.publish(staged, file)
+            for old in replaced:
+                self._folder.remove(old)
+        except OSError as error:
+            return f"saved, but {error.filename}: {error.strerror}; the next start will put the folder right"
+        return None
