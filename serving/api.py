@@ -12,7 +12,8 @@ from edge.classifier import Classification
 from edge.errors import ImageError
 from edge.strict_json import encode
 from serving.body import read_upload
-from serving.engine import Answer, Engine, EngineError
+from serving.engine import Engine, EngineError
+from serving.job import Answer
 from serving.json_line import JsonLine
 from serving.parameters import read_min_probability, read_top_k
 from serving.problems import describe_error, error_code
@@ -70,7 +71,7 @@ def _result(
     """Return what stands in the answer for one picture, and count it."""
     if isinstance(found, Answer):
         classification = found.classify(engine.spec, top_k)
-        state.metrics.count_answer(engine, found.timing, classification)
+        state.count_answer(engine, found, classification)
         return _describe(classification, least)
     if not isinstance(found, ImageError | EngineError):
         raise found

@@ -126,6 +126,7 @@ class Repository:
             threads=self._threads,
             max_batch=settings.max_batch,
             max_wait_s=settings.max_wait_ms / 1000,
+            drift_window=settings.drift_window,
         )
         return Served(path, mark, engine)
 

@@ -10,6 +10,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from edge.decode import MAX_PIXELS
+from edge.drift import LEAST_PICTURES
 from edge.errors import UsageError
 from serving.providers import AUTO, EXECUTION_PROVIDERS
 
@@ -42,6 +43,9 @@ class Settings:
     request_timeout_s: float = _setting(30.0, "the longest a request may take", 0.001)
     shutdown_timeout_s: int = _setting(30, "how long requests in flight may take when it is told to end", 1)
     reload_every_s: float = _setting(1.0, "how often to look for replaced model files; 0: only on SIGHUP", 0)
+    drift_window: int = _setting(
+        1000, "the last pictures of a model that are compared with its training", LEAST_PICTURES
+    )
     access_log: bool = _setting(True, "one line for each request")
     cors_origins: tuple[str, ...] = _setting((), "origins of pages that may ask, or *")
     ssl_certfile: str = _setting("", "a certificate, for HTTPS")
