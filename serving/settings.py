@@ -15,6 +15,8 @@ from edge.errors import UsageError
 from serving.providers import AUTO, EXECUTION_PROVIDERS
 
 PREFIX = "EYESPOT_"
+# What a bento carries; `serving.service` reads it where nothing else names a file of settings.
+SETTINGS_FILE = "eyespot-bento.toml"
 MAX_BODY_BYTES = 32 << 20
 LARGEST_BATCH = 256
 PROVIDERS = (AUTO, *EXECUTION_PROVIDERS)
