@@ -136,8 +136,17 @@ def test_bentoml_builds_and_serves_it(tiny_model: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_plain_bentoml_serves_what_the_environment_names(tiny_model: Path, tmp_path: Path) -> None:
+    """Twice at once, as one user: BentoML alone would have the second one empty the metrics of the first."""
     environment = os.environ | {"EYESPOT_MODELS": str(tiny_model), "BENTOML_DO_NOT_TRACK": "True"}
+    environment |= {"BENTOML_HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path)}
     command = ["bentoml", "serve", SERVICE, "--working-dir", str(ROOT)]
-    with started(command, tmp_path, tmp_path / "log.txt", environment) as (url, _):
+    with started(command, tmp_path, tmp_path / "one.txt", environment) as (url, process):
         answer = httpx.post(f"{url}/v1/models/tiny/classify", content=encode_png(0)).json()
         assert answer["predictions"][0]["label"] == "dark"
+        with started(command, tmp_path, tmp_path / "two.txt", environment) as (other, _):
+            httpx.post(f"{url}/v1/classify", content=encode_png(0))
+            assert 'eyespot_best_label_total{label="dark",model="tiny"} 2.0' in httpx.get(f"{url}/metrics").text
+            assert "eyespot_best_label_total{" not in httpx.get(f"{other}/metrics").text
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(STOP_S) == 0
+    assert not list(tmp_path.glob("eyespot-metrics-*"))
