@@ -53,7 +53,8 @@ async def show_model(request: Request) -> Response:
     state = state_of(request)
     engine = _engine(request, state)
     versions = [other.spec.version for other in state.repository.versions(engine.spec.name)]
-    return JsonLine(_summary(engine) | {"versions": versions, "spec": encode(engine.spec)})
+    variants = state.repository.variants(engine)
+    return JsonLine(_summary(engine) | {"versions": versions, "variants": variants, "spec": encode(engine.spec)})
 
 
 def _engine(request: Request, state: ServiceState) -> Engine:

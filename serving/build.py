@@ -15,8 +15,8 @@ import yaml  # type: ignore[import-untyped]  # it ships no types
 from packaging.requirements import Requirement
 
 from edge.errors import OutputError, UsageError
+from serving.model_files import find_models
 from serving.providers import CPU
-from serving.repository import find_models
 from serving.settings import SETTINGS_FILE, Settings
 
 PACKAGES = ("edge", "serving")

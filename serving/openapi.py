@@ -20,7 +20,8 @@ BINARY = {"type": "string", "format": "binary"}
 FORM = {
     "type": "object",
     "description": "One file, or several under the name `files` for a list of answers.",
-    "properties": {"file": BINARY, "files": {"type": "array", "items": BINARY}},
+    "properties": {"file": BINARY, "files": {"type": "array", "items": BINARY, "minItems": 1}},
+    "anyOf": [{"required": ["file"]}, {"required": ["files"]}],
 }
 DRIFT = "How far the last pictures, of the worker that answers, are from those that the model was trained on"
 NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}

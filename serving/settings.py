@@ -36,6 +36,7 @@ class Settings:
     workers: int = _setting(1, "processes that answer", 1)
     threads: int = _setting(0, "threads that compute in each worker; 0: its share of the cores", 0)
     provider: str = _setting(AUTO, f"what runs the network: {', '.join(PROVIDERS)}")
+    use_fp16: bool = _setting(True, "on a GPU, run the fp16 variant that stands beside a float32 model")
     max_batch: int = _setting(16, "the most pictures that go through the network together", 1)
     max_wait_ms: float = _setting(2.0, "how long a picture may wait for others", 0)
     max_waiting: int = _setting(64, "pictures that may wait in a worker; more are answered 503", 1)
