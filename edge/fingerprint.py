@@ -25,7 +25,8 @@ SIZE_EDGES = tuple(round(2 ** (i / 2 - 0.25), 2) for i in range(4, 26))
 # Whole levels do not fall on an edge, where the last bit of a float would decide.
 BRIGHTNESS_EDGES = tuple(16 * i - 0.5 for i in range(17))
 CONTRAST_EDGES = tuple(8.0 * i for i in range(17))
-CONFIDENCE_EDGES = tuple(i / 20 for i in range(21))
+# Finer towards 1, where a good model's confidence lies.
+CONFIDENCE_EDGES = (*(i / 10 for i in range(10)), 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 
 
 class PictureMeasures(NamedTuple):
