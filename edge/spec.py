@@ -5,13 +5,14 @@ It exists so that nothing travels beside the file and no label, size or constant
 
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from edge.class_counts import ClassCounts
 from edge.errors import ModelError
+from edge.fingerprint import Fingerprint
 from edge.steps import Step
-from edge.strict_json import decode, encode
+from edge.strict_json import LATER, decode, encode
 
 SPEC_FORMAT = 1
 
@@ -136,7 +137,8 @@ class ModelSpec:
 
     An answer whose best probability is less than `abstain_below` is unsure; None never is.
     A run folder holds a spec that has no `version`, `parity` or `self_test` yet; export fills them in. A file
-    without a `variant` is what training made, in float32.
+    without a `variant` is what training made, in float32. A variant keeps the `fingerprint` of what it was made
+    from; files of before there were fingerprints, and models that were trained elsewhere, have none.
     """
 
     format: int
@@ -150,6 +152,7 @@ class ModelSpec:
     parity: Parity | None
     self_test: SelfTest | None
     variant: Variant | None = None
+    fingerprint: Fingerprint | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.format != SPEC_FORMAT:
@@ -169,6 +172,8 @@ class ModelSpec:
                 )
         if self.training and (counted := len(self.training.classes.shown)) != len(self.labels):
             raise ValueError(f"training.classes must count {len(self.labels)} labels. Received: {counted}")
+        if self.fingerprint and (counted := len(self.fingerprint.classes)) != len(self.labels):
+            raise ValueError(f"fingerprint.classes must count {len(self.labels)} labels. Received: {counted}")
 
     def _check_labels(self) -> None:
         if len(self.labels) < 2:

@@ -15,12 +15,17 @@ from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin,
 
 T = TypeVar("T")
 
+# Metadata of a field that is not written while it is None, and is None where it is not there: one that an older
+# file, whose text is digested, cannot have.
+LATER = {"later": True}
+
 
 def encode(value: Any) -> Any:
     """Return `value`, made of dataclasses, tuples, dicts and scalars, as what `json.dumps` takes."""
     if dataclasses.is_dataclass(value):
         tag = {"kind": value.kind} if hasattr(value, "kind") else {}
-        return tag | {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        present = (f for f in dataclasses.fields(value) if not (_is_later(f) and getattr(value, f.name) is None))
+        return tag | {f.name: encode(getattr(value, f.name)) for f in present}
     if isinstance(value, tuple):
         return [encode(item) for item in value]
     if isinstance(value, dict):
@@ -94,9 +99,14 @@ def _decode_dataclass(expected: Any, value: Any, where: str, tagged: bool = Fals
     hints = _fields_of(expected)
     if unknown := sorted(entries.keys() - hints.keys()):
         raise ValueError(f"{where} has the unknown key {unknown[0]!r}; known are {', '.join(hints)}")
-    if missing := sorted(hints.keys() - entries.keys()):
+    later = {field.name for field in dataclasses.fields(expected) if _is_later(field)}
+    if missing := sorted(hints.keys() - entries.keys() - later):
         raise ValueError(f"{where} lacks the key {missing[0]!r}")
-    return expected(**{name: _decode(hint, entries[name], f"{where}.{name}") for name, hint in hints.items()})
+    return expected(**{name: _decode(hints[name], value, f"{where}.{name}") for name, value in entries.items()})
+
+
+def _is_later(field: "dataclasses.Field[Any]") -> bool:
+    return "later" in field.metadata
 
 
 @cache

@@ -12,7 +12,8 @@ from edge.classifier import Classification
 from edge.errors import ImageError
 from edge.strict_json import encode
 from serving.body import read_upload
-from serving.engine import Answer, Engine, EngineError
+from serving.engine import Engine, EngineError
+from serving.job import Answer
 from serving.json_line import JsonLine
 from serving.parameters import read_min_probability, read_top_k
 from serving.problems import describe_error, error_code
@@ -52,7 +53,8 @@ async def show_model(request: Request) -> Response:
     state = state_of(request)
     engine = _engine(request, state)
     versions = [other.spec.version for other in state.repository.versions(engine.spec.name)]
-    return JsonLine(_summary(engine) | {"versions": versions, "spec": encode(engine.spec)})
+    variants = state.repository.variants(engine)
+    return JsonLine(_summary(engine) | {"versions": versions, "variants": variants, "spec": encode(engine.spec)})
 
 
 def _engine(request: Request, state: ServiceState) -> Engine:
@@ -70,7 +72,7 @@ def _result(
     """Return what stands in the answer for one picture, and count it."""
     if isinstance(found, Answer):
         classification = found.classify(engine.spec, top_k)
-        state.metrics.count_answer(engine, found.timing, classification)
+        state.count_answer(engine, found, classification)
         return _describe(classification, least)
     if not isinstance(found, ImageError | EngineError):
         raise found

@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
 from edge.errors import ImageError
-from serving import api, health, oip, pages
+from serving import api, drift, health, oip, pages
 from serving.engine import EngineError
 from serving.gate import REQUEST_ID, Gate
 from serving.problems import (
@@ -30,7 +30,7 @@ from serving.state import ServiceState
 def build_app(state: ServiceState) -> Starlette:
     """Return the application around a state whose models are warm."""
     app = Starlette(
-        routes=[*api.ROUTES, *oip.ROUTES, *health.ROUTES, *pages.ROUTES],
+        routes=[*api.ROUTES, *drift.ROUTES, *oip.ROUTES, *health.ROUTES, *pages.ROUTES],
         middleware=[*_cors(state.settings.cors_origins), Middleware(Gate, state.settings, state.keys, state.metrics)],
         exception_handlers={
             ImageError: answer_image_error,
@@ -64,12 +64,13 @@ def _cors(origins: tuple[str, ...]) -> list[Middleware]:
 @asynccontextmanager
 async def _live(app: Starlette) -> AsyncIterator[None]:
     state: ServiceState = app.state.service
-    watch = asyncio.create_task(keep_fresh(state))
+    beside = [asyncio.create_task(keep_fresh(state)), asyncio.create_task(drift.keep_shown(state))]
     # The imports of BentoML are a large heap that never changes; walking it makes the slowest requests.
     gc.collect()
     gc.freeze()
     yield
-    watch.cancel()
-    with suppress(asyncio.CancelledError):
-        await watch
+    for task in beside:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
     await asyncio.to_thread(state.repository.close)

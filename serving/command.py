@@ -16,7 +16,7 @@ from pathlib import Path
 from edge.cli import DONE
 from edge.errors import UsageError
 from serving.keys import ApiKeys
-from serving.providers import choose_provider
+from serving.providers import AUTO, CPU, choose_provider
 from serving.repository import Repository
 from serving.settings import Settings
 from serving.settings_sources import CONFIG_VARIABLE, add_setting_arguments, gather_settings
@@ -32,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "models", metavar="MODEL", nargs="*", help="an .onnx file, a folder of them, or a tag of BentoML"
     )
     add_setting_arguments(parser)
+    parser.add_argument(
+        "--build",
+        type=Path,
+        metavar="FOLDER",
+        help="serve nothing; write what 'bentoml build' needs for an image of these models, for CPUs or with "
+        "--provider cuda or tensorrt for GPUs",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         return DONE
     if not settings.models:
         raise UsageError("name at least one MODEL: an .onnx file written by 'eyespot export', or a folder of them")
+    if arguments.build:
+        return _write_build(settings, arguments.build)
     # Workers have another working folder.
     settings = replace(settings, models=tuple(str(locate_model(name).resolve()) for name in settings.models))
     for name in ("api_keys_file", "ssl_certfile", "ssl_keyfile"):
@@ -57,6 +66,17 @@ def run(arguments: argparse.Namespace) -> int:
     names = _check_models(settings)
     print(f"eyespot: {names} on http://{_bracketed(settings.host)}:{settings.port}, provider {choice}", file=sys.stderr)
     return _become_server(settings)
+
+
+def _write_build(settings: Settings, folder: Path) -> int:
+    """Write the folder for BentoML, after loading the models as they would be served; a GPU need not be here."""
+    from serving.build import write_build
+
+    settings = replace(settings, provider=CPU if settings.provider == AUTO else settings.provider)
+    _check_models(replace(settings, provider=CPU))
+    write_build(settings, folder)
+    print(f"wrote {folder}; go on in it with: bentoml build, then: bentoml containerize eyespot:latest")
+    return DONE
 
 
 def _check_models(settings: Settings) -> str:

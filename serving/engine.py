@@ -6,103 +6,29 @@ on a pool of threads, then through the network in small batches of whatever is w
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from operator import sub
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.artifact import spec_of
-from edge.classifier import Classification, Classifier, conclude
+from edge.classifier import Classification, Classifier
 from edge.decode import DecodedImage, decode_image
+from edge.drift import DriftWindow
 from edge.errors import EyespotError
+from edge.fingerprint import measure
 from edge.regions.finder import RegionFinder
 from edge.self_test import require_self_test
 from edge.spec import ModelSpec
 from serving.batcher import MicroBatcher
-from serving.halves import Halves, Tensor
+from serving.halves import Halves
+from serving.job import Answer, Job
 from serving.pool import Pool
 from serving.providers import CPU
 
 
 class EngineError(EyespotError, RuntimeError):
     """A picture that was good and that the runtime still could not answer."""
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Where the time of one picture went, in seconds, and how many shared its run of the network."""
-
-    queue_s: float
-    decode_s: float
-    preprocess_s: float
-    wait_s: float
-    inference_s: float
-    batch_size: int
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Probabilities float32 [classes] of one picture, the decoder's note, and the timing.
-
-    A model of regions has `regions`, the whole answer, in place of probabilities.
-    """
-
-    probabilities: NDArray[np.float32]
-    note: str | None
-    timing: Timing
-    regions: Classification | None = None
-
-    def classify(self, spec: ModelSpec, top_k: int) -> Classification:
-        """Return what the answer means, with the `top_k` best predictions for the picture or for each region."""
-        if self.regions is None:
-            return conclude(spec, self.probabilities, top_k, self.note)
-        found = tuple(replace(r, predictions=r.predictions[:top_k]) for r in self.regions.regions or ())
-        return replace(self.regions, regions=found)
-
-
-class Job:
-    """One picture on its way through the engine."""
-
-    def __init__(self, read: Callable[[], DecodedImage]) -> None:
-        self.read = read
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Answer] = self.loop.create_future()
-        self.note: str | None = None
-        self.tensor: Tensor
-        self.marks = [time.perf_counter()]
-
-    def mark(self) -> None:
-        """Note that one more stage is over."""
-        self.marks.append(time.perf_counter())
-
-    def finish(self, probabilities: NDArray[np.float32], batch_size: int) -> None:
-        """Hand the answer to whoever waits for it."""
-        self.mark()
-        queue, decode, preprocess, wait, inference = map(sub, self.marks[1:], self.marks)
-        answer = Answer(probabilities, self.note, Timing(queue, decode, preprocess, wait, inference, batch_size))
-        self._deliver(lambda: self.future.set_result(answer))
-
-    def finish_regions(self, classification: Classification) -> None:
-        """Hand over the answer of a model of regions, whose search and network are one stage."""
-        queue, decode, inference = map(sub, self.marks[1:], self.marks)
-        timing = Timing(queue, decode, 0.0, 0.0, inference, max(1, len(classification.regions or ())))
-        answer = Answer(np.empty(0, np.float32), classification.note, timing, classification)
-        self._deliver(lambda: self.future.set_result(answer))
-
-    def fail(self, error: Exception) -> None:
-        """Hand the error to whoever waits."""
-        self._deliver(lambda: self.future.set_exception(error))
-
-    def _deliver(self, hand_over: Callable[[], None]) -> None:
-        def unless_cancelled() -> None:
-            if not self.future.done():
-                hand_over()
-
-        with suppress(RuntimeError):  # the loop was closed, so nobody waits
-            self.loop.call_soon_threadsafe(unless_cancelled)
 
 
 class Engine:
@@ -119,6 +45,7 @@ class Engine:
         threads: int = 1,
         max_batch: int = 16,
         max_wait_s: float = 0.002,
+        drift_window: int = 1000,
     ) -> None:
         """Load the artifact whose bytes are `content`, and warm it up in every size of a batch.
 
@@ -127,10 +54,12 @@ class Engine:
         """
         self.spec: ModelSpec = spec_of(content, source)
         self.provider = provider
+        self._places = {label: place for place, label in enumerate(self.spec.labels)}
         self._halves = Halves.load(content, source, provider, threads, max_batch).warmed_up(source)
-        finder = RegionFinder(self.spec.regions, None) if self.spec.regions else None
-        self._classifier = Classifier(self.spec, self._halves, finder=finder)
+        self._finder = RegionFinder(self.spec.regions, None) if self.spec.regions else None
+        self._classifier = Classifier(self.spec, self._halves, finder=self._finder)
         require_self_test(self._classifier, source)
+        self.window = DriftWindow(self.spec.fingerprint, drift_window) if self.spec.fingerprint else None
         self._pool = pool
         self._max_pixels = max_pixels
         sizes = range(1, self._halves.sizes[-1] + 1) if self._halves.pads else self._halves.sizes
@@ -146,6 +75,14 @@ class Engine:
     def submit_pixels(self, pixels: NDArray[np.uint8]) -> "asyncio.Future[Answer]":
         """Return the future answer for one picture, uint8 RGB [H, W, 3]."""
         return self._start(Job(lambda: DecodedImage(pixels, None)))
+
+    def watch(self, answer: Answer, classification: Classification) -> None:
+        """Take one answer up into the window of drift. It belongs to the event loop's thread."""
+        if self.window is None:
+            return
+        ranked = [region.predictions for region in classification.regions or ()] or [classification.predictions]
+        for measures, (best, *_) in zip(answer.measures, ranked, strict=False):
+            self.window.add(measures, best.probability, self._places[best.label])
 
     def close(self) -> None:
         """End the engine once all that was submitted is answered; the pool is not its own and goes on."""
@@ -165,12 +102,12 @@ class Engine:
             decoded = job.read()
             job.mark()
             job.note = decoded.note
-            if self.spec.regions:  # one picture gives any number of crops, each through the network by itself
-                classification = self._classifier.classify(decoded)
-                job.mark()
-                job.finish_regions(classification)
+            if self._finder:  # one picture gives any number of crops, each through the network by itself
+                self._answer_regions(job, decoded, self._finder)
                 self._batcher.drop()
                 return
+            if self.window is not None:
+                job.measures = (measure(decoded.pixels),)
             job.tensor = self._halves.prepare(decoded.pixels)
             job.mark()
         except EyespotError as error:
@@ -181,6 +118,14 @@ class Engine:
             self._batcher.drop()
         else:
             self._batcher.put(job)
+
+    def _answer_regions(self, job: Job, decoded: DecodedImage, finder: RegionFinder) -> None:
+        classification = self._classifier.classify(decoded)
+        if self.window is not None:
+            crops = (finder.crop(decoded.pixels, region.box) for region in classification.regions or ())
+            job.measures = tuple(map(measure, crops))
+        job.mark()
+        job.finish_regions(classification)
 
     def _run_network(self, jobs: Sequence[Job]) -> None:
         jobs = [job for job in jobs if not job.future.cancelled()]

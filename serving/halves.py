@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
+from serving.bound_session import CUDA_DEVICE, BoundSession
 from serving.cut import cut
 from serving.providers import CPU, create_provider_session
 
@@ -43,6 +44,8 @@ class Halves:
         halves = cut(content, source)
         front = create_provider_session(halves.front, source, CPU, 1, varying=True)
         network = create_provider_session(halves.network, source, provider, threads)
+        if provider != CPU:
+            network = BoundSession(network, CUDA_DEVICE)
         sizes = tuple(1 << i for i in range(max_batch.bit_length()) if 1 << i <= max_batch)
         return cls(front, network, sizes, pads=provider != CPU)
 

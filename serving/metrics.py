@@ -10,7 +10,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from edge.classifier import Classification
-from serving.engine import Engine, Timing
+from edge.drift import FEATURES
+from serving.engine import Engine
+from serving.job import Timing
 
 # Where prometheus_client keeps the values of all workers; BentoML sets it for each of them.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -28,6 +30,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         self._shown: set[tuple[str, str, str]] = set()
+        self._watched: set[tuple[str, str]] = set()
         self.requests = Counter("eyespot_requests", "Answers", ["route", "status"], registry=registry)
         self.duration = Histogram(
             "eyespot_request_seconds", "From the first byte to the last", ["route"], buckets=SECONDS, registry=registry
@@ -54,6 +57,21 @@ class Metrics:
             ["model", "version", "provider"],
             registry=registry,
             multiprocess_mode="livemax",
+        )
+
+        self.drift = Gauge(
+            "eyespot_drift_distance",
+            "How far the last pictures are from those of training, beyond chance; 0 while they are too few",
+            ["model", "version", "feature"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.drift_pictures = Gauge(
+            "eyespot_drift_pictures",
+            "Pictures that are compared",
+            ["model", "version"],
+            registry=registry,
+            multiprocess_mode="livesum",
         )
 
     def count_answer(self, engine: Engine, timing: Timing, classification: Classification) -> None:
@@ -88,6 +106,21 @@ class Metrics:
         for labels in self._shown | served:
             self.info.labels(*labels).set(labels in served)
         self._shown |= served
+
+    def show_drift(self, engines: Iterable[Engine]) -> None:
+        """Say how far each model that has a fingerprint has drifted."""
+        served = {
+            (engine.spec.name, str(engine.spec.version)): engine.window
+            for engine in engines
+            if engine.window is not None
+        }
+        for labels in self._watched | served.keys():
+            window = served.get(labels)
+            features = window.features() if window is not None and window.is_telling else {}
+            self.drift_pictures.labels(*labels).set(len(window) if window is not None else 0)
+            for feature in FEATURES:
+                self.drift.labels(*labels, feature).set(features[feature].beyond_chance if features else 0)
+        self._watched |= served.keys()
 
     def render(self) -> bytes:
         """Return the metrics of all workers as text."""

@@ -17,7 +17,8 @@ from edge.artifact import INPUT_NAME, OUTPUT_NAME
 from edge.classifier import conclude
 from edge.errors import ImageError
 from serving.body import read_body
-from serving.engine import Answer, Engine, EngineError
+from serving.engine import Engine, EngineError
+from serving.job import Answer
 from serving.json_line import JsonLine
 from serving.oip_message import HEADER_LENGTH, InferRequest, parse_request, write_answer
 from serving.oip_tensors import InputTensor, malformed
@@ -117,7 +118,7 @@ def _pictures(image: InputTensor, settings: Settings) -> list[Any]:
 def _checked(state: ServiceState, engine: Engine, found: Answer | BaseException, index: int) -> Answer:
     """Return the answer for one picture, counted. The protocol has no place for single errors, so one fails all."""
     if isinstance(found, Answer):
-        state.metrics.count_answer(engine, found.timing, conclude(engine.spec, found.probabilities, 1, None))
+        state.count_answer(engine, found, conclude(engine.spec, found.probabilities, 1, None))
         return found
     if not isinstance(found, ImageError | EngineError):
         raise found

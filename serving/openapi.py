@@ -20,8 +20,10 @@ BINARY = {"type": "string", "format": "binary"}
 FORM = {
     "type": "object",
     "description": "One file, or several under the name `files` for a list of answers.",
-    "properties": {"file": BINARY, "files": {"type": "array", "items": BINARY}},
+    "properties": {"file": BINARY, "files": {"type": "array", "items": BINARY, "minItems": 1}},
+    "anyOf": [{"required": ["file"]}, {"required": ["files"]}],
 }
+DRIFT = "How far the last pictures, of the worker that answers, are from those that the model was trained on"
 NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
 VERSION = {"name": "version", "in": "path", "required": True, "schema": {"type": "string"}}
 TOP_K = {
@@ -64,6 +66,8 @@ def _paths() -> dict[str, Any]:
         suffix = "Version" if VERSION in parameters else ""
         show = _get("A model, its spec and what runs it", "Model", f"showModel{suffix}", ("404",))
         paths[path] = {"parameters": parameters, "get": show}
+        drift = _get(DRIFT, "Drift", f"showDrift{suffix}", ("404",))
+        paths[f"{path}/drift"] = {"parameters": parameters, "get": drift}
         paths[f"{path}/classify"] = {"parameters": parameters, "post": _classify(f"classifyWith{suffix or 'Model'}")}
     paths["/v2"] = {"get": _get("What the server is (Open Inference Protocol)", "OipServer", "oipServer")}
     paths["/v2/health/live"] = {"get": _open(_get("Whether the process lives", "OipLive", "oipLive"))}

@@ -1,6 +1,8 @@
 """The JSON of requests and answers, as JSON Schema for the OpenAPI document."""
 
-from typing import Any
+from typing import Any, get_args
+
+from edge.drift import Verdict
 
 TEXT = {"type": "string"}
 COUNT = {"type": "integer", "minimum": 0}
@@ -18,15 +20,19 @@ def _ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+YES_OR_NO = {"type": "boolean"}
 UNSURE = {"type": "boolean", "description": "the best probability is below the model's own threshold"}
 NOTE = {"type": "string", "description": "present where the picture was not all that the file held"}
+SHARE: dict[str, Any] = {"type": "number", "minimum": 0, "maximum": 1}
+VERDICTS = list(get_args(Verdict))
 PROBLEM = _object(code=TEXT, message=TEXT)
 SUMMARY: dict[str, Any] = {"name": TEXT, "version": TEXT, "provider": TEXT, "labels": COUNT}
+VARIANT = _object(file=TEXT, kind={"enum": ["float32", "int8", "fp16"]}, version=TEXT, served=YES_OR_NO, runs=YES_OR_NO)
 TENSOR: dict[str, Any] = {"name": TEXT, "datatype": TEXT, "shape": _list({"type": "integer"})}
-REQUESTED_SHAPE = {"type": "array", "items": COUNT, "minItems": 1, "maxItems": 4}
+REQUESTED_SHAPE = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "maxItems": 4}
 
 SCHEMAS: dict[str, Any] = {
-    "Prediction": _object(label=TEXT, probability={"type": "number", "minimum": 0, "maximum": 1}),
+    "Prediction": _object(label=TEXT, probability=SHARE),
     "Region": _object(
         box=_object(x=COUNT, y=COUNT, width=COUNT, height=COUNT), predictions=_list(_ref("Prediction")), unsure=UNSURE
     ),
@@ -48,7 +54,28 @@ SCHEMAS: dict[str, Any] = {
     "Classifications": _object(model=TEXT, version=TEXT, results=_list(_ref("Result"))),
     "Answer": {"anyOf": [_ref("Classification"), _ref("Classifications")]},
     "Models": _object(models=_list(_object(**SUMMARY, default={"type": "boolean"}))),
-    "Model": _object(**SUMMARY, versions=_list(TEXT), spec={"type": "object"}),
+    "Model": _object(**SUMMARY, versions=_list(TEXT), variants=_list(VARIANT), spec={"type": "object"}),
+    "Drift": _object(
+        {
+            "window": COUNT,
+            "least_pictures": COUNT,
+            "method": TEXT,
+            "thresholds": _object(shifted=SHARE, drifted=SHARE),
+        },
+        model=TEXT,
+        version=TEXT,
+        verdict={"enum": [*VERDICTS, "no_fingerprint"]},
+        pictures=COUNT,
+        features={
+            "type": "object",
+            "additionalProperties": _object(
+                distance=SHARE,
+                by_chance={"type": "number", "minimum": 0},
+                beyond_chance=SHARE,
+                verdict={"enum": VERDICTS},
+            ),
+        },
+    ),
     "Status": _object(status=TEXT),
     "Ready": _object(status=TEXT, models=_list(_object(name=TEXT, version=TEXT, provider=TEXT))),
     "Document": {"type": "object"},

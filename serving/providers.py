@@ -81,7 +81,7 @@ def create_provider_session(model: bytes, name: str, provider: str, threads: int
     options.enable_mem_pattern = not varying
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     wanted = EXECUTION_PROVIDERS[provider]
-    names = [wanted] if provider == CPU else [wanted, EXECUTION_PROVIDERS[CPU]]
+    names = list(dict.fromkeys((wanted, EXECUTION_PROVIDERS[CPU])))  # operations that the first does not know
     try:
         session = onnxruntime.InferenceSession(model, options, providers=names, enable_fallback=0)
     except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one

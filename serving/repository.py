@@ -2,27 +2,31 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from edge.errors import EyespotError, ModelError, ModelNotFoundError, UsageError
+from edge.errors import EyespotError, UsageError
 from serving.cores import threads_per_worker
 from serving.engine import Engine
+from serving.model_files import find_models, mark_of, read_model
 from serving.pool import Pool
 from serving.problems import RequestError
+from serving.providers import CPU
 from serving.settings import Settings
-from serving.stored_model import locate_model
+from serving.variants import Shelf, VariantFile
 
 log = logging.getLogger("eyespot.models")
 
 
 @dataclass(frozen=True)
 class Served:
-    """One model file that is served; `mark` changes when the file does."""
+    """One model file that is served; `mark` changes when the file does. `variants` were beside it when last looked."""
 
     path: Path
     mark: tuple[int, ...]
     engine: Engine
+    variants: tuple[VariantFile, ...]
 
 
 class Repository:
@@ -35,7 +39,8 @@ class Repository:
         self._threads = threads_per_worker(settings.workers, settings.threads)
         self._pool = Pool(self._threads)
         self._refused: dict[Path, tuple[int, ...]] = {}
-        self._served = tuple(self._load(path) for path in find_models(settings.models))
+        self._shelf = Shelf()
+        self._served = tuple(self._load(path) for path in self._find_models())
         _check_apart(self._served)
 
     @property
@@ -71,12 +76,12 @@ class Repository:
         before = {served.path: served for served in self._served}
         after = []
         for path in self._paths_now():
-            old = before.get(path)
+            old = before.get(path) or self._replaced_by(path)
             try:
-                mark = _mark(path)
+                mark = mark_of(path)
                 unchanged = old is not None and old.mark == mark
                 known_bad = self._refused.get(path) == mark
-                served = old if unchanged or known_bad else self._load(path)
+                served = self._look_again(old) if unchanged or known_bad else self._load(path)
                 fresh += [] if unchanged or known_bad else [str(path)]
             except EyespotError as error:
                 self._refused[path] = mark
@@ -91,9 +96,40 @@ class Repository:
             engine.close()
         self._pool.close()
 
+    def variants(self, engine: Engine) -> list[dict[str, Any]]:
+        """Return the files of the network that `engine` runs: which are served, and which of them is this one."""
+        versions = {other.spec.version for other in self.engines}
+        served = next((one for one in self._served if one.engine is engine), None)
+        return [
+            {
+                "file": found.file,
+                "kind": found.kind,
+                "version": found.version,
+                "served": found.version in versions,
+                "runs": found.version == engine.spec.version,
+            }
+            for found in (served.variants if served else ())
+        ]
+
+    def _replaced_by(self, path: Path) -> Served | None:
+        """Return the served file whose network `path` is to run now in another form: a bad one leaves it as it is."""
+        names = {variant.file for variant in self._shelf.beside(path)}
+        served = (one for one in self._served if one.path.parent == path.parent and one.path.name in names)
+        return next(served, None) if self._provider != CPU else None
+
+    def _look_again(self, old: Served | None) -> Served | None:
+        """Return what is served already, with the variants that are beside it now."""
+        if old is None or (found := self._shelf.beside(old.path)) == old.variants:
+            return old
+        return replace(old, variants=found)
+
+    def _find_models(self) -> list[Path]:
+        paths = find_models(self._settings.models)
+        return self._shelf.choose(paths, self._provider) if self._settings.use_fp16 else paths
+
     def _paths_now(self) -> list[Path]:
         try:
-            found = find_models(self._settings.models)
+            found = self._find_models()
         except EyespotError:  # all files of a folder are gone, or the folder
             return [served.path for served in self._served]
         return found
@@ -103,19 +139,21 @@ class Repository:
             _check_apart(after)
         except UsageError as error:
             fresh.clear()
+            running = {id(served.engine) for served in self._served}
             for served in after:
-                if served not in self._served:
+                if id(served.engine) not in running:
                     self._refused[served.path] = served.mark
                     served.engine.close()
             return [str(error)]
-        gone = [served for served in self._served if served not in after]
+        kept = {id(served.engine) for served in after}
+        gone = [served.engine for served in self._served if id(served.engine) not in kept]
         self._served = after
-        for served in gone:
-            served.engine.close()
+        for engine in gone:
+            engine.close()
         return []
 
     def _load(self, path: Path) -> Served:
-        mark = _mark(path)
+        mark = mark_of(path)
         settings = self._settings
         engine = Engine(
             read_model(path),
@@ -126,46 +164,9 @@ class Repository:
             threads=self._threads,
             max_batch=settings.max_batch,
             max_wait_s=settings.max_wait_ms / 1000,
+            drift_window=settings.drift_window,
         )
-        return Served(path, mark, engine)
-
-
-def find_models(names: Sequence[str]) -> list[Path]:
-    """Return the files behind `names`: those named, and the .onnx files of folders in the order of their names.
-
-    Raises UsageError for a folder that holds none.
-    """
-    paths: list[Path] = []
-    for name in names:
-        path = locate_model(name)
-        if not path.is_dir():
-            paths.append(path)
-            continue
-        found = sorted(p for p in path.glob("*.onnx") if not p.name.startswith("."))
-        if not found:
-            raise UsageError(f"{path}: the folder holds no .onnx file")
-        paths += found
-    return list(dict.fromkeys(paths))
-
-
-def read_model(path: Path) -> bytes:
-    """Return the bytes of a model file. Raises ModelNotFoundError, or ModelError where it cannot be read."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ModelNotFoundError(f"{path}: there is no such model file") from None
-    except OSError as error:
-        raise ModelError(f"{path}: the model cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise ModelNotFoundError(f"{str(path)!r}: no file can have this name ({error})") from None
-
-
-def _mark(path: Path) -> tuple[int, ...]:
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return ()
-    return status.st_mtime_ns, status.st_size, status.st_ino
+        return Served(path, mark, engine, self._shelf.beside(path))
 
 
 def _check_apart(served: Sequence[Served]) -> None:

@@ -5,7 +5,9 @@ layers that BentoML would put around it cost a fifth of the throughput, and its 
 in another form.
 """
 
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import bentoml
@@ -18,11 +20,18 @@ from serving.application import build_app
 from serving.json_log import configure_logging
 from serving.metrics import forget_dead_workers
 from serving.providers import choose_provider
-from serving.settings import Settings
-from serving.settings_sources import settings_of_worker
+from serving.settings import SETTINGS_FILE, Settings
+from serving.settings_sources import CONFIG_VARIABLE, settings_of_worker
 from serving.state import ServiceState
+from serving.supervisor import change_habits
 
 CANNOT_START = 2
+# The settings of a bento, which 'eyespot serve --build' puts beside our packages.
+BUNDLED = Path(__file__).resolve().parent.parent / SETTINGS_FILE
+
+change_habits()
+if BUNDLED.is_file():
+    os.environ.setdefault(CONFIG_VARIABLE, str(BUNDLED))
 
 
 class EyespotBentoService(bentoml.Service[Any]):  # type: ignore[misc]  # BentoML finds its names when they are used

@@ -10,10 +10,13 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from edge.decode import MAX_PIXELS
+from edge.drift import LEAST_PICTURES
 from edge.errors import UsageError
 from serving.providers import AUTO, EXECUTION_PROVIDERS
 
 PREFIX = "EYESPOT_"
+# What a bento carries; `serving.service` reads it where nothing else names a file of settings.
+SETTINGS_FILE = "eyespot-bento.toml"
 MAX_BODY_BYTES = 32 << 20
 LARGEST_BATCH = 256
 PROVIDERS = (AUTO, *EXECUTION_PROVIDERS)
@@ -33,6 +36,7 @@ class Settings:
     workers: int = _setting(1, "processes that answer", 1)
     threads: int = _setting(0, "threads that compute in each worker; 0: its share of the cores", 0)
     provider: str = _setting(AUTO, f"what runs the network: {', '.join(PROVIDERS)}")
+    use_fp16: bool = _setting(True, "on a GPU, run the fp16 variant that stands beside a float32 model")
     max_batch: int = _setting(16, "the most pictures that go through the network together", 1)
     max_wait_ms: float = _setting(2.0, "how long a picture may wait for others", 0)
     max_waiting: int = _setting(64, "pictures that may wait in a worker; more are answered 503", 1)
@@ -42,6 +46,9 @@ class Settings:
     request_timeout_s: float = _setting(30.0, "the longest a request may take", 0.001)
     shutdown_timeout_s: int = _setting(30, "how long requests in flight may take when it is told to end", 1)
     reload_every_s: float = _setting(1.0, "how often to look for replaced model files; 0: only on SIGHUP", 0)
+    drift_window: int = _setting(
+        1000, "the last pictures of a model that are compared with its training", LEAST_PICTURES
+    )
     access_log: bool = _setting(True, "one line for each request")
     cors_origins: tuple[str, ...] = _setting((), "origins of pages that may ask, or *")
     ssl_certfile: str = _setting("", "a certificate, for HTTPS")

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from edge.classifier import Classification
+from serving.engine import Engine
+from serving.job import Answer
 from serving.keys import ApiKeys
 from serving.metrics import Metrics
 from serving.places import Places
@@ -29,6 +32,11 @@ class ServiceState:
         metrics = Metrics()
         metrics.show_models(repository.engines)
         return cls(settings, repository, Places(settings.max_waiting, metrics.waiting.set), keys, metrics)
+
+    def count_answer(self, engine: Engine, answer: Answer, classification: Classification) -> None:
+        """Count one picture that was answered, and watch it for drift."""
+        self.metrics.count_answer(engine, answer.timing, classification)
+        engine.watch(answer, classification)
 
 
 def state_of(request: Request) -> ServiceState:

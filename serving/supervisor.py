@@ -1,18 +1,38 @@
-"""BentoML's command line, with two habits of its process manager changed.
+"""Three habits of BentoML's process manager changed.
 
-BentoML has no option for either: that a worker which died is replaced inside a container as well, and that
-SIGHUP goes to the workers, which take up new model files, where otherwise all of them would be restarted.
+BentoML has no option for any of them: that a worker which died is replaced inside a container as well; that
+SIGHUP goes to the workers, which take up new model files, where otherwise all of them would be restarted; and
+that the metrics of a service lie in a folder of its own, where otherwise another service that the same user
+starts would empty it.
 """
 
+import atexit
+import shutil
 import sys
+import tempfile
 from typing import Any
 
 import bentoml.serving
-from bentoml_cli.cli import cli
+
+
+def change_habits() -> None:
+    """Have BentoML do so from now on. `serving.service` calls it when it is imported.
+
+    BentoML's command line imports the service before it starts anything, of a bento as well.
+    """
+    bentoml.serving.create_watcher = start_watched
+    bentoml.serving.ensure_prometheus_dir = make_metrics_folder
+
+
+def make_metrics_folder(*_: Any, **__: Any) -> str:
+    """Return an empty folder that is gone when this process ends."""
+    folder = tempfile.mkdtemp(prefix="eyespot-metrics-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def start_watched(*arguments: Any, **options: Any) -> Any:
-    """Return BentoML's watcher over a group of processes, told of both."""
+    """Return BentoML's watcher over a group of processes, told of the first two."""
     watcher = _create_watcher(*arguments, **options)
     watcher.respawn = True
     watcher.send_hup = True
@@ -24,5 +44,7 @@ _create_watcher = bentoml.serving.create_watcher
 
 def main() -> None:
     """Run BentoML's command line on the arguments of this process. Does not return."""
-    bentoml.serving.create_watcher = start_watched
+    from bentoml_cli.cli import cli
+
+    change_habits()
     sys.exit(cli())

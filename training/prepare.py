@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from edge.artifact import INPUT_NAME, SEAM_NAME
 from edge.decode import decode_image
 from edge.errors import ImageError
+from edge.fingerprint import PictureMeasures, measure
 from edge.runtime import create_session
 from edge.spec import canonical_json
 from edge.steps import Step
@@ -28,8 +29,8 @@ from edge.strict_json import encode
 from export.preprocessing import build_preprocessing, network_shape
 from training.dataset import Dataset
 
-# Raise it when the same steps come to compute something else.
-CACHE_FORMAT = 2
+# Raise it when the same steps come to compute something else, or when something else is stored.
+CACHE_FORMAT = 3
 # Images that are on their way at once; enough to keep the cores busy, few enough to hold in memory.
 IN_FLIGHT = 64
 NAMED_BAD_IMAGES = 5
@@ -41,11 +42,13 @@ Progress = Callable[[int], Any]
 class Prepared:
     """What stands at the seam for every image that could be read, in order: float32 [N, h, w, c], mapped from disk.
 
+    `measures`, float64 [N, 3], are the size, brightness and contrast of the same images as they were decoded.
     `hashes` are the SHA-256 of all images' contents and `digest` is one of all of them and their names, in
     hexadecimal. `bad` names the images that could not be read, by their place in the data set, with the reason.
     """
 
     arrays: NDArray[np.float32]
+    measures: NDArray[np.float64]
     hashes: list[bytes]
     digest: str
     bad: dict[int, str]
@@ -66,7 +69,8 @@ def prepare(
         _build(dataset, steps, folder, progress, jobs)
     bad = json.loads((folder / "bad.json").read_text(encoding="utf-8"))
     arrays = np.load(folder / "arrays.npy", mmap_mode="r")
-    return Prepared(arrays, hashes, digest, {int(row): reason for row, reason in bad.items()})
+    measures = np.load(folder / "measures.npy")
+    return Prepared(arrays, measures, hashes, digest, {int(row): reason for row, reason in bad.items()})
 
 
 def leave_out_bad(dataset: Dataset, prepared: Prepared) -> tuple[Dataset, Prepared]:
@@ -98,7 +102,9 @@ def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Prog
     unfinished.mkdir(parents=True)
     bad: dict[int, str] = {}
 
-    def load(i: int) -> NDArray[np.float32] | str:
+    measures: list[PictureMeasures] = []
+
+    def load(i: int) -> tuple[NDArray[np.float32], PictureMeasures] | str:
         try:
             pixels = decode_image(dataset.read(i)).pixels
         except ImageError as error:
@@ -106,20 +112,22 @@ def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Prog
         except OSError as error:
             return error.strerror or "unreadable"
         array: NDArray[np.float32] = session.run([SEAM_NAME], {INPUT_NAME: pixels[None]})[0][0]
-        return array
+        return array, measure(pixels)
 
     try:
         with (unfinished / "arrays.npy").open("wb") as file:
             _write_header(file, (len(dataset.names), *network_shape(graph)))
-            for row, array in enumerate(_in_parallel(load, len(dataset.names), jobs)):
-                if isinstance(array, str):
-                    bad[row] = array
+            for row, found in enumerate(_in_parallel(load, len(dataset.names), jobs)):
+                if isinstance(found, str):
+                    bad[row] = found
                 else:
-                    file.write(array.tobytes())
+                    file.write(found[0].tobytes())
+                    measures.append(found[1])
                 progress(1)
             # Only now it is known how many there are. NumPy leaves room in the header for any number of rows.
             file.seek(0)
             _write_header(file, (len(dataset.names) - len(bad), *network_shape(graph)))
+        np.save(unfinished / "measures.npy", np.array(measures, np.float64).reshape(-1, len(PictureMeasures._fields)))
         (unfinished / "bad.json").write_text(json.dumps(bad), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.replace(folder)

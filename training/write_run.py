@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge.atomic_file import replacing
 from edge.errors import UsageError
+from edge.fingerprint import take_fingerprint
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
 from edge.strict_json import encode
 from export.run_folder import HeldOutImage, RunFolder, write_calibration, write_held_out
@@ -67,6 +68,7 @@ def describe_model(
         ),
         parity=None,
         self_test=None,
+        fingerprint=take_fingerprint(material.prepared.measures[material.split.train], trained.probabilities),
     )
 
 

@@ -62,6 +62,11 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
         rows["made with"] = ", ".join(f"{name} {version}" for name, version in parity.versions.items())
     if variant := spec.variant:
         rows |= _variant_rows(variant)
+    if fingerprint := spec.fingerprint:
+        rows["fingerprint"] = (
+            f"{sum(fingerprint.size.counts):,} pictures trained on (size, brightness, contrast), "
+            f"{sum(fingerprint.classes):,} held out (confidence, classes)"
+        )
     if self_test := spec.self_test:
         rows["self-test"] = f"{len(self_test.samples)} samples, limit {self_test.tolerance:.0e} (eyespot verify)"
     return rows

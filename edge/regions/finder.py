@@ -6,11 +6,14 @@ It exists so that `Classifier` needs no OpenCV detector, and imports none of thi
 import os
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge.classifier import Classification, Classifier
 from edge.decode import DecodedImage
 from edge.regions.faces import HaarFaces, YunetFaces, crop_face
 from edge.regions.glyphs import crop_glyph, find_glyphs
-from edge.regions.region import Region
+from edge.regions.region import Box, Region
 from edge.spec import Faces, Glyphs
 
 
@@ -25,12 +28,18 @@ class RegionFinder:
         if isinstance(regions, Faces):
             self._faces = YunetFaces(face_model) if face_model else HaarFaces()
 
+    def crop(self, pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+        """Return what of a picture, uint8 RGB [H, W, 3], goes through the model for the region in `box`."""
+        if isinstance(self.regions, Glyphs):
+            return crop_glyph(pixels, box)
+        return crop_face(pixels, box)
+
     def classify(self, classifier: Classifier, image: DecodedImage, top_k: int | None) -> Classification:
         """Return the answer for every region of `image`, each through the model's own graph."""
         if isinstance(self.regions, Glyphs):
             return _classify_glyphs(classifier, image, top_k, self.regions.count)
         boxes = self._faces.find(image.pixels)
-        crops = (crop_face(image.pixels, box) for box in boxes)
+        crops = (self.crop(image.pixels, box) for box in boxes)
         regions = tuple(Region(box, *classifier.predict(crop, top_k)) for box, crop in zip(boxes, crops, strict=True))
         unsure = any(region.unsure for region in regions)
         return _noted(Classification((), image.note, unsure, regions), "" if regions else "no faces found")

@@ -8,10 +8,13 @@ import pytest
 
 from edge.class_counts import ClassCounts, Confusion
 from edge.errors import ModelError
+from edge.fingerprint import Fingerprint, Histogram
 from edge.spec import Faces, Glyphs, ModelSpec, Parity, SelfTest, SelfTestSample, TrainingRecord, Variant, parse_spec
 from edge.steps import Grey, Resize, Scale
 
 COUNTS = ClassCounts((150, 150, 150), (147, 153, 150), (147, 150, 150), (Confusion(0, 1, 3),))
+BINS = Histogram((0.0, 1.5, 4.0), (7, 2))
+BINS_AS_JSON = {"edges": [0.0, 1.5, 4.0], "counts": [7, 2]}
 SPEC = ModelSpec(
     format=1,
     name="digits",
@@ -23,6 +26,7 @@ SPEC = ModelSpec(
     training=TrainingRecord("lenet", "digits", "ab12", 1347, 450, 0.99, 40, 0, 1.25, COUNTS),
     parity=Parity("keras", "held-out", 450, 1350, 1e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.0"}),
     self_test=SelfTest(1e-4, (SelfTestSample("one", "iVBORw0KGgo=", (0.5, 0.25, 0.25)),)),
+    fingerprint=Fingerprint(BINS, BINS, BINS, BINS, (9, 0, 3)),
     variant=Variant("int8", "U8S8", "entropy", ("network/1_Conv",), 450, 0.75, 0.875, 0.5, 0.25, 12.5),
 )
 # Written by hand: what stands in the artifact must stay what older and newer devices read.
@@ -82,8 +86,11 @@ AS_JSON: dict[str, Any] = {
         "largest_difference": 0.25,
         "max_drop_points": 12.5,
     },
+    "fingerprint": dict.fromkeys(("size", "brightness", "contrast", "confidence"), BINS_AS_JSON)
+    | {"classes": [9, 0, 3]},
 }
-BARE: dict[str, Any] = AS_JSON | {
+# As files of before there were fingerprints have it, whose text must stay the same.
+BARE: dict[str, Any] = {key: value for key, value in AS_JSON.items() if key != "fingerprint"} | {
     "version": None,
     "regions": None,
     "abstain_below": None,

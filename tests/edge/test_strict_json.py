@@ -1,12 +1,12 @@
 """What may be written comes back as it was; what may not is named with its path."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import pytest
 
-from edge.strict_json import decode, encode
+from edge.strict_json import LATER, decode, encode
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,21 @@ def test_a_dataclass_is_written_as_the_docstring_says() -> None:
 
 def test_what_is_written_is_read_as_it_was() -> None:
     assert decode(Drawing, json.loads(json.dumps(encode(DRAWING))), "drawing") == DRAWING
+
+
+@dataclass(frozen=True)
+class Note:
+    text: str
+    by: str | None = field(default=None, metadata=LATER)
+
+
+def test_a_field_of_later_stands_in_the_text_only_where_it_has_a_value() -> None:
+    assert encode(Note("a")) == {"text": "a"}
+    assert decode(Note, {"text": "a"}, "note") == Note("a")
+    assert encode(Note("a", "me")) == {"text": "a", "by": "me"}
+    assert decode(Note, {"text": "a", "by": "me"}, "note") == Note("a", "me")
+    with pytest.raises(ValueError, match=r"note\.by must be of type str"):
+        decode(Note, {"text": "a", "by": 3}, "note")
 
 
 def test_a_whole_number_is_good_for_a_float_and_becomes_one() -> None:

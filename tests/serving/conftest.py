@@ -116,11 +116,22 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) ->
 @contextmanager
 def serve(model: Path, cwd: Path, log: Path, *options: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """Run `eyespot serve` in the folder `cwd`; yield its address and the process, and end it whatever happens."""
+    with started(["eyespot", "serve", str(model), *options], cwd, log) as (url, process):
+        yield url, process
+
+
+@contextmanager
+def started(
+    arguments: list[str], cwd: Path, log: Path, environment: dict[str, str] | None = None
+) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """Run a server that is installed beside this Python, on a free port; yield its address and the process."""
     port = find_free_port()
-    command = [str(Path(sys.executable).with_name("eyespot")), "serve", str(model), "--port", str(port), *options]
+    command = [str(Path(sys.executable).with_name(arguments[0])), *arguments[1:], "--port", str(port)]
     # A group of its own, so that workers can be ended where the server itself does not end them.
     with log.open("wb") as errors, log.with_suffix(".out").open("wb") as output:
-        process = subprocess.Popen(command, cwd=cwd, stdout=output, stderr=errors, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=cwd, env=environment, stdout=output, stderr=errors, start_new_session=True
+        )
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until_ready(process, url, log)

@@ -17,7 +17,8 @@ from edge.classifier import Classifier
 from edge.errors import ImageError, ModelError, ParityError
 from edge.spec import SelfTest, parse_spec
 from export.writer import stamp
-from serving.engine import Answer, Engine, EngineError
+from serving.engine import Engine, EngineError
+from serving.job import Answer
 from serving.pool import Pool
 from tests.conftest import broken_self_test, tiny_probabilities
 from tests.serving.conftest import encode_png

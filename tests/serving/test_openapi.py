@@ -71,6 +71,23 @@ def test_answers_to_pictures_are_as_described(ask: Ask, request_: dict[str, obje
     jsonschema.validate(answer.json(), schema_of("/v1/classify", "post", status))
 
 
+@pytest.mark.parametrize("schema", ["form", "shape"])
+def test_what_is_always_refused_is_not_described_as_good(ask: Ask, schema: str) -> None:
+    """Both were found by schemathesis."""
+    document = describe_api()
+    if schema == "form":
+        described = document["paths"]["/v1/classify"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+        request = {"files": {"other": (None, b"1")}}
+        answer, value = ask("POST", "/v1/classify", **request), {"other": "1"}
+    else:
+        described = {"$ref": "#/components/schemas/OipRequest", "components": document["components"]}
+        value = {"inputs": [{"name": "image", "datatype": "BYTES", "shape": [0], "data": []}]}
+        answer = ask("POST", "/v2/models/tiny/infer", json=value)
+    assert answer.status_code == 400
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(value, described)
+
+
 def test_a_description_would_notice_another_answer() -> None:
     wrong = {"model": "x", "version": "y", "predictions": [{"label": "a"}]}
     with pytest.raises(jsonschema.ValidationError):

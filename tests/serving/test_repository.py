@@ -13,8 +13,9 @@ import pytest
 
 from edge.errors import ModelError, ModelNotFoundError, UsageError
 from serving.engine import Engine
+from serving.model_files import find_models
 from serving.problems import RequestError
-from serving.repository import Repository, find_models
+from serving.repository import Repository
 from serving.settings import Settings
 from tests.conftest import tiny_probabilities
 from tests.edge.artifacts import restamped, without_entry, written

@@ -54,7 +54,7 @@ def make_run(folder: Path, pictures: Path, cache: Path) -> Path:
     dataset = load_folder(pictures)
     prepared = prepare(dataset, RECIPE.preprocessing, cache, lambda _: None)
     everything = np.arange(len(dataset.names))
-    material = Material(dataset, prepared, Split(np.array([], np.int64), everything))
+    material = Material(dataset, prepared, Split(everything, everything))
     network = make_network()
     probabilities = network.predict(prepared.arrays, verbose=0)
     report = make_report(dataset.labels, dataset.targets, probabilities)

@@ -1,5 +1,6 @@
 """The array for training against Pillow's resize and OpenCV's grey, image by image."""
 
+import math
 from pathlib import Path
 
 import cv2
@@ -54,6 +55,18 @@ def test_colour_is_pillow_and_nothing_else(mixed: Path, tmp_path: Path) -> None:
     for name, array in zip(dataset.names, arrays, strict=True):
         # One level: both round between the two passes of the resize, in another order.
         assert np.abs(array * 255 - by_pillow(mixed / name, 20, 31)).max() <= 1.001, name
+
+
+def test_measures_are_those_of_the_whole_picture(mixed: Path, tmp_path: Path) -> None:
+    dataset = load_folder(mixed)
+    measures = prepare(dataset, GREY, tmp_path / "cache", lambda _: None).measures
+    for name, (size, brightness, contrast) in zip(dataset.names, measures, strict=True):
+        with Image.open(mixed / name) as picture:
+            pixels = np.asarray(picture.convert("RGB"), np.float64)
+        assert size == pytest.approx(math.sqrt(pixels.shape[0] * pixels.shape[1]))
+        # Of a large picture only some lines are looked at, and these pictures are even enough for that.
+        grey = pixels @ [0.299, 0.587, 0.114]
+        assert (brightness, contrast) == pytest.approx((grey.mean(), grey.std()), abs=3), name
 
 
 def test_grey_is_opencv_on_pillow(mixed: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A whole training on a small folder, in this process: what is returned, and what the run folder holds."""
 
 import json
+import math
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.decode import decode_image
 from edge.errors import UsageError
 from edge.steps import Grey, Resize, Scale
 from export.quiet_tensorflow import start_tensorflow
@@ -65,9 +67,18 @@ def test_a_finished_run_holds_what_was_returned(material: Material, tmp_path: Pa
     assert (spec.name, spec.labels, spec.preprocessing) == ("my-pets", ("cat", "dog"), RECIPE.preprocessing)
     assert (spec.version, spec.parity, spec.self_test, spec.regions) == (None, None, None, None)
     assert spec.training is not None
+    seen = [decode_image(material.dataset.read(int(i))) for i in material.split.train]
     assert (spec.training.training_images, spec.training.held_out_images) == (12, 4)
     assert spec.training.temperature == trained.temperature
     assert [epoch["loss"] for epoch in json.loads(run.history.read_text())["epochs"]] == trained.history.series("loss")
+    fingerprint = spec.fingerprint
+    assert fingerprint is not None
+    sizes = [math.sqrt(p.pixels.shape[0] * p.pixels.shape[1]) for p in seen]
+    levels = [float((p.pixels.astype(float) @ [0.299, 0.587, 0.114]).mean()) for p in seen]
+    for found, values in ((fingerprint.size, sizes), (fingerprint.brightness, levels)):
+        assert found.counts == tuple(np.histogram(values, found.edges)[0])
+    assert fingerprint.classes == tuple(np.bincount(trained.probabilities.argmax(axis=1), minlength=2))
+    assert sum(fingerprint.confidence.counts) == 4
     report = json.loads(run.report.read_text())
     assert report["accuracy"] == trained.report.accuracy == np.trace(report["confusion"]) / 4
     with zipfile.ZipFile(run.held_out) as archive:

@@ -7,6 +7,7 @@ import pytest
 
 from edge.class_counts import ClassCounts
 from edge.cli import DONE, NOTHING_DONE, main
+from edge.fingerprint import Fingerprint, Histogram
 from edge.spec import Parity, TrainingRecord, Variant
 from edge.steps import Scale
 from tests.conftest import Run
@@ -38,6 +39,15 @@ def test_json_is_the_whole_spec(tiny_model: Path, tiny_content: bytes, eyespot: 
     done = eyespot("info", tiny_model, "--json")
     assert (done.returncode, done.stderr) == (DONE, "")
     assert json.loads(done.stdout) == json.loads(entry_of(tiny_content))
+
+
+def test_a_fingerprint_is_a_line(tiny_model: Path, tiny_content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    bins = Histogram((0.0, 1.0, 2.0), (1500, 12))
+    written(tiny_model, restamped(tiny_content, fingerprint=Fingerprint(bins, bins, bins, bins, (3, 4, 5))))
+    assert main(["info", str(tiny_model)]) == DONE
+    assert rows(capsys.readouterr().out)["fingerprint"] == (
+        "1,512 pictures trained on (size, brightness, contrast), 12 held out (confidence, classes)"
+    )
 
 
 def test_training_and_parity_are_told(

@@ -1,0 +1,125 @@
+"""Files of one network beside each other: what is listed, and what a GPU would run. A processor plays the GPU here."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.artifact import read_spec
+from edge.class_counts import ClassCounts
+from edge.spec import TrainingRecord, Variant
+from serving import halves, providers
+from serving.repository import Repository
+from serving.settings import Settings
+from serving.variants import Shelf
+from tests.conftest import tiny_probabilities
+from tests.edge.artifacts import restamped, written
+from tests.serving.conftest import application, asker, encode_png
+
+COUNTS = ClassCounts((1, 1, 1), (1, 1, 1), (1, 1, 1), ())
+TRAINING = TrainingRecord("tiny", "levels", "ab", 9, 3, 1.0, 1, 1, 1.0, COUNTS)
+FP16 = Variant("fp16", "fp16", "", (), 3, 1.0, 1.0, 1.0, 0.0, 0.5)
+
+
+@pytest.fixture
+def plain(tiny_content: bytes, tmp_path: Path) -> Path:
+    return written(tmp_path / "flowers.onnx", restamped(tiny_content, training=TRAINING))
+
+
+@pytest.fixture
+def half(tiny_content: bytes, tmp_path: Path) -> Path:
+    return written(tmp_path / "flowers-fp16.onnx", restamped(tiny_content, training=TRAINING, variant=FP16))
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the provider `cuda` be the processor: all of its path runs but the GPU's own code."""
+    monkeypatch.setitem(providers.EXECUTION_PROVIDERS, "cuda", "CPUExecutionProvider")
+    monkeypatch.setattr(halves, "CUDA_DEVICE", "cpu")
+
+
+def test_only_files_of_the_same_network_are_variants(
+    plain: Path, half: Path, tiny_content: bytes, tmp_path: Path
+) -> None:
+    other = replace(TRAINING, seed=2)
+    written(tmp_path / "other.onnx", restamped(tiny_content, training=other, variant=FP16))
+    written(tmp_path / "bad.onnx", b"no model")
+    adopted = written(tmp_path / "adopted.onnx", restamped(tiny_content, training=None))
+    written(tmp_path / "adopted-too.onnx", restamped(tiny_content, training=None, name="x", variant=FP16))
+    shelf = Shelf()
+    found = [(variant.file, variant.kind, variant.version) for variant in shelf.beside(plain)]
+    assert found == [
+        ("flowers-fp16.onnx", "fp16", read_spec(half).version),
+        ("flowers.onnx", "float32", read_spec(plain).version),
+    ]
+    assert [variant.file for variant in shelf.beside(adopted)] == ["adopted.onnx"]
+    assert shelf.beside(tmp_path / "nothing.onnx") == ()
+
+
+def test_a_gpu_prefers_sixteen_bits_and_a_processor_what_was_named(plain: Path, half: Path) -> None:
+    shelf = Shelf()
+    assert shelf.choose([plain], "cpu") == [plain]
+    assert shelf.choose([plain], "cuda") == [half]
+    assert shelf.choose([half, plain], "tensorrt") == [half]
+    half.unlink()
+    assert shelf.choose([plain], "cuda") == [plain]
+
+
+def test_the_list_says_what_is_served_and_what_runs(plain: Path, half: Path) -> None:
+    with application(plain) as app:
+        ask = asker(app)
+        model = ask("GET", "/v1/models/tiny").json()
+        assert [(v["file"], v["served"], v["runs"]) for v in model["variants"]] == [
+            ("flowers-fp16.onnx", False, False),
+            ("flowers.onnx", True, True),
+        ]
+        half.unlink()
+        assert app.state.service.repository.refresh() == ([], [])
+        variants = ask("GET", "/v1/models/tiny").json()["variants"]
+        assert [v["file"] for v in variants] == ["flowers.onnx"]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_what_a_gpu_serves_is_the_variant_and_a_bad_one_leaves_the_other(
+    plain: Path, half: Path, tiny_content: bytes
+) -> None:
+    content = half.read_bytes()
+    half.unlink()
+    models = Repository(Settings((str(plain),), threads=1), "cuda")
+    try:
+        assert models.find().spec.variant is None
+        # Whole, and of the same network, but its samples are answered otherwise: it must not take the place.
+        test = read_spec(plain).self_test
+        assert test is not None
+        wrong = replace(test, samples=tuple(replace(s, probabilities=s.probabilities[::-1]) for s in test.samples))
+        written(half, restamped(content, self_test=wrong))
+        for again in (False, False, True):
+            fresh, refused = models.refresh(again)
+            assert (fresh, models.find().spec.variant) == ([], None)
+        assert len(refused) == 1
+        written(half, content)
+        assert models.refresh() == ([str(half)], [])
+        assert models.find().spec.variant == FP16
+        assert [(v["file"], v["runs"]) for v in models.variants(models.find())] == [
+            ("flowers-fp16.onnx", True),
+            ("flowers.onnx", False),
+        ]
+
+        async def ask() -> list[float]:
+            answers = [models.find().submit(encode_png(level)) for level in (10, 130, 250)]
+            return [float(a.probabilities.max()) for a in await asyncio.gather(*answers)]
+
+        expected = [tiny_probabilities(level).max() for level in (10, 130, 250)]
+        assert asyncio.run(ask()) == pytest.approx(expected, abs=1e-6)
+    finally:
+        models.close()
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_the_variant_can_be_declined(plain: Path, half: Path) -> None:
+    models = Repository(Settings((str(plain),), threads=1, use_fp16=False), "cuda")
+    try:
+        assert models.find().spec.variant is None
+    finally:
+        models.close()
