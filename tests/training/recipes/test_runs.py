@@ -59,7 +59,7 @@ def test_a_recipe_runs_to_the_end(name: str, tmp_path: Path, capsys: pytest.Capt
     assert main(["export", str(run), "--output", str(model)]) == 0
     picture, label, probability = surest_held_out(name, run, tmp_path)
     capsys.readouterr()
-    assert main(["classify", str(model), str(picture), "--json"]) == 0
+    assert main(["classify", str(model), str(picture), "--regions", "none", "--json"]) == 0
     (answer,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert answer["predictions"][0]["label"] == label
     assert answer["predictions"][0]["probability"] == pytest.approx(probability, abs=TOLERANCE)
