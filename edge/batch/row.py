@@ -7,6 +7,7 @@ from typing import Any
 from edge.answer import Answer, as_record
 from edge.classifier import Classification, Prediction
 from edge.errors import ImageError
+from edge.regions.region import Box, Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,19 @@ def from_line(line: bytes) -> Row:
     try:
         record: dict[str, Any] = json.loads(line)
         error = record["error"] and ImageError(record["error"]["code"], record["error"]["message"])
-        predictions = tuple(Prediction(p["label"], p["probability"]) for p in record["predictions"])
-        answered = None if error else Classification(predictions, record["note"], record["unsure"])
+        answered = None if error else _read_classification(record)
         return Row(Answer(record["path"], answered, error), record["sha256"], record["size_bytes"])
     except (KeyError, TypeError) as wrong:
         raise ValueError(f"the line is no row ({wrong})") from None
+
+
+def _read_classification(record: dict[str, Any]) -> Classification:
+    predictions, note, unsure = _read_predictions(record), record["note"], record["unsure"]
+    if "regions" not in record:
+        return Classification(predictions, note, unsure)
+    regions = (Region(Box(**r["box"]), _read_predictions(r), r["unsure"]) for r in record["regions"])
+    return Classification(predictions, note, unsure, tuple(regions), record["text"])
+
+
+def _read_predictions(record: dict[str, Any]) -> tuple[Prediction, ...]:
+    return tuple(Prediction(p["label"], p["probability"]) for p in record["predictions"])

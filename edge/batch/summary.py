@@ -17,8 +17,8 @@ def totals(tally: Tally) -> str:
 
 def figures(tally: Tally) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Yield the parts of the summary, each a title with names and values, most frequent first."""
-    classified = max(tally.rows - tally.failed, 1)
-    yield "classes", [(name, f"{n:,}  {n / classified:.1%}") for name, n in tally.labels.most_common()]
+    answers = max(tally.labels.total(), 1)  # of a model of regions a picture has any number
+    yield "classes", [(name, f"{n:,}  {n / answers:.1%}") for name, n in tally.labels.most_common()]
     yield "failures", [(code, f"{n:,}") for code, n in tally.codes.most_common()]
     earlier = tally.rows - tally.computed
     yield (

@@ -29,7 +29,8 @@ class Tally:
             self.failed += 1
             self.codes[row.code] += 1
         if answered := row.answer.classification:
-            self.labels[answered.predictions[0].label] += 1
+            found = [answered.predictions] if answered.regions is None else [r.predictions for r in answered.regions]
+            self.labels.update(predictions[0].label for predictions in found)
             self.unsure += answered.unsure
 
     def add(self, row: Row) -> None:

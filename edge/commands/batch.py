@@ -24,7 +24,7 @@ from edge.batch.interrupt import stopping_on_signals
 from edge.batch.ledger import Ledger
 from edge.batch.max_failures import MaxFailures, parse_max_failures
 from edge.batch.order import Order
-from edge.batch.outputs import require_format
+from edge.batch.outputs import JSON_LINES, require_format
 from edge.batch.row import Row
 from edge.batch.run import Engine, Run
 from edge.batch.work import Work
@@ -75,10 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--ray-address is for --engine ray")
     classifier = Classifier.load(arguments.model, threads=1)
     if classifier.regions is not None:
-        raise UsageError(
-            f"{arguments.model}: it answers for {classifier.regions.kind} in a picture, and a row of batch holds one "
-            "answer; 'eyespot classify --json' writes them all"
-        )
+        _require_room_for_regions(arguments, classifier.regions.kind)
     if arguments.fast_decode:
         require_reducible(classifier.spec.preprocessing[0])
     order = _order(arguments, classifier.spec)
@@ -96,6 +93,18 @@ def run(arguments: argparse.Namespace) -> int:
     )
     with stopping_on_signals() as stop, Ledger(arguments.output) as ledger:
         return job(ledger, stop)
+
+
+def _require_room_for_regions(arguments: argparse.Namespace, kind: str) -> None:
+    """Raise UsageError for what holds one answer for each picture, or would move the boxes."""
+    if arguments.output.suffix != JSON_LINES:
+        raise UsageError(
+            f"{arguments.model}: it answers for any number of {kind} in a picture, which only {JSON_LINES} holds. "
+            f"Received: {arguments.output}"
+        )
+    for option in ("report", "fast_decode"):
+        if getattr(arguments, option):
+            raise UsageError(f"--{option.replace('_', '-')} is for models of whole pictures; this one is of {kind}")
 
 
 def _order(arguments: argparse.Namespace, spec: ModelSpec) -> Order:

@@ -9,6 +9,7 @@ from edge.answer import Answer
 from edge.batch.row import Row, from_line, to_line
 from edge.classifier import Classification, Prediction
 from edge.errors import ImageError
+from edge.regions.region import Box, Region
 
 ANSWERED = Row(
     Answer(
@@ -19,6 +20,9 @@ ANSWERED = Row(
     "ab" * 32,
     123,
 )
+REGION = Region(Box(1, 2, 3, 4), (Prediction("7", 0.9),), False)
+READ = Row(Answer("code.png", Classification((), None, False, (REGION, REGION), "77"), None), "cd" * 32, 45)
+EMPTY = Row(Answer("white.png", Classification((), "no faces found", False, ()), None), "ef" * 32, 6)
 FAILED = Row(Answer("none.png", None, ImageError("not_found", "there is no such file")), None, None)
 
 
@@ -42,8 +46,10 @@ def test_an_error_has_its_code_and_reason() -> None:
     assert (ANSWERED.code, FAILED.code) == (None, "not_found")
 
 
-@pytest.mark.parametrize("row", [ANSWERED, FAILED], ids=["answered", "failed"])
+@pytest.mark.parametrize("row", [ANSWERED, READ, EMPTY, FAILED], ids=["answered", "read", "empty", "failed"])
 def test_a_line_read_and_written_again_is_the_same(row: Row) -> None:
+    known, again = row.answer, from_line(to_line(row)).answer
+    assert (again.path, again.classification) == (known.path, known.classification)
     assert to_line(from_line(to_line(row))) == to_line(row)
 
 

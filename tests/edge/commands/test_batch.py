@@ -3,8 +3,10 @@
 import csv
 import hashlib
 import io
+import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import tarfile
@@ -15,11 +17,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
-from edge.spec import Faces
+from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
+from edge.spec import Faces, Glyphs
 from tests.conftest import TINY_LABELS, Run, tiny_probabilities
 from tests.edge.artifacts import restamped, written
 from tests.edge.batch.conftest import LEVELS, batch, best, codes_of, folder, grey, rows_of
+from tests.edge.pictures import png
+from tests.edge.regions.drawn_glyphs import code
 
 __all__ = ["batch", "folder"]
 
@@ -246,10 +250,31 @@ def until_rows(path: Path, count: int) -> None:
     until(lambda: path.exists() and path.read_bytes().count(b"\n") >= count)
 
 
-def test_a_model_of_regions_is_refused_in_one_line(
+def test_a_model_of_regions_answers_as_classify_does(
     batch: Batch, tiny_content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    written(Path("tiny.onnx"), restamped(tiny_content, regions=Glyphs(4)))
+    Path("codes").mkdir()
+    for text in ("7391", "739", ""):
+        Path(f"codes/of {len(text)}.png").write_bytes(png(code(text)[0]))
+    assert batch("codes", "--output", "r.jsonl", "--summary") == DONE
+    # Seven glyphs in two pictures, all of them brighter than dark.
+    assert re.search(r"bright +7 +100\.0%", capsys.readouterr().out)
+    rows = [json.loads(line) for line in Path("r.jsonl").read_text().splitlines()]
+    assert main(["classify", "tiny.onnx", "codes", "--json"]) == DONE
+    expected = {record["path"]: record for record in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert [len(row["regions"]) for row in rows] == [0, 3, 4]
+    for row in rows:
+        assert {name: row[name] for name in expected[row["path"]]} == expected[row["path"]]
+
+
+@pytest.mark.parametrize("options", [("r.csv",), ("r.jsonl", "--report", "r.html"), ("r.jsonl", "--fast-decode")])
+def test_where_regions_have_no_room_they_are_refused_in_one_line(
+    options: tuple[str, ...], batch: Batch, tiny_content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
     written(Path("tiny.onnx"), restamped(tiny_content, regions=Faces()))
-    assert batch("images", "--output", "r.jsonl") == NOTHING_DONE
-    assert capsys.readouterr().err.startswith("eyespot: tiny.onnx: it answers for faces in a picture")
-    assert not Path("r.jsonl").exists()
+    assert batch("images", "--output", *options) == NOTHING_DONE
+    err = capsys.readouterr().err
+    assert "faces" in err
+    assert len(err.splitlines()) == 1
+    assert not Path(options[0]).exists()
