@@ -40,7 +40,7 @@ class ImageError(EyespotError, ValueError):
 
 
 class SourceError(EyespotError, OSError):
-    """A camera, a video, a stream or a folder that cannot be watched."""
+    """A camera, a video, a stream or a folder that cannot be watched, or an address that gives no pictures."""
 
 
 class OutputError(EyespotError, OSError):

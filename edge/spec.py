@@ -41,6 +41,11 @@ class Glyphs:
             raise ValueError(f"glyphs: count must be at least 1. Received: {self.count}")
 
 
+def describe_regions(regions: Faces | Glyphs) -> str:
+    """Return what is looked for in words: `faces`, or `4 glyphs`."""
+    return f"{regions.count} glyphs" if isinstance(regions, Glyphs) else regions.kind
+
+
 @dataclass(frozen=True)
 class TrainingRecord:
     """What the model was trained on, how, and how well it did on images it had not seen.

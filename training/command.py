@@ -10,7 +10,7 @@ import dataclasses
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from training.schedule_options import choose_schedule
 from training.train_arguments import add_arguments as add_arguments
 
 if TYPE_CHECKING:
+    from edge.spec import Faces, Glyphs
     from training.practice import Practice
     from training.recipe import Recipe
     from training.train import Material, Trained
@@ -146,8 +147,14 @@ def _with_changes(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
         recipe,
         balanced_classes=balanced,
         schedule=choose_schedule(recipe, arguments),
+        regions=_choose_regions(recipe, arguments),
         **{name: value for name, value in changes.items() if value},
     )
+
+
+def _choose_regions(recipe: "Recipe", arguments: argparse.Namespace) -> "Faces | Glyphs | None":
+    chosen: Faces | Glyphs | Literal["none"] | None = arguments.regions
+    return recipe.regions if chosen is None else None if chosen == "none" else chosen
 
 
 def _gather(recipe: "Recipe", arguments: argparse.Namespace) -> "Material":

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from edge.spec import Faces, Glyphs
 from edge.steps import Step
 from training.networks.architecture import Architecture
 from training.networks.knn import NearestNeighbours
@@ -23,6 +24,7 @@ class Recipe:
     """One experiment. Exactly one of `network`, which is trained, and `memory`, which needs none, is given.
 
     `reported` is the accuracy that the source reports, as text. `classes` is given where there must be so many.
+    `regions` is what the model will look for in a picture; it is trained on what is found: single glyphs, or faces.
     """
 
     name: str
@@ -41,3 +43,4 @@ class Recipe:
     augmentation: Augmentation | None = None
     held_out_share: float = 0.25
     classes: int | None = None
+    regions: Faces | Glyphs | None = None

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from edge.arguments import positive, seed_number
+from edge.classifier_options import parse_regions
 from training.schedule_options import add_schedule_arguments
 
 DEFAULT_SEED = 42
@@ -29,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--k", type=positive, metavar="N", help="neighbours that vote, for knn (default: the recipe's own)"
     )
     run.add_argument("--jobs", type=positive, metavar="N", help="CPU cores to work with (default: all)")
+    run.add_argument(
+        "--regions",
+        type=parse_regions,
+        metavar="WHAT",
+        help="what the model is to look for in a picture: faces, glyphs:COUNT or none (default: the recipe's own); the "
+        "data set holds single ones",
+    )
     add_schedule_arguments(parser)
     practice = parser.add_argument_group("practice")
     practice.add_argument("--initializer", metavar="NAME", help="of the weights (default glorot-uniform)")

@@ -52,7 +52,7 @@ def describe_model(
         version=None,
         labels=material.dataset.labels,
         preprocessing=recipe.preprocessing,
-        regions=None,
+        regions=recipe.regions,
         abstain_below=abstain_below,
         training=TrainingRecord(
             recipe=recipe.name,

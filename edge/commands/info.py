@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge.artifact import read_spec
 from edge.cli import DONE
-from edge.spec import Glyphs, ModelSpec, Variant
+from edge.spec import ModelSpec, Variant, describe_regions
 from edge.steps import describe
 from edge.strict_json import encode
 from edge.tune.record import recall
@@ -43,7 +43,7 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
         "preprocessing": ", ".join(map(describe, spec.preprocessing)),
     }
     if spec.regions:
-        rows["regions"] = f"{spec.regions.count} glyphs" if isinstance(spec.regions, Glyphs) else spec.regions.kind
+        rows["regions"] = describe_regions(spec.regions)
     if spec.abstain_below is not None:
         rows["abstains"] = f"below a probability of {spec.abstain_below:.2%}"
     if training := spec.training:

@@ -47,7 +47,7 @@ class RegionFinder:
 
 def _classify_glyphs(classifier: Classifier, image: DecodedImage, top_k: int | None, count: int) -> Classification:
     """Return the answer for all glyphs; the text stays None where they are not `count`, and the note says so."""
-    found = find_glyphs(image.pixels, count)
+    found = find_glyphs(image.pixels, count, all(label.isdecimal() for label in classifier.spec.labels))
     crops = (crop_glyph(image.pixels, box) for box in found.boxes)
     regions = tuple(Region(box, *classifier.predict(crop, top_k)) for box, crop in zip(found.boxes, crops, strict=True))
     if len(regions) != count:

@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.artifact import OUTPUT_NAME
 from edge.classifier import rank
-from edge.spec import ModelSpec, Parity
+from edge.spec import ModelSpec, Parity, describe_regions
 from export.card.calls import show_calls
 from export.card.confusion import show_confusion
 from export.card.drawing import draw_stage
@@ -32,7 +32,7 @@ def write_page(artifact: Artifact, sample: Sample, stages: list[Stage]) -> str:
         section("accuracy", "How good it is", _accuracy(spec)),
         section("parity", "Proof that it answers as Keras does", _parity(spec)),
         section("size", "Size", _size(artifact)),
-        section("calls", "How to call it", show_calls(artifact.path.name)),
+        section("calls", "How to call it", show_calls(artifact.path.name, spec.regions)),
     ]
     title = f"{spec.name}: model card"
     return (
@@ -49,7 +49,7 @@ def write_page(artifact: Artifact, sample: Sample, stages: list[Stage]) -> str:
 
 def _summary(artifact: Artifact) -> str:
     spec = artifact.spec
-    kind = f"each of the {text(spec.regions.kind)} in a picture" if spec.regions else "a picture"
+    kind = f"each of the {describe_regions(spec.regions)} in a picture" if spec.regions else "a picture"
     rows = {"version": f"<code>{text(spec.version)}</code>"}
     if spec.training:
         rows["accuracy"] = f"{spec.training.held_out_accuracy:.2%}"

@@ -24,6 +24,16 @@ def test_a_known_temperature_is_found_again(temperature: float) -> None:
     assert fit_temperature(boastful, targets) == pytest.approx(temperature, rel=0.04)
 
 
+@pytest.mark.parametrize("pictures", [50, 500, 5000])
+def test_a_network_without_a_mistake_is_as_sure_as_that_many_pictures_allow(pictures: int) -> None:
+    rows = np.full((pictures, 3), 0.03, np.float32)
+    rows[:, 0] = 0.94
+    temperature = fit_temperature(rows, np.zeros(pictures, np.int64))
+    # The rule of succession: one of two more pictures may be wrong.
+    sure = softmax(np.log(rows[0]) / temperature)[0]
+    assert sure == pytest.approx((pictures + 1) / (pictures + 2), abs=1e-5)
+
+
 def test_the_temperature_divides_the_logits_of_the_network() -> None:
     network = build_lenet(Architecture(28, 28, 1, 10))
     images = RNG.random((4, 28, 28, 1), np.float32)

@@ -8,6 +8,7 @@ Time here: a minute for 405 drawn glyphs, which reached 91 % of 135 others
            (the book's are not to be had here, so its accuracy is not verified)
 """
 
+from edge.spec import Glyphs
 from edge.steps import Fit, Grey, Scale
 from training.networks.lenet import build_lenet
 from training.optimizers import Sgd
@@ -28,5 +29,6 @@ RECIPES = (
         schedule=Constant(0.01),
         epochs=15,
         batch_size=32,
+        regions=Glyphs(4),
     ),
 )

@@ -8,6 +8,7 @@ Time here: 2 CPU minutes, from the same network on digits; 1,300 drawn faces in 
            (the data set is not to be had here, so its accuracy is not verified)
 """
 
+from edge.spec import Faces
 from edge.steps import Grey, Resize, Scale
 from training.networks.lenet import build_lenet
 from training.optimizers import Adam
@@ -30,5 +31,6 @@ RECIPES = (
         balanced_classes=True,
         held_out_share=0.2,
         classes=2,
+        regions=Faces(),
     ),
 )

@@ -63,6 +63,20 @@ def test_a_wide_digit_is_not_cut_to_reach_the_number(text: str) -> None:
     assert len(find_glyphs(wide, 4).boxes) == len(text)
 
 
+@pytest.mark.parametrize("pair", ["38", "88", "65"])
+def test_five_of_which_two_touch_are_not_taken_for_four(pair: str) -> None:
+    picture = np.hstack([code("739")[0], code(pair, -2)[0]])
+    ink = (picture[:, :, 0] < 128).astype(np.uint8)
+    assert len(cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]) == 4
+    assert len(find_glyphs(picture, 4, digits=True).boxes) == 5
+
+
+@pytest.mark.parametrize("text", ["WWWW", "MWMW", "8M88"])
+def test_wide_letters_are_one_glyph_each(text: str) -> None:
+    assert len(find_glyphs(code(text)[0], 4).boxes) == 4
+    assert len(find_glyphs(hershey(text), 4).boxes) == 4
+
+
 def test_specks_are_no_glyphs() -> None:
     picture, drawn = code("7391")
     for x, y in ((3, 3), (60, 55), (100, 4)):

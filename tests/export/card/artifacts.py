@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.class_counts import ClassCounts
 from edge.runtime import create_session
-from edge.spec import SPEC_FORMAT, ModelSpec, Parity, TrainingRecord
+from edge.spec import SPEC_FORMAT, Faces, Glyphs, ModelSpec, Parity, TrainingRecord
 from edge.steps import Step
 from export.network import weld
 from export.parity import Comparison, Variant
@@ -49,6 +49,7 @@ def write_model(
     steps: tuple[Step, ...],
     name: str = "made-up",
     counts: ClassCounts | None = None,
+    regions: Faces | Glyphs | None = None,
 ) -> Path:
     """Write an artifact whose logits are a product of the mean of each channel; return `path`."""
     preprocessing = build_preprocessing(steps)
@@ -77,7 +78,7 @@ def write_model(
         version=None,
         labels=labels,
         preprocessing=steps,
-        regions=None,
+        regions=regions,
         abstain_below=None,
         training=TrainingRecord("waves", "made up", "ab12", 7, IMAGES, right, 3, 4, 1.5, counts),
         parity=Parity("keras", "held-out", 20, 60, 2.5e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.1", "onnx": "1.23.2"}),

@@ -4,15 +4,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from edge.cli import main
+from edge.regions.glyphs import find_glyphs
+from edge.spec import Glyphs
 from edge.steps import Resize, Scale
 from tests.conftest import Run
 from tests.export.card.artifacts import make_labels, photograph, write_model
 from tests.export.card.parsed import Page
 from tests.serving.conftest import serve
+from training.captcha.drawing import draw_captcha
 
 STEPS = (Resize(16, 16, "antialias"), Scale(1 / 255))
 ODD_NAME = 'it\'s a "model" & more.onnx'
@@ -94,3 +98,17 @@ def test_the_request_on_a_card_is_answered(model: Path, tmp_path: Path) -> None:
         done = subprocess.run(["bash", "-ec", request], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.count('"label"') == 3
     assert '"model":"made-up"' in done.stdout.replace(" ", "")
+
+
+def test_a_model_of_glyphs_is_called_for_its_glyphs(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "m.onnx", make_labels(4), STEPS, regions=Glyphs(4))
+    captcha = draw_captcha(1, 1).pixels
+    Image.fromarray(captcha).save(tmp_path / "picture.png")
+    assert main(["card", str(model), "--output", str(tmp_path / "card.html")]) == 0
+    content = (tmp_path / "card.html").read_text(encoding="utf-8")
+    assert "it gives each of the 4 glyphs in a picture one of 4 labels" in content
+    code = Page(content).by_id["python"]
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    boxes = find_glyphs(np.dstack([captcha] * 3), 4).boxes
+    assert [line.partition(")")[0] + ")" for line in done.stdout.splitlines()[:4]] == [str(box) for box in boxes]

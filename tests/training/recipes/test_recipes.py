@@ -8,6 +8,7 @@ import pytest
 
 import training.recipes
 from edge.errors import UsageError
+from edge.spec import Faces, Glyphs
 from edge.steps import Fit, Grey, Resize, Scale
 from export.preprocessing import build_preprocessing, network_shape
 from training.networks.architecture import Architecture
@@ -91,6 +92,11 @@ def test_knn_asks_one_neighbour_about_raw_pixels() -> None:
     assert recipe.memory == NearestNeighbours(k=1)
     assert recipe.preprocessing == (Resize(32, 32, "antialias"), Scale(1 / 255))
     assert (recipe.dataset, recipe.reported) == ("", "52 %")
+
+
+def test_what_is_looked_for_stands_in_the_recipes_of_captchas_and_smiles_alone() -> None:
+    found = {name: load_recipe(name).regions for name in MODULES}
+    assert {name: regions for name, regions in found.items() if regions} == {"captcha": Glyphs(4), "smiles": Faces()}
 
 
 def test_captcha_keeps_the_proportions_of_a_glyph() -> None:

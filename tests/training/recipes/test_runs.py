@@ -16,7 +16,9 @@ import pytest
 from PIL import Image
 from sklearn.neighbors import KNeighborsClassifier
 
+from edge.artifact import read_spec
 from edge.cli import main
+from edge.spec import Faces, Glyphs
 from tests.training.recipes import stand_ins
 from tests.training.recipes.stand_ins import StandIn
 from training.recipes import MODULES
@@ -37,9 +39,11 @@ RUNS: dict[str, tuple[StandIn, tuple[str, ...]]] = {
     "minivggnet-cifar10-plain": (stand_ins.cifar_npz, ()),
     "minivggnet-step": (stand_ins.cifar_npz, ()),
     "minivggnet-step-slow": (stand_ins.cifar_npz, ()),
-    "captcha": (stand_ins.glyphs_folder, ()),
+    "captcha": (stand_ins.glyphs_folder, ("--regions", "glyphs:5")),
     "smiles": (stand_ins.smiles_folder, ()),
 }
+# What the artifacts look for: as the option says, or as the recipe does.
+REGIONS = {"captcha": Glyphs(5), "smiles": Faces()}
 EPOCHS = 2
 # The two resizes differ by a level here and there.
 TOLERANCE = 0.02
@@ -57,9 +61,10 @@ def test_a_recipe_runs_to_the_end(name: str, tmp_path: Path, capsys: pytest.Capt
     epochs = () if name == "knn" else ("--epochs", str(EPOCHS))
     assert main(["train", name, "--dataset", str(make(tmp_path)), "--output", str(run), *options, *epochs]) == 0
     assert main(["export", str(run), "--output", str(model)]) == 0
+    assert read_spec(model).regions == REGIONS.get(name)
     picture, label, probability = surest_held_out(name, run, tmp_path)
     capsys.readouterr()
-    assert main(["classify", str(model), str(picture), "--json"]) == 0
+    assert main(["classify", str(model), str(picture), "--regions", "none", "--json"]) == 0
     (answer,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert answer["predictions"][0]["label"] == label
     assert answer["predictions"][0]["probability"] == pytest.approx(probability, abs=TOLERANCE)

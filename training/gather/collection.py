@@ -1,0 +1,143 @@
+"""The folder of gathered pictures and its manifest: one line of JSON for each file, written once the file is whole.
+
+A kill at any moment leaves at most one file that is whole and not in the manifest, half a line at its end, or a
+temporary file. The next start takes in the first, cuts off the second and removes the third. One process at a time
+writes a folder. A picture of known content is not kept twice, even if its file was deleted meanwhile.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge.atomic_file import replacing
+from edge.errors import OutputError, UsageError
+from edge.image_header import read_header
+from edge.strict_json import decode, encode
+from training.gather.record import NAME, Record
+
+MANIFEST = "manifest.jsonl"
+SUFFIXES = {"JPEG": "jpg", "TIFF": "tif"}
+TEMPORARY = re.compile(r"\.\d{6,}\.[0-9a-f]{8}\.partial\.[a-z]+")
+
+
+class Collection:
+    """The pictures of one address in `folder`, open and locked. Use it in a `with` statement."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        """Open or create it. Raises UsageError for a folder of something else, OutputError if another run has it."""
+        self.folder, self.url = folder, url
+        manifest = folder / MANIFEST
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is no folder; --output must name one")
+        if folder.is_dir() and not manifest.is_file() and any(folder.iterdir()):
+            raise UsageError(f"{folder} exists already and has no {MANIFEST}; choose another --output")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(manifest, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            self._lock()
+            records = self._read()
+            self._known = {record.sha256 for record in records}
+            self._last = max((_number(record.file) for record in records), default=0)
+            self._kept = sum((folder / record.file).is_file() for record in records)
+            self._mend({record.file for record in records})
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._file)  # which also unlocks it
+
+    def __len__(self) -> int:
+        """Return how many pictures are there."""
+        return self._kept
+
+    def add(self, content: bytes, url: str) -> bool:
+        """Keep an encoded picture that came from `url`, and say whether it was new.
+
+        Once this returns, picture and line are on the disk. Raises OutputError if they cannot be.
+        """
+        digest = hashlib.sha256(content).hexdigest()
+        if digest in self._known:
+            return False
+        kind = read_header(BytesIO(content)).format
+        name = f"{self._last + 1:06}.{SUFFIXES.get(kind, kind.lower())}"
+        try:
+            with replacing(self.folder / name) as temporary:
+                temporary.write_bytes(content)
+            self._append(Record(name, digest, url, _now(), len(content), self.url))
+        except OSError as error:
+            raise OutputError(
+                f"{self.folder}: {error.strerror}; {len(self):,} pictures are safe, make room and give the same "
+                "command again"
+            ) from None
+        return True
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(f"{self.folder}: another run is writing it; wait for it") from None
+
+    def _read(self) -> list[Record]:
+        """Return the records; half a line at the end is cut off."""
+        content = os.pread(self._file, os.fstat(self._file).st_size, 0)
+        whole = content[: content.rfind(b"\n") + 1]
+        os.ftruncate(self._file, len(whole))
+        self._end = len(whole)
+        records = []
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                records.append(decode(Record, json.loads(line), "record"))
+            except ValueError as error:
+                raise UsageError(f"{self.folder / MANIFEST}: line {number} is damaged ({error})") from None
+        for source in {record.source for record in records} - {self.url}:
+            raise UsageError(f"{self.folder} holds pictures of {source}; choose another --output")
+        return records
+
+    def _mend(self, known: set[str]) -> None:
+        """Take in the picture that was written just before a kill, and remove what was not written to its end."""
+        for path in sorted(self.folder.iterdir()):
+            if TEMPORARY.fullmatch(path.name):
+                path.unlink()
+            elif NAME.fullmatch(path.name) and path.name not in known and _number(path.name) > self._last:
+                content = path.read_bytes()
+                time = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+                digest = hashlib.sha256(content).hexdigest()
+                self._append(Record(path.name, digest, self.url, time, len(content), self.url))
+
+    def _append(self, record: Record) -> None:
+        line = json.dumps(encode(record)).encode("ascii") + b"\n"
+        try:
+            if os.pwrite(self._file, line, self._end) < len(line):
+                raise OSError(
+                    errno.ENOSPC, os.strerror(errno.ENOSPC)
+                )  # a full disk takes a part of a line without complaint
+            os.fsync(self._file)
+        except OSError:
+            os.ftruncate(self._file, self._end)
+            raise
+        self._end += len(line)
+        self._known.add(record.sha256)
+        self._last = _number(record.file)
+        self._kept += 1
+
+
+def _number(name: str) -> int:
+    return int(name.partition(".")[0])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,92 @@
+"""Fetch pictures until there are enough, and count what was no use."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import responses
+
+from edge.decode import MAX_PIXELS, decode_image
+from edge.errors import ImageError, SourceError
+from training.gather.collection import Collection
+from training.gather.patience import Patience
+from training.gather.request import Limits, Page, RefusedError, TryAgainError, get, retry_after_s
+from training.gather.robots import Robots
+
+# An address that gives nothing new so often will not give it soon.
+FRUITLESS_IN_A_ROW = 20
+BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+DUPLICATE = "duplicate content"
+# What servers call a picture when they do not know better.
+UNSPECIFIC = ("application/octet-stream", "binary/octet-stream")
+
+
+@dataclass
+class Tally:
+    """What became of the answers: pictures that are new, and others by the reason for which they were not kept."""
+
+    new: int = 0
+    useless: Counter[str] = field(default_factory=Counter)
+
+    def describe(self) -> str:
+        """Return the counts in words."""
+        others = "".join(f", {count:,} {reason}" for reason, count in self.useless.most_common())
+        return f"{self.new:,} new{others}"
+
+
+def gather(
+    collection: Collection,
+    count: int,
+    robots: Robots,
+    limits: Limits,
+    patience: Patience,
+    tally: Tally,
+    show: Callable[[], None],
+) -> None:
+    """Fetch until `collection` holds `count` pictures; `tally` is kept current, and `show` called behind each answer.
+
+    Raises SourceError once there is no hope of more, StoppedError, and OutputError for what cannot be written.
+    """
+    in_a_row = 0
+    while len(collection) < count:
+        patience.pause()
+        try:
+            page = patience.ask(collection.url, lambda: _fetch(collection.url, limits))
+            _require_picture(page, robots)
+            useless = None if collection.add(page.content, page.url) else DUPLICATE
+        except RefusedError as error:
+            useless = str(error)
+        if useless:
+            tally.useless[useless] += 1
+        else:
+            tally.new += 1
+        in_a_row = in_a_row + 1 if useless else 0
+        show()
+        if in_a_row == FRUITLESS_IN_A_ROW:
+            raise SourceError(f"{collection.url}: {in_a_row} answers in a row gave nothing new (the last: {useless})")
+
+
+def _fetch(url: str, limits: Limits) -> Page:
+    page = get(url, limits)
+    if page.status in BUSY:
+        raise TryAgainError(f"HTTP {page.status} {_phrase(page.status)}".rstrip(), retry_after_s(page.headers))
+    if page.status != HTTPStatus.OK:
+        raise SourceError(f"{page.url}: HTTP {page.status} {_phrase(page.status)}".rstrip())
+    return page
+
+
+def _phrase(status: int) -> str:
+    return responses.get(status, "")
+
+
+def _require_picture(page: Page, robots: Robots) -> None:
+    """Raise RefusedError unless the page is a whole picture that the decoder of eyespot takes."""
+    if not robots.allows(page.url):
+        raise RefusedError("redirected to what robots.txt forbids")
+    kind = page.headers.get_content_type() if "Content-Type" in page.headers else UNSPECIFIC[0]
+    if not kind.startswith("image/") and kind not in UNSPECIFIC:
+        raise RefusedError(f"not a picture but {kind}")
+    try:
+        decode_image(page.content, MAX_PIXELS)
+    except ImageError as error:
+        raise RefusedError(f"not decodable ({error.code})") from None
