@@ -49,9 +49,11 @@ def test_every_command_works_in_an_empty_folder(tmp_path: Path) -> None:
         shell, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    raw, form = (json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"model":'))
+    raw, form, drift = (json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"model":'))
     assert raw["predictions"][0]["label"] == "9"
     assert [result["predictions"][0]["label"] for result in form["results"]] == ["9", "7"]
+    assert drift["verdict"] == "too_few_pictures", drift
+    assert len(list((tmp_path / "captchas").glob("*.png"))) == 500
     best, bare = re.findall(r"^9 ([01]\.\d+)$", done.stdout, re.MULTILINE)
     assert float(best) == pytest.approx(float(bare), abs=1e-6)  # our API, and onnxruntime with Pillow alone
     for name in ("results.jsonl", "again.jsonl"):
