@@ -95,7 +95,7 @@ def run(benchmark: Benchmark, peers: str) -> list[dict[str, object]] | None:
     with tempfile.TemporaryDirectory() as folder:
         collection = Path(folder, "verdicts.jsonl")
         words = [word.format(peers=peers) for word in benchmark.arguments]
-        environment = {**os.environ, COLLECTION: str(collection), "EYESPOT_BENCHMARK_PEERS": peers}
+        environment = {**os.environ, COLLECTION: str(collection), "BENCHMARK_PEERS": peers}
         environment["EYESPOT_CACHE"] = str(Path(folder, "cache"))
         done = subprocess.run([sys.executable, str(HERE / benchmark.script), *words], env=environment, check=False)
         if done.returncode or not collection.is_file():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 # Where `python tests/benchmarks/all.py` collects the verdicts of the benchmarks that it runs.
-COLLECTION = "EYESPOT_BENCHMARK_VERDICTS"
+COLLECTION = "BENCHMARK_VERDICTS"
 
 
 def at_most(what: str, found: float | Sequence[float], goal: float | None, unit: str = "") -> None:
