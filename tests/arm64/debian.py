@@ -1,0 +1,41 @@
+"""Debian's arm64 packages, unpacked: Python and the C++ library, with all that they need.
+
+apt works on a state of its own here, in which nothing is installed and the architecture is arm64. So the packages of
+this machine are not touched, no foreign architecture is added to them, and nobody needs to be root.
+"""
+
+from pathlib import Path
+
+from tests.arm64.steps import NotMade, call
+
+# What a Pi's system brings; the wheels bring everything else.
+PACKAGES = ("python3", "libstdc++6")
+
+
+def unpack_packages(root: Path, work: Path) -> None:
+    """Fetch PACKAGES and what they depend on into the folder `work` and unpack them into `root`. Raises NotMade."""
+    state, cache = work / "state", work / "cache"
+    for folder in (state / "lists" / "partial", cache / "archives" / "partial", root):
+        folder.mkdir(parents=True)
+    (state / "status").touch()
+    settings = {
+        "Dir::State": state,
+        "Dir::State::status": state / "status",
+        "Dir::Cache": cache,
+        "APT::Architecture": "arm64",
+        "APT::Architectures": "arm64",
+        "APT::Sandbox::User": "",  # root's apt would hand the download to a user who may not write here
+    }
+    apt = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in settings.items())]
+    call(*apt, "update")
+    call(*apt, "install", "--download-only", "--yes", "--no-install-recommends", *PACKAGES)
+    for package in sorted((cache / "archives").glob("*.deb")):
+        call("dpkg", "-x", package, root)
+
+
+def python_of(root: Path) -> Path:
+    """Return the interpreter in `root`, whose name says its version. Raises NotMade if there is none."""
+    link = root / "usr" / "bin" / "python3"
+    if not link.is_symlink():
+        raise NotMade(f"Debian's package python3 holds no {link.relative_to(root)} that names a version")
+    return link.with_name(str(link.readlink()))
