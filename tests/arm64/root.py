@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.arm64.debian import PACKAGES, python_of, unpack_packages
+from tests.arm64.debian import PACKAGES, unpack_packages
 from tests.arm64.steps import NotMade
 from tests.arm64.wheels import CONSTRAINTS, PLATFORMS, PROJECT, install_oldest, install_pinned, requirements
 
@@ -37,12 +37,11 @@ def find_emulator() -> str:
 
 def fill(folder: Path) -> None:
     """Put everything into an empty `folder`: the system, and the two sets of packages beside it. Raises NotMade."""
-    work, root = folder / "work", folder / "system"
-    unpack_packages(root, work)
+    work = folder / "work"
+    unpack_packages(folder / "system", work)
     shutil.rmtree(work)
-    version = python_of(root).name.removeprefix("python")
-    install_pinned(folder / PINNED, version)
-    install_oldest(folder / OLDEST, version)
+    install_pinned(folder / PINNED)
+    install_oldest(folder / OLDEST)
 
 
 def make_whole(roots: Path, name: str, fill: Callable[[Path], None]) -> Path:
@@ -74,6 +73,9 @@ def main() -> int:
     except (NotMade, OSError) as error:
         print(f"make test-arm64: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("make test-arm64: interrupted; nothing was kept", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -64,11 +64,15 @@ def test_a_missing_emulator_is_one_line(
     assert "apt-get install qemu-user-static" in said
 
 
-def test_a_program_that_fails_says_its_last_line() -> None:
-    with pytest.raises(NotMade, match=r"^'sh -c .* failed: second$"):
-        call("sh", "-c", "echo first >&2; echo second >&2; exit 3")
-    with pytest.raises(NotMade, match="no-such-program is missing"):
-        call("no-such-program")
+def test_a_program_that_fails_says_its_first_complaint() -> None:
+    with pytest.raises(NotMade, match=r"^could not fetch it: E: second$"):
+        call("fetch it", "sh", "-c", "printf 'first\nE: second\nE: third\n' >&2; exit 3")
+    with pytest.raises(NotMade, match=r"^could not fetch it: last$"):
+        call("fetch it", "sh", "-c", "printf 'first\nlast\n' >&2; exit 3")
+    with pytest.raises(NotMade, match=r"^could not fetch it: false ended with status 1$"):
+        call("fetch it", "false")
+    with pytest.raises(NotMade, match="no-such-program is needed"):
+        call("fetch it", "no-such-program")
 
 
 def test_the_processor_is_a_cortex_a72_with_as_many_cores_as_asked(tmp_path: Path) -> None:

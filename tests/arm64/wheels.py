@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.arm64.debian import PYTHON_VERSION
 from tests.arm64.steps import call
 
 PROJECT = Path(__file__).parents[2]
@@ -25,18 +26,18 @@ def oldest(required: Iterable[str]) -> list[str]:
     return [re.sub(r">=([\d.]+).*", r"==\1", requirement) for requirement in required]
 
 
-def install_pinned(folder: Path, python_version: str) -> None:
+def install_pinned(folder: Path) -> None:
     """Install the versions of constraints.txt into `folder`, which a Pi's Python can import from. Raises NotMade."""
-    _install(folder, python_version, *requirements(), "--constraint", CONSTRAINTS)
+    _install(folder, *requirements(), "--constraint", CONSTRAINTS)
 
 
-def install_oldest(folder: Path, python_version: str) -> None:
+def install_oldest(folder: Path) -> None:
     """Install the oldest versions that pyproject.toml promises, alone: their own needs are for tools of theirs."""
-    _install(folder, python_version, *oldest(requirements()), "--no-deps")
+    _install(folder, *oldest(requirements()), "--no-deps")
 
 
-def _install(folder: Path, python_version: str, *wanted: str | Path) -> None:
+def _install(folder: Path, *wanted: str | Path) -> None:
     platforms = [word for platform in PLATFORMS for word in ("--platform", platform)]
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--only-binary=:all:"]
-    here = ["--target", folder, "--implementation", "cp", "--python-version", python_version]
-    call(*pip, *here, *platforms, *wanted)
+    here = ["--target", folder, "--implementation", "cp", "--python-version", PYTHON_VERSION]
+    call("install the ARM wheels", *pip, *here, *platforms, *wanted)
