@@ -4,6 +4,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def artifact(request: pytest.FixtureRequest, lenet_run: Path, shared: Path) -> P
 
 @pytest.fixture(scope="session")
 def pictures(lenet_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Digits that LeNet has not seen: as they are, in other formats, turned, coloured, and three broken files."""
+    """Digits that LeNet has not seen: as they are, in other formats, turned, coloured, two in one, and broken files."""
     folder = tmp_path_factory.mktemp("pictures")
     with zipfile.ZipFile(lenet_run / "held_out.zip") as archive:
         digits = [Image.open(BytesIO(archive.read(name))).convert("RGB") for name in archive.namelist()[::37]]
@@ -56,6 +57,9 @@ def pictures(lenet_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         large[1].save(folder / f"large.{suffix}")
     large[2].resize((640, 480)).save(folder / "photo.jpg", quality=85)
     large[3].rotate(90, expand=True).save(folder / "turned.jpg", exif=orientation_tag(6), quality=95)
+    for number, (one, other) in enumerate(combinations(large, 2)):
+        # Digits alone leave no doubt, and answers of 0 and 1 are equal whatever the sums before the softmax are.
+        Image.blend(one, other, 0.5).save(folder / f"two-in-one-{number:02}.png")
     tint = np.array([1, 0.6, 0.3])
     Image.fromarray((np.asarray(large[4]) * tint).astype(np.uint8)).save(folder / "tinted.png")
     whole = (folder / "photo.jpg").read_bytes()

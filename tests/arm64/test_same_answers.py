@@ -1,9 +1,9 @@
 """`info`, `verify`, `classify` and `batch` on the Pi and here: the same answers, float and int8.
 
-The tolerances, on any probability: float32 sums come out of other SIMD instructions in another order, which is within
-the limit that every export keeps (1e-5; found here: 2e-7). In eight bits whole numbers add up alike, but a value that
-is rounded after a layer may fall to the next level, which is what the limit inside the file allows for (5e-2; found
-here: 2e-7).
+The best label is always the same. The tolerances, on any probability: float32 sums come out of other SIMD instructions
+in another order, which is within the limit that every export keeps (1e-5; found here: 2e-6). In eight bits whole
+numbers add up alike, but a value that is rounded after a layer may fall to the next level, for which the limit in the
+file allows (5e-2); that is rare, so nine pictures of ten must be as close as in float32 (found here: all, 2e-7).
 """
 
 import json
@@ -26,24 +26,40 @@ BROKEN = {"broken-cut.jpg": "corrupt", "broken-empty.png": "empty", "broken-text
 Record = dict[str, Any]
 
 
+FLOAT_TOLERANCE = 1e-5
+
+
 def tolerance_of(artifact: Path) -> float:
     spec = read_spec(artifact)
-    return spec.self_test.tolerance if spec.variant and spec.self_test else 1e-5
+    return spec.self_test.tolerance if spec.variant and spec.self_test else FLOAT_TOLERANCE
 
 
 def records(text: str) -> list[Record]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def largest_difference(mine: list[Record], its: list[Record]) -> float:
+    expected, found = ({p["label"]: p["probability"] for p in predictions} for predictions in (mine, its))
+    assert set(found) == set(expected)
+    return max((abs(found[label] - probability) for label, probability in expected.items()), default=0.0)
+
+
 def require_same(here: list[Record], there: list[Record], tolerance: float) -> None:
     """All fields are equal and in the same order, but for the probabilities, which are close."""
     assert len(here) == len(there)
+    differences = []
     for ours, theirs in zip(here, there, strict=True):
         mine, its = ours.pop("predictions"), theirs.pop("predictions")
         assert theirs == ours
         assert [p["label"] for p in its[:1]] == [p["label"] for p in mine[:1]], ours["path"]
-        expected = {p["label"]: p["probability"] for p in mine}
-        assert {p["label"]: p["probability"] for p in its} == pytest.approx(expected, rel=0, abs=tolerance)
+        differences.append((largest_difference(mine, its), ours["path"]))
+    assert max(differences)[0] <= tolerance, max(differences)
+    assert sum(difference <= FLOAT_TOLERANCE for difference, _ in differences) >= 0.9 * len(differences)
+
+
+def require_doubt(found: list[Record]) -> None:
+    """Some answers are far from 0 and 1: only these show what the arithmetic did."""
+    assert sum(0.2 < p["probability"] < 0.8 for record in found for p in record["predictions"]) >= 4
 
 
 def require_broken(found: list[Record]) -> None:
@@ -77,6 +93,7 @@ def test_classify_answers_the_same(pi: Pi, eyespot: Run, artifact: Path, picture
     assert (here.returncode, there.returncode) == (1, 1), there.stderr
     ours, theirs = records(here.stdout), records(there.stdout)
     require_broken(theirs)
+    require_doubt(theirs)
     require_same(ours, theirs, tolerance_of(artifact))
 
 
@@ -94,4 +111,5 @@ def test_batch_writes_the_same_rows(
     ours, theirs = (records((tmp_path / f"{name}.jsonl").read_text()) for name in ("here", "there"))
     assert len(theirs) == len(list(pictures.iterdir())) + 2
     require_broken(theirs)
+    require_doubt(theirs)
     require_same(ours, theirs, tolerance_of(artifact))
