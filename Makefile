@@ -6,16 +6,21 @@ READY := $(VENV)/ready
 # A file of tests stays in one process: what its tests share is made once.
 PARALLEL := --numprocesses 2 --dist loadfile
 
-.PHONY: demo test check bench clean
+.PHONY: demo test test-arm64 check bench clean
 
 demo: $(READY)
 	$(BIN)/python tests/demo.py
 
 test: $(READY) lint
-	$(BIN)/pytest $(PARALLEL)
+	$(BIN)/pytest $(PARALLEL) -m "not arm64"
+
+# The edge room as a Raspberry Pi's processor, emulated; what it needs beside .venv is fetched into .arm64.
+test-arm64: $(READY)
+	@$(BIN)/python -m tests.arm64.root
+	$(BIN)/pytest tests/arm64 -m arm64
 
 check: $(READY) lint
-	$(BIN)/pytest $(PARALLEL) -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow and not arm64"
 
 .PHONY: lint
 lint: $(READY)
@@ -27,7 +32,7 @@ bench: $(READY)
 	$(BIN)/python tests/benchmarks/all.py
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) .arm64 demo
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14) and "eyespot needs Python 3.11 to 3.13, this is %d.%d; say make PYTHON=..." % v[:2])'

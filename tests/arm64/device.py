@@ -1,0 +1,39 @@
+"""The emulated Pi as the tests use it: programs that run there, with the edge room and nothing else of ours."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.arm64.debian import python_of
+from tests.arm64.root import PINNED
+
+EYESPOT = "import sys; from edge.cli import main; sys.exit(main())"
+
+
+@dataclass(frozen=True)
+class Pi:
+    """A made root, the emulator, and a folder that holds a link to `edge` alone.
+
+    Every call is one process: it cannot start another, because the kernel here does not know ARM programs.
+    """
+
+    made: Path
+    emulator: str
+    code: Path
+
+    def python(self, *arguments: str | Path, packages: str = PINNED) -> "subprocess.CompletedProcess[str]":
+        """Run Python on the Pi, with one of the two sets of packages."""
+        root = self.made / "system"
+        command = [self.emulator, "-cpu", "cortex-a72", "-L", root, python_of(root), "-s", *arguments]
+        environment = {
+            "PYTHONPATH": f"{self.code}:{self.made / packages}",
+            "OPENBLAS_NUM_THREADS": "1",  # NumPy multiplies nothing large here, and idle threads cost emulation
+            "LANG": "C.UTF-8",
+        }
+        return subprocess.run(
+            list(map(str, command)), env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    def eyespot(self, *arguments: str | Path, packages: str = PINNED) -> "subprocess.CompletedProcess[str]":
+        """Run `eyespot` on the Pi."""
+        return self.python("-c", EYESPOT, *arguments, packages=packages)
