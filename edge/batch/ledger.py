@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge.atomic_file import flush_to_disk
+from edge.atomic_file import flush_to_disk, remove_abandoned
 from edge.batch.row import Row, from_line, to_line
 from edge.errors import OutputError, UsageError
 
@@ -35,6 +35,8 @@ class Ledger:
         self.order_path = output.with_name(output.name + ".run")
         output.parent.mkdir(parents=True, exist_ok=True)
         self._file = _open_locked(self.path, output)
+        for written_whole in (self.output, self.order_path):
+            remove_abandoned(written_whole)  # by a run that was killed: this one alone has the lock
         self.rows = 0
         self._end = 0
         self._synced_at = time.monotonic()
