@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from edge.answer import Answer, as_record
 from edge.classifier import Classification, Prediction
 from edge.errors import ImageError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,24 @@ def from_line(line: bytes) -> Row:
         raise ValueError("the line does not end")
     try:
         record: dict[str, Any] = json.loads(line)
-        error = record["error"] and ImageError(record["error"]["code"], record["error"]["message"])
-        predictions = tuple(Prediction(p["label"], p["probability"]) for p in record["predictions"])
-        answered = None if error else Classification(predictions, record["note"], record["unsure"])
-        return Row(Answer(record["path"], answered, error), record["sha256"], record["size_bytes"])
-    except (KeyError, TypeError) as wrong:
+        error = record["error"] and ImageError(_a(str, record["error"]["code"]), _a(str, record["error"]["message"]))
+        predictions = tuple(Prediction(_a(str, p["label"]), _a(float, p["probability"])) for p in record["predictions"])
+        if not (error or predictions):
+            raise ValueError("the line is no row (neither predictions nor an error)")
+        answered = (
+            None if error else Classification(predictions, _or_none(str, record["note"]), _a(bool, record["unsure"]))
+        )
+        digest, size = _or_none(str, record["sha256"]), _or_none(int, record["size_bytes"])
+        return Row(Answer(_a(str, record["path"]), answered, error), digest, size)
+    except (KeyError, TypeError, RecursionError) as wrong:
         raise ValueError(f"the line is no row ({wrong})") from None
+
+
+def _or_none(kind: type[T], value: Any) -> T | None:
+    return None if value is None else _a(kind, value)
+
+
+def _a(kind: type[T], value: Any) -> T:
+    if type(value) is not kind:
+        raise TypeError(f"{value!r:.80} is not of type {kind.__name__}")
+    return value
