@@ -42,7 +42,8 @@ def from_line(line: bytes) -> Row:
         raise ValueError("the line does not end")
     try:
         record: dict[str, Any] = json.loads(line)
-        error = record["error"] and ImageError(_a(str, record["error"]["code"]), _a(str, record["error"]["message"]))
+        wrong = record["error"]
+        error = None if wrong is None else ImageError(_a(str, wrong["code"]), _a(str, wrong["message"]))
         predictions = tuple(Prediction(_a(str, p["label"]), _a(float, p["probability"])) for p in record["predictions"])
         if not (error or predictions):
             raise ValueError("the line is no row (neither predictions nor an error)")
@@ -51,8 +52,8 @@ def from_line(line: bytes) -> Row:
         )
         digest, size = _or_none(str, record["sha256"]), _or_none(int, record["size_bytes"])
         return Row(Answer(_a(str, record["path"]), answered, error), digest, size)
-    except (KeyError, TypeError, RecursionError) as wrong:
-        raise ValueError(f"the line is no row ({wrong})") from None
+    except (KeyError, TypeError, RecursionError) as reason:
+        raise ValueError(f"the line is no row ({reason})") from None
 
 
 def _or_none(kind: type[T], value: Any) -> T | None:

@@ -1,19 +1,21 @@
 """Requests made by schemathesis from the service's own description, in an environment of its own.
 
-One of its checks is left out: what is binary is described as binary and no more, so it cannot know that most bytes
-are no image and must be refused.
+What is binary is described as binary and no more, so it cannot know which bytes are an image: one of its checks is
+left out, and the opposite one does not count for pictures that are sent.
 """
 
 import json
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks.minivgg import make_artifact
 from tests.serving.conftest import serve
 from tests.soak.outcome import Effort, Outcome
 
 LEFT_OUT = "positive_data_acceptance"
+ACCEPTED = "ST201"
 LIMIT_S = 600
 ANSWER_WITHIN_S = 10
 # Of the examples of other checks: here they are for each of 21 operations, beside those that it makes by itself.
@@ -36,11 +38,18 @@ def run(effort: Effort) -> Outcome:
     counted = report["test_cases"]
     print(f"operations: {report['operations']}")
     print(f"requests: {counted}")
-    failures += [f"{f['count']} times {f['title']}: {', '.join(f['operations'])}" for f in report["failures"]]
+    failures += [
+        f"{f['count']} times {f['title']}: {', '.join(f['operations'])}" for f in report["failures"] if not excused(f)
+    ]
     failures += [str(error) for error in report["errors"]]
-    if failures:
+    if report["failures"]:
         print(done.stdout)
     return Outcome(counted["generated"], failures)
+
+
+def excused(failure: dict[str, Any]) -> bool:
+    """Whether it is that a file in a form was accepted which schemathesis deems not binary: any bytes are."""
+    return failure["code"] == ACCEPTED and all(name.endswith("/classify") for name in failure["operations"])
 
 
 def command(effort: Effort, url: str) -> list[str]:

@@ -69,6 +69,7 @@ def test_every_line_that_is_cut_short_or_no_row_is_refused() -> None:
         {"note": ["a note"]},
         {"error": {"code": ["corrupt"], "message": "the JPEG is cut short"}},
         {"error": "corrupt"},
+        {"error": []},
     ],
     ids=str,
 )
