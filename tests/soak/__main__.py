@@ -46,7 +46,7 @@ def main() -> int:
     add = parser.add_argument
     add("--only", choices=CHECKS, action="append", help="this check alone; may be given again")
     add("--load-s", type=float, default=600.0, help="how long the mixed load lasts")
-    add("--loops", type=int, default=20, help="how often processes are killed")
+    add("--loops", type=int, default=12, help="how often processes are killed")
     add("--mutants", type=int, default=20, help="corrupt files made of each good one")
     add("--examples", type=int, default=1000, help="inputs for each fuzzed reader")
     add("--seed", type=int, default=0)
