@@ -6,7 +6,7 @@ READY := $(VENV)/ready
 # A file of tests stays in one process: what its tests share is made once.
 PARALLEL := --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-arm64 check bench clean
+.PHONY: demo test test-arm64 check bench soak clean
 
 demo: $(READY)
 	$(BIN)/python tests/demo.py
@@ -31,8 +31,17 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/all.py
 
+# The reliability suite: under 20 minutes, ten of them one load. SOAK='--load-s 60 --seed 1' for another.
+soak: $(READY) $(VENV)-soak/ready
+	$(BIN)/python -m tests.soak --schemathesis $(VENV)-soak/bin/schemathesis $(SOAK)
+
+$(VENV)-soak/ready: tests/soak/requirements.txt
+	$(PYTHON) -m venv $(VENV)-soak
+	$(VENV)-soak/bin/python -m pip install --quiet --disable-pip-version-check -r tests/soak/requirements.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .arm64 demo
+	rm -rf $(VENV) $(VENV)-soak .arm64 .benchmarks demo
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14) and "eyespot needs Python 3.11 to 3.13, this is %d.%d; say make PYTHON=..." % v[:2])'

@@ -3,6 +3,7 @@
 It exists because a model, a run or a result that is half there looks whole to the next program.
 """
 
+import glob
 import os
 import secrets
 import shutil
@@ -11,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge.errors import EyespotError
+
+# What keeps two writers of one name apart.
+TOKEN_BYTES = 4
 
 
 @contextmanager
@@ -22,7 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
     OSError names `path`, which a full disk by itself does not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(TOKEN_BYTES)}.partial{path.suffix}")
     try:
         with _naming(path):
             temporary.touch(exist_ok=False)
@@ -42,7 +46,7 @@ def creating_folder(path: Path) -> Iterator[Path]:
     OSError, which names `path`, says that it exists.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(TOKEN_BYTES)}.partial")
     try:
         with _naming(path):
             temporary.mkdir()
@@ -54,6 +58,13 @@ def creating_folder(path: Path) -> Iterator[Path]:
             flush_to_disk(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove what writers of `path` left beside it that were killed; only for who knows that no other is at work."""
+    random = "[0-9a-f]" * (2 * TOKEN_BYTES)
+    for found in path.parent.glob(f".{glob.escape(path.stem)}.{random}.partial{glob.escape(path.suffix)}"):
+        found.unlink(missing_ok=True)
 
 
 @contextmanager

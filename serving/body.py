@@ -13,7 +13,7 @@ from serving.settings import Settings
 from serving.settings_sources import LONGEST_NUMBER
 
 MULTIPART = "multipart/form-data"
-SEVERAL = "files"
+ONE, SEVERAL = "file", "files"
 # What zlib calls the wrappers of gzip (RFC 1952) and of HTTP's deflate (RFC 1950).
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 MAX_FIELDS = 8
@@ -97,6 +97,8 @@ async def _read_form(request: Request, settings: Settings) -> Upload:
         parser = MultiPartParser(request.headers, stream, **limits)  # type: ignore[arg-type]
         form = await parser.parse()
         files = [(name, value) for name, value in form.multi_items() if isinstance(value, UploadFile)]
+        if texts := {name for name, value in form.multi_items() if isinstance(value, str)} & {ONE, SEVERAL}:
+            raise RequestError(400, "malformed_form", f"{min(texts)!r} must be a file. Received: text")
         if not files:
             raise RequestError(400, "malformed_form", "the form must hold a file. Received: none")
         pictures = tuple([(file.filename, await file.read()) for _, file in files])

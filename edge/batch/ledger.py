@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge.atomic_file import flush_to_disk
+from edge.atomic_file import flush_to_disk, remove_abandoned
 from edge.batch.row import Row, from_line, to_line
 from edge.errors import OutputError, UsageError
 from edge.locked_file import is_at, open_locked
@@ -36,6 +36,8 @@ class Ledger:
         self._file = open_locked(
             self.path, f"{output}: another run is writing it; wait for it, or choose another --output"
         )
+        for written_whole in (self.output, self.order_path):
+            remove_abandoned(written_whole)  # by a run that was killed: this one alone has the lock
         self.rows = 0
         self._end = 0
         self._synced_at = time.monotonic()

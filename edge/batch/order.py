@@ -42,7 +42,7 @@ def read_order(path: Path) -> Order:
     """Return the order at `path`. Raises UsageError for a file that holds none."""
     try:
         return decode(Order, json.loads(path.read_bytes()), "the order")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: it does not say what the run was told ({error}); --overwrite starts anew") from None
 
 

@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from edge.answer import Answer, as_record
 from edge.classifier import Classification, Prediction
 from edge.errors import ImageError
 from edge.regions.region import Box, Region
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +43,41 @@ def from_line(line: bytes) -> Row:
         raise ValueError("the line does not end")
     try:
         record: dict[str, Any] = json.loads(line)
-        error = record["error"] and ImageError(record["error"]["code"], record["error"]["message"])
+        wrong = record["error"]
+        error = None if wrong is None else ImageError(_a(str, wrong["code"]), _a(str, wrong["message"]))
         answered = None if error else _classification(record)
-        return Row(Answer(record["path"], answered, error), record["sha256"], record["size_bytes"])
-    except (KeyError, TypeError) as wrong:
-        raise ValueError(f"the line is no row ({wrong})") from None
+        digest, size = _or_none(str, record["sha256"]), _or_none(int, record["size_bytes"])
+        return Row(Answer(_a(str, record["path"]), answered, error), digest, size)
+    except (KeyError, TypeError, RecursionError) as reason:
+        raise ValueError(f"the line is no row ({reason})") from None
 
 
 def _classification(record: dict[str, Any]) -> Classification:
     """Return what `edge.answer.classification_fields` wrote down."""
     predictions = _predictions(record["predictions"])
-    if "regions" not in record:
-        return Classification(predictions, record["note"], record["unsure"])
-    regions = tuple(Region(Box(**r["box"]), _predictions(r["predictions"]), r["unsure"]) for r in record["regions"])
-    return Classification(predictions, record["note"], record["unsure"], regions, record["text"])
+    note, unsure = _or_none(str, record["note"]), _a(bool, record["unsure"])
+    if "regions" in record:
+        regions = tuple(_region(entry) for entry in record["regions"])
+        return Classification(predictions, note, unsure, regions, _or_none(str, record["text"]))
+    if not predictions:
+        raise ValueError("the line is no row (neither predictions nor an error)")
+    return Classification(predictions, note, unsure)
+
+
+def _region(entry: dict[str, Any]) -> Region:
+    box = Box(**{side: _a(int, px) for side, px in entry["box"].items()})
+    return Region(box, _predictions(entry["predictions"]), _a(bool, entry["unsure"]))
 
 
 def _predictions(entries: list[dict[str, Any]]) -> tuple[Prediction, ...]:
-    return tuple(Prediction(entry["label"], entry["probability"]) for entry in entries)
+    return tuple(Prediction(_a(str, entry["label"]), _a(float, entry["probability"])) for entry in entries)
+
+
+def _or_none(kind: type[T], value: Any) -> T | None:
+    return None if value is None else _a(kind, value)
+
+
+def _a(kind: type[T], value: Any) -> T:
+    if type(value) is not kind:
+        raise TypeError(f"{value!r:.80} is not of type {kind.__name__}")
+    return value

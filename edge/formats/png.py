@@ -1,6 +1,7 @@
 """PNG and animated PNG (https://www.w3.org/TR/png-3/)."""
 
 import struct
+import zlib
 from typing import BinaryIO
 
 from edge.exif import read_orientation
@@ -13,7 +14,10 @@ LARGEST_READ_BYTES = 1 << 20
 
 
 def read_png(stream: BinaryIO) -> ImageHeader:
-    """Read IHDR, and walk all chunks: libpng allocates what a chunk claims, so each must lie inside the file."""
+    """Read IHDR, and walk all chunks: libpng allocates what a chunk claims, so each must lie inside the file.
+
+    OpenCV checks no checksum of an animated file, so that is done here.
+    """
     size = stream.seek(0, 2)
     stream.seek(16)
     width, height, bits, colour_type = unpack(stream, ">IIBB")
@@ -28,14 +32,28 @@ def read_png(stream: BinaryIO) -> ImageHeader:
         if name in READ_CHUNKS and length <= LARGEST_READ_BYTES:
             found.setdefault(name, stream.read(length))
         stream.seek(end)
+    animated = b"acTL" in found
+    if animated:
+        _check_sums(stream)
     level = struct.unpack_from(">H", found[b"tRNS"])[0] if b"tRNS" in found and colour_type == GREY else None
     return ImageHeader(
         "PNG",
         width,
         height,
         may_have_alpha=bool(colour_type & ALPHA_BIT) or b"tRNS" in found,
-        several=b"acTL" in found and struct.unpack_from(">I", found[b"acTL"])[0] > 1,
+        several=animated and struct.unpack_from(">I", found[b"acTL"])[0] > 1,
         bits=bits,
         transparent_level=level,
         orientation=read_orientation(found.get(b"eXIf", b"")),
     )
+
+
+def _check_sums(stream: BinaryIO) -> None:
+    """Raise ValueError unless every chunk, of which each lies inside the file, has the checksum that it says."""
+    stream.seek(8)
+    name = b""
+    while name != b"IEND":
+        length, name = struct.unpack(">I4s", stream.read(8))
+        checksum = zlib.crc32(stream.read(length), zlib.crc32(name))
+        if unpack(stream, ">I") != (checksum,):
+            raise ValueError("a chunk that does not match its checksum")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.atomic_file import creating_folder, flush_to_disk, replacing
+from edge.atomic_file import creating_folder, flush_to_disk, remove_abandoned, replacing
 from edge.errors import ModelNotFoundError
 
 OLD, NEW = b"what was here before", b"what was written" * 1000
@@ -182,3 +182,21 @@ def test_all_of_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path: Path, m
         (temporary / "inner").mkdir()
         (temporary / "inner" / "file").write_bytes(NEW)
     assert flushed == ["inner", "file", temporary.name, tmp_path.name]
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    kept = ["[r].csv", ".[r].csv", ".[r].0123456.partial.csv", ".[r].01234567.partial.jsonl", ".r.01234567.partial.csv"]
+    for name in (*kept, ".[r].01234567.partial.csv", ".[r].89abcdef.partial.csv"):
+        (tmp_path / name).touch()
+    remove_abandoned(tmp_path / "[r].csv")
+    assert names_beside(tmp_path / "[r].csv") == sorted(kept)
+
+
+def test_what_a_kill_leaves_is_found_by_its_name(target: Path) -> None:
+    writer = "import os, sys; from pathlib import Path; from edge.atomic_file import replacing\n"
+    writer += "with replacing(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    killed = subprocess.run([sys.executable, "-c", writer, str(target)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(names_beside(target)) == 2
+    remove_abandoned(target)
+    assert names_beside(target) == ["m.onnx"]

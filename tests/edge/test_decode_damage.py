@@ -116,6 +116,16 @@ def test_a_png_whose_pixels_do_not_match_their_checksum_is_corrupt() -> None:
     assert code_of(bytes(damaged)) == "corrupt"
 
 
+def test_an_animated_png_whose_pixels_do_not_match_their_checksum_is_corrupt() -> None:
+    whole = WITH_LATER_PICTURES["png-animated"]
+    for name in (b"IHDR", b"acTL", b"fcTL", b"IDAT"):
+        at = whole.index(name)
+        for flipped in (at + 4, at + 7):
+            damaged = bytearray(whole)
+            damaged[flipped] ^= 1
+            assert code_of(bytes(damaged)) == "corrupt"
+
+
 def mutate(whole: bytes, chance: random.Random) -> bytes:
     """Change a few bytes, mostly near the start, where the structure is; at times cut a piece out."""
     changed = bytearray(whole)

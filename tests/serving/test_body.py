@@ -68,6 +68,8 @@ def test_a_form_written_by_hand_may_have_fields_beside_the_file(ask: Ask, conten
     "body",
     [
         part("a", BRIGHT, None) + END,
+        part("file", BRIGHT) + part("files", b"{}", None) + END,
+        part("file", b"a.png", None) + part("a", BRIGHT) + END,
         END,
         b"",
         b"no form at all",
@@ -76,7 +78,7 @@ def test_a_form_written_by_hand_may_have_fields_beside_the_file(ask: Ask, conten
         b"".join(part(str(i), b"x", None) for i in range(50)) + part("a", BRIGHT) + END,
     ],
     ids=[
-        *("a field for a file", "no part", "no byte"),
+        *("a field for a file", "text for one of two", "text for the file", "no part", "no byte"),
         *("no form", "no name", "broken header", "fifty fields"),
     ],
 )

@@ -83,3 +83,10 @@ def test_an_unused_ledger_leaves_nothing_behind(tmp_path: Path) -> None:
     with Ledger(tmp_path / "r.jsonl"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_half_written_goes_with_the_next(tmp_path: Path) -> None:
+    for name in (".r.01234567.partial.csv", ".r.csv.01234567.partial.run"):
+        (tmp_path / name).write_bytes(b"half")
+    with Ledger(tmp_path / "r.csv"):
+        assert os.listdir(tmp_path) == ["r.csv.partial"]

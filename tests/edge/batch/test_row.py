@@ -71,3 +71,29 @@ def test_every_line_that_is_cut_short_or_no_row_is_refused() -> None:
     for other in (b"{}\n", b"1\n", b"null\n", b'"a"\n', bytes(9) + b"\n", b"\xff\n"):
         with pytest.raises(ValueError, match=r"line|Expecting|decode"):
             from_line(other)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"path": 1},
+        {"sha256": 5},
+        {"size_bytes": "123"},
+        {"predictions": []},
+        {"predictions": [{"label": "a", "probability": "0.75"}]},
+        {"unsure": None},
+        {"note": ["a note"]},
+        {"error": {"code": ["corrupt"], "message": "the JPEG is cut short"}},
+        {"error": "corrupt"},
+        {"error": []},
+    ],
+    ids=str,
+)
+def test_a_line_with_a_value_of_another_type_is_refused(other: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"^the line is no row"):
+        from_line(json.dumps(json.loads(to_line(ANSWERED)) | other).encode() + b"\n")
+
+
+def test_a_line_that_is_nested_without_end_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^the line is no row"):
+        from_line(b"[" * 100_000 + b"\n")

@@ -1,0 +1,150 @@
+"""Disks that run full in the middle: one clear line, what was written stays whole, and with room it goes on."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from tests.soak import kill_batch
+from tests.soak.commands import eyespot
+from tests.soak.outcome import Effort, Outcome
+from tests.soak.small_disk import SmallDisk, kind, small_disk
+
+KB = 1 << 10
+PAGE_BYTES = 4 * KB
+SUFFIXES = (".jsonl", ".csv", ".parquet")
+REPORT_SIZES = (4 * KB, 12 * KB)
+# The network has 0.6 MB, with the optimiser's state 1.2 MB.
+TRAIN_SIZES = (16 * KB, 800 * KB, 2600 * KB)
+EXPORT_SIZES = (16 * KB, 400 * KB)
+SOME_FAILED = 1
+
+
+def run(effort: Effort) -> Outcome:
+    print(f"small disks: {kind()}")
+    found: list[tuple[str, str | None]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        kill_batch.arrange(folder)
+        found += batches(folder)
+        found += trainings(folder)
+        found += exports(folder)
+    for case, problem in found:
+        print(f"{case}: {problem or 'one line, and whole once there was room'}", flush=True)
+    return Outcome(len(found), [f"{case}: {problem}" for case, problem in found if problem])
+
+
+def batches(folder: Path) -> Iterator[tuple[str, str | None]]:
+    wholes = {suffix: kill_batch.whole(folder, suffix) for suffix in SUFFIXES}
+    print("whole outputs: " + ", ".join(f"{suffix} {len(whole):,} bytes" for suffix, whole in wholes.items()))
+    for suffix in SUFFIXES:
+        for size in batch_sizes(suffix, len(wholes[".jsonl"])):
+            with small_disk(size) as disk:
+                yield (
+                    f"batch to {suffix} in {size >> 10} KB",
+                    batch(disk, folder, wholes[suffix], wholes[".jsonl"], suffix),
+                )
+    for size in REPORT_SIZES:
+        with small_disk(size) as disk:
+            yield f"batch --report in {size >> 10} KB", report(disk, folder)
+
+
+def batch_sizes(suffix: str, rows_bytes: int) -> Iterator[int]:
+    """Yield sizes of disks that are full at once, in the middle of the rows, and with room for the rows alone."""
+    yield from (PAGE_BYTES, 16 * PAGE_BYTES, rows_bytes * 9 // 10)
+    with small_disk(PAGE_BYTES) as disk:
+        if suffix != ".jsonl" and disk.is_mounted:
+            yield (rows_bytes // PAGE_BYTES + 2) * PAGE_BYTES
+
+
+def batch(disk: SmallDisk, source: Path, whole: bytes, ledger: bytes, suffix: str) -> str | None:
+    """Run where it cannot end; hold the rows against those of a whole run, then let it end."""
+    output = disk.folder / f"r{suffix}"
+    arguments = ["batch", "model.onnx", "list.txt", "--output", str(output), "--resume", "--quiet"]
+    if problem := full(disk, *arguments, cwd=source):
+        return problem
+    if output.exists():
+        return "there is an output"
+    partial = output.with_name(output.name + ".partial")
+    rows = partial.read_bytes() if partial.exists() else b""
+    if not ledger.startswith(rows) or not (rows.endswith(b"\n") or not rows):
+        return "the rows so far are not those of a whole run"
+    disk.make_room()
+    ended = disk.eyespot(*arguments, cwd=source)
+    if ended.status != SOME_FAILED:
+        return f"with room, status {ended.status}: {ended.errors}"
+    return None if output.read_bytes() == whole else "with room, another output"
+
+
+def report(disk: SmallDisk, source: Path) -> str | None:
+    """The page does not fit, while its run has all the room it needs."""
+    page, output = disk.folder / "page.html", source / "reported.jsonl"
+    arguments = ["batch", "model.onnx", "list.txt", "--output", str(output), "--overwrite", "--quiet"]
+    problem = full(disk, *arguments, "--report", str(page), cwd=source)
+    if problem or page.exists():
+        return problem or "half a page"
+    return None if output.read_bytes() == (source / "whole.jsonl").read_bytes() else "the rows suffered"
+
+
+def trainings(folder: Path) -> Iterator[tuple[str, str | None]]:
+    chance, targets = np.random.default_rng(3), np.arange(40) % 2
+    pixels = chance.normal(60 + 120 * targets[:, None, None], 30, (40, 12, 12))
+    np.savez(folder / "data.npz", x=np.clip(pixels, 0, 255).astype(np.uint8), y=targets)
+    for size in TRAIN_SIZES:
+        with small_disk(size) as disk:
+            yield f"train in {size >> 10} KB", train(disk, folder)
+
+
+def train(disk: SmallDisk, source: Path) -> str | None:
+    """Train where a run does not fit; what is there of one can be read, and the training ends when there is room."""
+    output = disk.folder / "run"
+    arguments = ["train", "lenet", "--dataset", "data.npz", "--epochs", "2", "--output", str(output)]
+    if problem := full(disk, *arguments, cwd=source):
+        return problem
+    state = output / "state.npz"
+    if state.exists():
+        with np.load(state) as kept:
+            dict(kept)  # raises where it is not whole
+    disk.make_room()
+    ended = disk.eyespot(*arguments, *(["--resume"] if state.exists() else []), cwd=source)
+    return None if ended.status == 0 else f"with room: {ended.errors.splitlines()[-1:]}"
+
+
+def exports(folder: Path) -> Iterator[tuple[str, str | None]]:
+    arguments = ["train", "lenet", "--dataset", "data.npz", "--epochs", "1", "--output", "whole-run"]
+    ended = eyespot(*arguments, cwd=folder)
+    if ended.status:
+        raise RuntimeError(f"the training ended with {ended.status}: {ended.errors}")
+    for size in EXPORT_SIZES:
+        with small_disk(size) as disk:
+            yield f"export in {size >> 10} KB", export(disk, folder)
+
+
+def export(disk: SmallDisk, source: Path) -> str | None:
+    output = disk.folder / "model.onnx"
+    if problem := full(disk, "export", "whole-run", "--output", str(output), cwd=source):
+        return problem
+    if left := [path.name for path in disk.folder.iterdir()]:
+        return f"it left {left}"
+    disk.make_room()
+    ended = disk.eyespot("export", "whole-run", "--output", str(output), cwd=source)
+    if ended.status:
+        return f"with room: {ended.errors.splitlines()[-1:]}"
+    onnx.checker.check_model(onnx.load(output))
+    return None
+
+
+def full(disk: SmallDisk, *arguments: str, cwd: Path) -> str | None:
+    """Run what cannot end there; return what is wrong with how it says so."""
+    ended = disk.eyespot(*arguments, cwd=cwd)
+    if problem := ended.refused():
+        return problem
+    said = ended.errors.splitlines()[-1]
+    if "No space left on device" not in said and "File too large" not in said:
+        return f"it says something else: {said}"
+    if "--quiet" in arguments and len(ended.errors.splitlines()) > 1:
+        return f"more than one line: {ended.errors}"
+    left = [path for path in disk.folder.rglob("*") if path.name.startswith(".") and "partial" in path.name]
+    return f"it left {left}" if left else None

@@ -1,0 +1,63 @@
+"""Any bytes are pixels or an ImageError, within two seconds: by Hypothesis, which shrinks what it finds."""
+
+from collections import Counter
+
+import hypothesis.strategies as st
+import numpy as np
+
+from edge.decode import decode_image
+from edge.errors import ImageError
+from edge.exif import read_orientation
+from edge.image_header import READERS
+from tests.soak.fuzzing import fuzz
+from tests.soak.mutation import good_files
+from tests.soak.outcome import Effort, Outcome
+
+MAX_PIXELS = 1_000_000
+LIMIT_MS = 2_000
+
+WHOLE = st.sampled_from(list(good_files().values()))
+EDIT = st.tuples(st.floats(0, 1), st.integers(0, 40), st.binary(max_size=40))
+
+
+def edited(whole: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
+    """Put other bytes in the place of some; each edit says where (0 is the start, 1 the end), how many, and which."""
+    for share, length, new in edits:
+        at = int(share**3 * len(whole))  # mostly near the start, where the structure is
+        whole = whole[:at] + new + whole[at + length :]
+    return whole
+
+
+# Files that are nearly good, and noise behind each of the beginnings by which a format is known.
+IMAGES = st.builds(edited, WHOLE, st.lists(EDIT, min_size=1, max_size=6)) | st.builds(
+    bytes.__add__, st.sampled_from([*READERS, b"", b"RIFF\xff\0\0\0WEBPVP8X"]), st.binary(max_size=200)
+)
+
+
+def run(effort: Effort) -> Outcome:
+    images, seen = fuzz(effort, IMAGES, decode, LIMIT_MS, share=4.0)
+    print(f"images: {dict(Counter(seen).most_common())}")
+    blocks, orientations = fuzz(
+        effort, st.builds(bytes.__add__, st.sampled_from([b"II*\0", b"MM\0*", b""]), st.binary()), orient, 100
+    )
+    print(f"EXIF: {dict(orientations.most_common())}")
+    return Outcome(images.cases + blocks.cases, images.failures + blocks.failures)
+
+
+def decode(content: bytes) -> str:
+    try:
+        pixels = decode_image(content, MAX_PIXELS).pixels
+    except ImageError as error:
+        if "\n" in str(error):
+            raise AssertionError(f"more than one line: {error}") from None
+        return error.code
+    if pixels.dtype != np.uint8 or pixels.shape[2:] != (3,) or not 0 < pixels.size <= 3 * MAX_PIXELS:
+        raise AssertionError(f"pixels of {pixels.dtype} {pixels.shape}")
+    return "decoded"
+
+
+def orient(block: bytes) -> str:
+    orientation = read_orientation(block)
+    if orientation not in range(1, 9):
+        raise AssertionError(f"orientation {orientation}")
+    return "turned" if orientation > 1 else "upright"

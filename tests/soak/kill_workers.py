@@ -1,0 +1,142 @@
+"""Workers are killed with -9 while requests come: others are answered, and the service is whole again within 10 s.
+
+A worker is first stopped, so that it takes no more connections, then its connections are listed, then it is killed.
+Only requests on those may be lost; one that breaks on any other connection is a failure.
+"""
+
+import http.client
+import json
+import os
+import random
+import signal
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from edge.classifier import Classifier
+from tests.benchmarks.minivgg import make_artifact
+from tests.edge.pictures import whole_files
+from tests.serving.conftest import serve
+from tests.soak.outcome import Effort, Outcome
+
+WORKERS, CLIENTS = 2, 8
+BACK_WITHIN_S = 10.0
+REQUESTS_A_CONNECTION = 20
+TOLERANCE = 1e-5
+BROKEN = (ConnectionError, http.client.HTTPException, TimeoutError)
+
+
+@dataclass
+class Seen:
+    """What the clients saw, and the ports on their side of connections to workers that were killed."""
+
+    counts: "Counter[str]" = field(default_factory=Counter)
+    doomed: set[int] = field(default_factory=set)
+    broken: list[tuple[int, str]] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    enough: threading.Event = field(default_factory=threading.Event)
+
+
+def run(effort: Effort) -> Outcome:
+    chance, seen = effort.chance("kill-workers"), Seen()
+    body, backs = whole_files()["jpeg"], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = folder / "model.onnx"
+        model.write_bytes(make_artifact())
+        best = Classifier.load(model).classify(body).predictions[0].probability
+        options = ("--workers", str(WORKERS), "--no-access-log")
+        with serve(model, folder, folder / "log.txt", *options) as (url, process), ThreadPoolExecutor(CLIENTS) as pool:
+            port = int(url.rpartition(":")[2])
+            back(process.pid, set(), WORKERS, port)
+            clients = [pool.submit(ask, port, body, best, seen) for _ in range(CLIENTS)]
+            try:
+                for _ in range(effort.loops):
+                    seen.enough.wait(chance.uniform(0.2, 1.0))
+                    backs.append(kill(process.pid, port, chance, seen))
+            finally:
+                seen.enough.set()
+            for client in clients:
+                client.result()
+        failures = [] if process.returncode == 0 else [f"the service ended with status {process.returncode}"]
+    lost = [text for port, text in seen.broken if port not in seen.doomed]
+    print(
+        f"{len(backs)} kills; whole again after {max(backs):.1f} s at most, {sorted(backs)[len(backs) // 2]:.1f} median"
+    )
+    print(f"requests: {dict(seen.counts)}; {len(seen.broken)} broke, {len(lost)} of them not in a killed worker")
+    failures += [f"whole again only after {s:.1f} s" for s in backs if s > BACK_WITHIN_S]
+    return Outcome(sum(seen.counts.values()) + len(seen.broken), failures + lost + seen.wrong)
+
+
+def ask(port: int, body: bytes, best: float, seen: Seen) -> None:
+    """Send requests, so many on each connection, and note every answer until that is enough."""
+    while not seen.enough.is_set():
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.connect()
+        own_port = connection.sock.getsockname()[1]
+        try:
+            for _ in range(REQUESTS_A_CONNECTION):
+                connection.request("POST", "/v1/classify?top_k=1", body)
+                answer = connection.getresponse()
+                content = answer.read()
+                seen.counts[str(answer.status)] += 1
+                if answer.status != 200:
+                    seen.wrong.append(f"{answer.status}: {content!r:.200}")
+                elif abs(json.loads(content)["predictions"][0]["probability"] - best) > TOLERANCE:
+                    seen.wrong.append(f"another answer than the edge's: {content!r:.200}")
+        except BROKEN as error:
+            seen.broken.append((own_port, f"a request broke that was not in a killed worker: {error!r}"))
+        finally:
+            connection.close()
+
+
+def kill(server: int, port: int, chance: random.Random, seen: Seen) -> float:
+    """Kill one worker, at times all of them, and return after how many seconds the service is whole again."""
+    before = workers(server)
+    for worker in before if chance.random() < 0.25 else [chance.choice(before)]:
+        os.kill(worker.pid, signal.SIGSTOP)
+        while worker.status() != psutil.STATUS_STOPPED:
+            time.sleep(0.001)
+        seen.doomed |= clients_of(worker, port)
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+    begun = time.monotonic()
+    back(server, {worker.pid for worker in before if not worker.is_running()}, WORKERS, port)
+    return time.monotonic() - begun
+
+
+def back(server: int, gone: set[int], count: int, port: int) -> None:
+    """Return once `count` workers, none of those that are gone, have each answered a request, or after a minute."""
+    answered: set[int] = set()
+    end = time.monotonic() + 6 * BACK_WITHIN_S
+    while len(answered) < count and time.monotonic() < end:
+        now = [worker for worker in workers(server) if worker.pid not in gone]
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        with suppress(*BROKEN):
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
+                own = connection.sock.getsockname()[1]
+                answered |= {worker.pid for worker in now if own in clients_of(worker, port)}
+        connection.close()
+        time.sleep(0.02)
+
+
+def workers(server: int) -> list[psutil.Process]:
+    children = psutil.Process(server).children()
+    return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def clients_of(worker: psutil.Process, port: int) -> set[int]:
+    """Return the ports, on the other side, of a worker's connections."""
+    try:
+        connections = worker.net_connections("tcp")
+    except psutil.NoSuchProcess:
+        return set()
+    return {c.raddr.port for c in connections if c.raddr and c.laddr.port == port}
