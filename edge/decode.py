@@ -8,7 +8,7 @@ skew. What comes out is defined for every input:
 - Transparency is laid over white, as a browser shows it. The alpha of BMP is ignored.
 - 16 bits a channel are cut to the upper 8; other depths (PNM) are scaled to 0 to 255.
 - Of an animation or a document of several pages the first picture counts, and a note says so.
-- A first frame that is smaller than its GIF stands on the background that the file names.
+- A first frame that is smaller than its GIF stands on white.
 - A file that ends early is an error, never half a picture.
 """
 
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from edge.errors import ImageError
 from edge.exif import apply_orientation, read_orientation
+from edge.formats.deflate import require_sound
 from edge.formats.header import ImageHeader
 from edge.image_header import read_header
 
@@ -32,6 +33,8 @@ MAX_PIXELS = 50_000_000
 # No image needs more: 16 bits in four channels for each pixel, and room for previews and profiles.
 BYTES_PER_PIXEL = 8
 METADATA_BYTES = 64 << 20
+# What a picture may be padded by on each side where it is cut into tiles.
+TILE_PX = 1024
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def _decode_stream(stream: BinaryIO, max_pixels: int) -> DecodedImage:
     check_limits(header, stream.seek(0, os.SEEK_END), max_pixels)
     stream.seek(0)
     encoded = np.frombuffer(stream.read(), np.uint8)
+    require_sound(encoded.data, header.deflated, (header.width + TILE_PX) * (header.height + TILE_PX) * BYTES_PER_PIXEL)
     try:
         pixels = _decode_plain(encoded) if _is_plain(header) else _decode_unchanged(encoded, header)
     except cv2.error as error:

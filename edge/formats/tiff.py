@@ -1,17 +1,19 @@
 """TIFF (revision 6.0, section 2): the first directory."""
 
 import struct
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from edge.errors import ImageError
 from edge.formats.header import ImageHeader, unpack
 
+COMPRESSION, STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 259, 273, 279, 324, 325
 WIDTH, HEIGHT, BITS, SAMPLES, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES = 256, 257, 258, 277, 322, 323, 338
 SIDES = (WIDTH, HEIGHT, TILE_WIDTH, TILE_HEIGHT)
 SHORT, LONG = 3, 4
 ASSOCIATED_ALPHA, UNASSOCIATED_ALPHA = 1, 2
 # Tiles are multiples of 16 and may be larger than a small picture, but not without end: all of one is decoded.
 LARGEST_TILE_PX = 1024
+DEFLATE, OLD_DEFLATE = 8, 32946
 
 
 def read_tiff(stream: BinaryIO) -> ImageHeader:
@@ -47,6 +49,7 @@ def read_tiff(stream: BinaryIO) -> ImageHeader:
         premultiplied=alpha == ASSOCIATED_ALPHA or bits == 8,  # libtiff multiplies 8 bits itself
         several=next_directory != 0,
         bits=bits,
+        deflated=_strips(stream, order, entries) if tags.get(COMPRESSION) in (DEFLATE, OLD_DEFLATE) else (),
     )
 
 
@@ -59,3 +62,24 @@ def _read_number(stream: BinaryIO, order: str, kind: int, values: int, content: 
         return int(struct.unpack_from(layout, content)[0])
     stream.seek(struct.unpack(f"{order}I", content)[0])
     return unpack(stream, layout)[0]
+
+
+def _strips(stream: BinaryIO, order: str, entries: list[Any]) -> tuple[tuple[int, int], ...]:
+    """Return where each strip or tile begins and its bytes; none where the file does not say it, as it need not."""
+    found = {tag: entry for tag, *entry in reversed(entries)}
+    for tags in ((STRIP_OFFSETS, STRIP_BYTES), (TILE_OFFSETS, TILE_BYTES)):
+        if all(tag in found for tag in tags):
+            places, sizes = (_read_numbers(stream, order, *found[tag]) for tag in tags)
+            return tuple(zip(places, sizes, strict=True))
+    return ()
+
+
+def _read_numbers(stream: BinaryIO, order: str, kind: int, values: int, content: bytes) -> tuple[int, ...]:
+    """Return all numbers of an entry. Raises ValueError if they are of another kind than 16 or 32 bits."""
+    if kind not in (SHORT, LONG):
+        raise ValueError("places and sizes must be numbers of 16 or 32 bits")
+    letter, width = ("H", 2) if kind == SHORT else ("I", 4)
+    if values * width > len(content):
+        stream.seek(struct.unpack(f"{order}I", content)[0])
+        content = stream.read(values * width)
+    return struct.unpack(f"{order}{values}{letter}", content[: values * width])

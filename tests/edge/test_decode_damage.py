@@ -1,6 +1,8 @@
 """A file that is not whole is an error with a code, never half a picture and never another exception."""
 
 import random
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -56,6 +58,31 @@ LARGE = {
 def test_a_large_picture_cut_short_is_corrupt(kind: str) -> None:
     whole = LARGE[kind]
     assert {code_of(whole[: len(whole) * percent // 100]) for percent in (10, 50, 90, 99)} == {"corrupt"}
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [tiff(noise(48, 64, 3), deflate=True), encode(image(48, 64, 3), "TIFF", compression="tiff_adobe_deflate")],
+    ids=["many strips", "Pillow's one strip"],
+)
+def test_a_deflated_tiff_whose_pixels_are_damaged_is_corrupt(whole: bytes) -> None:
+    decode_image(whole)
+    middle = len(whole) // 2
+    damaged = whole[:middle] + bytes([whole[middle] ^ 0x10]) + whole[middle + 1 :]
+    with pytest.raises(ImageError, match="its pixels") as refused:
+        decode_image(damaged)
+    assert refused.value.code == "corrupt"
+
+
+def test_a_deflated_tiff_that_holds_more_than_its_header_says_is_not_inflated_without_end() -> None:
+    whole = tiff(np.zeros((1, 16, 3), np.uint8), deflate=True)
+    strip = zlib.compress(bytes(48))
+    assert whole.count(strip) == 1
+    bomb = zlib.compress(bytes(1 << 26))
+    (entry,) = (i for i in range(10, len(whole), 12) if whole[i : i + 2] == struct.pack("<H", 279))
+    sized = whole[: entry + 8] + struct.pack("<I", len(bomb)) + whole[entry + 12 :]
+    with pytest.raises(ImageError, match="more than its header says"):
+        decode_image(sized.replace(strip, bomb))
 
 
 def test_no_bytes_are_empty() -> None:
