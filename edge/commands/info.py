@@ -61,7 +61,7 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
         )
         rows["made with"] = ", ".join(f"{name} {version}" for name, version in parity.versions.items())
     if variant := spec.variant:
-        rows |= _variant_rows(variant)
+        rows |= variant_rows(variant)
     if fingerprint := spec.fingerprint:
         rows["fingerprint"] = (
             f"{sum(fingerprint.size.counts):,} pictures trained on (size, brightness, contrast), "
@@ -86,7 +86,8 @@ def _tuned_rows(spec: ModelSpec) -> dict[str, str]:
     return {"tuned here": "; ".join(texts)}
 
 
-def _variant_rows(variant: Variant) -> dict[str, str]:
+def variant_rows(variant: Variant) -> dict[str, str]:
+    """Return the certificate of a smaller variant under the names that are shown beside it."""
     kept = f", {len(variant.float_layers)} layers in float32" if variant.float_layers else ""
     calibration = f", {variant.calibration} calibration" if variant.calibration else ""
     return {

@@ -6,7 +6,8 @@ import numpy as np
 
 from edge.artifact import OUTPUT_NAME
 from edge.classifier import rank
-from edge.spec import ModelSpec, Parity, describe_regions
+from edge.commands.info import variant_rows
+from edge.spec import ModelSpec, Parity, Variant, describe_regions
 from export.card.calls import show_calls
 from export.card.confusion import show_confusion
 from export.card.drawing import draw_stage
@@ -52,7 +53,7 @@ def _summary(artifact: Artifact) -> str:
     kind = f"each of the {describe_regions(spec.regions)} in a picture" if spec.regions else "a picture"
     rows = {"version": f"<code>{text(spec.version)}</code>"}
     if spec.training:
-        rows["accuracy"] = f"{spec.training.held_out_accuracy:.2%}"
+        rows["accuracy"] = f"{(spec.variant.accuracy if spec.variant else spec.training.held_out_accuracy):.2%}"
     if spec.parity:
         rows["difference to Keras"] = f"{spec.parity.largest_difference:.1e}"
     rows |= {"parameters": f"{sum(artifact.parameters.values()):,}", "file": f"{artifact.size_bytes:,} bytes"}
@@ -122,7 +123,13 @@ def _accuracy(spec: ModelSpec) -> str:
 def _parity(spec: ModelSpec) -> str:
     if spec.parity is None:
         return "<p>The file holds no certificate.</p>"
-    return _certificate(spec.parity) + _self_test(spec)
+    return _certificate(spec.parity) + _smaller(spec.variant) + _self_test(spec)
+
+
+def _smaller(variant: Variant | None) -> str:
+    if variant is None:
+        return ""
+    return facts({name: text(value) for name, value in variant_rows(variant).items()})
 
 
 def _certificate(parity: Parity) -> str:

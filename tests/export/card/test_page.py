@@ -14,6 +14,7 @@ from PIL import Image
 from edge.artifact import read_spec
 from edge.class_counts import ClassCounts, Confusion
 from edge.cli import main
+from edge.spec import Variant
 from edge.steps import Grey, Resize, ReverseChannels, Scale, Standardise, Step, SubtractMean
 from tests.edge.artifacts import restamped, written
 from tests.export.card.artifacts import make_labels, photograph, random_counts, write_model
@@ -246,3 +247,13 @@ def test_a_model_that_would_not_answer_says_unsure(tmp_path: Path) -> None:
     assert "says unsure" not in card_of(model).by_id["main"]
     written(model, restamped(model.read_bytes(), abstain_below=1.0))
     assert "says unsure" in card_of(model).by_id["main"]
+
+
+def test_a_smaller_variant_shows_what_it_cost(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "m.onnx", make_labels(3), COLOUR)
+    variant = Variant("int8", "U8S8", "entropy", ("a",), 450, 0.985, 0.99, 0.9925, 0.1, 0.5)
+    written(model, restamped(model.read_bytes(), variant=variant))
+    page = card_of(model)
+    assert "98.50%" in page.by_id["header"]
+    assert "int8 (U8S8, entropy calibration, 1 layers in float32)" in page.by_id["main"]
+    assert "98.50% of 450 held-out images, float32 99.00% (limit 0.5 points less)" in page.by_id["main"]
