@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get_content_type() != "application/json":
             return self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json")
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length[:9]) > MOST_BODY_BYTES:
+        if not (length.isdecimal() and len(length) < 9 and int(length) <= MOST_BODY_BYTES):
             return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {MOST_BODY_BYTES} bytes")
         body = self.rfile.read(int(length))
         match self.path:
