@@ -69,11 +69,7 @@ class Server(LocalServer):
         self, host: str, port: int, session: Session, screens: Screens, pictures: Pictures, about: About
     ) -> None:
         self.session, self.screens, self.pictures, self.about = session, screens, pictures, about
-        try:
-            super().__init__(host, port, _Handler)
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(f"http://{host}:{port} cannot be listened on ({reason}); choose another --port") from None
+        super().__init__(host, port, _Handler)
 
     def take(self, answer: Answer) -> Screen:
         """Write an answer and return what comes next."""

@@ -209,7 +209,7 @@ def test_a_disk_that_refuses_is_told_and_the_item_stays(server: Server, output: 
 
 
 def test_an_address_that_is_taken_is_one_line(server: Server, session: Session) -> None:
-    with pytest.raises(UsageError, match=r"cannot be listened on \(Address already in use\); choose another --port"):
+    with pytest.raises(UsageError, match=r"cannot be listened on \(Address already in use\); choose another port"):
         Server("127.0.0.1", server.server_address[1], session, server.screens, server.pictures, server.about)
 
 
