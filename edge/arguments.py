@@ -1,6 +1,7 @@
 """The parser of every subcommand, which suggests the option that was meant, and kinds of values that several take."""
 
 import argparse
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,30 @@ def positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1. Received: {text}")
+    return value
+
+
+def port_number(text: str) -> int:
+    """Return the port that `text` says, 0 for any free one, for argparse."""
+    value = int(text)
+    if not 0 <= value < 1 << 16:
+        raise argparse.ArgumentTypeError(f"must be 0 to 65535. Received: {text}")
+    return value
+
+
+def not_below_zero(text: str) -> float:
+    """Return the finite number, 0 or more, that `text` says, for argparse."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be 0 or more. Received: {text}")
+    return value
+
+
+def above_zero(text: str) -> float:
+    """Return the finite number above zero that `text` says, for argparse."""
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
     return value
 
 

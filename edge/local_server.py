@@ -9,11 +9,13 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from edge.errors import UsageError
+
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class LocalServer(ThreadingHTTPServer):
-    """Listens on a host and port (0: any free one); raises OSError or OverflowError where that cannot be had."""
+    """Listens on a host and port (0: any free one) as `url`. Raises UsageError where that cannot be had."""
 
     daemon_threads = True
     block_on_close = False
@@ -21,8 +23,12 @@ class LocalServer(ThreadingHTTPServer):
     def __init__(self, host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.local = host in LOOPBACK_NAMES
-        super().__init__((host, port), handler)
         shown = f"[{host}]" if ":" in host else host
+        try:
+            super().__init__((host, port), handler)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise UsageError(f"http://{shown}:{port} cannot be listened on ({reason}); choose another port") from None
         self.url = f"http://{shown}:{self.server_address[1]}/"
 
     def server_bind(self) -> None:

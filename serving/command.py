@@ -75,7 +75,8 @@ def _write_build(settings: Settings, folder: Path) -> int:
     settings = replace(settings, provider=CPU if settings.provider == AUTO else settings.provider)
     _check_models(replace(settings, provider=CPU))
     write_build(settings, folder)
-    print(f"wrote {folder}; go on in it with: bentoml build, then: bentoml containerize eyespot:latest")
+    steps = "bentoml build, then: bentoml containerize eyespot:latest"
+    print(f"wrote {folder}, for {settings.provider}; go on in it with: {steps}")
     return DONE
 
 

@@ -4,16 +4,16 @@ It exists because a GPU should run sixteen bits where somebody has made and meas
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.artifact import read_spec
 from edge.errors import EyespotError
 from edge.spec import ModelSpec
+from edge.tune.network import FLOAT32, precision, shared_part
 from serving.model_files import mark_of
 from serving.providers import CPU
 
-FLOAT32 = "float32"
 FP16 = "fp16"
 
 
@@ -35,7 +35,7 @@ class Shelf:
     def beside(self, path: Path) -> tuple[VariantFile, ...]:
         """Return the files of the folder that hold the network of `path`, itself included, in order of their names."""
         found = ((other, spec) for other in _siblings(path) if (spec := self._same(path, other)))
-        return tuple(VariantFile(other.name, kind_of(spec), spec.version) for other, spec in found)
+        return tuple(VariantFile(other.name, precision(spec), spec.version) for other, spec in found)
 
     def choose(self, paths: Sequence[Path], provider: str) -> list[Path]:
         """Return `paths`, on a GPU with the fp16 file in place of the float32 file that it was made from."""
@@ -45,7 +45,7 @@ class Shelf:
 
     def _preferred(self, path: Path) -> Path:
         own = self._spec(path)
-        if own is None or kind_of(own) != FLOAT32:
+        if own is None or precision(own) != FLOAT32:
             return path
         halves = (file for file in self.beside(path) if file.kind == FP16)
         return next((path.parent / half.file for half in halves), path)
@@ -53,7 +53,9 @@ class Shelf:
     def _same(self, path: Path, other: Path) -> ModelSpec | None:
         """Return the spec of `other` if it holds the network of `path`."""
         own, spec = self._spec(path), self._spec(other)
-        return spec if own and spec and (path == other or network_of(own) == network_of(spec) is not None) else None
+        # Nothing shows of a network that no training of ours made that another file holds it too.
+        same = own and spec and (path == other or (own.training and shared_part(own) == shared_part(spec)))
+        return spec if same else None
 
     def _spec(self, path: Path) -> ModelSpec | None:
         try:
@@ -65,18 +67,6 @@ class Shelf:
         except EyespotError:  # whoever loads it will say what is wrong
             return None
         return self._known[path][1]
-
-
-def kind_of(spec: ModelSpec) -> str:
-    """Return how the numbers of a network are held."""
-    return spec.variant.kind if spec.variant else FLOAT32
-
-
-def network_of(spec: ModelSpec) -> ModelSpec | None:
-    """Return what two files of one network have in common; None for one that no training of ours made."""
-    if spec.training is None:
-        return None
-    return replace(spec, version=None, parity=None, self_test=None, variant=None)
 
 
 def _siblings(path: Path) -> list[Path]:

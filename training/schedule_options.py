@@ -2,10 +2,9 @@
 
 import argparse
 import dataclasses
-import math
 from typing import TYPE_CHECKING
 
-from edge.arguments import positive, share
+from edge.arguments import above_zero, positive, share
 from edge.cli import unknown_name
 from edge.errors import UsageError
 from training.schedules import Constant, Cosine, Plateau, Schedule, StepDecay, TimeDecay
@@ -43,14 +42,6 @@ def schedule_kind(text: str) -> str:
     if text not in KINDS:
         raise argparse.ArgumentTypeError(unknown_name("schedule", text, list(KINDS)))
     return text
-
-
-def above_zero(text: str) -> float:
-    """Return the finite number above zero that `text` says, for argparse."""
-    value = float(text)
-    if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
-    return value
 
 
 def choose_schedule(recipe: "Recipe", arguments: argparse.Namespace) -> Schedule:

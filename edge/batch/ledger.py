@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from edge.atomic_file import flush_to_disk, remove_abandoned
+from edge.batch.order import order_path
 from edge.batch.row import Row, from_line, to_line
 from edge.errors import OutputError, UsageError
 from edge.locked_file import is_at, open_locked
@@ -31,7 +32,7 @@ class Ledger:
         """Open or create the ledger of `output`. Raises OutputError if another run holds it."""
         self.output = output
         self.path = output.with_name(output.name + ".partial")
-        self.order_path = output.with_name(output.name + ".run")
+        self.order_path = order_path(output)
         output.parent.mkdir(parents=True, exist_ok=True)
         self._file = open_locked(
             self.path, f"{output}: another run is writing it; wait for it, or choose another --output"

@@ -38,6 +38,11 @@ class Order:
             temporary.write_text(json.dumps(encode(self), indent=2) + "\n", encoding="ascii")
 
 
+def order_path(output: Path) -> Path:
+    """Return where the order of the run for `output` stands until all rows are there."""
+    return output.with_name(output.name + ".run")
+
+
 def read_order(path: Path) -> Order:
     """Return the order at `path`. Raises UsageError for a file that holds none."""
     try:
@@ -51,7 +56,8 @@ def require_same(before: Order, now: Order, output: Path) -> None:
     if (before.model, before.version) != (now.model, now.version):
         raise UsageError(
             f"{output}: the rows so far are of the model {before.model} {before.version}, "
-            f"this one is {now.model} {now.version}; take the former model, or --overwrite to start anew"
+            f"this one is {now.model} {now.version}; take the former model (--untuned takes the file that "
+            "is named), or --overwrite to start anew"
         )
     for field in fields(Order):
         was, is_now = getattr(before, field.name), getattr(now, field.name)

@@ -12,8 +12,13 @@ def totals(tally: Tally) -> str:
     """Return the totals, which add up: every input was classified or failed; regions are counted apart."""
     classified = tally.rows - tally.failed
     unsure = f" ({tally.unsure:,} unsure)" if tally.unsure else ""
-    regions = f"; {tally.answers:,} regions, {tally.without_regions:,} images without" if tally.searched else ""
-    return f"{tally.rows:,} inputs: {classified:,} classified{unsure}, {tally.failed:,} failed{regions}"
+    searched = f"; {_counted(tally.answers, 'region')}, {_counted(tally.without_regions, 'image')} without"
+    regions = searched if tally.searched else ""
+    return f"{_counted(tally.rows, 'input')}: {classified:,} classified{unsure}, {tally.failed:,} failed{regions}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s'[: count != 1]}"
 
 
 def figures(tally: Tally) -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -19,11 +19,12 @@ from threading import Event
 import cv2
 
 from edge.arguments import positive
+from edge.artifact import read_spec
 from edge.batch.inputs import Input, Selection
 from edge.batch.interrupt import stopping_on_signals
 from edge.batch.ledger import Ledger
 from edge.batch.max_failures import MaxFailures, parse_max_failures
-from edge.batch.order import Order
+from edge.batch.order import Order, order_path, read_order
 from edge.batch.outputs import require_format
 from edge.batch.packed import PackedClassifier
 from edge.batch.row import Row
@@ -75,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     require_format(arguments.output)
     if arguments.ray_address and arguments.engine != RAY:
         raise UsageError("--ray-address is for --engine ray")
+    arguments.untuned |= arguments.resume and _began_untuned(arguments)
     classifier, model = load_for_many(arguments)
     if arguments.fast_decode and classifier.regions:
         raise UsageError("--fast-decode is for whole pictures: regions are found, and cut out, at the full size")
@@ -95,6 +97,12 @@ def run(arguments: argparse.Namespace) -> int:
     )
     with stopping_on_signals() as stop, Ledger(arguments.output) as ledger:
         return job(ledger, stop)
+
+
+def _began_untuned(arguments: argparse.Namespace) -> bool:
+    """Whether the rows that are there are of MODEL itself; what was tuned since is for the next run."""
+    path = order_path(arguments.output)
+    return path.exists() and read_order(path).version == read_spec(Path(arguments.model)).version
 
 
 def _order(arguments: argparse.Namespace, classifier: Classifier) -> Order:

@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from threading import TIMEOUT_MAX, Event, Timer
 from time import monotonic
 
-from edge.arguments import positive
+from edge.arguments import above_zero, not_below_zero, port_number, positive
 from edge.classifier_options import add_classifier_options, add_threads_option, load_classifier
 from edge.cli import DONE, INTERRUPTED, SOME_FAILED
 from edge.errors import UsageError
@@ -45,12 +45,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="one JSON object for each frame")
     add("--top", type=positive, default=3, metavar="N", help="predictions in --json (default 3)")
     add("--steady", type=positive, default=3, metavar="N", help="frames in a row that make a change (default 3)")
-    add("--refractory", type=_seconds, default=1.0, metavar="S", help="seconds between printed changes (default 1)")
+    add(
+        "--refractory",
+        type=not_below_zero,
+        default=1.0,
+        metavar="S",
+        help="seconds between printed changes (default 1)",
+    )
     add("--every", type=positive, default=1, metavar="N", help="look at every N-th frame only")
-    add("--max-fps", type=_positive_number, metavar="R", help="look at no more frames a second")
-    add("--seconds", type=_positive_number, metavar="S", help="end after so long; of a video, in its own time")
+    add("--max-fps", type=above_zero, metavar="R", help="look at no more frames a second")
+    add("--seconds", type=above_zero, metavar="S", help="end after so long; of a video, in its own time")
     add("--record", metavar="FILE", help=f"write an annotated video: {', '.join(CODECS)}")
-    add("--view", type=_port, metavar="PORT", help="show a live page for browsers (0: any free port)")
+    add("--view", type=port_number, metavar="PORT", help="show a live page for browsers (0: any free port)")
     add("--view-host", default="127.0.0.1", metavar="HOST", help="address of that page (default: this machine only)")
 
 
@@ -118,24 +124,3 @@ def summary(classified: int, tally: Tally, elapsed_s: float) -> str:
 
 def _say(line: str) -> None:
     print(f"eyespot: {line}", file=sys.stderr, flush=True)
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be 0 or more. Received: {text}")
-    return value
-
-
-def _positive_number(text: str) -> float:
-    value = _seconds(text)
-    if not value:
-        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
-    return value
-
-
-def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 1 << 16:
-        raise argparse.ArgumentTypeError(f"must be 0 to 65535. Received: {text}")
-    return value

@@ -8,16 +8,22 @@ from dataclasses import replace
 
 from edge.spec import ModelSpec
 
+FLOAT32 = "float32"
+
 
 def identity(spec: ModelSpec) -> str:
     """Return a digest, in hexadecimal, that all variants of one network share: of its labels, steps and training."""
-    shared = replace(spec, version=None, parity=None, self_test=None, variant=None)
-    return hashlib.sha256(shared.to_json().encode()).hexdigest()
+    return hashlib.sha256(shared_part(spec).to_json().encode()).hexdigest()
+
+
+def shared_part(spec: ModelSpec) -> ModelSpec:
+    """Return the part of a spec that all variants of one network share."""
+    return replace(spec, version=None, parity=None, self_test=None, variant=None)
 
 
 def precision(spec: ModelSpec) -> str:
     """Return what the network's numbers are: `float32`, `int8` or `fp16`."""
-    return spec.variant.kind if spec.variant else "float32"
+    return spec.variant.kind if spec.variant else FLOAT32
 
 
 def accuracy(spec: ModelSpec) -> float | None:

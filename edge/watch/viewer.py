@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import UsageError
 from edge.local_server import LocalServer
 from edge.watch.page import PAGE
 
@@ -45,11 +44,7 @@ class Viewer:
         self._taken = datetime.now(UTC)
         self.closing = False
         self.seats = BoundedSemaphore(MOST_VIEWERS)
-        try:
-            self._server = _Server(host, port, self)
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(f"--view: http://{host}:{port} cannot be listened on ({reason})") from None
+        self._server = _Server(host, port, self)
         self.url = self._server.url
 
     def __enter__(self) -> Self:

@@ -55,7 +55,7 @@ def test_the_folder_holds_models_settings_and_our_packages(
     options = ["--build", str(folder), "--provider", "cuda", "--max-batch", "8", "--host", "127.0.0.1"]
     assert main(["serve", str(tiny_model), *options]) == 0
     assert capsys.readouterr().out == (
-        f"wrote {folder}; go on in it with: bentoml build, then: bentoml containerize eyespot:latest\n"
+        f"wrote {folder}, for cuda; go on in it with: bentoml build, then: bentoml containerize eyespot:latest\n"
     )
     assert (folder / "models" / tiny_model.name).read_bytes() == tiny_model.read_bytes()
     for package in ("edge", "serving"):

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Thread
 from time import monotonic
 
+from edge.arguments import port_number
 from edge.classifier_options import parse_regions
 from edge.cli import DONE, SOME_FAILED
 from edge.errors import DatasetError, UsageError
@@ -51,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--labels", metavar="A,B,...", help="the only labels there are (default: any; a glyph's is the key pressed)")
     add("--suggest", metavar="MODEL", help="an .onnx file whose guess the space bar accepts")
-    add("--port", type=_port, default=PORT, metavar="PORT", help=f"of the page (default {PORT}; 0: any free one)")
+    add("--port", type=port_number, default=PORT, metavar="PORT", help=f"of the page (default {PORT}; 0: any free one)")
     add("--host", default="127.0.0.1", metavar="HOST", help="address of the page (default: this machine only)")
 
 
@@ -138,10 +139,3 @@ def _wanted(text: str) -> Wanted:
         return AnyGlyphs()
     regions = parse_regions(text)
     return None if regions == "none" else regions
-
-
-def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 1 << 16:
-        raise argparse.ArgumentTypeError(f"must be 0 to 65535. Received: {text}")
-    return value

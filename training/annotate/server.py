@@ -69,11 +69,7 @@ class Server(LocalServer):
         self, host: str, port: int, session: Session, screens: Screens, pictures: Pictures, about: About
     ) -> None:
         self.session, self.screens, self.pictures, self.about = session, screens, pictures, about
-        try:
-            super().__init__(host, port, _Handler)
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(f"http://{host}:{port} cannot be listened on ({reason}); choose another --port") from None
+        super().__init__(host, port, _Handler)
 
     def take(self, answer: Answer) -> Screen:
         """Write an answer and return what comes next."""
@@ -135,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get_content_type() != "application/json":
             return self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json")
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length[:9]) > MOST_BODY_BYTES:
+        if not (length.isdecimal() and len(length) < 9 and int(length) <= MOST_BODY_BYTES):
             return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {MOST_BODY_BYTES} bytes")
         body = self.rfile.read(int(length))
         match self.path:

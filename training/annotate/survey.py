@@ -4,12 +4,12 @@ An item is known by the content of its picture and by its box, so that a folder 
 between two sittings. Pictures of equal content are asked about once.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.batch.content import read_file
+from edge.cores import usable_cores
 from edge.decode import MAX_PIXELS, decode_image
 from edge.errors import ImageError
 from edge.ordered_map import OrderedMap
@@ -85,7 +85,7 @@ def survey_folder(folder: Path, cutter: Cutter, without: Path, tick: Callable[[i
     copies = 0
     # What is labelled must not be asked about again.
     sources = (s for s in walk(str(folder)) if not Path(s.path).resolve().is_relative_to(without.resolve()))
-    for found in OrderedMap(lambda source: _look(source, folder, cutter), sources, os.cpu_count() or 1):
+    for found in OrderedMap(lambda source: _look(source, folder, cutter), sources, usable_cores()):
         tick(len(pictures) + len(unreadable) + len(empty) + copies)
         if isinstance(found, Unreadable):
             unreadable.append(found)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.arguments import Parser, positive, seed_number
+from edge.arguments import Parser, port_number, positive, seed_number
 from edge.cli import DONE, as_command
 from training.captcha.server import CaptchaServer
 
@@ -18,8 +18,9 @@ from training.captcha.server import CaptchaServer
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until all captchas have left, or until Ctrl-C, and return the exit status."""
     parser = Parser("python -m training.captcha", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--port", type=int, default=8000, metavar="PORT", help="(default 8000; 0: any free one)")
+    parser.add_argument(
+        "--port", type=port_number, default=8000, metavar="PORT", help="(default 8000; 0: any free one)"
+    )
     parser.add_argument("--count", type=positive, metavar="N", help="end after so many captchas (default: never)")
     parser.add_argument("--seed", type=seed_number, default=1, help="(default 1)")
     parser.add_argument("--truth", type=Path, default=Path("truth.jsonl"), metavar="FILE", help="(default truth.jsonl)")

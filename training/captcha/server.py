@@ -8,11 +8,11 @@ import hashlib
 import json
 import threading
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edge.errors import UsageError
+from edge.local_server import LocalServer
 from training.captcha.drawing import draw_captcha
 
 PATH = "/captcha.png"
@@ -21,14 +21,12 @@ ROBOTS = b"User-agent: *\nAllow: /\n"
 TIMEOUT_S = 30
 
 
-class CaptchaServer(ThreadingHTTPServer):
-    """A server of the captchas of `seed` on this machine; port 0 takes a free one.
+class CaptchaServer(LocalServer):
+    """A server of the captchas of `seed` on this machine, at `url`; port 0 takes a free one.
 
     It goes on behind the last line of the file `truth`, and ends by itself after `count` captchas, where that is given.
     Raises UsageError for a port that cannot be had.
     """
-
-    daemon_threads = True
 
     def __init__(self, port: int, seed: int, count: int | None, truth: Path) -> None:
         self._seed, self._left, self._truth = seed, count, truth
@@ -37,16 +35,8 @@ class CaptchaServer(ThreadingHTTPServer):
         with truth.open("a+b") as lines:
             lines.seek(0)
             self._number = sum(1 for _ in lines)
-        try:
-            super().__init__(("127.0.0.1", port), _Handler)
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(f"--port: 127.0.0.1:{port} cannot be listened on ({reason})") from None
-
-    @property
-    def url(self) -> str:
-        """Where a captcha is to be had."""
-        return f"http://127.0.0.1:{self.server_port}{PATH}"
+        super().__init__("127.0.0.1", port, _Handler)
+        self.url += PATH[1:]
 
     def next_captcha(self) -> bytes | None:
         """Return the next captcha as PNG, once its truth is written; None when there are no more."""

@@ -12,11 +12,10 @@ gathered; 130 interrupted (the picture in hand is finished; again to leave at on
 """
 
 import argparse
-import math
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edge.arguments import positive
+from edge.arguments import above_zero, not_below_zero, positive
 from edge.cli import DONE, INTERRUPTED, SOME_FAILED
 from edge.errors import SourceError
 from edge.watch.stop import stopping_on_signals
@@ -36,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("url", metavar="URL", help="an address of http or https")
     add("--output", metavar="DIR", type=Path, required=True, help="the folder to fill")
     add("--count", type=positive, default=500, metavar="N", help="pictures to have in the end (default 500)")
-    add("--delay", type=_seconds, default=1.0, metavar="S", help="seconds between requests (default 1)")
-    add("--timeout", type=_timeout, default=30.0, metavar="S", help="seconds for one answer (default 30)")
+    add("--delay", type=not_below_zero, default=1.0, metavar="S", help="seconds between requests (default 1)")
+    add("--timeout", type=above_zero, default=30.0, metavar="S", help="seconds for one answer (default 30)")
     add("--retries", type=int, default=5, metavar="N", help="of a failed request, later and later (default 5)")
     add("--max-bytes", type=positive, default=MAX_BYTES, metavar="N", help=f"of a picture (default {MAX_BYTES:,})")
 
@@ -81,17 +80,3 @@ def _gather(
 
     limits = Limits(arguments.timeout, arguments.max_bytes)
     gather(collection, arguments.count, robots, limits, patience, tally, show)
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be 0 or more. Received: {text}")
-    return value
-
-
-def _timeout(text: str) -> float:
-    value = _seconds(text)
-    if not value:
-        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
-    return value

@@ -104,7 +104,7 @@ def _follow(url: str, limits: Limits) -> Page:
             status, found = int(answer.status), answer.headers
             if status not in REDIRECTS or "Location" not in found:
                 return Page(url, status, found, _read(answer, limits.max_bytes, ends_at))
-        url = _same_host(url, urljoin(url, found["Location"]))
+        url = _same_host(url, found["Location"])
     raise RefusedError(f"more than {MOST_REDIRECTS} redirects")
 
 
@@ -124,17 +124,17 @@ def _read(answer: http.client.HTTPResponse, max_bytes: int, ends_at: float) -> b
     return bytes(content)
 
 
-def _same_host(origin: str, target: str) -> str:
-    """Return `target` if it is of the host of `origin`, with https in place of http at most."""
+def _same_host(origin: str, location: str) -> str:
+    """Return where `location` leads from `origin`: to the same host, with https in place of http at most."""
+    try:
+        target = parse_url(urljoin(origin, location))
+    except ValueError:
+        raise RefusedError("a redirect to no address of the web") from None
     before, after = urlsplit(origin), urlsplit(target)
     upgraded = (before.scheme, after.scheme) == ("http", "https") and before.port is after.port is None
-    try:
-        same = _place(before) == _place(after) or (upgraded and before.hostname == after.hostname)
-    except ValueError:
-        same = False
-    if not same:
+    if not (_place(before) == _place(after) or (upgraded and before.hostname == after.hostname)):
         raise RefusedError("a redirect to another host")
-    return parse_url(target)
+    return target
 
 
 def _place(parts: SplitResult) -> tuple[str, str | None, int | None]:

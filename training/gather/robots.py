@@ -45,7 +45,10 @@ def read_robots(url: str, timeout_s: float) -> Robots:
     if page.status == 429 or page.status >= 500:
         raise TryAgainError(f"robots.txt: HTTP {page.status}", retry_after_s(page.headers))
     found = 200 <= page.status < 300
-    rules.parse(page.content.decode("utf-8", "replace").splitlines() if found else [])
+    try:
+        rules.parse(page.content.decode("utf-8", "replace").splitlines() if found else [])
+    except ValueError as error:  # a number that the standard library takes for one and cannot read
+        raise SourceError(f"{place}: it cannot be read ({error}); without its rules nothing is fetched") from None
     return Robots(rules)
 
 

@@ -31,6 +31,6 @@ def test_both_engines_write_the_same_rows(batch: Callable[..., int], eyespot: Ru
     done = eyespot("batch", "tiny.onnx", *arguments, "--output", "ray.parquet", "--engine", "ray", "--threads", "2")
     assert done.returncode == SOME_FAILED
     assert done.stderr.splitlines()[-1] == (
-        "eyespot: ray.parquet: 213 inputs: 159 classified (1 unsure), 54 failed; 1 regions, 158 images without"
+        "eyespot: ray.parquet: 213 inputs: 159 classified (1 unsure), 54 failed; 1 region, 158 images without"
     )
     assert pq.read_table("ray.parquet").equals(pq.read_table("threads.parquet"))

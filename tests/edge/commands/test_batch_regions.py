@@ -145,7 +145,7 @@ def test_the_summary_counts_regions(codes: Batch, capsys: Say) -> None:
     assert codes("codes", "a.zip", "--output", "r.jsonl", "--summary") == SOME_FAILED
     out, err = capsys.readouterr()
     best = [r["predictions"][0]["label"] for row in rows_of(Path("r.jsonl")) for r in row.get("regions", [])]
-    said = "6 inputs: 5 classified (2 unsure), 1 failed; 15 regions, 1 images without"
+    said = "6 inputs: 5 classified (2 unsure), 1 failed; 15 regions, 1 image without"
     assert (len(best), err) == (15, f"eyespot: r.jsonl: {said}\n")
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert lines[:2] == [said, "classes of regions:"]

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from edge.classifier import Classifier
+from edge.cli import NOTHING_DONE, SOME_FAILED, main
 from edge.errors import ModelNotFoundError
 from edge.tune.load import load_tuned
 from edge.tune.record import remember
@@ -98,3 +100,21 @@ def test_a_record_cannot_make_a_bad_variant_stand_in(files: tuple[Path, Path], t
 def test_a_model_that_is_not_there_is_its_own_error(files: tuple[Path, Path]) -> None:
     with pytest.raises(ModelNotFoundError):
         load_tuned(Path("none.onnx"), print, many=False)
+
+
+def test_a_batch_that_began_untuned_goes_on_so(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = files
+    monkeypatch.chdir(tmp_path)
+    for name, level in (("1.png", 250), ("3.png", 10)):
+        cv2.imwrite(name, np.full((8, 8, 3), level, np.uint8))
+    images = ["1.png", "2.png", "3.png"]
+    command = ["batch", str(one), *images, "--output", "r.jsonl", "--resume", "--quiet"]
+    assert main([*command, "--max-failures", "0"]) == NOTHING_DONE  # there is no 2.png
+    remember(record(other, other, one))
+    assert main(command) == SOME_FAILED
+    assert main(["batch", str(one), *images, "--output", "whole.jsonl", "--quiet", "--untuned"]) == SOME_FAILED
+    assert Path("r.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
+    assert main(["batch", str(one), *images, "--output", "tuned.jsonl", "--quiet"]) == SOME_FAILED
+    assert Path("tuned.jsonl").read_bytes() != Path("whole.jsonl").read_bytes()

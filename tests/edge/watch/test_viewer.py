@@ -167,5 +167,5 @@ def test_a_port_that_is_taken_is_one_line() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(UsageError, match=rf"^--view: http://127\.0\.0\.1:{port} cannot be listened on \(Address"):
+        with pytest.raises(UsageError, match=rf"^http://127\.0\.0\.1:{port} cannot be listened on \(Address"):
             Viewer("127.0.0.1", port)

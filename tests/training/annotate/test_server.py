@@ -180,6 +180,7 @@ def test_a_body_that_is_none_is_refused(server: Server, body: bytes) -> None:
 def test_a_body_that_is_too_long_is_not_read(server: Server) -> None:
     assert ask(server, "POST", "/answer", b" " * 10, Content_Length=str(MOST_BODY_BYTES + 1))[0] == 413
     assert ask(server, "POST", "/answer", b" " * 10, Content_Length="x")[0] == 413
+    assert ask(server, "POST", "/answer", b" " * 10, Content_Length="0" * 9 + str(1 << 40))[0] == 413
 
 
 def test_a_label_that_cannot_be_is_told(server: Server, output: Path) -> None:
@@ -208,7 +209,7 @@ def test_a_disk_that_refuses_is_told_and_the_item_stays(server: Server, output: 
 
 
 def test_an_address_that_is_taken_is_one_line(server: Server, session: Session) -> None:
-    with pytest.raises(UsageError, match=r"cannot be listened on \(Address already in use\); choose another --port"):
+    with pytest.raises(UsageError, match=r"cannot be listened on \(Address already in use\); choose another port"):
         Server("127.0.0.1", server.server_address[1], session, server.screens, server.pictures, server.about)
 
 

@@ -55,9 +55,9 @@ def test_a_server_that_starts_again_goes_on_behind_its_truth(tmp_path: Path) -> 
 def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
     with (
         CaptchaServer(0, 1, None, tmp_path / "truth.jsonl") as server,
-        pytest.raises(UsageError, match=f"127.0.0.1:{server.server_port} cannot be listened on"),
+        pytest.raises(UsageError, match=f"127.0.0.1:{server.server_address[1]} cannot be listened on"),
     ):
-        CaptchaServer(server.server_port, 1, None, tmp_path / "other.jsonl")
+        CaptchaServer(server.server_address[1], 1, None, tmp_path / "other.jsonl")
 
 
 def test_the_command_prints_where_it_serves(tmp_path: Path) -> None:

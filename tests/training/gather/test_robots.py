@@ -37,6 +37,12 @@ def test_the_delay_that_it_asks_for_is_known(text: str, delay_s: float) -> None:
         assert read_robots(server.url, 5.0).delay_s == delay_s
 
 
+def test_a_number_that_cannot_be_read_is_no_permission() -> None:
+    text = "User-agent: *\nCrawl-delay: \u00b2\n"
+    with serving(picture(1), robots=rules(text)) as server, pytest.raises(SourceError, match="without its rules"):
+        read_robots(server.url, 5.0)
+
+
 def test_no_such_file_allows_and_a_broken_server_does_not() -> None:
     with serving(picture(1), robots=Reply(404)) as server:
         assert read_robots(server.url, 5.0).allows(server.url)

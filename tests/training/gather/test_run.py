@@ -94,7 +94,11 @@ whole = picture(1).content
         (Reply(content=b"x", announced=10**12, hangs=True), "too many bytes"),
         (picture(2), "duplicate content"),
         (Reply(302, headers={"Location": "http://localhost:1/elsewhere"}), "a redirect to another host"),
-        (Reply(302, headers={"Location": "file:///etc/passwd"}), "a redirect to another host"),
+        (Reply(302, headers={"Location": "https://127.0.0.1/"}), "a redirect to another host"),
+        (Reply(302, headers={"Location": "file:///etc/passwd"}), "a redirect to no address of the web"),
+        (Reply(302, headers={"Location": "https://127.0.0.1:99999/"}), "a redirect to no address of the web"),
+        (Reply(302, headers={"Location": "https://[::1"}), "a redirect to no address of the web"),
+        (Reply(302, headers={"Location": "/a b"}), "a redirect to no address of the web"),
         (Reply(302, headers={"Location": "/picture"}), "more than 5 redirects"),
     ],
 )
