@@ -6,6 +6,7 @@
 4. Where there are fewer glyphs than expected, wide ones are taken for touching ones and cut where a column holds the
    least ink, near the places where equal parts would end. It takes evidence: a bridge of one stroke between parts as
    high as the others, or a width that no single glyph has. Without it what was found stays as it is.
+   Where there are only digits, one that begins with a 1 is cut behind the stroke of that, since the half is elsewhere.
 5. Where there are as many as expected, and only digits, what is wider than any digit is taken for two: a code of five
    with two that touch must not be read as one of four. A pair with a narrow 1 is not noticed by that.
 6. From left to right. More or fewer than expected is for the caller to say; nothing is made to fit.
@@ -37,6 +38,11 @@ LOWEST_PART = 0.75
 DOUBLE_WIDTH = 1.2
 # How far from where equal parts would end a cut may be, as a share of a part's width.
 CUT_REACH = 0.3
+# Of a 1 and a digit behind it, as shares of the height of the row: the narrowest such pair, where the stroke of the 1
+# may begin, and how wide the digit behind it may be: what is left of a 6 and another behind its left wall is wider.
+# The flag of a 1 is on its upper left: at its waist there is nothing on the left, unlike at that of a wide 6 or 8.
+NARROWEST_PAIR, STEM_REACH, NARROWEST_BEHIND, WIDEST_BEHIND = 0.75, 0.35, 0.4, 0.8
+WAIST, FLAG_SHARE = (0.4, 0.65), 0.08
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def find_glyphs(pixels: NDArray[np.uint8], count: int, digits: bool = False) -> 
     glyphs = sorted(box for box in bounds if box.height >= smallest)
     split = glyphs
     if 0 < len(glyphs) < count:
-        split = _split_touching(glyphs, count, ink)
+        split = _split_touching(glyphs, count, ink, digits)
     elif digits and len(glyphs) == count:
         split = _split_doubles(glyphs, ink)
     boxes = [_unpadded(box, *grey.shape) for box in sorted(split)]
@@ -86,14 +92,18 @@ def _find_ink(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(ink, np.uint8)
 
 
-def _split_touching(glyphs: list[Box], count: int, ink: NDArray[np.uint8]) -> list[Box]:
+def _split_touching(glyphs: list[Box], count: int, ink: NDArray[np.uint8], digits: bool) -> list[Box]:
     """Return `count` boxes where wide ones can be cut into as many as are missing, `glyphs` themselves where not."""
     height = float(np.median([box.height for box in glyphs]))
     parts = dict.fromkeys(glyphs, 1)
     for _ in range(count - len(glyphs)):
         widest = max(parts, key=lambda box: box.width / parts[box])
         parts[widest] += 1
-    cut = {box: _cut(box, number, ink, height) for box, number in parts.items() if number > 1}
+    cut = {
+        box: (digits and number == 2 and _cut_behind_one(box, ink, height)) or _cut(box, number, ink, height)
+        for box, number in parts.items()
+        if number > 1
+    }
     if not all(cut.values()):
         return glyphs
     return [part for box in glyphs for part in cut.get(box, [box])]
@@ -117,6 +127,34 @@ def _cut(box: Box, parts: int, ink: NDArray[np.uint8], height: float) -> list[Bo
     bridged = all(_strokes(inside[:, cut]) <= 1 for cut in cuts)
     equally_high = all(piece.height >= LOWEST_PART * height for piece in pieces)
     return pieces if equally_high and (bridged or part_width >= CERTAIN_PART * height) else []
+
+
+def _cut_behind_one(box: Box, ink: NDArray[np.uint8], height: float) -> list[Box]:
+    """Return a 1 and what is behind it; none where `box` does not begin with a stroke as high as a digit."""
+    if box.width < NARROWEST_PAIR * height:
+        return []
+    inside = ink[box.y : box.y + box.height, box.x : box.x + box.width] > 0
+    longest = np.array([_longest_stroke(column) for column in inside.T])
+    stem = np.flatnonzero(longest[: round(STEM_REACH * height)] >= LOWEST_PART * height)
+    if not stem.size:
+        return []
+    # From the stroke on for as long as it gets lighter: there the next digit begins.
+    behind = range(int(stem[0]) + 1, box.width - round(NARROWEST_BEHIND * height))
+    lighter = (c for c in behind if longest[c] < LOWEST_PART * height and longest[c] <= longest[c + 1])
+    cut = next(lighter, 0)
+    if box.width - cut > WIDEST_BEHIND * height:
+        return []
+    pieces = [_tight(box, inside, 0, cut), _tight(box, inside, cut, box.width)]
+    equally_high = all(piece.height >= LOWEST_PART * height for piece in pieces)
+    top, bottom = (pieces[0].y - box.y + round(share * pieces[0].height) for share in WAIST)
+    flag = int(np.argmax(inside[top:bottom].any(axis=0)))
+    return pieces if equally_high and flag >= FLAG_SHARE * height else []
+
+
+def _longest_stroke(column: NDArray[np.bool_]) -> int:
+    """Return how many pixels the longest stroke in a column covers."""
+    ends = np.flatnonzero(np.diff(column.astype(np.int8), prepend=0, append=0))
+    return int((ends[1::2] - ends[::2]).max(initial=0))
 
 
 def _lightest_column(inside: NDArray[np.bool_], middle: float, reach: float) -> int:

@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not folder.is_dir():
         raise UsageError(f"{folder}: there is no such folder")
     labels = parse_labels(arguments.labels) if arguments.labels is not None else ()
-    cutter = Cutter(arguments.regions)
+    cutter = Cutter(arguments.regions, labels)
     suggester = Suggester(Path(arguments.suggest), cutter) if arguments.suggest else None
     with Journal(output, cutter.text) as journal:
         survey = _survey(folder, cutter, output)

@@ -3,6 +3,7 @@
 It exists so that a network is trained on exactly what `edge.regions` will show it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,10 +24,14 @@ Wanted = AnyGlyphs | Glyphs | Faces | None
 
 
 class Cutter:
-    """Finds and cuts; any number of threads may share it. Raises InstallationError where faces cannot be found."""
+    """Finds and cuts; any number of threads may share it. Raises InstallationError where faces cannot be found.
 
-    def __init__(self, wanted: Wanted) -> None:
+    `labels`, where they are known, tell whether all glyphs are digits, which are cut with more trust, as by a reader.
+    """
+
+    def __init__(self, wanted: Wanted, labels: Sequence[str] = ()) -> None:
         self.wanted = wanted
+        self._digits = bool(labels) and all(label.isdecimal() for label in labels)
         self._faces = HaarFaces() if isinstance(wanted, Faces) else None
 
     @property
@@ -52,7 +57,7 @@ class Cutter:
             return tuple(self._faces.find(pixels))
         match self.wanted:
             case Glyphs(count):
-                return find_glyphs(pixels, count).boxes
+                return find_glyphs(pixels, count, self._digits).boxes
             case AnyGlyphs():
                 return find_glyphs(pixels, 1).boxes
         return (None,)

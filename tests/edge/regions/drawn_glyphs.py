@@ -30,3 +30,17 @@ def hershey(text: str, gap: int = 12) -> np.ndarray:
     for index, character in enumerate(text):
         cv2.putText(canvas, character, (15 + index * (30 + gap), 60), cv2.FONT_HERSHEY_SIMPLEX, 1.4, (0, 0, 0), 3)
     return canvas
+
+
+def touching_one(rest: str, behind: str = "6") -> tuple[np.ndarray, list[Box]]:
+    """RGB of four digits, the first a 1 whose stroke reaches 2 pixels into the one behind it; the boxes of these."""
+    alone, others = hershey("1"), hershey(behind + rest)
+    ends = [np.flatnonzero((picture[:, :, 0] < 128).any(axis=0)) for picture in (alone, others)]
+    one = alone[:, : ends[0][-1] + 1]
+    start = ends[1][0]
+    canvas = np.full((80, one.shape[1] - 2 + others.shape[1] - start, 3), 255, np.uint8)
+    canvas[:, : one.shape[1]] = one
+    canvas[:, one.shape[1] - 2 :] = np.minimum(canvas[:, one.shape[1] - 2 :], others[:, start:])
+    left = one.shape[1] - 2
+    second = int(ends[1][np.flatnonzero(np.diff(ends[1]) > 1)[0]]) - start + 1
+    return canvas, [Box(int(ends[0][0]), 0, len(ends[0]), 80), Box(left, 0, int(second), 80)]

@@ -9,7 +9,7 @@ import pytest
 from edge.regions.glyphs import BORDER_PX, crop_glyph, find_glyphs
 from edge.regions.region import Box
 from tests.edge.pictures import noise
-from tests.edge.regions.drawn_glyphs import code, hershey
+from tests.edge.regions.drawn_glyphs import code, hershey, touching_one
 from tests.edge.regions.photographs import photograph
 
 # Otsu puts the edge between ink and ground a pixel further out or in than the half of black.
@@ -46,6 +46,24 @@ def test_touching_digits_are_cut_near_where_they_touch(text: str, gap: int) -> N
     assert len(found.boxes) == 4
     assert found.split >= 2
     assert distances(found.boxes, drawn)[:, [0, 2]].max() <= 5  # less than a third of a digit
+
+
+@pytest.mark.parametrize("behind", ["6", "9", "2", "8"])
+def test_a_one_is_cut_from_the_digit_that_its_stroke_touches(behind: str) -> None:
+    picture, (one, second) = touching_one("77", behind)
+    assert len(find_glyphs(picture, 3, digits=True).boxes) == 3  # so many pieces of ink, all as they should be
+    found = find_glyphs(picture, 4, digits=True).boxes
+    assert len(found) == 4
+    assert distances(found[:2], [one, second])[:, [0, 2]].max() <= 3
+
+
+@pytest.mark.parametrize("text", ["688", "566", "945", "451"])
+def test_no_digit_is_taken_for_a_one_and_another(text: str) -> None:
+    assert len(find_glyphs(code(text, size=40)[0], 4, digits=True).boxes) == 3
+    assert len(find_glyphs(hershey(text), 4, digits=True).boxes) == 3
+    for stretch in (1.2, 1.4):
+        wide = cv2.resize(code(text, size=40)[0], None, fx=stretch, fy=1)
+        assert len(find_glyphs(wide, 4, digits=True).boxes) == 3
 
 
 @pytest.mark.parametrize("text", ["1", "73", "890", "88888", "123456"])

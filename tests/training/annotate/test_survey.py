@@ -12,7 +12,7 @@ import pytest
 from edge.regions.glyphs import crop_glyph, find_glyphs
 from edge.regions.region import Box
 from edge.spec import Faces, Glyphs
-from tests.edge.regions.drawn_glyphs import code, hershey
+from tests.edge.regions.drawn_glyphs import code, hershey, touching_one
 from tests.edge.regions.photographs import ASTRONAUT_FACE, overlap, photograph
 from tests.training.annotate.sittings import glyph_crops, write_codes
 from training.annotate.cutter import AnyGlyphs, Cutter, Wanted
@@ -108,3 +108,13 @@ def test_items_are_known_by_content_wherever_they_lie(tmp_path: Path) -> None:
     assert len(set(keys(before))) == 4
     cv2.imwrite(str(tmp_path / "two" / "zzz.png"), hershey("88"))
     assert not set(keys(survey(tmp_path / "two", AnyGlyphs()))) & set(keys(before)[:2])
+
+
+def test_labels_that_are_digits_are_cut_as_a_reader_of_digits_cuts(tmp_path: Path) -> None:
+    codes = write_codes(tmp_path / "codes", "7391")
+    picture = touching_one("68")[0]
+    cv2.imwrite(str(codes / "touching.png"), picture)
+    for labels, digits in (((), False), (("1", "x"), False), (tuple("123"), True)):
+        found = survey_folder(codes, Cutter(Glyphs(4), labels), tmp_path / "none", lambda _: None)
+        assert found.items[-1].picture.boxes == find_glyphs(picture, 4, digits).boxes
+    assert len(find_glyphs(picture, 4, True).boxes) != len(find_glyphs(picture, 4, False).boxes)

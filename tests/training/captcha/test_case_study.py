@@ -1,59 +1,74 @@
-"""Captchas from nothing to a service that reads them: gathered, cut, labelled, learned, exported, asked.
+"""Captchas from nothing to a service that reads them: gathered, typed, learned, exported, asked.
 
-Whoever labels is played by the truth that the server wrote; the pipeline itself never opens that file. Fresh captchas
-are of other seeds than those that were learned.
+All by eyespot's own commands. Whoever labels is played by the truth that the server wrote, typed into the page of
+`eyespot annotate`; the pipeline itself never opens that file. Fresh captchas are of other seeds than those learned.
 """
 
-import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
-from threading import Thread
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 
 from edge.cli import main
 from edge.decode import read_image
 from edge.drawing import SURE
-from edge.regions.glyphs import crop_glyph, find_glyphs
 from edge.regions.region import Box
-from tests.serving.conftest import application, asker
+from tests.serving.chromium import CHROMIUM, chromium
+from tests.serving.conftest import serve
+from tests.training.annotate.sittings import ended, sitting
+from tests.training.captcha.typist import read_truth, type_in_browser, type_the_rest
 from training.captcha.drawing import draw_captcha
-from training.captcha.server import CaptchaServer
 
 pytestmark = pytest.mark.slow
 
-GATHERED, FRESH = 500, 500
+GATHERED, PRESSED, FRESH = 500, 36, 500
 LEARNED_SEED, FRESH_SEED = 11, 23
+DIGITS = "1,2,3,4,5,6,7,8,9"
 
 
-def label_by_truth(pictures: Path, truth: Path, dataset: Path) -> int:
-    """Write `dataset/LABEL/000001.png` and so on, as one who types what is shown; return how many were left out."""
-    lines = map(json.loads, truth.read_text().splitlines())
-    texts = {line["sha256"]: line["text"] for line in lines}
-    left_out = number = 0
-    for path in sorted(pictures.glob("*.png")):
-        pixels, text = read_image(path).pixels, texts[hashlib.sha256(path.read_bytes()).hexdigest()]
-        boxes = find_glyphs(pixels, 4).boxes
-        left_out += len(boxes) != 4
-        for label, box in zip(text, boxes, strict=True) if len(boxes) == 4 else ():
-            number += 1
-            (dataset / label).mkdir(parents=True, exist_ok=True)
-            glyph = cv2.cvtColor(crop_glyph(pixels, box), cv2.COLOR_RGB2BGR)
-            cv2.imwrite(str(dataset / label / f"{number:06}.png"), glyph)
-    return left_out
+def gather(folder: Path) -> None:
+    """Fetch captchas from a server of its own into `captchas`; what they say goes to `truth.jsonl`."""
+    options = ["--port", "0", "--count", str(GATHERED), "--seed", str(LEARNED_SEED), "--truth", folder / "truth.jsonl"]
+    command = [sys.executable, "-m", "training.captcha", *map(str, options)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout
+            url, output = server.stdout.readline().strip(), folder / "captchas"
+            assert main(["gather", url, "--output", str(output), "--count", str(GATHERED), "--delay", "0"]) == 0
+            assert server.wait(30) == 0  # the last one has left
+        finally:
+            server.kill()
+
+
+def annotate(folder: Path) -> None:
+    """Label the glyphs of `captchas` into `glyphs`, the first by pressing their keys in a browser."""
+    texts = read_truth(folder / "captchas", folder / "truth.jsonl")
+    options = ("--regions", "glyphs:4", "--labels", DIGITS, "--output", folder / "glyphs")
+    with sitting(folder / "captchas", *options) as (address, process):
+        if CHROMIUM or os.environ.get("CI") == "true":
+            (folder / "profile").mkdir()
+            with chromium(folder / "profile") as page:
+                type_in_browser(page, address, texts, PRESSED)
+        assert type_the_rest(address, texts) <= GATHERED // 100
+        status, said = ended(process)
+    assert status == 0
+    assert said.endswith(" left\n")
+    written = [path.parent.name for path in (folder / "glyphs").glob("*/*.png")]
+    assert len(written) >= 4 * GATHERED * 0.99
+    assert sorted(set(written)) == DIGITS.split(",")
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("captcha")
-    with CaptchaServer(0, LEARNED_SEED, None, folder / "truth.jsonl") as server:
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        options = ["--output", str(folder / "captchas"), "--count", str(GATHERED), "--delay", "0"]
-        assert main(["gather", server.url, *options]) == 0
-        server.shutdown()
-    assert label_by_truth(folder / "captchas", folder / "truth.jsonl", folder / "glyphs") <= GATHERED // 100
+    gather(folder)
+    annotate(folder)
     run, exported = folder / "run", folder / "captcha.onnx"
     assert main(["train", "captcha", "--dataset", str(folder / "glyphs"), "--output", str(run)]) == 0
     assert main(["export", str(run), "--output", str(exported)]) == 0
@@ -77,13 +92,20 @@ def test_fresh_captchas_are_read(model: Path, tmp_path: Path, capsys: pytest.Cap
     answers = {line["path"]: line for line in map(json.loads, capsys.readouterr().out.splitlines())}
     assert answers.keys() == texts.keys()
     strings = sum(answer["text"] == texts[path] for path, answer in answers.items())
-    read = {path: answer for path, answer in answers.items() if answer["text"] is not None}
-    glyphs = sum(a == b for path, answer in read.items() for a, b in zip(answer["text"], texts[path], strict=True))
+    # All glyphs of all captchas count; those of one that was not read are wrong.
+    read = [(answer["text"] or "????", texts[path]) for path, answer in answers.items()]
+    glyphs = sum(a == b for found, text in read for a, b in zip(found, text, strict=True))
     assert strings >= 0.99 * FRESH
-    assert glyphs >= 0.998 * 4 * len(read)
+    assert glyphs >= 0.998 * 4 * FRESH
     # What was not read says why, and nothing is put in its place.
     for answer in answers.values():
         assert len(answer["regions"]) == 4 or (answer["text"] is None and "glyphs found, 4 expected" in answer["note"])
+    # The rows of a batch say the same.
+    rows = tmp_path / "rows.jsonl"
+    assert main(["batch", str(model), str(tmp_path / "new"), "--output", str(rows), "--quiet"]) == 0
+    assert {row["path"]: row["text"] for row in map(json.loads, rows.read_text().splitlines())} == {
+        path: answer["text"] for path, answer in answers.items()
+    }
 
 
 def test_a_table_has_the_text_and_a_copy_its_boxes(
@@ -109,19 +131,24 @@ def test_the_service_answers_the_same_without_an_option(
     texts = write_fresh(tmp_path / "new", 3)
     assert main(["classify", str(model), *texts, "--json"]) == 0
     expected = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    with application(model, max_pixels=100_000) as app:
-        ask = asker(app)
+    white = bytes(cv2.imencode(".png", np.full((72, 180), 255, np.uint8))[1])
+    with serve(model, tmp_path, tmp_path / "log.txt") as (url, _), httpx.Client(base_url=url) as client:
         for path, known in zip(texts, expected, strict=True):
-            answer = ask("POST", "/v1/classify?top_k=3", content=Path(path).read_bytes()).json()
+            answer = client.post("/v1/classify?top_k=3", content=Path(path).read_bytes()).json()
             assert answer["text"] == texts[path]
             assert [region["box"] for region in answer["regions"]] == [region["box"] for region in known["regions"]]
             for served, found in zip(answer["regions"], known["regions"], strict=True):
-                labels = [prediction["label"] for prediction in found["predictions"]]
-                assert [prediction["label"] for prediction in served["predictions"]] == labels
-        white = bytes(cv2.imencode(".png", np.full((72, 180), 255, np.uint8))[1])
-        empty = ask("POST", "/v1/classify", content=white).json()
+                assert_same(served["predictions"], found["predictions"])
+        empty = client.post("/v1/classify", content=white).json()
     assert (empty["text"], empty["regions"], empty["unsure"]) == (None, [], True)
     assert empty["note"] == "no glyphs found, 4 expected"
+
+
+def assert_same(served: list[dict[str, float]], found: list[dict[str, float]]) -> None:
+    assert [prediction["label"] for prediction in served] == [prediction["label"] for prediction in found]
+    # The same file by the same runtime, in batches of other sizes.
+    expected = [prediction["probability"] for prediction in found]
+    assert [prediction["probability"] for prediction in served] == pytest.approx(expected, abs=1e-5)
 
 
 def ink_boxes(captcha: np.ndarray) -> list[Box]:
