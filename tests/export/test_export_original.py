@@ -108,9 +108,9 @@ def test_steps_from_a_file_and_pictures_from_a_folder(tmp_path: Path, capsys: py
     ("units", "activation", "said"),
     [
         (3, None, "logits; a softmax was added"),
-        (1, "sigmoid", "one probability p"),
-        (1, None, "one logit; a sigmoid was added"),
-        (2, "sigmoid", "two independent probabilities"),
+        pytest.param(1, "sigmoid", "one probability p", marks=pytest.mark.slow),
+        pytest.param(1, None, "one logit; a sigmoid was added", marks=pytest.mark.slow),
+        pytest.param(2, "sigmoid", "two independent probabilities", marks=pytest.mark.slow),
     ],
 )
 def test_heads_are_told_and_are_right(

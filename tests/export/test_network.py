@@ -43,7 +43,9 @@ def opsets(model: onnx.ModelProto) -> dict[str, int]:
     return {opset.domain: opset.version for opset in model.opset_import}
 
 
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize(
+    "kind", ["dense", *(pytest.param(kind, marks=pytest.mark.slow) for kind in LAYERS if kind != "dense")]
+)
 def test_converted_network_answers_as_keras(kind: str) -> None:
     model = network(LAYERS[kind]())
     images = np.random.default_rng(0).random((3, 8, 8, 3), np.float32)

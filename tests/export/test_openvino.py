@@ -68,6 +68,7 @@ def front_of_lenet() -> bytes:
     return build_preprocessing(load_recipe("lenet").preprocessing).SerializeToString()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", SCHEMES)
 def test_openvino_computes_eight_bits_alike(target: str, tmp_path: Path) -> None:
     network = small_network()
@@ -78,6 +79,7 @@ def test_openvino_computes_eight_bits_alike(target: str, tmp_path: Path) -> None
     np.testing.assert_allclose(found, answers(small, IMAGES), rtol=0, atol=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(8, 8), (13, 29), (97, 61), (240, 320)], ids=str)
 def test_openvino_resizes_linearly_to_within_a_level(size: tuple[int, int], tmp_path: Path) -> None:
     """Not so `antialias`: OpenVINO leaves the filter out where it shrinks, and is wrong by up to half the range."""

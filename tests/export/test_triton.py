@@ -182,6 +182,7 @@ def test_a_wrong_call_is_one_line(
     assert [path.name for path in model.parent.iterdir()] == ["m.onnx"]
 
 
+@pytest.mark.slow
 def test_the_export_of_a_run_goes_there_as_well(tmp_path: Path, repository: Path) -> None:
     start_tensorflow()
     from tests.training.brightness_run import make_run, write_pictures

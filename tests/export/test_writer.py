@@ -139,7 +139,7 @@ def write_in_a_process(model: Path, path: Path, before: str) -> "subprocess.Comp
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.mark.parametrize("old", [None, OLD], ids=["new", "over an old file"])
+@pytest.mark.parametrize("old", [pytest.param(None, marks=pytest.mark.slow), OLD], ids=["new", "over an old file"])
 @pytest.mark.parametrize(
     ("before", "killer"),
     [
@@ -163,7 +163,7 @@ def test_a_killed_writer_leaves_no_half_file_under_the_name(
     assert path.read_bytes() == tiny_model.read_bytes()
 
 
-@pytest.mark.parametrize("old", [None, OLD], ids=["new", "over an old file"])
+@pytest.mark.parametrize("old", [pytest.param(None, marks=pytest.mark.slow), OLD], ids=["new", "over an old file"])
 def test_a_full_disk_leaves_nothing_behind(tiny_model: Path, tmp_path: Path, old: bytes | None) -> None:
     path = prepare(tmp_path, old)
     done = write_in_a_process(tiny_model, path, HALF)

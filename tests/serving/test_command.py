@@ -193,6 +193,7 @@ def test_an_option_that_is_no_number_is_refused(tiny_model: Path, option: str, v
     assert caught.value.code == 2
 
 
+@pytest.mark.slow
 def test_the_real_command_refuses_as_well(tmp_path: Path, tiny_model: Path, busy_port: int, eyespot: Run) -> None:
     calls = [("serve", tmp_path / "nowhere.onnx"), ("serve", tiny_model, "--port", busy_port)]
     for call in calls:

@@ -52,6 +52,7 @@ def test_a_run_shows_its_own_network(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "a run has its own" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_as_a_user_starts_it(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = run_eyespot("architecture", "mlp-mnist", "--output", "mlp.svg", env=environment, cwd=tmp_path)

@@ -99,6 +99,7 @@ def test_mistakes_are_named_surest_first_and_pictured(brightness_run: Path) -> N
             assert min(picture.size) > 300
 
 
+@pytest.mark.slow
 def test_the_table_says_it_all(brightness_run: Path, tmp_path: Path) -> None:
     output = tmp_path / "elsewhere"
     # Started as a user does, from any folder.

@@ -42,7 +42,16 @@ def test_history_is_a_png_of_ten_by_four_inches(tmp_path: Path, epochs: int) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["history.png"]
 
 
-@pytest.mark.parametrize(("classes", "side"), [(2, 4.0), (5, 4.0), (10, 6.5), (31, 17.0), (60, 24.0)])
+@pytest.mark.parametrize(
+    ("classes", "side"),
+    [
+        (2, 4.0),
+        (5, 4.0),
+        (10, 6.5),
+        pytest.param(31, 17.0, marks=pytest.mark.slow),
+        pytest.param(60, 24.0, marks=pytest.mark.slow),
+    ],
+)
 def test_confusion_grows_with_the_classes_up_to_a_limit(tmp_path: Path, classes: int, side: float) -> None:
     plot_labels(tuple(f"c{i}" for i in range(classes)), tmp_path / "confusion.png")
     with Image.open(tmp_path / "confusion.png") as image:

@@ -127,6 +127,7 @@ def zeros_as_png(size: int) -> bytes:
     return grey(10) + bytes(size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["zip", "tar.gz"])
 def test_a_bomb_costs_neither_memory_nor_the_rest(tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("edge.decode", "edge.batch.content"):  # as if metadata could take 16 MB, not 64: a faster test

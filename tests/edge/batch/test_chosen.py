@@ -1,6 +1,7 @@
 """What a report shows: drawn fairly, the least certain as sorting gives them, regions one by one."""
 
 import numpy as np
+import pytest
 
 from edge.answer import Answer
 from edge.batch.chosen import LEAST_CERTAIN, SHOWN_PER_CLASS, Shown, choose
@@ -24,6 +25,7 @@ def test_the_least_certain_are_those_that_sorting_gives() -> None:
     assert [index_of(shown) for shown in choose(rows).least_certain] == expected.tolist()
 
 
+@pytest.mark.slow
 def test_every_row_of_a_class_has_the_same_chance_to_be_shown() -> None:
     counts = np.zeros(40)
     for start in range(2_000):

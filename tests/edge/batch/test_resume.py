@@ -163,6 +163,7 @@ def lines_in(path: str) -> int:
     return Path(path).read_bytes().count(b"\n") if Path(path).exists() else 0
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_ends_the_same(batch: Batch, folder: Path) -> None:
     names = [f"images/{i % 8}.png" for i in range(3_000)]
     Path("list.txt").write_text("\n".join(names))
@@ -262,6 +263,7 @@ def test_a_disk_that_is_full_for_the_csv_keeps_the_rows(
     assert Path("r.csv").read_bytes().count(b"\r\n") == 1 + whole.count(b"\n")
 
 
+@pytest.mark.slow
 def test_two_runs_on_one_output_the_second_is_refused(folder: Path) -> None:
     with start("-", "--output", "r.jsonl", stdin=subprocess.PIPE) as first:
         assert first.stdin is not None

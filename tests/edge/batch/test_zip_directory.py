@@ -55,6 +55,7 @@ def many(count: int) -> io.BytesIO:
     return stream
 
 
+@pytest.mark.slow
 def test_more_members_than_16_bits_count_are_read() -> None:
     names = [member.filename for member in read_members(many(66_000))]
     assert names == [f"{i}.png" for i in range(66_000)]

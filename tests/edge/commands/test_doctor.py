@@ -85,6 +85,7 @@ def test_two_runtimes_are_said_with_the_way_out(eyespot: Run, with_two_runtimes:
     assert problem.startswith("onnxruntime and onnxruntime-gpu are both installed and overwrite each other; run 'pip")
 
 
+@pytest.mark.slow
 def test_every_command_that_needs_a_runtime_says_the_same(
     eyespot: Run, tiny_model: Path, tmp_path: Path, without_runtime: dict[str, str], with_two_runtimes: dict[str, str]
 ) -> None:

@@ -136,6 +136,7 @@ def moving_faces() -> Iterator[tuple[np.ndarray, list[Box]]]:
         yield picture, sorted(faces)
 
 
+@pytest.mark.slow
 def test_faces_are_followed_frame_by_frame_and_recorded(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scenes = list(moving_faces())
     write_video(folder / "v.avi", (picture for picture, _ in scenes), 25)

@@ -33,6 +33,7 @@ def test_figures_are_those_of_numpy() -> None:
     assert contender.peak_bytes == 5
 
 
+@pytest.mark.slow
 def test_a_turn_has_its_own_memory_and_its_own_modules(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,8 @@ EXPECTED = {
     },
 }
 SMALL = {"mobilenetv2": (64, 64, 3), "squeezenet": (64, 64, 3)}
+QUICK = {"lenet", "shallownet"}
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in EXPECTED if name not in QUICK]
 
 
 def with_random_statistics(model: keras.Model) -> keras.Model:
@@ -63,7 +65,7 @@ def with_random_statistics(model: keras.Model) -> keras.Model:
     return model
 
 
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("name", [*sorted(QUICK), *SLOW])
 def test_nothing_is_left_that_could_go(name: str) -> None:
     keras.utils.set_random_seed(1)
     model = plain_minivggnet() if name == "minivggnet_plain" else build_network(name, SMALL.get(name))

@@ -14,7 +14,7 @@ from edge.steps import LARGEST_SIDE_PX, Method, Resize
 from tests.export.preprocessing.running import noise, run
 
 SIZES = [(8, 8), (13, 29), (1, 1), (1, 50), (97, 61), (240, 320), (28, 28), (500, 3), (56, 56), (84, 56), (448, 480)]
-TARGETS = [(28, 28), (32, 45), (1, 7), (224, 224)]
+TARGETS = [(28, 28), (1, 7), *(pytest.param(target, marks=pytest.mark.slow) for target in [(32, 45), (224, 224)])]
 
 OPENCV = {
     "area": cv2.INTER_AREA,

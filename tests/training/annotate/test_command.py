@@ -91,6 +91,7 @@ def test_a_full_disk_is_told_on_the_page_and_the_key_can_be_pressed_again(codes:
         assert ended(process)[1] == f"{output}: 1 label (7: 1), 0 ignored, 7 left\n"
 
 
+@pytest.mark.slow
 def test_what_a_kill_cut_off_is_asked_again(codes: Path, output: Path) -> None:
     with sitting(codes, *GLYPHS, output) as (address, process):
         label(address, ask(address, "/screen")[1], "7")

@@ -72,6 +72,7 @@ def test_xor_is_learned_from_every_start() -> None:
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_command_learns_xor_and_begins_with_digits(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--epochs", "2"]) == 0
     *xor, digits = capsys.readouterr().out.splitlines()

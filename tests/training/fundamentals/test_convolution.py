@@ -56,6 +56,7 @@ def test_a_kernel_without_a_middle_is_refused(shape: tuple[int, ...]) -> None:
         convolve(noise(5, 5), np.ones(shape))
 
 
+@pytest.mark.slow
 def test_the_command_shows_every_kernel(tmp_path: Path) -> None:
     done = run_module("convolution", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -71,7 +72,11 @@ def test_the_command_shows_every_kernel(tmp_path: Path) -> None:
             assert np.ptp(tile) > 200
 
 
-@pytest.mark.parametrize("size", [(900, 1500), (2000, 700), (3, 1000), (1, 1)], ids=str)
+@pytest.mark.parametrize(
+    "size",
+    [*(pytest.param(size, marks=pytest.mark.slow) for size in [(900, 1500), (2000, 700)]), (3, 1000), (1, 1)],
+    ids=str,
+)
 def test_a_picture_of_any_size_is_shown(
     size: tuple[int, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

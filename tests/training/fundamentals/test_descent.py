@@ -112,6 +112,7 @@ def test_settings_that_cannot_work_are_refused(settings: dict[str, float], messa
         Descent(**({"learning_rate": 0.1, "batch_size": 1, "epochs": 1} | settings))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_the_command_separates_the_clouds_in_four_ways(tmp_path: Path) -> None:
     done = run_module("descent", "--plot", "curves.png", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -90,6 +90,7 @@ def test_every_network_that_can_be_built_is_described() -> None:
         assert (resize.height, resize.width) == NETWORKS[name].input[:2]
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_and_none_at_all_are_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
