@@ -15,7 +15,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.fingerprint import Fingerprint, PictureMeasures
+from edge.fingerprint import Fingerprint
+from edge.picture_measures import PictureMeasures
 
 SHIFTED = 0.134
 DRIFTED = 0.212

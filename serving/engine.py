@@ -16,7 +16,7 @@ from edge.classifier import Classification, Classifier
 from edge.decode import DecodedImage, decode_image
 from edge.drift import DriftWindow
 from edge.errors import EyespotError
-from edge.fingerprint import measure
+from edge.picture_measures import measure
 from edge.regions.finder import RegionFinder
 from edge.self_test import require_self_test
 from edge.spec import ModelSpec

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge.classifier import Classification, conclude
 from edge.decode import DecodedImage
-from edge.fingerprint import PictureMeasures
+from edge.picture_measures import PictureMeasures
 from edge.spec import ModelSpec
 from serving.halves import Tensor
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from edge.artifact import INPUT_NAME, SEAM_NAME
 from edge.decode import decode_image
 from edge.errors import ImageError
-from edge.fingerprint import PictureMeasures, measure
+from edge.picture_measures import PictureMeasures, measure
 from edge.runtime import create_session
 from edge.spec import canonical_json
 from edge.steps import Step

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.atomic_file import replacing
 from edge.errors import UsageError
-from edge.fingerprint import take_fingerprint
+from edge.picture_measures import take_fingerprint
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
 from edge.strict_json import encode
 from export.run_folder import HeldOutImage, RunFolder, write_calibration, write_held_out

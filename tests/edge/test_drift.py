@@ -5,7 +5,8 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from edge.drift import DRIFTED, LEAST_PICTURES, SHIFTED, DriftWindow, compare
-from edge.fingerprint import Fingerprint, Histogram, PictureMeasures, take_fingerprint
+from edge.fingerprint import Fingerprint, Histogram
+from edge.picture_measures import PictureMeasures, take_fingerprint
 
 CHANCE = np.random.default_rng(7)
 

@@ -1,0 +1,65 @@
+"""How a picture is measured for a fingerprint: one function, by which training and serving measure alike.
+
+It stands apart from the fingerprint itself so that reading a spec needs no NumPy.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.fingerprint import Fingerprint, Histogram
+
+# Brightness and contrast are those of at most so many rows and columns, evenly spread: enough for a mean, and cheap.
+SAMPLED_LINES = 32
+# Rec. ITU-R BT.601.
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+# Half octaves from 4 to 4,096 pixels, with the powers of two, which sizes like to be, in the middle of their bins.
+SIZE_EDGES = tuple(round(2 ** (i / 2 - 0.25), 2) for i in range(4, 26))
+# Whole levels do not fall on an edge, where the last bit of a float would decide.
+BRIGHTNESS_EDGES = tuple(16 * i - 0.5 for i in range(17))
+CONTRAST_EDGES = tuple(8.0 * i for i in range(17))
+# Finer towards 1, where a good model's confidence lies.
+CONFIDENCE_EDGES = (*(i / 10 for i in range(10)), 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
+
+
+class PictureMeasures(NamedTuple):
+    """One picture in three figures.
+
+    `size` is the root of width times height, in pixels; `brightness` the mean and `contrast` the standard
+    deviation of its luma, in levels of 0 to 255.
+    """
+
+    size: float
+    brightness: float
+    contrast: float
+
+
+def measure(pixels: NDArray[np.uint8]) -> PictureMeasures:
+    """Return the measures of one picture, uint8 RGB [H, W, 3]."""
+    height, width = pixels.shape[:2]
+    lines = pixels[:: -(-height // SAMPLED_LINES), :: -(-width // SAMPLED_LINES)]
+    luma = lines.reshape(-1, 3).astype(np.float32) @ LUMA
+    mean = float(luma.sum()) / luma.size
+    luma -= mean
+    return PictureMeasures(math.sqrt(height * width), mean, math.sqrt(float(luma @ luma) / luma.size))
+
+
+def take_fingerprint(measures: NDArray[np.float64], probabilities: NDArray[np.float32]) -> Fingerprint:
+    """Return the fingerprint for `measures` [N, 3] of training pictures and held-out `probabilities` [M, classes]."""
+    size, brightness, contrast = measures.T
+    return Fingerprint(
+        size=_count(SIZE_EDGES, size),
+        brightness=_count(BRIGHTNESS_EDGES, brightness),
+        contrast=_count(CONTRAST_EDGES, contrast),
+        confidence=_count(CONFIDENCE_EDGES, probabilities.max(axis=1)),
+        classes=tuple(map(int, np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1]))),
+    )
+
+
+def _count(edges: tuple[float, ...], values: NDArray[np.floating]) -> Histogram:
+    empty = Histogram(edges, (1,) * (len(edges) - 1))
+    bins = [empty.bin_of(float(value)) for value in values]
+    return Histogram(edges, tuple(map(int, np.bincount(bins, minlength=len(empty.counts)))))
