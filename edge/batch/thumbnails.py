@@ -59,7 +59,7 @@ def _contents(paths: Iterable[str], max_pixels: int) -> Iterator[tuple[str, Cont
 
 def _thumbnail(pixels: NDArray[np.uint8], box: Box | None) -> str:
     """Return uint8 RGB [H, W, 3], or the part of it in `box`, as a JPEG whose longer side is `THUMBNAIL_PX`."""
-    part = pixels[box.y : box.y + box.height, box.x : box.x + box.width] if box else pixels
+    part = box.cut(pixels) if box else pixels
     scale = THUMBNAIL_PX / max(part.shape[:2])
     size = (max(round(part.shape[1] * scale), 1), max(round(part.shape[0] * scale), 1))
     small = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)

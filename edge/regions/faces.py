@@ -116,11 +116,6 @@ def _read(path: Path) -> NDArray[np.uint8]:
         raise ModelError(f"{path}: the face model cannot be read ({error.strerror})") from None
 
 
-def crop_face(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    """Return the part of uint8 RGB [H, W, 3] in `box`, which is what the network sees."""
-    return pixels[box.y : box.y + box.height, box.x : box.x + box.width]
-
-
 def _load_cascade() -> cv2.CascadeClassifier:
     data = getattr(cv2, "data", None)
     if data is None or not hasattr(cv2, "CascadeClassifier"):

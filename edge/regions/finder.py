@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.classifier import Classification, Classifier
 from edge.decode import DecodedImage
-from edge.regions.faces import HaarFaces, YunetFaces, crop_face
+from edge.regions.faces import HaarFaces, YunetFaces
 from edge.regions.glyphs import crop_glyph, find_glyphs
 from edge.regions.region import Box, Region
 from edge.spec import Faces, Glyphs
@@ -32,7 +32,7 @@ class RegionFinder:
         """Return what of a picture, uint8 RGB [H, W, 3], goes through the model for the region in `box`."""
         if isinstance(self.regions, Glyphs):
             return crop_glyph(pixels, box)
-        return crop_face(pixels, box)
+        return box.cut(pixels)
 
     def classify(self, classifier: Classifier, image: DecodedImage, top_k: int | None) -> Classification:
         """Return the answer for every region of `image`, each through the model's own graph."""

@@ -121,7 +121,7 @@ def _cut(box: Box, parts: int, ink: NDArray[np.uint8], height: float) -> list[Bo
     part_width = box.width / parts
     if not NARROWEST_PART * height <= part_width <= WIDEST_PART * height:
         return []
-    inside = ink[box.y : box.y + box.height, box.x : box.x + box.width] > 0
+    inside = box.cut(ink) > 0
     cuts = [_lightest_column(inside, part_width * part, part_width * CUT_REACH) for part in range(1, parts)]
     pieces = [_tight(box, inside, *ends) for ends in pairwise([0, *cuts, box.width])]
     bridged = all(_strokes(inside[:, cut]) <= 1 for cut in cuts)
@@ -133,7 +133,7 @@ def _cut_behind_one(box: Box, ink: NDArray[np.uint8], height: float) -> list[Box
     """Return a 1 and what is behind it; none where `box` does not begin with a stroke as high as a digit."""
     if box.width < NARROWEST_PAIR * height:
         return []
-    inside = ink[box.y : box.y + box.height, box.x : box.x + box.width] > 0
+    inside = box.cut(ink) > 0
     longest = np.array([_longest_stroke(column) for column in inside.T])
     stem = np.flatnonzero(longest[: round(STEM_REACH * height)] >= LOWEST_PART * height)
     if not stem.size:

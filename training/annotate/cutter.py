@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.regions.faces import HaarFaces, crop_face
+from edge.regions.faces import HaarFaces
 from edge.regions.glyphs import crop_glyph, find_glyphs
 from edge.regions.region import Box
 from edge.spec import Faces, Glyphs
@@ -72,4 +72,4 @@ class Cutter:
         """Return uint8 RGB: what the network will see of `pixels` for a box that `find` gave."""
         if box is None:
             return pixels
-        return crop_face(pixels, box) if self._faces else crop_glyph(pixels, box)
+        return box.cut(pixels) if self._faces else crop_glyph(pixels, box)

@@ -6,7 +6,6 @@ writes a folder. A picture of known content is not kept twice, even if its file 
 """
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -20,6 +19,7 @@ from typing import Self
 from edge.atomic_file import replacing
 from edge.errors import OutputError, UsageError
 from edge.image_header import read_header
+from edge.locked_file import open_locked
 from edge.strict_json import decode, encode
 from training.gather.record import NAME, Record
 
@@ -40,16 +40,15 @@ class Collection:
         if folder.is_dir() and not manifest.is_file() and any(folder.iterdir()):
             raise UsageError(f"{folder} exists already and has no {MANIFEST}; choose another --output")
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(manifest, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._file = open_locked(manifest, f"{folder}: another run is writing it; wait for it")
         try:
-            self._lock()
             records = self._read()
             self._known = {record.sha256 for record in records}
             self._last = max((_number(record.file) for record in records), default=0)
             self._kept = sum((folder / record.file).is_file() for record in records)
             self._mend({record.file for record in records})
         except BaseException:
-            os.close(self._file)
+            self._file.close()
             raise
 
     def __enter__(self) -> Self:
@@ -58,7 +57,7 @@ class Collection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._file)  # which also unlocks it
+        self._file.close()  # which also unlocks it
 
     def __len__(self) -> int:
         """Return how many pictures are there."""
@@ -85,17 +84,11 @@ class Collection:
             ) from None
         return True
 
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(f"{self.folder}: another run is writing it; wait for it") from None
-
     def _read(self) -> list[Record]:
         """Return the records; half a line at the end is cut off."""
-        content = os.pread(self._file, os.fstat(self._file).st_size, 0)
+        content = self._file.readall()
         whole = content[: content.rfind(b"\n") + 1]
-        os.ftruncate(self._file, len(whole))
+        self._file.truncate(len(whole))
         self._end = len(whole)
         records = []
         for number, line in enumerate(whole.splitlines(), 1):
@@ -121,13 +114,12 @@ class Collection:
     def _append(self, record: Record) -> None:
         line = json.dumps(encode(record)).encode("ascii") + b"\n"
         try:
-            if os.pwrite(self._file, line, self._end) < len(line):
-                raise OSError(
-                    errno.ENOSPC, os.strerror(errno.ENOSPC)
-                )  # a full disk takes a part of a line without complaint
-            os.fsync(self._file)
+            if os.pwrite(self._file.fileno(), line, self._end) < len(line):
+                # A full disk takes a part of a line without complaint.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file.fileno())
         except OSError:
-            os.ftruncate(self._file, self._end)
+            self._file.truncate(self._end)
             raise
         self._end += len(line)
         self._known.add(record.sha256)
