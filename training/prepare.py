@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -101,8 +102,7 @@ def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Prog
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     bad: dict[int, str] = {}
-
-    measures: list[PictureMeasures] = []
+    measures = array("d")  # a list of Python's floats would take ten times as much, and there may be millions
 
     def load(i: int) -> tuple[NDArray[np.float32], PictureMeasures] | str:
         try:
@@ -111,8 +111,8 @@ def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Prog
             return error.code
         except OSError as error:
             return error.strerror or "unreadable"
-        array: NDArray[np.float32] = session.run([SEAM_NAME], {INPUT_NAME: pixels[None]})[0][0]
-        return array, measure(pixels)
+        prepared: NDArray[np.float32] = session.run([SEAM_NAME], {INPUT_NAME: pixels[None]})[0][0]
+        return prepared, measure(pixels)
 
     try:
         with (unfinished / "arrays.npy").open("wb") as file:
@@ -122,12 +122,12 @@ def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Prog
                     bad[row] = found
                 else:
                     file.write(found[0].tobytes())
-                    measures.append(found[1])
+                    measures.extend(found[1])
                 progress(1)
             # Only now it is known how many there are. NumPy leaves room in the header for any number of rows.
             file.seek(0)
             _write_header(file, (len(dataset.names) - len(bad), *network_shape(graph)))
-        np.save(unfinished / "measures.npy", np.array(measures, np.float64).reshape(-1, len(PictureMeasures._fields)))
+        np.save(unfinished / "measures.npy", np.array(measures).reshape(-1, len(PictureMeasures._fields)))
         (unfinished / "bad.json").write_text(json.dumps(bad), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.replace(folder)

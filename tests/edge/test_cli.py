@@ -218,7 +218,14 @@ def test_a_mistake_of_ours_is_not_hidden(ending: Ending) -> None:
 def test_ctrl_c_ends_with_130_and_one_line(tiny_model: Path, picture: Path) -> None:
     command = [EYESPOT, "classify", tiny_model, picture, "-", "--json"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=USER
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=USER,
+        # Where the tests themselves run in the background, the shell has made them, and so their children, deaf to it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["error"] is None

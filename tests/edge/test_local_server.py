@@ -4,6 +4,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
+from edge.errors import UsageError
 from edge.local_server import LocalServer
 
 
@@ -25,6 +26,6 @@ def test_one_that_others_may_reach_cannot_know_its_names() -> None:
         assert server.admits("camera.example")
 
 
-def test_a_port_that_is_taken_is_an_error_of_the_system() -> None:
-    with LocalServer("127.0.0.1", 0, BaseHTTPRequestHandler) as first, pytest.raises(OSError, match="in use"):
+def test_a_port_that_is_taken_is_said_in_one_line() -> None:
+    with LocalServer("127.0.0.1", 0, BaseHTTPRequestHandler) as first, pytest.raises(UsageError, match="in use"):
         LocalServer("127.0.0.1", first.server_address[1], BaseHTTPRequestHandler)
