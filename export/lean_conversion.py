@@ -1,9 +1,9 @@
 """Let tf2onnx convert large networks without copying them dozens of times.
 
 It exists because vgg16, half a gigabyte of weights, was killed at 20 of memory. (What is left, 14 for a moment, is
-TensorFlow's own optimiser.) tf2onnx copies the whole graph before each of
-its dozen optimisations, in case one fails, and then each of them writes every weight into its node's message again,
-which protobuf does not let go of as long as the node lives. Both are left out here: the first by a variable that
+TensorFlow's own optimiser.) tf2onnx copies the whole graph before each of its dozen optimisations, in case one fails,
+and then each of them writes every weight into its node's message again, which protobuf does not let go of as long as
+the node lives. Both are left out here: the first by a variable that
 tf2onnx reads, the second, for constants, whose messages it does not use (it makes initialisers of their values), by
 putting another method in place. Comparing the file with the original would find it out if that were wrong.
 """

@@ -84,7 +84,8 @@ def survey_folder(folder: Path, cutter: Cutter, without: Path, tick: Callable[[i
     empty: list[str] = []
     copies = 0
     # What is labelled must not be asked about again.
-    sources = (s for s in walk(str(folder)) if not Path(s.path).resolve().is_relative_to(without.resolve()))
+    left_out = without.resolve()
+    sources = (s for s in walk(str(folder)) if not Path(s.path).resolve().is_relative_to(left_out))
     for found in OrderedMap(lambda source: _look(source, folder, cutter), sources, usable_cores()):
         tick(len(pictures) + len(unreadable) + len(empty) + copies)
         if isinstance(found, Unreadable):

@@ -4,6 +4,7 @@ import http.client
 import ssl
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
@@ -67,14 +68,14 @@ def parse_url(text: str) -> str:
     return parts._replace(fragment="").geturl()
 
 
-def get(url: str, limits: Limits) -> Page:
-    """Return what `url` answers, whatever its status, behind redirects to the same host.
+def get(url: str, limits: Limits, allows: Callable[[str], bool] = lambda _: True) -> Page:
+    """Return what `url` answers, whatever its status, behind redirects to the same host, where `allows` lets them lead.
 
     Raises TryAgainError where the connection fails, the time is over or the answer is cut short, RefusedError for one
     that is too large or leads elsewhere, SourceError for a certificate that is not to be trusted.
     """
     try:
-        return _follow(url, limits)
+        return _follow(url, limits, allows)
     except URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
             raise SourceError(f"{url}: its certificate is not to be trusted ({error.reason.verify_message})") from None
@@ -95,7 +96,7 @@ def retry_after_s(headers: Message) -> float | None:
     return max((date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
 
 
-def _follow(url: str, limits: Limits) -> Page:
+def _follow(url: str, limits: Limits, allows: Callable[[str], bool]) -> Page:
     ends_at = time.monotonic() + limits.timeout_s
     for _ in range(MOST_REDIRECTS + 1):
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
@@ -105,6 +106,8 @@ def _follow(url: str, limits: Limits) -> Page:
             if status not in REDIRECTS or "Location" not in found:
                 return Page(url, status, found, _read(answer, limits.max_bytes, ends_at))
         url = _same_host(url, found["Location"])
+        if not allows(url):
+            raise RefusedError("redirected to what robots.txt forbids")
     raise RefusedError(f"more than {MOST_REDIRECTS} redirects")
 
 

@@ -51,8 +51,8 @@ def gather(
     while len(collection) < count:
         patience.pause()
         try:
-            page = patience.ask(collection.url, lambda: _fetch(collection.url, limits))
-            _require_picture(page, robots)
+            page = patience.ask(collection.url, lambda: _fetch(collection.url, limits, robots))
+            _require_picture(page)
             useless = None if collection.add(page.content, page.url) else DUPLICATE
         except RefusedError as error:
             useless = str(error)
@@ -66,8 +66,8 @@ def gather(
             raise SourceError(f"{collection.url}: {in_a_row} answers in a row gave nothing new (the last: {useless})")
 
 
-def _fetch(url: str, limits: Limits) -> Page:
-    page = get(url, limits)
+def _fetch(url: str, limits: Limits, robots: Robots) -> Page:
+    page = get(url, limits, robots.allows)
     if page.status in BUSY:
         raise TryAgainError(f"HTTP {page.status} {_phrase(page.status)}".rstrip(), retry_after_s(page.headers))
     if page.status != HTTPStatus.OK:
@@ -79,10 +79,8 @@ def _phrase(status: int) -> str:
     return responses.get(status, "")
 
 
-def _require_picture(page: Page, robots: Robots) -> None:
+def _require_picture(page: Page) -> None:
     """Raise RefusedError unless the page is a whole picture that the decoder of eyespot takes."""
-    if not robots.allows(page.url):
-        raise RefusedError("redirected to what robots.txt forbids")
     kind = page.headers.get_content_type() if "Content-Type" in page.headers else UNSPECIFIC[0]
     if not kind.startswith("image/") and kind not in UNSPECIFIC:
         raise RefusedError(f"not a picture but {kind}")

@@ -126,6 +126,14 @@ def test_a_server_that_stalls_is_not_waited_for(tmp_path: Path) -> None:
     assert pauses == [DELAY_S, 1.0]
 
 
+def test_a_redirect_to_what_robots_may_not_have_is_not_followed(tmp_path: Path) -> None:
+    rules = Reply(content=b"User-agent: *\nDisallow: /private\n", kind="text/plain")
+    with serving(Reply(302, headers={"Location": "/private/1"}), picture(1), robots=rules) as server:
+        tally = gather_from(server, tmp_path, 1, Pauses())
+    assert tally.useless == {"redirected to what robots.txt forbids": 1}
+    assert [path for path, _ in server.asked] == ["/robots.txt", "/picture", "/picture"]
+
+
 def test_a_redirect_on_the_same_host_is_followed(tmp_path: Path) -> None:
     with serving(Reply(302, headers={"Location": "/picture?fresh"}), picture(1)) as server:
         gather_from(server, tmp_path, 1, Pauses())
