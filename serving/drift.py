@@ -1,7 +1,7 @@
 """Drift, for whoever watches over a model: how far its last pictures are from those that it was trained on.
 
-Every worker watches the pictures that it answered itself. They are a fair sample of all, since the kernel deals
-connections out, and so none has to tell the others.
+Every worker watches the pictures that it answered itself. They are a fair sample of all, since connections are
+shared out evenly, and so none has to tell the others.
 """
 
 import asyncio

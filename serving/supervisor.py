@@ -1,9 +1,9 @@
-"""Three habits of BentoML's process manager changed.
+"""Four habits of BentoML's process manager changed.
 
 BentoML has no option for any of them: that a worker which died is replaced inside a container as well; that
-SIGHUP goes to the workers, which take up new model files, where otherwise all of them would be restarted; and
-that the metrics of a service lie in a folder of its own, where otherwise another service that the same user
-starts would empty it.
+SIGHUP goes to the workers, which take up new model files, where otherwise all of them would be restarted; that
+the metrics of a service lie in a folder of its own, where otherwise another service that the same user starts
+would empty it; and that connections are shared out among the workers, where otherwise one can get them all.
 """
 
 import atexit
@@ -13,6 +13,9 @@ import tempfile
 from typing import Any
 
 import bentoml.serving
+import uvicorn
+
+from serving.fair_server import FairServer
 
 
 def change_habits() -> None:
@@ -22,6 +25,7 @@ def change_habits() -> None:
     """
     bentoml.serving.create_watcher = start_watched
     bentoml.serving.ensure_prometheus_dir = make_metrics_folder
+    uvicorn.Server = FairServer  # type: ignore[misc]  # what a worker of BentoML looks up when it begins to listen
 
 
 def make_metrics_folder(*_: Any, **__: Any) -> str:

@@ -35,6 +35,8 @@ HERE = Path(__file__).parent
 EYESPOT = str(Path(sys.executable).with_name("eyespot"))
 WORKERS = "2"
 START_S = 60
+# Workers start one after another, and the first may answer long before the last.
+SETTLE_S = 3
 # The python of the peers, in whose environment eyespot is not; in this one where there is no other.
 PEERS = os.environ.get("BENCHMARK_PEERS", sys.executable)
 BOUNDARY = "frontier"
@@ -109,6 +111,7 @@ def serving_load(
             if not answers(server, port, path):
                 log.seek(0)
                 sys.exit(f"no server at {path}: {log.read().decode()}")
+            time.sleep(SETTLE_S)
             return {n: load(port, path, body, n, seconds) for n in connections}
         finally:
             if server.poll() is None:

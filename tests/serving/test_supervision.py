@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -26,6 +27,27 @@ KEY = "0123456789abcdef"
 def workers(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
     children = psutil.Process(process.pid).children()
     return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def connections(process: "subprocess.Popen[bytes]") -> list[int]:
+    """How many clients are connected to each worker."""
+    found = [worker.net_connections("tcp") for worker in workers(process)]
+    return [sum(connection.status == psutil.CONN_ESTABLISHED for connection in of_one) for of_one in found]
+
+
+def shares_of(clients: int, process: "subprocess.Popen[bytes]", url: str) -> list[int]:
+    """How so many clients are shared out that connect at once, after some that have left again."""
+    address = ("127.0.0.1", int(url.rpartition(":")[2]))
+    with ExitStack() as leaving:
+        for _ in range(5):
+            leaving.enter_context(socket.create_connection(address))
+        assert eventually(lambda: sum(connections(process)) == 5)
+    assert eventually(lambda: sum(connections(process)) == 0)
+    with ExitStack() as staying:
+        for _ in range(clients):
+            staying.enter_context(socket.create_connection(address))
+        assert eventually(lambda: sum(connections(process)) == clients)
+        return connections(process)
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
@@ -58,6 +80,9 @@ def test_a_service_lives_through_what_befalls_it(
         assert eventually(lambda: len(workers(process)) == 2)
         assert httpx.get(f"{url}/v1/models").status_code == 401
         assert labels_now(url) == {"bright"}
+
+        # Clients that come together are shared out, and those that have left do not count.
+        assert eventually(lambda: shares_of(16, process, url) == [8, 8])
 
         # SIGHUP: a bad file is refused by both, a good one taken by both, and nobody notices.
         busy = threading.Event()
