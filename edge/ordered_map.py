@@ -4,8 +4,9 @@ It exists because OpenCV and onnxruntime work outside of Python's lock, so that 
 of the model, and because the executors of the standard library read all items before they give the first result.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from queue import Empty, SimpleQueue
 from threading import Condition, Event, Thread
 from typing import Generic, TypeVar
@@ -25,7 +26,7 @@ class _Room:
 
     def __init__(self, items: int, held_bytes: int) -> None:
         self._items, self._bytes = items, held_bytes
-        self._most = held_bytes
+        self._most_items, self._most = items, held_bytes
         self._changed = Condition()
         self.closed = False
 
@@ -44,7 +45,10 @@ class _Room:
         with self._changed:
             self._items += 1
             self._bytes += size
-            self._changed.notify()
+            # Not for each item: whoever waits is woken to bring in several at once. It is woken in any case once
+            # nothing is under way.
+            if 2 * self._items >= self._most_items or 2 * self._bytes >= self._most:
+                self._changed.notify()
 
     def close(self) -> None:
         with self._changed:
@@ -71,9 +75,12 @@ class OrderedMap(Generic[T, R]):
     ) -> None:
         self._function, self._items, self._size_of = function, items, size_of
         self._stop = stop or Event()
-        self._room = _Room(threads * WINDOW_PER_THREAD, HELD_BYTES)
+        window = threads * WINDOW_PER_THREAD
+        self._room = _Room(window, HELD_BYTES)
+        self._together = window // 2
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="eyespot")
         self._begun: SimpleQueue[tuple[Future[R], int] | None] = SimpleQueue()
+        self._more = True
 
     def __iter__(self) -> Iterator[R | None]:
         feeder = Thread(target=self._feed, name="eyespot-feeder", daemon=True)  # it may wait for a pipe for ever
@@ -85,34 +92,32 @@ class OrderedMap(Generic[T, R]):
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _results(self) -> Iterator[R | None]:
-        while True:
+        begun: deque[tuple[Future[R], int]] = deque()
+        while self._collect(begun) or begun:
             if self._stop.is_set():
                 self._room.close()
-            try:
-                begun = self._begun.get(timeout=TICK_S)
-            except Empty:
-                if self._room.closed:
+            if begun:
+                # Waiting for one further on wakes this thread once for all before it, not once for each: the
+                # threads that compute would pay for every waking with a wait for Python's lock.
+                wait([begun[min(len(begun), self._together) - 1][0]], TICK_S)
+            if not (begun and begun[0][0].done()):
+                if self._room.closed and not begun:
                     return
                 yield None
-                continue
-            if begun is None:
-                return
-            future, size = begun
-            yield from self._finished(future)
-            self._room.leave(size)
+            while begun and begun[0][0].done():
+                future, size = begun.popleft()
+                yield future.result()
+                self._room.leave(size)
 
-    def _finished(self, future: "Future[R]") -> Iterator[R | None]:
-        while True:
-            try:
-                yield future.result(timeout=TICK_S)
-                return
-            except TimeoutError:
-                if future.done():  # the function's own
-                    yield future.result()
-                    return
-            if self._stop.is_set():
-                self._room.close()
-            yield None
+    def _collect(self, begun: "deque[tuple[Future[R], int]]") -> bool:
+        """Append what was begun, waiting for it only if there is nothing else; return False after the last item."""
+        try:
+            while self._more and (pair := self._begun.get(block=not begun, timeout=TICK_S)):
+                begun.append(pair)
+            self._more = False
+        except Empty:
+            pass
+        return self._more
 
     def _feed(self) -> None:
         try:
