@@ -17,7 +17,7 @@ from serving.job import Answer
 from serving.json_line import JsonLine
 from serving.parameters import read_min_probability, read_top_k
 from serving.problems import describe_error, error_code
-from serving.state import ServiceState, state_of
+from serving.state import Counts, ServiceState, state_of
 
 
 async def classify(request: Request) -> Response:
@@ -28,18 +28,21 @@ async def classify(request: Request) -> Response:
     upload = await read_upload(request, state.settings)
     request.scope["eyespot"].update(model=engine.spec.name, pictures=len(upload.pictures))
     with state.places.take(len(upload.pictures)):
-        futures = [engine.submit(encoded) for _, encoded in upload.pictures]
+        alone = await state.places.is_alone()
+        futures = [engine.submit(encoded, alone=alone) for _, encoded in upload.pictures]
         found = await asyncio.gather(*futures, return_exceptions=True)
-    results = [_result(state, engine, answer, top_k, least) for answer in found]
+    counts = Counts(state)
+    results = [_result(counts, engine, answer, top_k, least) for answer in found]
     head = {"model": engine.spec.name, "version": engine.spec.version}
     headers = {"X-Execution-Provider": engine.provider}
     if not upload.is_list:
         if isinstance(found[0], BaseException):
             raise found[0]
-        return JsonLine(head | results[0], headers=headers | {"Server-Timing": _server_timing(found[0])})
+        headers["Server-Timing"] = _server_timing(found[0])
+        return JsonLine(head | results[0], headers=headers, background=counts)
     names = [name for name, _ in upload.pictures]
     listed = [{"file": name} | result for name, result in zip(names, results, strict=True)]
-    return JsonLine(head | {"results": listed}, headers=headers)
+    return JsonLine(head | {"results": listed}, headers=headers, background=counts)
 
 
 async def list_models(request: Request) -> Response:
@@ -66,17 +69,15 @@ def _summary(engine: Engine) -> dict[str, Any]:
     return {"name": spec.name, "version": spec.version, "provider": engine.provider, "labels": len(spec.labels)}
 
 
-def _result(
-    state: ServiceState, engine: Engine, found: Answer | BaseException, top_k: int, least: float
-) -> dict[str, Any]:
+def _result(counts: Counts, engine: Engine, found: Answer | BaseException, top_k: int, least: float) -> dict[str, Any]:
     """Return what stands in the answer for one picture, and count it."""
     if isinstance(found, Answer):
         classification = found.classify(engine.spec, top_k)
-        state.count_answer(engine, found, classification)
+        counts.add(engine, found, classification)
         return _describe(classification, least)
     if not isinstance(found, ImageError | EngineError):
         raise found
-    state.metrics.count_failure(engine, error_code(found))
+    counts.state.metrics.count_failure(engine, error_code(found))
     return {"error": describe_error(found)}
 
 

@@ -1,10 +1,12 @@
 """The engine: one warm model behind an asynchronous call.
 
 It exists so that the HTTP layer does not know how pictures reach the model: decoded and prepared one by one
-on a pool of threads, then through the network in small batches of whatever is waiting.
+on a pool of threads, then through the network in small batches of whatever is waiting; a small one that is alone
+is answered on the spot.
 """
 
 import asyncio
+import io
 import time
 from collections.abc import Sequence
 
@@ -15,7 +17,8 @@ from edge.artifact import spec_of
 from edge.classifier import Classification, Classifier
 from edge.decode import DecodedImage, decode_image
 from edge.drift import DriftWindow
-from edge.errors import EyespotError
+from edge.errors import EyespotError, ImageError
+from edge.image_header import read_header
 from edge.picture_measures import measure
 from edge.regions.finder import RegionFinder
 from edge.self_test import require_self_test
@@ -25,6 +28,11 @@ from serving.halves import Halves
 from serving.job import Answer, Job
 from serving.pool import Pool
 from serving.providers import CPU
+
+# A picture that is alone is worked on at once, on the event loop's own thread, if it is no larger than this and the
+# network takes no longer. To wake a thread on another core for it was measured to cost 1 ms, as much as MiniVGGNet.
+AT_ONCE_PIXELS = 640 * 480
+AT_ONCE_S = 0.005
 
 
 class EngineError(EyespotError, RuntimeError):
@@ -62,19 +70,26 @@ class Engine:
         self.window = DriftWindow(self.spec.fingerprint, drift_window) if self.spec.fingerprint else None
         self._pool = pool
         self._max_pixels = max_pixels
+        # Several threads would work side by side; a GPU is waited for, and a search for regions takes long.
+        self._may_at_once = (
+            provider == CPU and pool.threads == 1 and not self._finder and self._halves.seconds_alone() <= AT_ONCE_S
+        )
         sizes = range(1, self._halves.sizes[-1] + 1) if self._halves.pads else self._halves.sizes
         self._batcher = MicroBatcher[Job](self._run_network, sizes, max_wait_s)
 
-    def submit(self, encoded: bytes) -> "asyncio.Future[Answer]":
+    def submit(self, encoded: bytes, *, alone: bool = False) -> "asyncio.Future[Answer]":
         """Return the future answer for the bytes of one image file. It raises ImageError, or EngineError.
 
-        Cancelling it takes the picture out of the queue.
+        Cancelling it takes the picture out of the queue. Whoever knows that no other is on its way says `alone`; a
+        small picture is then answered before this returns.
         """
-        return self._start(Job(lambda: decode_image(encoded, self._max_pixels)))
+        job = Job(lambda: decode_image(encoded, self._max_pixels))
+        return self._start(job, alone and self._may_at_once and _is_small(encoded))
 
-    def submit_pixels(self, pixels: NDArray[np.uint8]) -> "asyncio.Future[Answer]":
+    def submit_pixels(self, pixels: NDArray[np.uint8], *, alone: bool = False) -> "asyncio.Future[Answer]":
         """Return the future answer for one picture, uint8 RGB [H, W, 3]."""
-        return self._start(Job(lambda: DecodedImage(pixels, None)))
+        job = Job(lambda: DecodedImage(pixels, None))
+        return self._start(job, alone and self._may_at_once and pixels.size <= AT_ONCE_PIXELS * 3)
 
     def watch(self, answer: Answer, classification: Classification) -> None:
         """Take one answer up into the window of drift. It belongs to the event loop's thread."""
@@ -88,9 +103,12 @@ class Engine:
         """End the engine once all that was submitted is answered; the pool is not its own and goes on."""
         self._batcher.close()
 
-    def _start(self, job: Job) -> "asyncio.Future[Answer]":
+    def _start(self, job: Job, at_once: bool) -> "asyncio.Future[Answer]":
         self._batcher.expect()
-        self._pool.run(lambda: self._prepare(job))
+        if at_once:
+            self._prepare(job)
+        else:
+            self._pool.run(lambda: self._prepare(job))
         return job.future
 
     def _prepare(self, job: Job) -> None:
@@ -144,6 +162,14 @@ class Engine:
             return
         for job, probabilities in zip(jobs, answers, strict=True):
             job.finish(probabilities, len(jobs))
+
+
+def _is_small(encoded: bytes) -> bool:
+    try:
+        header = read_header(io.BytesIO(encoded))
+    except ImageError:
+        return False
+    return header.width * header.height <= AT_ONCE_PIXELS
 
 
 def _first_line(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """Both halves of an artifact as sessions: the front for one picture, the network for a batch of a fixed size."""
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,8 @@ Tensor = NDArray[np.float32]
 # How many different pictures the warm-up mixes, and what a sum in another order, in half precision, may change.
 DISTINCT = 3
 SAME_ANSWER = 1e-3
+# The fastest counts: workers start side by side and disturb each other.
+TIMED_RUNS = 3
 
 log = logging.getLogger("eyespot.models")
 
@@ -66,6 +69,16 @@ class Halves:
     def run(self, _: Sequence[str], feeds: dict[str, NDArray[np.uint8]]) -> list[Tensor]:
         """Answer as the session of the whole file would, so that the edge room's self-test can be asked of it."""
         return [np.concatenate([self.answer([self.prepare(picture)]) for picture in feeds[INPUT_NAME]])]
+
+    def seconds_alone(self) -> float:
+        """Return how long the network takes for one picture, once it is warm."""
+        tensor = self.prepare(np.zeros((8, 8, 3), np.uint8))
+        taken = []
+        for _ in range(TIMED_RUNS):
+            began = time.perf_counter()
+            self.answer([tensor])
+            taken.append(time.perf_counter() - began)
+        return min(taken)
 
     def warmed_up(self, source: str) -> "Halves":
         """Return the halves after running every size once, with the sizes that answer each picture as if alone.

@@ -24,7 +24,7 @@ from serving.oip_message import HEADER_LENGTH, InferRequest, parse_request, writ
 from serving.oip_tensors import InputTensor, malformed
 from serving.problems import IMAGE_STATUS, RequestError, error_code
 from serving.settings import Settings
-from serving.state import ServiceState, state_of
+from serving.state import Counts, ServiceState, state_of
 
 LARGE_BYTES = 1 << 16
 EXTENSIONS = ["binary_tensor_data", "classification"]
@@ -79,10 +79,17 @@ async def infer(request: Request) -> Response:
     asked, pictures = await asyncio.to_thread(read) if len(body) > LARGE_BYTES else read()
     request.scope["eyespot"].update(model=engine.spec.name, pictures=len(pictures))
     with state.places.take(len(pictures)):
-        futures = [engine.submit(p) if isinstance(p, bytes) else engine.submit_pixels(p) for p in pictures]
+        alone = await state.places.is_alone()
+        futures = [
+            engine.submit(p, alone=alone) if isinstance(p, bytes) else engine.submit_pixels(p, alone=alone)
+            for p in pictures
+        ]
         found = await asyncio.gather(*futures, return_exceptions=True)
-    answers = [_checked(state, engine, answer, index) for index, answer in enumerate(found)]
-    return write_answer(engine, asked, np.stack([answer.probabilities for answer in answers]))
+    counts = Counts(state)
+    answers = [_checked(counts, engine, answer, index) for index, answer in enumerate(found)]
+    response = write_answer(engine, asked, np.stack([answer.probabilities for answer in answers]))
+    response.background = counts
+    return response
 
 
 def _read(body: bytes, header_length: str | None, settings: Settings) -> tuple[InferRequest, list[Any]]:
@@ -115,15 +122,15 @@ def _pictures(image: InputTensor, settings: Settings) -> list[Any]:
     return list(image.as_levels())
 
 
-def _checked(state: ServiceState, engine: Engine, found: Answer | BaseException, index: int) -> Answer:
+def _checked(counts: Counts, engine: Engine, found: Answer | BaseException, index: int) -> Answer:
     """Return the answer for one picture, counted. The protocol has no place for single errors, so one fails all."""
     if isinstance(found, Answer):
-        state.count_answer(engine, found, conclude(engine.spec, found.probabilities, 1, None))
+        counts.add(engine, found, conclude(engine.spec, found.probabilities, 1, None))
         return found
     if not isinstance(found, ImageError | EngineError):
         raise found
     code = error_code(found)
-    state.metrics.count_failure(engine, code)
+    counts.state.metrics.count_failure(engine, code)
     raise RequestError(IMAGE_STATUS.get(code, 500), code, f"{INPUT_NAME}[{index}]: {found}")
 
 

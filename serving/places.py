@@ -1,5 +1,6 @@
 """The places in the queue: so many pictures may be on their way in a worker, and no more."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -32,6 +33,12 @@ class Places:
             yield
         finally:
             self._change(-count)
+
+    async def is_alone(self) -> bool:
+        """Return whether one picture is on its way and no other has come, once all requests that wait are read."""
+        if self.taken == 1:
+            await asyncio.sleep(0)
+        return self.taken == 1
 
     def _change(self, count: int) -> None:
         self.taken += count

@@ -13,6 +13,7 @@ class Pool:
     """`threads` threads that run what is given to them, first come, first served."""
 
     def __init__(self, threads: int) -> None:
+        self.threads = threads
         self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"eyespot-front-{i}", daemon=True) for i in range(threads)

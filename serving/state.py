@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 
 from edge.classifier import Classification
@@ -33,10 +34,23 @@ class ServiceState:
         metrics.show_models(repository.engines)
         return cls(settings, repository, Places(settings.max_waiting, metrics.waiting.set), keys, metrics)
 
-    def count_answer(self, engine: Engine, answer: Answer, classification: Classification) -> None:
-        """Count one picture that was answered, and watch it for drift."""
-        self.metrics.count_answer(engine, answer.timing, classification)
-        engine.watch(answer, classification)
+
+class Counts(BackgroundTask):
+    """What a response counts once it is sent: its client would wait for nothing, and sends the next one meanwhile."""
+
+    def __init__(self, state: ServiceState) -> None:
+        self.state = state
+        self._answers: list[tuple[Engine, Answer, Classification]] = []
+
+    def add(self, engine: Engine, answer: Answer, classification: Classification) -> None:
+        """Count one picture that was answered, and watch it for drift, when the response has been sent."""
+        self._answers.append((engine, answer, classification))
+
+    async def __call__(self) -> None:
+        """Count."""
+        for engine, answer, classification in self._answers:
+            self.state.metrics.count_answer(engine, answer.timing, classification)
+            engine.watch(answer, classification)
 
 
 def state_of(request: Request) -> ServiceState:

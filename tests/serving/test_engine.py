@@ -109,6 +109,52 @@ def test_a_lone_request_is_answered_to_the_last_digit_of_the_edge(tiny_content: 
     np.testing.assert_allclose(answer.probabilities, tiny_probabilities(77), rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("threads", "alone", "side_px", "at_once"),
+    [(1, True, 90, True), (1, False, 90, False), (2, True, 90, False), (1, True, 700, False)],
+)
+def test_only_a_small_picture_that_is_alone_is_answered_on_the_thread_that_asks(
+    tiny_content: bytes, threads: int, alone: bool, side_px: int, at_once: bool
+) -> None:
+    async def ask(made: Engine) -> tuple[bool, list[Answer]]:
+        threads_used: list[int] = []
+        answer = made._halves.answer
+
+        def watched(tensors: Any) -> Any:
+            threads_used.append(threading.get_ident())
+            return answer(tensors)
+
+        object.__setattr__(made._halves, "answer", watched)
+        futures = [
+            made.submit(encode_png(50, side_px, side_px), alone=alone),
+            made.submit_pixels(np.full((side_px, side_px, 3), 50, np.uint8), alone=alone),
+        ]
+        answers = await asyncio.gather(*futures)
+        return set(threads_used) == {threading.get_ident()}, answers
+
+    here, answers = run(tiny_content, ask, threads=threads, max_pixels=1_000_000)
+    assert here is at_once
+    for answer in answers:
+        np.testing.assert_allclose(answer.probabilities, tiny_probabilities(50), rtol=0, atol=1e-6)
+
+
+def test_a_slow_network_and_a_damaged_picture_are_not_worked_on_at_once(
+    tiny_content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask(made: Engine) -> bool:
+        return made._may_at_once
+
+    assert run(tiny_content, ask, threads=1)
+    monkeypatch.setattr("serving.engine.AT_ONCE_S", 0.0)
+    assert not run(tiny_content, ask, threads=1)
+
+    async def ask_words(made: Engine) -> None:
+        await made.submit(b"words", alone=True)
+
+    with pytest.raises(ImageError, match="not an image"):
+        run(tiny_content, ask_words, threads=1)
+
+
 def test_pixels_are_answered_as_their_file(tiny_content: bytes) -> None:
     async def ask(made: Engine) -> list[Answer]:
         return await asyncio.gather(made.submit(encode_png(9)), made.submit_pixels(np.full((6, 5, 3), 9, np.uint8)))
