@@ -63,6 +63,14 @@ def port_number(text: str) -> int:
     return value
 
 
+def count(text: str) -> int:
+    """Return the whole number, 0 or more, that `text` says, for argparse."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or more. Received: {text}")
+    return value
+
+
 def not_below_zero(text: str) -> float:
     """Return the finite number, 0 or more, that `text` says, for argparse."""
     value = float(text)

@@ -5,6 +5,7 @@ It exists because a model, a run or a result that is half there looks whole to t
 
 import glob
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from edge.errors import EyespotError
 
 # What keeps two writers of one name apart.
 TOKEN_BYTES = 4
+PARTIAL = re.compile(rf"\..+\.[0-9a-f]{{{2 * TOKEN_BYTES}}}\.partial(\.[^.]+)?")
 
 
 @contextmanager
@@ -58,6 +60,11 @@ def creating_folder(path: Path) -> Iterator[Path]:
             flush_to_disk(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def is_partial(path: Path) -> bool:
+    """Whether `path` has the name of a file that `replacing` had not finished."""
+    return PARTIAL.fullmatch(path.name) is not None
 
 
 def remove_abandoned(path: Path) -> None:

@@ -7,6 +7,11 @@ caller of the Python API can catch the standard type it would expect.
 from typing import Self
 
 
+def reason_of(error: BaseException) -> str:
+    """Return the first line of what a library's exception says, or what kind it is where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 class EyespotError(Exception):
     """The root: a message that states the rule, what was received and the remedy."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from types import ModuleType
 
-from edge.errors import InstallationError
+from edge.errors import InstallationError, reason_of
 from edge.processor import read_cpu
 from edge.runtime import LOG_ERRORS_ONLY, import_onnxruntime, installed_runtimes
 
@@ -130,7 +130,7 @@ def probe_providers(onnxruntime: ModuleType) -> Iterator[ProviderProbe]:
         try:
             session = onnxruntime.InferenceSession(PROBE_MODEL, options, providers=[name])
         except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
-            yield ProviderProbe(name, False, (str(error) or type(error).__name__).splitlines()[0])
+            yield ProviderProbe(name, False, reason_of(error))
             continue
         took = session.get_providers()[0]
         yield ProviderProbe(name, took == name, "" if took == name else f"fell back to {took}")

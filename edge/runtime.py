@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from edge.errors import InstallationError, ModelError
+from edge.errors import InstallationError, ModelError, reason_of
 
 # Distributions that all install the import name onnxruntime.
 DISTRIBUTIONS = re.compile(
@@ -68,5 +68,5 @@ def create_session(model: Path | bytes, name: str, threads: int = 0, *, spinning
         source = model if isinstance(model, bytes) else str(model)
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = reason_of(error)
         raise ModelError(f"{name}: onnxruntime {onnxruntime.__version__} cannot load this model ({reason})") from None

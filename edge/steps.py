@@ -104,6 +104,8 @@ class Fit:
     def __post_init__(self) -> None:
         _check_side("fit: height", self.height)
         _check_side("fit: width", self.width)
+        if self.method in ("tf", "tf-antialias"):
+            raise ValueError(f"fit: method must be one that gives whole levels. Received: {self.method}")
         _check_border("fit", self.border, self.value)
 
 

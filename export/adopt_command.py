@@ -9,7 +9,6 @@ import argparse
 from pathlib import Path
 
 from edge.cli import DONE
-from edge.errors import UsageError
 from export.model_arguments import add_model_arguments, describe_model, report, resolve_output
 
 
@@ -22,9 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Adopt, print what was proven and return the exit status."""
-    output = resolve_output(arguments.output, f"{arguments.model.stem}-eyespot.onnx")
-    if output.exists() and arguments.model.exists() and output.samefile(arguments.model):
-        raise UsageError(f"{output}: --output must name another file than PLAIN")
+    output = resolve_output(arguments.output, f"{arguments.model.stem}-eyespot.onnx", arguments.model)
     description, pictures = describe_model(arguments)
     from export.export_original import export_original
     from export.plain_onnx import plain_original

@@ -49,8 +49,14 @@ def run(arguments: argparse.Namespace) -> int:
         _refuse_variant(arguments, "means nothing for what is exported already; give the run that it came from")
         return _publish_only(arguments, targets)
     is_file = path.suffix.lower() in KERAS_SUFFIXES and not path.is_dir()
+    if is_file and path.suffix not in KERAS_SUFFIXES:
+        raise UsageError(
+            f"{path}: Keras knows files by {', '.join(sorted(KERAS_SUFFIXES))} in small letters; rename it"
+        )
     own = path.stem if is_file else path.resolve().name
-    output = resolve_output(arguments.output, f"{own}.onnx")
+    # An .onnx file in a run's folder was exported before; all else there is read.
+    read = [path] if is_file else [file for file in path.glob("*") if file.suffix != ".onnx"]
+    output = resolve_output(arguments.output, f"{own}.onnx", *read)
     if is_file or (path / "saved_model.pb").is_file():
         _refuse_variant(arguments, "is calibrated and judged on pictures with labels, which only a run has")
         exported = _export_model(arguments, is_file, output, output.stem if arguments.output else own)

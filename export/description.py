@@ -33,12 +33,14 @@ class Description:
     def spec(self, name: str, input_shape: Shape) -> ModelSpec:
         """Return the spec of a network of this input, less what export finds out. Raises UsageError if it cannot be."""
         steps = self.preprocessing
-        if isinstance(steps, str):
-            steps = preset_steps(steps, *network_input(input_shape, self.size))
-        elif self.size:
+        if not isinstance(steps, str) and self.size:
             raise UsageError("--size is for presets; a file of steps says the size itself, in its resize")
         try:
+            if isinstance(steps, str):
+                steps = preset_steps(steps, *network_input(input_shape, self.size))
             return ModelSpec(SPEC_FORMAT, name, None, self.labels, steps, None, None, None, None, None)
+        except UsageError:
+            raise
         except ValueError as error:
             raise UsageError(f"this is no model that eyespot can hold: {error}") from None
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.errors import ModelError, ModelNotFoundError
+from edge.errors import ModelError, ModelNotFoundError, reason_of
 from export.quiet_tensorflow import start_tensorflow
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def load_keras(path: Path) -> "keras.Model":
     except (ValueError, OSError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
         if isinstance(error, ModelError):
             raise
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = reason_of(error)
         raise ModelError(f"{path}: Keras cannot read this model ({reason:.200})") from None
 
 

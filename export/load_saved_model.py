@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edge.errors import ModelError, UsageError
+from edge.errors import ModelError, UsageError, reason_of
 from export.network import answer_call, convert_call, import_tf2onnx, open_batch
 from export.original import Original
 from export.quiet_tensorflow import start_tensorflow
@@ -15,13 +15,7 @@ from export.quiet_tensorflow import start_tensorflow
 if TYPE_CHECKING:
     import tensorflow as tf
 
-MARKER = "saved_model.pb"
 SIGNATURE = "serving_default"
-
-
-def is_saved_model(path: Path) -> bool:
-    """Whether `path` is the folder of a SavedModel."""
-    return (path / MARKER).is_file()
 
 
 def saved_model_original(path: Path) -> Original:
@@ -35,7 +29,7 @@ def saved_model_original(path: Path) -> Original:
     try:
         loaded = tensorflow.saved_model.load(str(path))
     except (ValueError, OSError, TypeError, KeyError, AttributeError, tensorflow.errors.OpError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = reason_of(error)
         raise ModelError(f"{path}: TensorFlow cannot read this SavedModel ({reason:.200})") from None
     signature = _signature(loaded, path)
     function = loaded.signatures[signature]

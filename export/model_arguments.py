@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edge.arguments import share
 from edge.errors import UsageError
+from edge.steps import LARGEST_SIDE_PX
 from export.parity import TOLERANCE
 
 if TYPE_CHECKING:
@@ -47,17 +48,23 @@ def add_proof_arguments(parser: argparse.ArgumentParser) -> None:
 
 def size(text: str) -> tuple[int, int]:
     """Return the height and width that `text` says, for argparse."""
-    match = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
-    if match is None or "0" in (match[1], match[2]):
-        raise argparse.ArgumentTypeError(f"must be HEIGHTxWIDTH in pixels, like 224x224. Received: {text}")
-    return int(match[1]), int(match[2])
+    match = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text, re.ASCII)
+    sides = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1 <= min(sides) <= max(sides) <= LARGEST_SIDE_PX:
+        raise argparse.ArgumentTypeError(
+            f"must be HEIGHTxWIDTH in pixels, like 224x224, to {LARGEST_SIDE_PX:,} each. Received: {text}"
+        )
+    return sides
 
 
-def resolve_output(given: str | None, default: str) -> Path:
-    """Return the file to write. Raises UsageError if that is a folder."""
+def resolve_output(given: str | Path | None, default: str, *inputs: Path | None) -> Path:
+    """Return the file to write. Raises UsageError if that is a folder, or one of the `inputs` that are read."""
     output = Path(given or default)
     if output.is_dir():
         raise UsageError(f"{output} is a folder; --output must name a file")
+    for path in inputs:
+        if path and path.exists() and output.exists() and output.samefile(path):
+            raise UsageError(f"{output} is what is read; --output must name another file")
     return output
 
 

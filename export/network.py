@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
-from edge.errors import ModelError, UsageError
+from edge.errors import ModelError, UsageError, reason_of
 from export.canonical import canonicalise
 from export.exportable import require_exportable
 from export.lean_conversion import lean_conversion
@@ -153,5 +153,5 @@ def weld(preprocessing: onnx.ModelProto, network: onnx.ModelProto) -> onnx.Model
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ModelError(f"the network is no valid ONNX: {str(error).strip().splitlines()[0]:.200}") from None
+        raise ModelError(f"the network is no valid ONNX: {reason_of(error):.200}") from None
     return model

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, inliner, numpy_helper, version_converter
 
 from edge.artifact import METADATA_KEY
-from edge.errors import ModelError, ModelNotFoundError, UsageError
+from edge.errors import ModelError, ModelNotFoundError, UsageError, reason_of
 from edge.runtime import create_session
 from export.canonical import canonicalise
 from export.exportable import require_exportable
@@ -60,7 +60,7 @@ def load_plain(path: Path) -> onnx.ModelProto:
         model = onnx.load(path)
         onnx.checker.check_model(model)
     except (DecodeError, onnx.checker.ValidationError, OSError, ValueError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = reason_of(error)
         raise ModelError(f"{path}: this is no valid ONNX model ({reason:.200})") from None
     if any(entry.key == METADATA_KEY for entry in model.metadata_props):
         raise UsageError(f"{path}: this is an artifact of eyespot already; adopt the plain file that it was made of")

@@ -23,13 +23,6 @@ PRESETS: dict[str, tuple[Step, ...]] = {
     "unit": (Scale(1 / 255),),
     "raw": (),
 }
-MEANINGS = {
-    "caffe": "BGR less the ImageNet means",
-    "tf": "-1 to 1",
-    "torch": "0 to 1, standardised by ImageNet",
-    "unit": "0 to 1",
-    "raw": "0 to 255, for networks that rescale inside",
-}
 GREY_PRESETS: dict[str, tuple[Step, ...]] = {
     "tf": (Grey(), Scale(1 / 127.5), SubtractMean((1.0,))),
     "unit": (Grey(), Scale(1 / 255)),

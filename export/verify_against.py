@@ -75,6 +75,11 @@ def run(arguments: argparse.Namespace) -> int:
     classifier = Classifier.load(arguments.model)
     folder = RunFolder(Path(arguments.against))
     require_same_origin(classifier.spec, folder.read_spec(), arguments.model, arguments.against)
+    if classifier.spec.variant and not arguments.tolerance:
+        raise UsageError(
+            f"{arguments.model}: {classifier.spec.variant.kind} does not equal the network of {arguments.against}; "
+            "give --tolerance P, the largest difference of a probability to accept"
+        )
     certified = classifier.spec.parity.tolerance if classifier.spec.parity else TOLERANCE
     verdict = verify_against(classifier, folder, arguments.images, arguments.tolerance or certified)
     shown = verdict.comparisons[: arguments.worst or WORST_SHOWN]

@@ -17,7 +17,7 @@ from edge.artifact import spec_of
 from edge.classifier import Classification, Classifier
 from edge.decode import DecodedImage, decode_image
 from edge.drift import DriftWindow
-from edge.errors import EyespotError, ImageError
+from edge.errors import EyespotError, ImageError, reason_of
 from edge.image_header import read_header
 from edge.picture_measures import measure
 from edge.regions.finder import RegionFinder
@@ -132,7 +132,7 @@ class Engine:
             job.fail(error)
             self._batcher.drop()
         except Exception as error:  # noqa: BLE001 # whatever it is, it is this picture's alone
-            job.fail(EngineError(f"the picture could not be prepared ({_first_line(error)})"))
+            job.fail(EngineError(f"the picture could not be prepared ({reason_of(error)})"))
             self._batcher.drop()
         else:
             self._batcher.put(job)
@@ -155,7 +155,7 @@ class Engine:
             answers = self._halves.answer([job.tensor for job in jobs])
         except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
             if len(jobs) == 1:
-                jobs[0].fail(EngineError(f"the model could not be run ({_first_line(error)})"))
+                jobs[0].fail(EngineError(f"the model could not be run ({reason_of(error)})"))
                 return
             for job in jobs:  # one of them may be to blame; the others shall not pay for it
                 self._run_network([job])
@@ -170,7 +170,3 @@ def _is_small(encoded: bytes) -> bool:
     except ImageError:
         return False
     return header.width * header.height <= AT_ONCE_PIXELS
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
+from edge.errors import reason_of
 from serving.bound_session import CUDA_DEVICE, BoundSession
 from serving.cut import cut
 from serving.providers import CPU, create_provider_session
@@ -94,7 +95,7 @@ class Halves:
             try:
                 together = self.answer([tensors[i] for i in order])
             except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
-                return self._one_by_one(source, str(error).partition("\n")[0])
+                return self._one_by_one(source, reason_of(error))
             if not np.allclose(together, [alone[i] for i in order], rtol=0, atol=SAME_ANSWER):
                 return self._one_by_one(source, "an answer depends on the other pictures of its batch")
         return self

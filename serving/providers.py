@@ -11,7 +11,7 @@ from typing import Any
 
 from onnx import TensorProto, helper
 
-from edge.errors import InstallationError, ModelError
+from edge.errors import InstallationError, ModelError, reason_of
 from edge.runtime import LOG_ERRORS_ONLY, import_onnxruntime
 
 AUTO = "auto"
@@ -85,7 +85,7 @@ def create_provider_session(model: bytes, name: str, provider: str, threads: int
     try:
         session = onnxruntime.InferenceSession(model, options, providers=names, enable_fallback=0)
     except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = reason_of(error)
         raise ModelError(f"{name}: onnxruntime {onnxruntime.__version__} cannot load this model ({reason})") from None
     if (found := session.get_providers()[0]) != wanted:
         raise InstallationError(f"{name}: {wanted} was asked for and {found} came up")

@@ -5,7 +5,6 @@ are divided in front of the softmax, mends most of that and changes no answer (C
 Modern Neural Networks, 2017). It is built into the network, so that every client gets it.
 """
 
-import math
 from dataclasses import dataclass
 
 import keras
@@ -69,7 +68,9 @@ def find_abstention(
 
     Raises UsageError if no threshold reaches it.
     """
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
+    right = probabilities.argmax(axis=1) == targets
+    # Rounded down as the threshold will be: whatever is above that is answered, however close they are.
+    confidence = np.floor(probabilities.max(axis=1).astype(np.float64) * ROUNDING) / ROUNDING
     order = np.argsort(-confidence, kind="stable")
     accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     # A threshold cannot part pictures of equal confidence.
@@ -78,5 +79,4 @@ def find_abstention(
     if not len(good):
         raise UsageError(f"no threshold makes {wanted_accuracy:.2%} of the held-out answers right; ask for less")
     kept = int(good[-1])
-    below = math.floor(float(confidence[order][kept]) * ROUNDING) / ROUNDING
-    return Abstention(below, float(accuracy[kept]), (kept + 1) / len(order))
+    return Abstention(float(confidence[order][kept]), float(accuracy[kept]), (kept + 1) / len(order))

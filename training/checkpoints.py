@@ -33,7 +33,8 @@ class Checkpoints:
         if self.which == "improvements":
             loss = history.epochs[-1].held_out_loss
             self._save(network, f"epoch_{len(history.epochs):03}_loss_{loss:.4f}.keras")
-            for old in sorted(self.folder.glob("epoch_*.keras"))[: -self.keep_last]:
+            kept = sorted(self.folder.glob("epoch_*.keras"), key=lambda path: int(path.name.split("_")[1]))
+            for old in kept[: -self.keep_last]:
                 old.unlink()
 
     def restore_best(self, network: keras.Model) -> None:

@@ -7,6 +7,7 @@ Exit status: 0 done, 2 nothing was trained, 130 interrupted (--resume continues)
 
 import argparse
 import dataclasses
+import errno
 import os
 import sys
 from pathlib import Path
@@ -80,9 +81,8 @@ def _train_into(
     except OSError as error:
         if isinstance(error, EyespotError) or not run.state.is_file():
             raise
-        kept = (
-            f"{error.strerror}; the last good epoch is kept, make room and continue with the same command and --resume"
-        )
+        room = "make room and " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        kept = f"{error.strerror}; the last good epoch is kept, {room}continue with the same command and --resume"
         raise OSError(error.errno, kept, error.filename) from None
     finally:
         discard_empty(run)

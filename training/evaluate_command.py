@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.arguments import count
 from edge.cli import DONE
 from export.run_folder import RunFolder
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot evaluate` takes."""
     parser.add_argument("run", metavar="RUN", help="a folder written by 'eyespot train'")
     parser.add_argument("--dataset", metavar="NAME|PATH", help="what to evaluate on (default: the held-out images)")
-    parser.add_argument("--class-depth", type=int, default=0, metavar="N", help="folders above the class folders")
+    parser.add_argument("--class-depth", type=count, default=0, metavar="N", help="folders above the class folders")
     parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
     parser.add_argument("--output", type=Path, metavar="DIR", help="the folder to write (default: RUN/evaluation)")
     parser.add_argument("--json", action="store_true", help="one JSON object, that of report.json")

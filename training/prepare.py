@@ -129,8 +129,9 @@ def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Prog
             _write_header(file, (len(dataset.names) - len(bad), *network_shape(graph)))
         np.save(unfinished / "measures.npy", np.array(measures).reshape(-1, len(PictureMeasures._fields)))
         (unfinished / "bad.json").write_text(json.dumps(bad), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        unfinished.replace(folder)
+        if not (folder / "bad.json").is_file():  # else another process was as busy, and faster
+            shutil.rmtree(folder, ignore_errors=True)
+            unfinished.replace(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 

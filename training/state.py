@@ -62,12 +62,6 @@ def write_state(state: State, path: Path) -> None:
         np.savez(file, state=np.array(text), **arrays)  # type: ignore[arg-type]  # allow_pickle is not among them
 
 
-def read_state(path: Path) -> State:
-    """Return the state in a file. Raises ModelError if it is damaged."""
-    with path.open("rb") as file:
-        return parse_state(file, str(path))
-
-
 def parse_state(raw: BinaryIO, where: str) -> State:
     """Return the state that `write_state` wrote, read from an open file; `where` names it in a ModelError."""
     try:

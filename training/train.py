@@ -154,6 +154,8 @@ def _plan(recipe: Recipe, practice: Practice, material: Material) -> Plan:
         "schedule": repr(recipe.schedule),
         "optimizer": repr(recipe.optimizer),
         "strategy": practice.spread.strategy,
+        # The best network is there at the end only if it was kept from the beginning.
+        "keeps_best": str(practice.checkpoints != "none"),
     }
     return Plan(recipe.name, material.prepared.digest, practice.seed, recipe.epochs, recipe.batch_size, options)
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from edge.arguments import positive, seed_number
+from edge.arguments import count, positive, seed_number
 from edge.classifier_options import parse_regions
 from training.schedule_options import add_schedule_arguments
 
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="show all recipes and what they are")
     data = parser.add_argument_group("data")
     data.add_argument("--dataset", metavar="NAME|PATH", help="what to train on (default: the recipe's own)")
-    data.add_argument("--class-depth", type=int, default=0, metavar="N", help="folders above the class folders")
+    data.add_argument("--class-depth", type=count, default=0, metavar="N", help="folders above the class folders")
     data.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
     data.add_argument("--class-weights", choices=["balanced"], help="give every class the same total weight")
     run = parser.add_argument_group("run")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.atomic_file import replacing
+from edge.atomic_file import is_partial, replacing
 from edge.errors import UsageError
 from edge.picture_measures import take_fingerprint
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
@@ -31,7 +31,8 @@ def claim_run_folder(path: Path, resume: bool) -> RunFolder:
     run = RunFolder(path)
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} exists already; choose another --output or remove it")
-    if path.is_dir() and any(path.iterdir()):
+    leftovers = _leftovers(run) if path.is_dir() else []
+    if path.is_dir() and set(path.iterdir()) - set(leftovers):
         if run.is_finished:
             raise UsageError(f"{path} holds a finished run; choose another --output or remove it")
         if not run.state.is_file():
@@ -39,7 +40,15 @@ def claim_run_folder(path: Path, resume: bool) -> RunFolder:
         if not resume:
             raise UsageError(f"{path} holds an unfinished run; continue it with --resume, or remove it")
     path.mkdir(parents=True, exist_ok=True)
+    for file in leftovers:
+        file.unlink(missing_ok=True)
     return run
+
+
+def _leftovers(run: RunFolder) -> list[Path]:
+    """Return what a killed training left that is of no use: half files, and what it drew before its first epoch."""
+    begun = [] if run.state.is_file() or run.is_finished else [run.schedule_plot]
+    return [file for file in run.path.iterdir() if is_partial(file) or file in begun]
 
 
 def describe_model(

@@ -15,6 +15,7 @@ from typing import IO, BinaryIO, Self, cast
 
 from edge.batch.content import Content, failed, read_content
 from edge.batch.zip_directory import ENCRYPTED, open_member, read_members
+from edge.errors import reason_of
 from edge.sources import is_image_name
 
 ZIP_SUFFIXES = (".zip",)
@@ -132,4 +133,4 @@ def _refused(name: str) -> Content | None:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+    return reason_of(error)

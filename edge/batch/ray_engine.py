@@ -26,7 +26,7 @@ from edge.batch.inputs import Input
 from edge.batch.packed import PackedClassifier
 from edge.batch.row import Row, from_line, to_line
 from edge.batch.work import Work
-from edge.errors import InstallationError
+from edge.errors import InstallationError, reason_of
 
 # Inputs that an actor takes at once, and those of one data set: its list of inputs is held in memory.
 BLOCK_INPUTS = 64
@@ -56,7 +56,7 @@ class RayEngine:
             while not stop.is_set() and (chunk := _take_chunk(inputs)):
                 yield from self._rows(chunk, stop)
         except (ConnectionError, ray.exceptions.RayError, ray.data.exceptions.SystemException) as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0]
+            reason = reason_of(error)
             raise InstallationError(f"Ray gave up ({reason}); --resume goes on with the rows so far") from None
         finally:
             ray.shutdown()

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from edge.cli import DONE
-from edge.errors import UsageError
+from export.model_arguments import resolve_output
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,11 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from export.card.stages import choose_sample, read_sample, run_stages
 
     model = Path(arguments.model)
-    output = arguments.output or Path(f"{model.stem}.html")
-    if output.is_dir():
-        raise UsageError(f"{output} is a folder; --output must name a file")
-    if output.exists() and output.samefile(model):
-        raise UsageError(f"{output} is the model itself; --output must name another file")
+    output = resolve_output(arguments.output, f"{model.stem}.html", model)
     artifact = inspect_artifact(model)
     sample = read_sample(arguments.image) if arguments.image else choose_sample(artifact.spec)
     page = write_page(artifact, sample, run_stages(artifact.spec.preprocessing, sample.pixels))

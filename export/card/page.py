@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.artifact import OUTPUT_NAME
 from edge.classifier import rank
-from edge.commands.info import variant_rows
+from edge.commands.info import REFERENCES, variant_rows
 from edge.spec import ModelSpec, Parity, Variant, describe_regions
 from export.card.calls import show_calls
 from export.card.confusion import show_confusion
@@ -31,7 +31,7 @@ def write_page(artifact: Artifact, sample: Sample, stages: list[Stage]) -> str:
         section("labels", f"{len(spec.labels):,} labels", _labels(spec.labels)),
         section("preprocessing", "What a picture becomes", _stages(sample, stages, answer), _answer(spec, answer)),
         section("accuracy", "How good it is", _accuracy(spec)),
-        section("parity", "Proof that it answers as Keras does", _parity(spec)),
+        section("parity", f"Proof that it answers as {_reference(spec)} does", _parity(spec)),
         section("size", "Size", _size(artifact)),
         section("calls", "How to call it", show_calls(artifact.path.name, spec.regions)),
     ]
@@ -55,9 +55,14 @@ def _summary(artifact: Artifact) -> str:
     if spec.training:
         rows["accuracy"] = f"{(spec.variant.accuracy if spec.variant else spec.training.held_out_accuracy):.2%}"
     if spec.parity:
-        rows["difference to Keras"] = f"{spec.parity.largest_difference:.1e}"
+        compared = "float32 difference" if spec.variant else "difference"
+        rows[f"{compared} to {_reference(spec)}"] = f"{spec.parity.largest_difference:.1e}"
     rows |= {"parameters": f"{sum(artifact.parameters.values()):,}", "file": f"{artifact.size_bytes:,} bytes"}
     return f"<p>An image classifier: it gives {kind} one of {len(spec.labels):,} labels.</p>{facts(rows)}"
+
+
+def _reference(spec: ModelSpec) -> str:
+    return REFERENCES[spec.parity.reference] if spec.parity else "its original"
 
 
 def _labels(labels: tuple[str, ...]) -> str:

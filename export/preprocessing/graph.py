@@ -55,16 +55,11 @@ class Graph:
 
     def add(self, operator: str, *operands: Operand, **attributes: Any) -> str:
         """Append a node and return the name of its one output; arrays among its inputs become constants."""
-        return self.add_several(operator, *operands, outputs=1, **attributes)[0]
-
-    def add_several(self, operator: str, *operands: Operand, outputs: int, **attributes: Any) -> list[str]:
-        """Append a node with several outputs and return their names."""
         inputs = [operand if isinstance(operand, str) else self.constant(operand) for operand in operands]
         name = f"preprocessing/{self._count}_{operator}"
         self._count += 1
-        names = [name if i == 0 else f"{name}_{i}" for i in range(outputs)]
-        self.nodes.append(helper.make_node(operator, inputs, names, name=name, **attributes))
-        return names
+        self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
+        return name
 
     def branch(self, condition: str, then: Branch, otherwise: Branch) -> str:
         """Append an If and return its output; each branch adds its nodes here and returns the tensor it makes.

@@ -18,7 +18,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,13 @@ def main() -> None:
         folder = Path(name)
         make_files(folder)
         found: dict[str, list[Figures]] = {}
-        for _ in range(rounds):
-            for case, figures in measure_all(folder, seconds).items():
-                found.setdefault(case, []).append(figures)
+        cases = make_cases(folder, seconds)
+        for turn in range(rounds):
+            # Nobody always comes after the same one: a machine that has just worked hard may be slower.
+            first = turn % len(cases)
+            for measure_case in cases[first:] + cases[:first]:
+                for case, figures in measure_case().items():
+                    found.setdefault(case, []).append(figures)
     report(found)
 
 
@@ -71,16 +76,17 @@ def make_files(folder: Path) -> None:
         (folder / file).write_bytes(head.encode() + photo + f"\r\n--{BOUNDARY}--\r\n".encode())
 
 
-def measure_all(folder: Path, seconds: str) -> dict[str, Figures]:
+def make_cases(folder: Path, seconds: str) -> list[Callable[[], dict[str, Figures]]]:
+    """Return what measures each of the servers, and the bare processes."""
     peers = [PEERS, str(HERE / "http_peers.py")]
     network, photo = str(folder / "network.onnx"), str(folder / "photo.jpg")
     form = [str(folder / "form"), f"multipart/form-data; boundary={BOUNDARY}"]
     bento = [str(folder / "bento-form"), form[1]]
-    quiet = subprocess.run([*peers, "processes", network, seconds, WORKERS], capture_output=True, text=True, check=True)
-    found = {"two bare processes": json.loads(quiet.stdout)}
+    processes = [*peers, "processes", network, seconds, WORKERS]
+    cases: list[Callable[[], dict[str, Figures]]] = [partial(measure_processes, processes)]
     for name, file in (("eyespot", "model.onnx"), ("eyespot int8", "int8.onnx")):
         ours = [EYESPOT, "serve", str(folder / file), "--workers", WORKERS, "--no-access-log", "--port"]
-        found |= measure(name, lambda port, ours=ours: [*ours, port], "/v1/classify?top_k=10", [photo], seconds)
+        cases.append(partial(measure, name, ours, [], "/v1/classify?top_k=10", [photo], seconds))
     servers = {
         "bare uvicorn": ([*peers, "bare-uvicorn", network], WORKERS, "/", [photo]),
         "FastAPI": ([*peers, "fastapi", network], "1", "/classify", [photo]),
@@ -88,13 +94,20 @@ def measure_all(folder: Path, seconds: str) -> dict[str, Figures]:
         "plain BentoML": ([PEERS, str(HERE / "http_bentoml.py"), network], "1", "/classify", bento),
     }
     for name, (command, workers, path, body) in servers.items():
-        found |= measure(name, lambda port, c=command, w=workers: [*c, port, w], path, body, seconds)
-    return found
+        cases.append(partial(measure, name, command, [workers], path, body, seconds))
+    return cases
 
 
-def measure(name: str, command: Any, path: str, body: list[str], seconds: str) -> dict[str, Figures]:
+def measure_processes(command: list[str]) -> dict[str, Figures]:
+    quiet = subprocess.run(command, capture_output=True, text=True, check=True)
+    return {"two bare processes": json.loads(quiet.stdout)}
+
+
+def measure(
+    name: str, command: list[str], after_port: list[str], path: str, body: list[str], seconds: str
+) -> dict[str, Figures]:
     """Return the figures of one server at 16 connections and at one."""
-    found = serving_load(command, path, body, ("16", "1"), seconds)
+    found = serving_load(lambda port: [*command, port, *after_port], path, body, ("16", "1"), seconds)
     return {f"{name}, {n}": figures for n, figures in found.items()}
 
 

@@ -43,6 +43,7 @@ def test_a_factor_of_zero_is_refused() -> None:
         (lambda: CentreCrop(1, 0), "centre_crop: width must be 1 to 8192"),
         (lambda: Fit(0, 1, "area", "replicate", 0), "fit: height must be 1 to 8192"),
         (lambda: Fit(1, 1, "area", "replicate", 9), "0 for replicate. Received: 9"),
+        (lambda: Fit(1, 1, "tf", "replicate", 0), "fit: method must be one that gives whole levels. Received: tf"),
         (lambda: Pad(1, 1, 1, -1, "constant", 0), "pad: right must be 0 to 8192 pixels. Received: -1"),
         (lambda: Pad(1, 1, 1, 1, "constant", 256), "a level 0 to 255"),
         (lambda: Standardise((1.0,), (1.0, 2.0)), "1 means for 2 standard deviations"),

@@ -214,7 +214,7 @@ def test_wrong_descriptions_are_one_line(tmp_path: Path, capsys: pytest.CaptureF
     line = refused(capsys, plain, preprocessing=str(steps))
     assert "gives pictures of [8, 8, 3], the network takes [3, 8, 8]; add the step channels_first" in line
     assert "has 3 classes for 2 labels" in refused(capsys, plain, labels=LABELS[:2])
-    assert "--output must name another file than PLAIN" in refused(capsys, plain, "--output", str(plain))
+    assert "is what is read; --output must name another file" in refused(capsys, plain, "--output", str(plain))
 
 
 def test_an_artifact_is_not_adopted_again(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:

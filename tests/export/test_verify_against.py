@@ -12,6 +12,7 @@ from onnx import numpy_helper
 from PIL import Image
 
 from edge.cli import main
+from edge.spec import Variant
 from export.quiet_tensorflow import start_tensorflow
 from tests.edge.artifacts import restamped, without_entry, written
 
@@ -190,3 +191,14 @@ def test_without_the_extra_one_line_names_it(
         "install it with: pip install 'eyespot[export]'"
     )
     assert main(["verify", str(model)]) == 0  # which needs none of it
+
+
+def test_a_smaller_variant_needs_a_limit_of_its_own(
+    model: Path, run: Path, compared: Compare, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smaller = Variant("int8", "x86", "minmax", (), 100, 0.98, 0.99, 1.0, 0.01, 0.5)
+    written(model, restamped(model.read_bytes(), variant=smaller))
+    assert main(["verify", str(model), "--against", str(run)]) == 2
+    assert "int8 does not equal the network of" in capsys.readouterr().err
+    status, found, _ = compared(model, run, "--tolerance", "0.1")
+    assert status == 0

@@ -78,3 +78,15 @@ def test_pictures_of_equal_confidence_are_not_parted() -> None:
 def test_a_wish_that_no_threshold_grants_is_refused() -> None:
     with pytest.raises(UsageError, match=r"99\.00%"):
         find_abstention(np.array([[0.9, 0.1]], np.float32), np.array([1]), 0.99)
+
+
+def test_what_lies_closer_together_than_a_threshold_can_part_is_answered_together() -> None:
+    confidence = np.array([0.99998, 0.99993, 0.9])
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    targets = np.array([0, 1, 0])  # right, wrong, right
+    with pytest.raises(UsageError, match="no threshold"):
+        find_abstention(probabilities, targets, 1.0)
+    found = find_abstention(probabilities, targets, 0.5)
+    answered = probabilities.max(axis=1) >= found.below
+    assert found.answered == answered.mean()
+    assert found.accuracy == (probabilities.argmax(axis=1) == targets)[answered].mean()

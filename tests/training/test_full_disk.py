@@ -12,7 +12,7 @@ import pytest
 
 from edge.cli import main
 from tests.training.conftest import EPOCHS, figures, train_command
-from training.state import read_state
+from training.state import parse_state
 
 DEADLINE_S = 240
 # Less than any picture or state; more than what a pipe takes, on which there is no limit anyway.
@@ -42,7 +42,9 @@ def test_a_full_disk_leaves_the_last_good_epoch_to_go_on_from(bright: Path, brig
     )
     assert "Traceback" not in behind
     assert not [path for path in run.rglob("*") if "partial" in path.name]
-    kept = np.array([list(vars(epoch).values()) for epoch in read_state(run / "state.npz").history.epochs])
+    with (run / "state.npz").open("rb") as file:
+        history = parse_state(file, "state.npz").history
+    kept = np.array([list(vars(epoch).values()) for epoch in history.epochs])
     assert 1 <= len(kept) < EPOCHS
     assert np.array_equal(kept, figures(bright_run)[: len(kept)])
 

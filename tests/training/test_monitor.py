@@ -12,7 +12,7 @@ from PIL import Image
 from export.run_folder import RunFolder
 from training.history import Epoch, History
 from training.monitor import Monitor
-from training.state import Plan, State, read_state
+from training.state import Plan, State, parse_state
 
 PLAN = Plan("lenet <&>", "00", seed=1, epochs=3, batch_size=8, options={})
 
@@ -61,7 +61,8 @@ def test_history_picture_and_state_are_of_the_last_epoch(run: RunFolder) -> None
     assert [epoch["loss"] for epoch in epochs] == [1.0, 0.5]
     with Image.open(run.history_plot) as picture:
         assert picture.size == (1100, 440)
-    state = read_state(run.state)
+    with run.state.open("rb") as file:
+        state = parse_state(file, "state.npz")
     assert state.history == history(2)
     assert state.variables[0].tolist() == [0, 1, 2, 3]
 

@@ -1,5 +1,6 @@
 """A training that was interrupted goes on as if it had not been."""
 
+from io import BytesIO
 from pathlib import Path
 
 import keras
@@ -14,7 +15,7 @@ from training.networks.architecture import Architecture
 from training.networks.minivggnet import build_minivggnet
 from training.optimizers import Adam
 from training.schedules import Constant, Cosine
-from training.state import Plan, read_state, require_same_plan, restore_state, take_state, write_state
+from training.state import Plan, parse_state, require_same_plan, restore_state, take_state, write_state
 
 PLAN = Plan("test", "00", seed=5, epochs=4, batch_size=8, options={})
 RNG = np.random.default_rng(5)
@@ -59,7 +60,8 @@ def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(tmp_path: 
         fit(first, batches(5), batches(None), course, History(), cut_after_two)
 
     second = trainee()
-    state = read_state(tmp_path / "state.npz")
+    with (tmp_path / "state.npz").open("rb") as file:
+        state = parse_state(file, "state.npz")
     restore_state(state, second)
     found = fit(second, batches(5), batches(None), course, state.history, ignore)
     assert len(found.epochs) == 4
@@ -90,7 +92,7 @@ def test_a_damaged_state_is_said(tmp_path: Path) -> None:
     write_state(take_state(PLAN, History(), trainee()), path)
     path.write_bytes(path.read_bytes()[:-300])
     with pytest.raises(ModelError, match="damaged"):
-        read_state(path)
+        parse_state(BytesIO(path.read_bytes()), str(path))
 
 
 @pytest.mark.parametrize(

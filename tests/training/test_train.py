@@ -172,3 +172,11 @@ def test_a_run_without_an_epoch_leaves_nothing(tmp_path: Path) -> None:
     run = claim_run_folder(tmp_path / "deep" / "run", resume=False)
     discard_empty(run)
     assert not run.path.exists()
+
+
+@pytest.mark.slow
+def test_the_best_network_cannot_be_asked_for_in_the_middle(material: Material, tmp_path: Path) -> None:
+    run = claim_run_folder(tmp_path / "run", resume=False)
+    train(RECIPE, Practice(seed=1), material, run, resume=False)
+    with pytest.raises(UsageError, match="keeps_best was 'False' and is now 'True'"):
+        train(RECIPE, Practice(seed=1, checkpoints="best"), material, run, resume=True)

@@ -126,17 +126,19 @@ class Journal:
     def _read(self, regions: str) -> None:
         lines = self._file.readall().splitlines(keepends=True)
         for number, line in enumerate(lines):
+            if not line.endswith(b"\n"):  # lines are written with their end, so this is the last and was cut off
+                if not number and not _to_line(Header(FORMAT, regions)).encode().startswith(line):
+                    raise OutputError(f"{self.path}: it is no journal of eyespot's; choose another --output")
+                self.torn = True
+                break
             try:
                 self._take(number, json.loads(line), regions)
             except UsageError:
                 raise
             except ValueError as error:
-                if number < len(lines) - 1:
-                    raise OutputError(
-                        f"{self.path}: line {number + 1} is damaged ({error}); mend it, or remove it and label anew"
-                    ) from None
-                self.torn = True
-                break
+                raise OutputError(
+                    f"{self.path}: line {number + 1} is damaged ({error}); mend it, or remove it and label anew"
+                ) from None
             self._end += len(line)
         self._file.truncate(self._end)
         if not self._end:

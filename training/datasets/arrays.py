@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import DatasetError
+from edge.errors import DatasetError, reason_of
 from training.dataset import Dataset, Part
 
 # Label names of the data sets that Keras loads as bare numbers: the data sets' own pages.
@@ -60,7 +60,7 @@ def load_keras_dataset(name: str) -> Dataset:
     try:
         (train_x, train_y), (test_x, test_y) = module.load_data()
     except Exception as error:  # noqa: BLE001 # Keras raises a bare Exception when a download fails
-        reason = str(error).splitlines()[0]
+        reason = reason_of(error)
         raise DatasetError(
             f"{name} is not cached and cannot be downloaded here ({reason}); "
             "run this once with a network, or give a folder, an .npz or IDX files"

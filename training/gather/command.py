@@ -15,7 +15,7 @@ import argparse
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edge.arguments import above_zero, not_below_zero, positive
+from edge.arguments import above_zero, count, not_below_zero, positive
 from edge.cli import DONE, INTERRUPTED, SOME_FAILED
 from edge.errors import SourceError
 from edge.watch.stop import stopping_on_signals
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--count", type=positive, default=500, metavar="N", help="pictures to have in the end (default 500)")
     add("--delay", type=not_below_zero, default=1.0, metavar="S", help="seconds between requests (default 1)")
     add("--timeout", type=above_zero, default=30.0, metavar="S", help="seconds for one answer (default 30)")
-    add("--retries", type=int, default=5, metavar="N", help="of a failed request, later and later (default 5)")
+    add("--retries", type=count, default=5, metavar="N", help="of a failed request, later and later (default 5)")
     add("--max-bytes", type=positive, default=MAX_BYTES, metavar="N", help=f"of a picture (default {MAX_BYTES:,})")
 
 
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     url = parse_url(arguments.url)
     progress, tally = Progress(), Tally()
     with Collection(arguments.output, url) as collection, stopping_on_signals() as stop:
-        patience = Patience(max(arguments.retries, 0), arguments.delay, stop.wait, progress.say)
+        patience = Patience(arguments.retries, arguments.delay, stop.wait, progress.say)
         status = DONE
         try:
             _gather(arguments, collection, patience, progress, tally)

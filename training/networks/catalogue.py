@@ -10,7 +10,7 @@ from functools import partial
 import keras
 
 from edge.cli import unknown_name
-from edge.errors import UsageError
+from edge.errors import UsageError, reason_of
 from training.networks.architecture import Architecture
 from training.networks.lenet import build_lenet
 from training.networks.minivggnet import build_minivggnet
@@ -63,5 +63,5 @@ def build_network(name: str, shape: tuple[int, int, int] | None = None, classes:
         raise
     except ValueError as error:
         received = "x".join(map(str, shape or entry.input))
-        reason = str(error).strip().splitlines()[0]
+        reason = reason_of(error)
         raise UsageError(f"{name} cannot be built for an input of {received} ({reason}); give a larger one") from None

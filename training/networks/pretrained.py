@@ -8,7 +8,7 @@ from collections.abc import Callable
 import keras
 
 from edge.cli import unknown_name
-from edge.errors import UsageError
+from edge.errors import UsageError, reason_of
 from training.networks.architecture import Architecture
 
 PRETRAINED: dict[str, Callable[..., keras.Model]] = {
@@ -36,4 +36,4 @@ def build_application(name: str, architecture: Architecture) -> keras.Model:
             classes=architecture.classes,
         )
     except ValueError as error:
-        raise UsageError(f"{name}: {str(error).splitlines()[0]}") from None
+        raise UsageError(f"{name}: {reason_of(error)}") from None

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 from edge.cli import unknown_name
-from edge.errors import ModelError, ModelNotFoundError, UsageError
+from edge.errors import ModelError, ModelNotFoundError, UsageError, reason_of
 from edge.steps import Method, Step
 from export.presets import preset_steps
 from training.networks.catalogue import NETWORKS, build_network
@@ -69,7 +69,7 @@ def _with_weights(name: str, weights: Path) -> keras.Model:
             warnings.filterwarnings("error", message="Skipping")
             network.load_weights(weights)
     except (ValueError, OSError, KeyError, TypeError, AttributeError, UserWarning) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = reason_of(error)
         raise ModelError(f"{weights}: these are no weights of {name} for ImageNet ({reason:.200})") from None
     return network
 
@@ -79,7 +79,7 @@ def _download(name: str) -> keras.Model:
         with contextlib.redirect_stdout(sys.stderr):  # where Keras draws its bar
             return PRETRAINED[name](weights="imagenet")
     except Exception as error:  # noqa: BLE001 # Keras raises no narrower class where a download fails
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rpartition("-- ")[2]
+        reason = reason_of(error).rpartition("-- ")[2]
         raise ModelNotFoundError(
             f"the weights of {name} cannot be downloaded ({reason:.200}); give them with --weights FILE, or try again "
             "where there is a network"

@@ -32,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     name = arguments.name
     steps = pretrained_steps(name)
-    output, pictures = resolve_output(arguments.output, f"{name}.onnx"), read_pictures(arguments.images)
+    output = resolve_output(arguments.output, f"{name}.onnx", arguments.weights)
+    pictures = read_pictures(arguments.images)
     network = load_pretrained(name, arguments.weights)
     spec = ModelSpec(SPEC_FORMAT, name, None, imagenet_labels(), steps, None, None, None, None, None)
     report(export_original(keras_original(network, name), spec, pictures, output, arguments.tolerance), output)

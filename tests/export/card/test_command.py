@@ -43,7 +43,7 @@ def test_it_is_written_where_one_stands_under_the_models_name(model: Path, tmp_p
         (["none.onnx"], "none.onnx: there is no such model file"),
         (["words.txt"], "words.txt"),
         (["m.onnx", "--output", "folder"], "folder is a folder; --output must name a file"),
-        (["m.onnx", "--output", "m.onnx"], "m.onnx is the model itself"),
+        (["m.onnx", "--output", "m.onnx"], "m.onnx is what is read"),
         (["m.onnx", "--image", "none.png"], "none.png: there is no such file"),
         (["m.onnx", "--image", "words.txt"], "words.txt: "),
     ],

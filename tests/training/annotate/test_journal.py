@@ -153,3 +153,27 @@ def test_a_full_disk_takes_no_half_of_a_line(tmp_path: Path) -> None:
         journal.append(entry(2))
     assert path.read_bytes().startswith(whole)
     assert len(path.read_bytes().splitlines()) == 3
+
+
+@pytest.mark.parametrize("content", [b'{"images": []}\n', b'{"images": []}', b"notes\n", b"notes"])
+def test_a_file_of_something_else_is_refused_and_left(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / NAME).write_bytes(content)
+    with pytest.raises(OutputError, match=r"annotations\.jsonl: (line 1 is damaged|it is no journal)"):
+        Journal(tmp_path, "glyphs:4")
+    assert (tmp_path / NAME).read_bytes() == content
+
+
+def test_a_whole_last_line_that_cannot_be_read_is_not_thrown_away(tmp_path: Path) -> None:
+    path = written(tmp_path, 2)
+    path.write_bytes(path.read_bytes() + b'{"number": 3, mended by hand}\n')
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="line 4 is damaged"):
+        Journal(tmp_path, "glyphs:4")
+    assert path.read_bytes() == before
+
+
+def test_a_last_line_without_its_end_was_cut_off_even_if_it_can_be_read(tmp_path: Path) -> None:
+    path = written(tmp_path, 2)
+    path.write_bytes(path.read_bytes()[:-1])
+    with Journal(tmp_path, "glyphs:4") as journal:
+        assert (journal.torn, journal.entries) == (True, [entry(1)])
