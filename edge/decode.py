@@ -26,6 +26,7 @@ from edge.errors import ImageError
 from edge.exif import apply_orientation, read_orientation
 from edge.formats.deflate import require_sound
 from edge.formats.header import ImageHeader
+from edge.formats.jpeg import count_scans
 from edge.image_header import read_header
 
 MAX_PIXELS = 50_000_000
@@ -33,6 +34,8 @@ MAX_PIXELS = 50_000_000
 # No image needs more: 16 bits in four channels for each pixel, and room for previews and profiles.
 BYTES_PER_PIXEL = 8
 METADATA_BYTES = 64 << 20
+# Encoders write ten, and twenty or so where they search for the best ones.
+MOST_SCANS = 100
 # What a picture may be padded by on each side where it is cut into tiles.
 TILE_PX = 1024
 
@@ -75,7 +78,9 @@ def _decode_stream(stream: BinaryIO, max_pixels: int) -> DecodedImage:
     header = read_header(stream)
     check_limits(header, stream.seek(0, os.SEEK_END), max_pixels)
     stream.seek(0)
-    encoded = np.frombuffer(stream.read(), np.uint8)
+    content = stream.read()
+    require_few_scans(header, content)
+    encoded = np.frombuffer(content, np.uint8)
     require_sound(encoded.data, header.deflated, (header.width + TILE_PX) * (header.height + TILE_PX) * BYTES_PER_PIXEL)
     try:
         pixels = _decode_plain(encoded) if _is_plain(header) else _decode_unchanged(encoded, header)
@@ -96,6 +101,15 @@ def check_limits(header: ImageHeader, size_bytes: int, max_pixels: int) -> None:
         )
     if size_bytes > pixels * BYTES_PER_PIXEL + METADATA_BYTES:
         raise ImageError("too_many_bytes", f"{size_bytes:,} bytes are more than {pixels:,} pixels can need")
+
+
+def require_few_scans(header: ImageHeader, encoded: bytes) -> None:
+    """Raise ImageError for a JPEG that a decoder would go over more often than any encoder asks for.
+
+    A dozen bytes are a scan over the whole picture, so that a megabyte could keep a decoder busy for hours.
+    """
+    if header.progressive and (scans := count_scans(encoded)) > MOST_SCANS:
+        raise ImageError("corrupt", f"the JPEG has {scans:,} scans; {MOST_SCANS} are the limit")
 
 
 def _is_plain(header: ImageHeader) -> bool:

@@ -9,7 +9,7 @@ from io import BytesIO
 import cv2
 import numpy as np
 
-from edge.decode import MAX_PIXELS, DecodedImage, check_limits, decode_image
+from edge.decode import MAX_PIXELS, DecodedImage, check_limits, decode_image, require_few_scans
 from edge.errors import ImageError, UsageError
 from edge.formats.header import ImageHeader
 from edge.image_header import read_header
@@ -36,6 +36,7 @@ def decode_reduced(encoded: bytes, first: Step, max_pixels: int = MAX_PIXELS) ->
     if factor == 1:
         return decode_image(encoded, max_pixels)
     check_limits(header, len(encoded), max_pixels)
+    require_few_scans(header, encoded)
     try:
         pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), FLAGS[factor])
     except cv2.error as error:

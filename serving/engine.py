@@ -33,6 +33,9 @@ from serving.providers import CPU
 # network takes no longer. To wake a thread on another core for it was measured to cost 1 ms, as much as MiniVGGNet.
 AT_ONCE_PIXELS = 640 * 480
 AT_ONCE_S = 0.005
+# Nobody else is answered meanwhile, so it must be sure to be decoded soon: a small file can ask for much.
+AT_ONCE_BYTES = 1 << 18
+AT_ONCE_FORMATS = frozenset({"JPEG", "PNG"})
 
 
 class EngineError(EyespotError, RuntimeError):
@@ -165,8 +168,11 @@ class Engine:
 
 
 def _is_small(encoded: bytes) -> bool:
+    if len(encoded) > AT_ONCE_BYTES:
+        return False
     try:
         header = read_header(io.BytesIO(encoded))
     except ImageError:
         return False
-    return header.width * header.height <= AT_ONCE_PIXELS
+    is_soon = header.format in AT_ONCE_FORMATS and not header.progressive
+    return is_soon and header.width * header.height <= AT_ONCE_PIXELS

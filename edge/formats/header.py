@@ -12,7 +12,8 @@ class ImageHeader:
     `bits` are those of one channel, `white` is the largest level where the format lets a file choose it, and
     `transparent_level` that of a grey picture which stands for nothing, in the picture's own bits.
     `orientation` is EXIF's, 1 to 8, or None where the decoder is left to find it. `deflated` are the places and
-    sizes in bytes of streams of zlib that make up the picture and that OpenCV does not check.
+    sizes in bytes of streams of zlib that make up the picture and that OpenCV does not check. `progressive` says that
+    a JPEG is decoded in scans, each over the whole picture, of which a few bytes can ask for thousands.
     """
 
     format: str
@@ -26,6 +27,7 @@ class ImageHeader:
     transparent_level: int | None = None
     orientation: int | None = None
     deflated: tuple[tuple[int, int], ...] = ()
+    progressive: bool = False
 
 
 def unpack(stream: BinaryIO, layout: str) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
-"""JPEG: the frame header (ITU-T T.81, annex B)."""
+"""JPEG: the frame header and the scans (ITU-T T.81, annex B)."""
 
+import re
 from typing import BinaryIO
 
 from edge.formats.header import ImageHeader, unpack
@@ -8,6 +9,10 @@ from edge.formats.header import ImageHeader, unpack
 ALONE = {0x01, *range(0xD0, 0xD9)}
 # SOF0 to SOF15, less the three codes between them that mean something else (DHT, JPG, DAC).
 FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
+START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
+# Among coded data 0xFF is followed by 0, and RST0 to RST7 stand in it; any other is the next marker.
+MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 
 
 def read_jpeg(stream: BinaryIO) -> ImageHeader:
@@ -24,5 +29,16 @@ def read_jpeg(stream: BinaryIO) -> ImageHeader:
         (length,) = unpack(stream, ">H")
         if marker in FRAMES:
             _, height, width = unpack(stream, ">BHH")
-            return ImageHeader("JPEG", width, height)
+            return ImageHeader("JPEG", width, height, progressive=marker in PROGRESSIVE)
         stream.seek(length - 2, 1)
+
+
+def count_scans(encoded: bytes) -> int:
+    """Return how many scans there are before the end of the image; what is appended to a file is not looked at."""
+    scans, place = 0, 2
+    while (found := MARKER.search(encoded, place)) and found[1][0] != END_OF_IMAGE:
+        place = found.end()
+        if found[1][0] not in ALONE:
+            scans += found[1][0] == START_OF_SCAN
+            place += int.from_bytes(encoded[place : place + 2], "big")
+    return scans

@@ -8,10 +8,15 @@ import sys
 import zlib
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
-from edge.decode import BYTES_PER_PIXEL, METADATA_BYTES, decode_image, read_image
+from edge.decode import BYTES_PER_PIXEL, METADATA_BYTES, MOST_SCANS, decode_image, read_image
 from edge.errors import ImageError
+from edge.fast_decode import decode_reduced
+from edge.formats.jpeg import count_scans
+from edge.steps import Resize
 from tests.edge.pictures import LONG, LONG8, PNG_MAGIC, SHORT, encode, image, noise, png, png_chunk, tiff, tiff_of
 
 SIDE = 30_000
@@ -222,3 +227,30 @@ def test_a_png_of_endless_chunks_is_not_walked_to_its_end(tmp_path: Path) -> Non
 def test_an_empty_file_is_empty(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
     assert code_of(tmp_path / "empty.png") == "empty"
+
+
+def progressive_jpeg(more_scans: int = 0) -> bytes:
+    """A progressive JPEG of 480 x 640 whose last scan, of 12 bytes, comes that many times more."""
+    pixels = np.full((480, 640, 3), 128, np.uint8)
+    whole = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    return whole[:-2] + whole[whole.rindex(b"\xff\xda") : -2] * more_scans + whole[-2:]
+
+
+def test_scans_are_counted_and_nothing_that_only_looks_like_one() -> None:
+    whole = progressive_jpeg(7)
+    expected = whole.count(b"\xff\xda")  # a grey picture has none of these bytes elsewhere
+    assert count_scans(whole) == expected == 17
+    thumbnail = b"\xff\xe1" + struct.pack(">H", 2 + 4) + b"\xff\xda\xff\xda"
+    assert count_scans(whole[:2] + thumbnail + whole[2:] + b"\xff\xda\x00\x02" * 50) == expected
+    for end in range(len(whole)):
+        assert count_scans(whole[:end]) <= expected
+
+
+def test_a_jpeg_that_asks_for_thousands_of_scans_is_not_decoded() -> None:
+    assert decode_image(progressive_jpeg(MOST_SCANS - 10)).pixels.shape == (480, 640, 3)
+    for bomb in (progressive_jpeg(MOST_SCANS - 9), progressive_jpeg(500_000)):
+        with pytest.raises(ImageError, match="scans; 100 are the limit") as refused:
+            decode_image(bomb)
+        assert refused.value.code == "corrupt"
+        with pytest.raises(ImageError, match="scans; 100 are the limit"):
+            decode_reduced(bomb, Resize(8, 8, "area"))

@@ -17,7 +17,7 @@ from edge.classifier import Classifier
 from edge.errors import ImageError, ModelError, ParityError
 from edge.spec import SelfTest, parse_spec
 from export.writer import stamp
-from serving.engine import Engine, EngineError
+from serving.engine import AT_ONCE_BYTES, Engine, EngineError, _is_small
 from serving.job import Answer
 from serving.pool import Pool
 from tests.conftest import broken_self_test, tiny_probabilities
@@ -136,6 +136,20 @@ def test_only_a_small_picture_that_is_alone_is_answered_on_the_thread_that_asks(
     assert here is at_once
     for answer in answers:
         np.testing.assert_allclose(answer.probabilities, tiny_probabilities(50), rtol=0, atol=1e-6)
+
+
+def test_what_a_small_file_can_make_slow_is_not_small() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+
+    def encoded(suffix: str, *options: int) -> bytes:
+        return cv2.imencode(suffix, pixels, options)[1].tobytes()
+
+    assert _is_small(encoded(".jpg"))
+    assert _is_small(encoded(".png"))
+    assert not _is_small(encoded(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1))
+    assert not _is_small(encoded(".webp"))
+    assert not _is_small(encoded(".jpg") + bytes(AT_ONCE_BYTES))
+    assert not _is_small(b"words")
 
 
 def test_a_slow_network_and_a_damaged_picture_are_not_worked_on_at_once(
