@@ -18,6 +18,8 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
+from verdicts import at_most
+
 EYESPOT = str(Path(sys.executable).with_name("eyespot"))
 ROOT = Path(__file__).parent.parent.parent
 BARE = """
@@ -68,12 +70,10 @@ def compare(folder: str, picture: str, runs: int) -> None:
     ours = [EYESPOT, "classify", "model.onnx", picture, "--untuned"]
     bare = [sys.executable, "-c", BARE, picture]
     pairs = [(peak_mb(ours, folder), peak_mb(bare, folder)) for _ in range(runs + 1)][1:]
-    low, ratio, high = statistics.quantiles(mine / theirs for mine, theirs in pairs)
-    verdict = "reached" if ratio <= GOAL else "MISSED"
     print(f"{picture}, median of {runs}")
     print(f"  eyespot classify       {statistics.median(mine for mine, _ in pairs):6.1f} MB")
     print(f"  cv2 and onnxruntime    {statistics.median(theirs for _, theirs in pairs):6.1f} MB")
-    print(f"  ratio                  {ratio:6.3f}    quartiles {low:.3f} to {high:.3f}, goal {GOAL}: {verdict}")
+    at_most(f"memory, classify / bare script, {picture}", [mine / theirs for mine, theirs in pairs], GOAL)
 
 
 def peak_mb(command: list[str], folder: str) -> float:
@@ -92,8 +92,7 @@ def weigh(target: Path, title: str, *what: str) -> None:
     weights = {path.name: weight(path) for path in target.iterdir()}
     total = sum(weights.values())
     compiled = sum(path.stat().st_size for path in target.rglob("*.pyc"))
-    verdict = "reached" if total < INSTALL_GOAL_MB * 1e6 else "MISSED"
-    print(f"{title}: {total / 1e6:.1f} MB, goal under {INSTALL_GOAL_MB}: {verdict}")
+    at_most(title, total / 1e6, INSTALL_GOAL_MB, "MB")
     for name, size in Counter(weights).most_common(SHOWN_PARTS):
         print(f"  {size / 1e6:6.1f} MB   {name}")
     print(f"  {compiled / 1e6:6.1f} MB   of it is compiled Python, which 'pip install --no-compile' leaves out")
