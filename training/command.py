@@ -81,7 +81,7 @@ def _train_into(
     except OSError as error:
         if isinstance(error, EyespotError) or not run.state.is_file():
             raise
-        room = "make room and " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        room = "make room and " if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
         kept = f"{error.strerror}; the last good epoch is kept, {room}continue with the same command and --resume"
         raise OSError(error.errno, kept, error.filename) from None
     finally:
