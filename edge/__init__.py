@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge.classifier import Classification, Classifier, Prediction
+    from edge.classification import Classification, Prediction
+    from edge.classifier import Classifier
     from edge.decode import DecodedImage, decode_image, read_image
     from edge.errors import EyespotError
     from edge.regions.region import Box, Region
@@ -36,14 +37,14 @@ __all__ = [
 
 _HOME = {
     "Box": "edge.regions.region",
-    "Classification": "edge.classifier",
+    "Classification": "edge.classification",
     "Classifier": "edge.classifier",
     "DecodedImage": "edge.decode",
     "EyespotError": "edge.errors",
     "Faces": "edge.spec",
     "Glyphs": "edge.spec",
     "ModelSpec": "edge.spec",
-    "Prediction": "edge.classifier",
+    "Prediction": "edge.classification",
     "Region": "edge.regions.region",
     "decode_image": "edge.decode",
     "read_image": "edge.decode",

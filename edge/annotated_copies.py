@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.atomic_file import replacing
-from edge.classifier import Classification
+from edge.classification import Classification
 from edge.drawing import annotate
 from edge.errors import OutputError, UsageError
 from edge.sources import STANDARD_INPUT

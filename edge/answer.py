@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge.classifier import Classification, Prediction
+from edge.classification import Classification, Prediction
 from edge.errors import ImageError
 
 # Codes of inputs that led to no content at all.

@@ -7,55 +7,34 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, read_spec
+from edge.classification import Classification, Prediction, rank
+from edge.cores import usable_cores
 from edge.decode import MAX_PIXELS, DecodedImage, decode_image, read_image
-from edge.errors import ImageError, ModelError, UsageError
-from edge.runtime import create_session
+from edge.errors import ImageError, UsageError
+from edge.load_sessions import load_for_many, load_whole
+from edge.sessions import Sessions, Tensor
 from edge.spec import Faces, Glyphs, ModelSpec
 
 if TYPE_CHECKING:
     from edge.regions.finder import RegionFinder
-    from edge.regions.region import Region
+    from edge.regions.region import FoundBoxes
 
 Image = str | os.PathLike[str] | bytes | DecodedImage | NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """One label and its probability, 0 to 1."""
+class Begun:
+    """One image after what is done for it alone: prepared as a whole, or each region that was `found` in it."""
 
-    label: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class Classification:
-    """The answer for one image: predictions from the most to the least likely, and what is to be said about them.
-
-    `unsure` says that the best of them is below the threshold under which the model's makers, or the caller, want
-    no answer. The note is the decoder's, and that of the search for regions.
-
-    A model of regions answers for each region: `predictions` is empty, `regions` holds one answer for each face or
-    glyph, from left to right, and is empty where there is none; `unsure` says that one of them is. For glyphs, `text`
-    is what they read together; it is None, the note says why and `unsure` is set, where their number is not that of
-    the model. For a model of whole pictures `regions` and `text` are None.
-    """
-
-    predictions: tuple[Prediction, ...]
+    prepared: tuple[Tensor, ...]
     note: str | None
-    unsure: bool
-    regions: "tuple[Region, ...] | None" = None
-    text: str | None = None
-
-    @property
-    def answers(self) -> tuple[tuple[Prediction, ...], ...]:
-        """The predictions for whatever was classified: those of every region, or the one of the whole picture."""
-        return (self.predictions,) if self.regions is None else tuple(region.predictions for region in self.regions)
+    found: "FoundBoxes | None" = None
 
 
 class Classifier:
@@ -68,10 +47,10 @@ class Classifier:
     """
 
     def __init__(
-        self, spec: ModelSpec, session: Any, min_probability: float = 0.0, finder: "RegionFinder | None" = None
+        self, spec: ModelSpec, sessions: Sessions, min_probability: float = 0.0, finder: "RegionFinder | None" = None
     ) -> None:
         self.spec = spec
-        self._session = session
+        self._sessions = sessions
         self._threshold = max(spec.abstain_below or 0.0, min_probability)
         self._finder = finder
 
@@ -82,6 +61,7 @@ class Classifier:
         threads: int = 0,
         *,
         spinning: bool = True,
+        many: bool = False,
         min_probability: float = 0.0,
         regions: Faces | Glyphs | Literal["none"] | None = None,
         face_model: str | os.PathLike[str] | None = None,
@@ -89,7 +69,8 @@ class Classifier:
         """Return the classifier in the artifact at `path`, on the CPU.
 
         `threads` work on one image; 0 lets onnxruntime choose, 1 is for callers that classify several at once. While
-        they wait for each other they keep their cores busy, unless `spinning` is off.
+        they wait for each other they keep their cores busy, unless `spinning` is off. `many` lets images that are
+        under way at once share a run of the network, with the same answers; it takes longer to load.
 
         An answer is `unsure` below `min_probability`, 0 to 1, or below the model's own threshold where that is
         higher. `regions` replaces what the model's spec looks for; "none" stands for whole pictures. `face_model`
@@ -100,20 +81,27 @@ class Classifier:
         """
         if not 0 <= min_probability <= 1:
             raise UsageError(f"min_probability must be 0 to 1. Received: {min_probability}")
-        spec = read_spec(Path(path))
-        session = create_session(Path(path), str(path), threads, spinning=spinning)
-        _check_signature(session, spec, str(path))
-        return cls(spec, session, min_probability, _find_finder(spec, regions, face_model))
+        sessions: Sessions
+        if many:
+            spec, sessions = load_for_many(Path(path), threads, spinning=spinning)
+        else:
+            spec = read_spec(Path(path))
+            sessions = load_whole(Path(path), spec, threads, spinning=spinning)
+        return cls(spec, sessions, min_probability, _find_finder(spec, regions, face_model))
 
     @property
     def regions(self) -> Faces | Glyphs | None:
         """What this classifier looks for in a picture, None for nothing: then it classifies the whole."""
         return self._finder.regions if self._finder else None
 
+    @property
+    def most_together(self) -> int:
+        """How many images that are under way at once may share a run of the network."""
+        return self._sessions.most
+
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return float32 [N, classes], each row summing to 1, for `images` uint8 RGB [N, H, W, 3]."""
-        result: NDArray[np.float32] = self._session.run([OUTPUT_NAME], {INPUT_NAME: images})[0]
-        return result
+        return self._sessions.run([OUTPUT_NAME], {INPUT_NAME: images})[0]
 
     def classify(self, image: Image, top_k: int | None = None, max_pixels: int = MAX_PIXELS) -> Classification:
         """Return the `top_k` best predictions (all of them for None) for one image.
@@ -121,18 +109,29 @@ class Classifier:
         `image` is a path, the bytes of an image file, or uint8 RGB [H, W, 3]. Raises ImageError if it holds
         no pixels, UsageError if it is an array of another kind or `top_k` is not positive.
         """
+        return self.finish([self.begin(image, max_pixels)], top_k)[0]
+
+    def begin(self, image: Image, max_pixels: int = MAX_PIXELS) -> Begun:
+        """Return what is left of one image, as `classify` takes it, once its pixels are gone. Raises as `classify`."""
+        decoded = _as_decoded(image, max_pixels)
+        if self._finder is None:
+            return Begun((self._sessions.prepare(decoded.pixels),), decoded.note)
+        found = self._finder.find(decoded.pixels, self.spec.labels)
+        crops = (self._finder.crop(decoded.pixels, box) for box in found.boxes)
+        return Begun(tuple(map(self._sessions.prepare, crops)), decoded.note, found)
+
+    def finish(self, begun: Sequence[Begun], top_k: int | None = None) -> list[Classification]:
+        """Return the answer for each of several images; up to `most_together` share a run of the network."""
         if top_k is not None and top_k < 1:
             raise UsageError(f"top_k must be at least 1. Received: {top_k}")
-        decoded = _as_decoded(image, max_pixels)
-        if self._finder:
-            return self._finder.classify(self, decoded, top_k)
-        predictions, unsure = self.predict(decoded.pixels, top_k)
-        return Classification(predictions, decoded.note, unsure)
+        prepared, most = [tensor for one in begun for tensor in one.prepared], self._sessions.most
+        shared = (self._sessions.answer(prepared[i : i + most]) for i in range(0, len(prepared), most))
+        ranked = (self._rank(row, top_k) for rows in shared for row in rows)
+        return [self._conclude(one, [next(ranked) for _ in one.prepared]) for one in begun]
 
     def predict(self, pixels: NDArray[np.uint8], top_k: int | None) -> tuple[tuple[Prediction, ...], bool]:
         """Return the predictions for the whole of uint8 RGB [H, W, 3], regions or not, and whether they are unsure."""
-        predictions = rank(self.spec.labels, self.probabilities(pixels[None])[0], top_k)
-        return predictions, predictions[0].probability < self._threshold
+        return self._rank(self.probabilities(pixels[None])[0], top_k)
 
     def classify_many(
         self,
@@ -143,36 +142,35 @@ class Classifier:
     ) -> Iterator[Classification | ImageError]:
         """Yield the answer for each of `images`, in order: what `classify` returns, or the ImageError that it raises.
 
-        `threads` images (None: one for each core) are under way at once; load the classifier with `threads=1` for
-        that. `images` may be endless: it is read by another thread, never far ahead. Raises UsageError as `classify`.
+        `threads` work on them (None: one for each core); load the classifier with `threads=1, many=True` for that.
+        `images` may be endless: it is read by another thread, never far ahead. Raises UsageError as `classify`.
         """
         from edge.ordered_map import OrderedMap
 
-        def answer(image: Image) -> Classification | ImageError:
+        def begin(image: Image) -> Begun | ImageError:
             try:
-                return self.classify(image, top_k, max_pixels)
+                return self.begin(image, max_pixels)
             except ImageError as error:
                 return error
 
-        for result in OrderedMap(answer, images, threads or os.cpu_count() or 1):
+        def answer(group: Sequence[Image]) -> list[Classification | ImageError]:
+            begun = [begin(image) for image in group]
+            answers = iter(self.finish([one for one in begun if isinstance(one, Begun)], top_k))
+            return [next(answers) if isinstance(one, Begun) else one for one in begun]
+
+        for result in OrderedMap(answer, images, threads or usable_cores(), together=self.most_together):
             if result is not None:
                 yield result
 
+    def _rank(self, probabilities: NDArray[np.float32], top_k: int | None) -> tuple[tuple[Prediction, ...], bool]:
+        predictions = rank(self.spec.labels, probabilities, top_k)
+        return predictions, predictions[0].probability < self._threshold
 
-def rank(labels: Sequence[str], probabilities: NDArray[np.float32], top_k: int | None) -> tuple[Prediction, ...]:
-    """Return the `top_k` best of one row of probabilities [classes]; equal ones stay in the order of the labels."""
-    order = np.argsort(-probabilities, kind="stable")[:top_k]
-    # The shortest text of a float32 is an exact and readable float64.
-    return tuple(Prediction(labels[i], float(str(probabilities[i]))) for i in order)
-
-
-def conclude(
-    spec: ModelSpec, probabilities: NDArray[np.float32], top_k: int | None, note: str | None
-) -> Classification:
-    """Return what one row of probabilities [classes] means: ranked, and unsure where the model had better say so."""
-    predictions = rank(spec.labels, probabilities, top_k)
-    unsure = spec.abstain_below is not None and predictions[0].probability < spec.abstain_below
-    return Classification(predictions, note, unsure)
+    def _conclude(self, begun: Begun, ranked: list[tuple[tuple[Prediction, ...], bool]]) -> Classification:
+        if self._finder is None or begun.found is None:
+            ((predictions, unsure),) = ranked
+            return Classification(predictions, begun.note, unsure)
+        return self._finder.conclude(begun.found, ranked, begun.note)
 
 
 def _find_finder(
@@ -198,13 +196,3 @@ def _as_decoded(image: Image, max_pixels: int) -> DecodedImage:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise UsageError(f"an image must be uint8 RGB [H, W, 3]. Received: {image.dtype} {list(image.shape)}")
     return DecodedImage(image, None)
-
-
-def _check_signature(session: Any, spec: ModelSpec, name: str) -> None:
-    inputs = [(i.name, i.type, len(i.shape), (i.shape or [None])[-1]) for i in session.get_inputs()]
-    outputs = {o.name: o.shape for o in session.get_outputs()}
-    if inputs != [(INPUT_NAME, "tensor(uint8)", 4, 3)]:
-        raise ModelError(f"{name}: the input must be {INPUT_NAME!r}, uint8 [N, H, W, 3]. Received: {inputs}")
-    classes = (outputs.get(OUTPUT_NAME) or [None])[-1]
-    if classes != len(spec.labels):
-        raise ModelError(f"{name}: it has {classes} {OUTPUT_NAME} for {len(spec.labels)} labels")

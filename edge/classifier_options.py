@@ -73,7 +73,7 @@ def _load(arguments: argparse.Namespace, threads: int, *, many: bool) -> tuple[C
         say = _say_nothing if getattr(arguments, "quiet", False) else _say
         if tuned := load_tuned(model, say, many=many, **options):
             return tuned
-    return Classifier.load(arguments.model, threads, **options), model
+    return Classifier.load(arguments.model, threads, many=many, **options), model
 
 
 def _anything_tuned() -> bool:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classifier import Classification, Prediction
+from edge.classification import Classification, Prediction
 
 Rectangle = tuple[int, int, int, int]  # left, top, right, bottom
 

@@ -7,12 +7,14 @@ good one before a runtime is asked to run it. An .onnx file is one protobuf `Mod
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from edge.errors import ModelError, ModelNotFoundError
+from edge.protobuf import FIXED_BYTES, LENGTH_DELIMITED, VARINT
 
 # Field numbers of ModelProto, and of StringStringEntryProto inside metadata_props.
 GRAPH = 7
@@ -21,11 +23,6 @@ ENTRY_KEY = 1
 ENTRY_VALUE = 2
 
 MODEL_FIELDS = frozenset({1, 2, 3, 4, 5, 6, GRAPH, 8, METADATA_PROPS, 20, 25, 26})
-
-# Wire types of protobuf (https://protobuf.dev/programming-guides/encoding/).
-VARINT = 0
-LENGTH_DELIMITED = 2
-FIXED_BYTES = {1: 8, 5: 4}
 
 LARGEST_METADATA_BYTES = 64 << 20
 CHUNK_BYTES = 1 << 20
@@ -55,11 +52,23 @@ def read_envelope(path: Path, key: str) -> OnnxEnvelope:
     Reads in pieces, so memory does not grow with the weights. Raises ModelNotFoundError if there is no such
     file, and ModelError if it cannot be read, is cut short or is not an ONNX model.
     """
+    with _opened(path) as file:
+        return _read_envelope(file, key, str(path))
+
+
+def read_model(path: Path) -> bytes:
+    """Return all bytes of a model file. Raises ModelNotFoundError, or ModelError where it cannot be read."""
+    with _opened(path) as file:
+        return file.read()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         if path.exists() and not path.is_file():
             raise ModelError(f"{path}: this is not a file")
         with path.open("rb") as file:
-            return _read_envelope(file, key, str(path))
+            yield file
     except FileNotFoundError:
         raise ModelNotFoundError(f"{path}: there is no such model file") from None
     except OSError as error:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from edge.answer import region_fields
-from edge.classifier import Classification
+from edge.classification import Classification
 from edge.errors import ImageError
 from edge.strict_json import encode
 from serving.body import read_upload

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.artifact import spec_of
-from edge.classifier import Classification, Classifier
+from edge.classification import Classification
+from edge.classifier import Classifier
 from edge.decode import DecodedImage, decode_image
 from edge.drift import DriftWindow
 from edge.errors import EyespotError, ImageError, reason_of
@@ -24,7 +25,7 @@ from edge.regions.finder import RegionFinder
 from edge.self_test import require_self_test
 from edge.spec import ModelSpec
 from serving.batcher import MicroBatcher
-from serving.halves import Halves
+from serving.halves import load_halves, seconds_alone, warm_up
 from serving.job import Answer, Job
 from serving.pool import Pool
 from serving.providers import CPU
@@ -66,7 +67,7 @@ class Engine:
         self.spec: ModelSpec = spec_of(content, source)
         self.provider = provider
         self._places = {label: place for place, label in enumerate(self.spec.labels)}
-        self._halves = Halves.load(content, source, provider, threads, max_batch).warmed_up(source)
+        self._halves = warm_up(load_halves(content, source, provider, threads, max_batch), source)
         self._finder = RegionFinder(self.spec.regions, None) if self.spec.regions else None
         self._classifier = Classifier(self.spec, self._halves, finder=self._finder)
         require_self_test(self._classifier, source)
@@ -75,9 +76,10 @@ class Engine:
         self._max_pixels = max_pixels
         # Several threads would work side by side; a GPU is waited for, and a search for regions takes long.
         self._may_at_once = (
-            provider == CPU and pool.threads == 1 and not self._finder and self._halves.seconds_alone() <= AT_ONCE_S
+            provider == CPU and pool.threads == 1 and not self._finder and seconds_alone(self._halves) <= AT_ONCE_S
         )
-        sizes = range(1, self._halves.sizes[-1] + 1) if self._halves.pads else self._halves.sizes
+        # A GPU takes the next size and zeros for less than a CPU takes two smaller ones.
+        sizes = self._halves.sizes if provider == CPU else range(1, self._halves.most + 1)
         self._batcher = MicroBatcher[Job](self._run_network, sizes, max_wait_s)
 
     def submit(self, encoded: bytes, *, alone: bool = False) -> "asyncio.Future[Answer]":

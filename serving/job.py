@@ -10,11 +10,11 @@ from operator import sub
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classifier import Classification, conclude
+from edge.classification import Classification, conclude
 from edge.decode import DecodedImage
 from edge.picture_measures import PictureMeasures
+from edge.sessions import Tensor
 from edge.spec import ModelSpec
-from serving.halves import Tensor
 
 
 @dataclass(frozen=True)

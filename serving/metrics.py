@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from edge.classifier import Classification
+from edge.classification import Classification
 from edge.drift import FEATURES
 from serving.engine import Engine
 from serving.job import Timing

@@ -1,9 +1,9 @@
-"""The files of models: which ones a setting names, what they hold, and whether they changed."""
+"""The files of models: which ones a setting names, and whether they changed."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.errors import ModelError, ModelNotFoundError, UsageError
+from edge.errors import UsageError
 from serving.stored_model import locate_model
 
 
@@ -23,18 +23,6 @@ def find_models(names: Sequence[str]) -> list[Path]:
             raise UsageError(f"{path}: the folder holds no .onnx file")
         paths += found
     return list(dict.fromkeys(paths))
-
-
-def read_model(path: Path) -> bytes:
-    """Return the bytes of a model file. Raises ModelNotFoundError, or ModelError where it cannot be read."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ModelNotFoundError(f"{path}: there is no such model file") from None
-    except OSError as error:
-        raise ModelError(f"{path}: the model cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise ModelNotFoundError(f"{str(path)!r}: no file can have this name ({error})") from None
 
 
 def mark_of(path: Path) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from edge.artifact import INPUT_NAME, OUTPUT_NAME
-from edge.classifier import conclude
+from edge.classification import conclude
 from edge.errors import ImageError
 from serving.body import read_body
 from serving.engine import Engine, EngineError

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from onnx import TensorProto, helper
-
 from edge.errors import InstallationError, ModelError, reason_of
+from edge.inventory import PROBE_MODEL
 from edge.runtime import LOG_ERRORS_ONLY, import_onnxruntime
 
 AUTO = "auto"
@@ -24,8 +23,6 @@ EXECUTION_PROVIDERS = {
 }
 # TensorRT takes minutes to build its engines, so it must be asked for.
 AUTO_ORDER = ("cuda",)
-# Old enough for every onnxruntime that eyespot takes.
-PROBE_OPSET, PROBE_IR_VERSION = 17, 8
 SHARED_LIBRARY = "libonnxruntime_providers_shared.so"
 
 
@@ -62,7 +59,7 @@ def why_not(provider: str) -> str | None:
     if hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()
     try:
-        create_provider_session(_probe_model(), provider, provider, 1)
+        create_provider_session(PROBE_MODEL, provider, provider, 1)
     except (InstallationError, ModelError) as error:
         return _missing_library(onnxruntime, provider) or str(error)
     return None
@@ -90,15 +87,6 @@ def create_provider_session(model: bytes, name: str, provider: str, threads: int
     if (found := session.get_providers()[0]) != wanted:
         raise InstallationError(f"{name}: {wanted} was asked for and {found} came up")
     return session
-
-
-def _probe_model() -> bytes:
-    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
-    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "probe", values[:1], values[1:])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", PROBE_OPSET)])
-    model.ir_version = PROBE_IR_VERSION
-    content: bytes = model.SerializeToString()
-    return content
 
 
 def _missing_library(onnxruntime: Any, provider: str) -> str | None:

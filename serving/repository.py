@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import EyespotError, UsageError
+from edge.onnx_file import read_model
 from serving.cores import threads_per_worker
 from serving.engine import Engine
-from serving.model_files import find_models, mark_of, read_model
+from serving.model_files import find_models, mark_of
 from serving.pool import Pool
 from serving.problems import RequestError
 from serving.providers import CPU

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from edge.batch.row import Row
-from edge.classifier import Prediction
+from edge.classification import Prediction
 from edge.regions.region import Box
 
 SHOWN_PER_CLASS = 12

@@ -13,7 +13,7 @@ from edge.atomic_file import replacing
 from edge.batch.ledger import Ledger
 from edge.batch.order import Order
 from edge.batch.row import Row
-from edge.classifier import Classification
+from edge.classification import Classification
 from edge.errors import OutputError, UsageError
 
 JSON_LINES, CSV, PARQUET = ".jsonl", ".csv", ".parquet"

@@ -32,6 +32,7 @@ class PackedClassifier:
             classifier = Classifier.load(
                 path,
                 threads=1,
+                many=True,
                 min_probability=self.min_probability,
                 regions=self.regions or "none",
                 face_model=None if self.face_model is None else face_model,

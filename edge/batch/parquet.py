@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from edge.batch.row import Row
-from edge.classifier import Classification, Prediction
+from edge.classification import Classification, Prediction
 from edge.regions.region import Region
 
 GROUP_ROWS = 10_000

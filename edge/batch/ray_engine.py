@@ -36,7 +36,7 @@ CHUNK_HELD_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class RayEngine:
-    """Inputs to rows on Ray; `actors` processes at most, of which each works on one image at a time.
+    """Inputs to rows on Ray; `actors` processes at most, of which each works on one block at a time.
 
     `packed` is the classifier of `work` as it travels to the actors. `address` is that of a cluster; None starts
     Ray here for the time of the run.
@@ -88,7 +88,7 @@ class _Actor:
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         # This very program packed them; nothing from outside is unpickled.
-        rows = [self._work(pickle.loads(packed)) for packed in batch["input"].to_pylist()]  # noqa: S301
+        rows = self._work([pickle.loads(packed) for packed in batch["input"].to_pylist()])  # noqa: S301
         return pa.table({"line": [to_line(row) for row in rows], "seconds": [row.seconds for row in rows]})
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from edge.answer import Answer, as_record
-from edge.classifier import Classification, Prediction
+from edge.classification import Classification, Prediction
 from edge.errors import ImageError
 from edge.regions.region import Box, Region
 

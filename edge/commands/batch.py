@@ -134,9 +134,10 @@ def _engine(arguments: argparse.Namespace, work: Work, model: Path) -> Engine:
             ) from None
         return RayEngine(_packed(arguments, work.classifier, model), work, threads, arguments.ray_address)
     cv2.setNumThreads(1)  # the images themselves keep the cores busy
+    together = work.classifier.most_together
 
     def in_threads(inputs: Iterator[Input], stop: Event) -> Iterator[Row | None]:
-        return iter(OrderedMap(work, inputs, threads, stop, lambda item: item.held_bytes))
+        return iter(OrderedMap(work, inputs, threads, stop, lambda item: item.held_bytes, together=together))
 
     return in_threads
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from edge.answer import NOT_THERE, Answer, as_record, printable
 from edge.arguments import positive
-from edge.classifier import Classification, Classifier, Prediction
+from edge.classification import Classification, Prediction
+from edge.classifier import Classifier
 from edge.classifier_options import add_classifier_options, add_threads_option, load_classifier
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
 from edge.decode import BYTES_PER_PIXEL, MAX_PIXELS, METADATA_BYTES, DecodedImage, decode_image, read_image

@@ -4,16 +4,16 @@ It exists so that `Classifier` needs no OpenCV detector, and imports none of thi
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classifier import Classification, Classifier
-from edge.decode import DecodedImage
+from edge.classification import Classification, Prediction
 from edge.regions.faces import HaarFaces, YunetFaces
 from edge.regions.glyphs import crop_glyph, find_glyphs
-from edge.regions.region import Box, Region
+from edge.regions.region import Box, FoundBoxes, Region
 from edge.spec import Faces, Glyphs
 
 
@@ -34,29 +34,29 @@ class RegionFinder:
             return crop_glyph(pixels, box)
         return box.cut(pixels)
 
-    def classify(self, classifier: Classifier, image: DecodedImage, top_k: int | None) -> Classification:
-        """Return the answer for every region of `image`, each through the model's own graph."""
+    def find(self, pixels: NDArray[np.uint8], labels: Sequence[str]) -> FoundBoxes:
+        """Return where in a picture, uint8 RGB [H, W, 3], there is something of what has these `labels`."""
         if isinstance(self.regions, Glyphs):
-            return _classify_glyphs(classifier, image, top_k, self.regions.count)
-        boxes = self._faces.find(image.pixels)
-        crops = (self.crop(image.pixels, box) for box in boxes)
-        regions = tuple(Region(box, *classifier.predict(crop, top_k)) for box, crop in zip(boxes, crops, strict=True))
-        unsure = any(region.unsure for region in regions)
-        return _noted(Classification((), image.note, unsure, regions), "" if regions else "no faces found")
+            return find_glyphs(pixels, self.regions.count, all(label.isdecimal() for label in labels))
+        return FoundBoxes(tuple(self._faces.find(pixels)))
 
+    def conclude(
+        self, found: FoundBoxes, ranked: Sequence[tuple[tuple[Prediction, ...], bool]], note: str | None
+    ) -> Classification:
+        """Return the answer for a picture whose decoder left this `note`.
 
-def _classify_glyphs(classifier: Classifier, image: DecodedImage, top_k: int | None, count: int) -> Classification:
-    """Return the answer for all glyphs; the text stays None where they are not `count`, and the note says so."""
-    found = find_glyphs(image.pixels, count, all(label.isdecimal() for label in classifier.spec.labels))
-    crops = (crop_glyph(image.pixels, box) for box in found.boxes)
-    regions = tuple(Region(box, *classifier.predict(crop, top_k)) for box, crop in zip(found.boxes, crops, strict=True))
-    if len(regions) != count:
-        number = len(regions) or "no"
-        answer = Classification((), image.note, True, regions)
-        return _noted(answer, f"{number} glyph{'s'[: len(regions) != 1]} found, {count} expected")
-    text = "".join(region.predictions[0].label for region in regions)
-    answer = Classification((), image.note, any(region.unsure for region in regions), regions, text)
-    return _noted(answer, f"touching glyphs were cut into {found.split}" if found.split else "")
+        `ranked` are the predictions for each box that was `found`, and whether they are unsure. The text of glyphs
+        stays None where they are not as many as there must be, and the note says so.
+        """
+        regions = tuple(Region(box, *answer) for box, answer in zip(found.boxes, ranked, strict=True))
+        answer = Classification((), note, any(region.unsure for region in regions), regions)
+        if isinstance(self.regions, Faces):
+            return _noted(answer, "" if regions else "no faces found")
+        if len(regions) != (count := self.regions.count):
+            number = f"{len(regions) or 'no'} glyph{'s'[: len(regions) != 1]}"
+            return _noted(replace(answer, unsure=True), f"{number} found, {count} expected")
+        text = "".join(region.predictions[0].label for region in regions)
+        return _noted(replace(answer, text=text), f"touching glyphs were cut into {found.split}" if found.split else "")
 
 
 def _noted(answer: Classification, note: str) -> Classification:

@@ -12,14 +12,13 @@
 6. From left to right. More or fewer than expected is for the caller to say; nothing is made to fit.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.regions.region import Box
+from edge.regions.region import Box, FoundBoxes
 
 PADDING_PX = 8
 # Around each glyph, as in the book; what the network sees.
@@ -45,15 +44,7 @@ NARROWEST_PAIR, STEM_REACH, NARROWEST_BEHIND, WIDEST_BEHIND = 0.75, 0.35, 0.4, 0
 WAIST, FLAG_SHARE = (0.4, 0.65), 0.08
 
 
-@dataclass(frozen=True)
-class FoundGlyphs:
-    """Boxes from left to right, tight around the ink, and how many of them came from touching glyphs."""
-
-    boxes: tuple[Box, ...]
-    split: int
-
-
-def find_glyphs(pixels: NDArray[np.uint8], count: int, digits: bool = False) -> FoundGlyphs:
+def find_glyphs(pixels: NDArray[np.uint8], count: int, digits: bool = False) -> FoundBoxes:
     """Return the glyphs in `pixels`, uint8 RGB [H, W, 3], of which `count` are expected; see the module.
 
     `digits` says that there are no letters among them, of which some are as wide as two digits.
@@ -72,7 +63,7 @@ def find_glyphs(pixels: NDArray[np.uint8], count: int, digits: bool = False) -> 
         split = _split_doubles(glyphs, ink)
     boxes = [_unpadded(box, *grey.shape) for box in sorted(split)]
     largest = sorted(boxes, key=lambda box: -box.width * box.height)[:MOST_GLYPHS]
-    return FoundGlyphs(tuple(sorted(largest)), len(set(split) - set(glyphs)))
+    return FoundBoxes(tuple(sorted(largest)), len(set(split) - set(glyphs)))
 
 
 def crop_glyph(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classifier import Prediction
+from edge.classification import Prediction
 
 
 @dataclass(frozen=True, order=True)
@@ -20,6 +20,14 @@ class Box:
     def cut(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return what of a picture [H, W] or [H, W, C] lies in the box, without a copy."""
         return pixels[self.y : self.y + self.height, self.x : self.x + self.width]
+
+
+@dataclass(frozen=True)
+class FoundBoxes:
+    """Where the regions of one picture are, from left to right, and how many of them came from touching glyphs."""
+
+    boxes: tuple[Box, ...]
+    split: int = 0
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ def load_tuned(model: Path, say: Say, *, many: bool, **options: Any) -> tuple[Cl
     if setting is None:
         return None
     if setting.version == spec.version:  # wherever it lies now
-        return Classifier.load(model, setting.threads, spinning=setting.spinning, **options), model
+        return Classifier.load(model, setting.threads, spinning=setting.spinning, many=many, **options), model
     path = Path(setting.path)
     try:
-        classifier = Classifier.load(path, setting.threads, spinning=setting.spinning, **options)
+        classifier = Classifier.load(path, setting.threads, spinning=setting.spinning, many=many, **options)
         reason = _changed(classifier.spec, spec, setting)
     except ModelNotFoundError:
         reason = "is gone"

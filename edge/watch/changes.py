@@ -3,7 +3,7 @@
 It exists because a model that is torn between two labels, frame by frame, would fill the log with them.
 """
 
-from edge.classifier import Classification
+from edge.classification import Classification
 
 
 class Changes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge.answer import classification_fields, printable
-from edge.classifier import Classification
+from edge.classification import Classification
 from edge.watch.changes import Changes, state_of
 from edge.watch.frame import Frame
 

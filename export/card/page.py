@@ -5,7 +5,7 @@ from importlib.metadata import version
 import numpy as np
 
 from edge.artifact import OUTPUT_NAME
-from edge.classifier import rank
+from edge.classification import rank
 from edge.commands.info import REFERENCES, variant_rows
 from edge.spec import ModelSpec, Parity, Variant, describe_regions
 from export.card.calls import show_calls

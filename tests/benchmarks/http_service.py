@@ -28,7 +28,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from serving.cut import cut
+from edge.cut import cut
 from tests.benchmarks.minivgg import make_artifact, make_int8
 from tests.benchmarks.verdicts import at_least, at_most, ratios
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from edge.annotated_copies import AnnotatedCopies
-from edge.classifier import Classification, Prediction
+from edge.classification import Classification, Prediction
 from edge.drawing import annotate
 from edge.errors import UsageError
 from tests.edge.pictures import encode, image, noise, png

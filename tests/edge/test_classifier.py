@@ -10,7 +10,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edge.artifact import INPUT_NAME, OUTPUT_NAME
-from edge.classifier import Classifier, Prediction, rank
+from edge.classification import Prediction, rank
+from edge.classifier import Classifier
 from edge.decode import DecodedImage, read_image
 from edge.errors import ImageError, ModelError, ModelNotFoundError, UsageError
 from edge.spec import Faces, Glyphs

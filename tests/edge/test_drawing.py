@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.classifier import Classification, Prediction
+from edge.classification import Classification, Prediction
 from edge.drawing import annotate, drawable
 from edge.regions.region import Box, Region
 from tests.edge.pictures import noise

@@ -2,12 +2,16 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from threading import Barrier, Event, Lock
 
 import pytest
 
 from edge.ordered_map import WINDOW_PER_THREAD, OrderedMap
+
+
+def each(function: Callable[[int], int]) -> Callable[[Sequence[int]], list[int]]:
+    return lambda items: [function(item) for item in items]
 
 
 def results(mapped: OrderedMap[int, int]) -> list[int]:
@@ -24,12 +28,12 @@ def test_results_come_in_order_whichever_is_first_to_finish() -> None:
             second_is_done.set()
         return item * item
 
-    assert results(OrderedMap(function, range(50), 2)) == [i * i for i in range(50)]
+    assert results(OrderedMap(each(function), range(50), 2)) == [i * i for i in range(50)]
 
 
 def test_items_are_worked_on_at_the_same_time() -> None:
     both = Barrier(2, timeout=30)
-    assert results(OrderedMap(lambda item: item + 0 * both.wait(), range(20), 2)) == list(range(20))
+    assert results(OrderedMap(each(lambda item: item + 0 * both.wait()), range(20), 2)) == list(range(20))
 
 
 def test_items_are_read_no_further_than_the_window() -> None:
@@ -40,7 +44,7 @@ def test_items_are_read_no_further_than_the_window() -> None:
             read.append(item)
             yield item
 
-    mapped = iter(OrderedMap(lambda item: item, items(), 2))
+    mapped = iter(OrderedMap(list, items(), 2))
     assert list(itertools.islice((r for r in mapped if r is not None), 10)) == list(range(10))
     mapped.close()  # type: ignore[attr-defined]
     assert len(read) <= 10 + 2 * WINDOW_PER_THREAD + 2
@@ -56,7 +60,7 @@ def test_items_under_way_hold_no_more_bytes_than_they_may(monkeypatch: pytest.Mo
                 held[0] += size
             yield size
 
-    mapped = OrderedMap(lambda size: size, items(), 4, size_of=lambda size: size)
+    mapped = OrderedMap(list, items(), 4, size_of=lambda size: size)
     for size in mapped:
         if size is not None:
             most[0] = max(most[0], held[0])
@@ -71,7 +75,7 @@ def test_an_item_source_that_raises_raises_in_its_place() -> None:
         yield from (1, 2)
         raise RuntimeError("the list is gone")
 
-    mapped = (result for result in OrderedMap(lambda item: item, items(), 2) if result is not None)
+    mapped = (result for result in OrderedMap(list, items(), 2) if result is not None)
     assert (next(mapped), next(mapped)) == (1, 2)
     with pytest.raises(RuntimeError, match="the list is gone"):
         next(mapped)
@@ -83,7 +87,7 @@ def test_a_function_that_raises_raises_in_its_place_a_timeout_too() -> None:
             raise TimeoutError("of its own")
         return item
 
-    mapped = (result for result in OrderedMap(function, range(3), 2) if result is not None)
+    mapped = (result for result in OrderedMap(each(function), range(3), 2) if result is not None)
     assert next(mapped) == 0
     with pytest.raises(TimeoutError, match="of its own"):
         next(mapped)
@@ -97,7 +101,7 @@ def test_after_stop_what_is_under_way_is_finished_and_no_more_begun() -> None:
         return item
 
     found = []
-    for result in OrderedMap(function, itertools.count(), 2, stop):
+    for result in OrderedMap(each(function), itertools.count(), 2, stop):
         if result is not None:
             found.append(result)
         if len(found) == 5:
@@ -117,7 +121,7 @@ def test_results_do_not_wait_for_a_source_that_waits_and_stop_ends_it() -> None:
 
     os.write(write_end, bytes([7, 8]))
     found = []
-    for result in OrderedMap(lambda item: item, items(), 2, stop):
+    for result in OrderedMap(list, items(), 2, stop):
         found += [] if result is None else [result]
         if found == [7, 8]:
             stop.set()

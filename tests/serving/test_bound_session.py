@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from edge.cut import cut
 from edge.runtime import create_session
 from serving.bound_session import BoundSession
-from serving.cut import cut
 from tests.conftest import tiny_probabilities
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from edge.cut import cut
 from edge.errors import InstallationError, ModelError
 from serving import providers
-from serving.cut import cut
 from serving.providers import Choice, choose_provider, create_provider_session
 
 

@@ -86,7 +86,8 @@ def survey_folder(folder: Path, cutter: Cutter, without: Path, tick: Callable[[i
     # What is labelled must not be asked about again.
     left_out = without.resolve()
     sources = (s for s in walk(str(folder)) if not Path(s.path).resolve().is_relative_to(left_out))
-    for found in OrderedMap(lambda source: _look(source, folder, cutter), sources, usable_cores()):
+    look = OrderedMap(lambda group: [_look(source, folder, cutter) for source in group], sources, usable_cores())
+    for found in look:
         tick(len(pictures) + len(unreadable) + len(empty) + copies)
         if isinstance(found, Unreadable):
             unreadable.append(found)

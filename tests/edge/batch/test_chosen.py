@@ -6,7 +6,7 @@ import pytest
 from edge.answer import Answer
 from edge.batch.chosen import LEAST_CERTAIN, SHOWN_PER_CLASS, Shown, choose
 from edge.batch.row import Row
-from edge.classifier import Classification, Prediction
+from edge.classification import Classification, Prediction
 from edge.regions.region import Box, Region
 
 

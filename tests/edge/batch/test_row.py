@@ -7,7 +7,7 @@ import pytest
 
 from edge.answer import Answer
 from edge.batch.row import Row, from_line, to_line
-from edge.classifier import Classification, Prediction
+from edge.classification import Classification, Prediction
 from edge.errors import ImageError
 from edge.regions.region import Box, Region
 

@@ -9,7 +9,7 @@ from edge.batch.progress import bar, clock, state
 from edge.batch.row import Row
 from edge.batch.summary import as_text, totals
 from edge.batch.tally import Tally
-from edge.classifier import Classification, Prediction
+from edge.classification import Classification, Prediction
 from edge.errors import ImageError
 
 

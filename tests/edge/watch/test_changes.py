@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.classifier import Classification, Prediction
+from edge.classification import Classification, Prediction
 from edge.regions.region import Box, Region
 from edge.watch.changes import Changes, state_of
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from edge.classifier import Classification, Prediction
+from edge.classification import Classification, Prediction
 from edge.decode import DecodedImage
 from edge.errors import ImageError
 from edge.watch.changes import Changes

@@ -9,11 +9,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
+from edge.cut import cut
 from edge.errors import ModelError
 from edge.steps import CentreCrop, Fit, Grey, Method, Pad, Resize, ResizeSide, Scale, Standardise, Step
 from export.network import weld
 from export.preprocessing import build_preprocessing, make_model
-from serving.cut import cut
 
 METHODS = get_args(Method)
 # Fit stretches again after its resize, for which levels must be whole.

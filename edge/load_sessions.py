@@ -1,0 +1,93 @@
+"""Load an artifact as one session, or as two halves where several pictures may share a run of its network."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.artifact import INPUT_NAME, OUTPUT_NAME, spec_of
+from edge.cut import CutModel, cut
+from edge.errors import ModelError
+from edge.onnx_file import read_model
+from edge.runtime import create_session
+from edge.sessions import Halves, Sessions, Tensor, Whole
+from edge.spec import ModelSpec
+
+# Pictures that may share a run of the network. More than eight brought nothing, and are more to wait for.
+SHARED_RUNS = (2, 4, 8)
+# Of a network that takes longer, the weights are a small part of what it reads.
+WORTH_SHARING_S = 0.02
+PROBES = SHARED_RUNS[-1]
+
+
+def load_whole(path: Path, spec: ModelSpec, threads: int, *, spinning: bool = True) -> Whole:
+    """Return the artifact at `path` in one session. Raises InstallationError, and ModelError if it is not as `spec`."""
+    return _whole(path, spec, str(path), threads, spinning)
+
+
+def load_for_many(path: Path, threads: int, *, spinning: bool = True) -> tuple[ModelSpec, Sessions]:
+    """Return the spec of the artifact at `path`, and its halves.
+
+    The answers do not depend, to the last bit, on what shares a run. A model that cannot be cut is loaded whole.
+    Raises as `edge.artifact.read_spec` and `edge.runtime.create_session`.
+    """
+    content = read_model(path)
+    spec = spec_of(content, str(path))
+    try:
+        halves = cut(content, str(path))
+    except ModelError:
+        return spec, _whole(content, spec, str(path), threads, spinning)
+    del content
+    return spec, _halves(halves, spec, str(path), threads, spinning)
+
+
+def _whole(model: Path | bytes, spec: ModelSpec, name: str, threads: int, spinning: bool) -> Whole:
+    session = create_session(model, name, threads, spinning=spinning)
+    _require_signature(session, session, spec, name)
+    return Whole(session)
+
+
+def _halves(halves: CutModel, spec: ModelSpec, name: str, threads: int, spinning: bool) -> Halves:
+    front = create_session(halves.front, name, threads, spinning=spinning)
+    network = create_session(halves.network, name, threads, spinning=spinning)
+    _require_signature(front, network, spec, name)
+    alone = Halves(front, network, (1,))
+    return Halves(front, network, (1, *SHARED_RUNS)) if _may_share(alone) else alone
+
+
+def _may_share(alone: Halves) -> bool:
+    """Whether a run for several pictures is worth while, and gives the same bits as one for each of them.
+
+    onnxruntime may add up in another order for another number of rows, and a network may be made for one picture, or
+    compute something over all that it is given.
+    """
+    chance = np.random.default_rng(0)
+    try:
+        probes = [alone.prepare(chance.integers(0, 256 >> i, (8, 8, 3), np.uint8)) for i in range(PROBES)]
+        alone.answer(probes[:1])  # the first run of a session takes longer
+        began = time.perf_counter()
+        alone.answer(probes[:1])
+        if time.perf_counter() - began > WORTH_SHARING_S:
+            return False
+        expected = np.concatenate([alone.answer([probe]) for probe in probes])
+        return all(_answers_alike(alone.network, size, probes, expected) for size in SHARED_RUNS)
+    except Exception:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
+        return False
+
+
+def _answers_alike(network: Any, size: int, probes: list[Tensor], expected: NDArray[np.float32]) -> bool:
+    together = Halves(None, network, (size,))
+    found = [together.answer(probes[i : i + size]) for i in range(0, PROBES, size)]
+    return np.array_equal(np.concatenate(found), expected)
+
+
+def _require_signature(first: Any, last: Any, spec: ModelSpec, name: str) -> None:
+    inputs = [(i.name, i.type, len(i.shape), (i.shape or [None])[-1]) for i in first.get_inputs()]
+    outputs = {o.name: o.shape for o in last.get_outputs()}
+    if inputs != [(INPUT_NAME, "tensor(uint8)", 4, 3)]:
+        raise ModelError(f"{name}: the input must be {INPUT_NAME!r}, uint8 [N, H, W, 3]. Received: {inputs}")
+    classes = (outputs.get(OUTPUT_NAME) or [None])[-1]
+    if classes != len(spec.labels):
+        raise ModelError(f"{name}: it has {classes} {OUTPUT_NAME} for {len(spec.labels)} labels")
