@@ -15,8 +15,9 @@ from typing import Generic, TypeVar, cast
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Items under way for each thread: enough that a slow one at the front lets the others go on.
-WINDOW_PER_THREAD = 16
+# Items that were read for each thread: enough that a slow one at the front lets the others go on, and that threads are
+# woken for many at once.
+WINDOW_PER_THREAD = 32
 HELD_BYTES = 256 << 20
 # How long the caller waits for a result before it gets None and may see to other things.
 TICK_S = 0.5
@@ -60,13 +61,13 @@ class _Room:
 class _Place(Generic[T, R]):
     """One item on its way, and what came of it once it is `done`."""
 
-    __slots__ = ("done", "error", "item", "result", "size")
+    __slots__ = ("done", "dropped", "error", "item", "result", "size")
 
     def __init__(self, item: T, size: int) -> None:
         self.item, self.size = item, size
         self.result: R | None = None
         self.error: BaseException | None = None
-        self.done = False
+        self.done = self.dropped = False
 
 
 class OrderedMap(Generic[T, R]):
@@ -76,8 +77,8 @@ class OrderedMap(Generic[T, R]):
     them. Nobody waits for company, and where fewer wait the threads share them.
 
     None stands for nothing yet, about twice a second. Items are read by a thread of their own, so that results come
-    while it waits for the next item; at most `WINDOW_PER_THREAD` for each thread are under way, holding at most
-    `HELD_BYTES` as `size_of` counts. After `stop` is set no further item is begun, and those under way are finished.
+    while it waits for the next item; at most `WINDOW_PER_THREAD` for each thread are read ahead, holding at most
+    `HELD_BYTES` as `size_of` counts. After `stop` is set no further item is begun, and those in work are finished.
     What `items` or `function` raise is raised in its place.
     """
 
@@ -94,7 +95,7 @@ class OrderedMap(Generic[T, R]):
         self._function, self._items, self._size_of = function, items, size_of
         self._threads, self._together = threads, together
         self._stop = stop or Event()
-        window = threads * max(WINDOW_PER_THREAD, 2 * together)
+        window = threads * WINDOW_PER_THREAD
         self._room = _Room(window, HELD_BYTES)
         self._ahead = window // 2
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="eyespot")
@@ -112,16 +113,14 @@ class OrderedMap(Generic[T, R]):
         try:
             yield from self._results()
         finally:
-            self._room.close()
-            with self._lock:
-                self._waiting.clear()
+            self._end()
             self._pool.shutdown(wait=False)
 
     def _results(self) -> Iterator[R | None]:
         begun: deque[_Place[T, R]] = deque()
         while self._collect(begun) or begun:
             if self._stop.is_set():
-                self._room.close()
+                self._end()
             if begun:
                 # Waiting for one further on wakes this thread once for all before it, not once for each: the
                 # threads that compute would pay for every waking with a wait for Python's lock.
@@ -136,6 +135,16 @@ class OrderedMap(Generic[T, R]):
                     raise place.error
                 yield cast(R, place.result)
                 self._room.leave(place.size)
+            if begun and begun[0].dropped:
+                return
+
+    def _end(self) -> None:
+        """Let nothing in any more, and drop what no thread has taken up."""
+        self._room.close()
+        with self._lock:
+            for place in self._waiting:
+                place.dropped = True
+            self._waiting.clear()
 
     def _wait_for(self, place: _Place[T, R]) -> None:
         self._ready.clear()

@@ -82,6 +82,11 @@ def test_edge_loads_what_an_extra_brings_only_when_it_is_asked_for(path: Path) -
     assert not optional & set(at_the_top)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "serving").rglob("*.py")), ids=lambda path: path.name)
+def test_a_server_needs_nothing_that_makes_models(path: Path) -> None:
+    assert not imported_packages(parse(path)) & {"onnx", "tensorflow", "keras", "tf2onnx", "google"}
+
+
 def named_modules(tree: ast.Module) -> set[str]:
     """Return the modules of ours that stand in strings, from where `importlib` could load them."""
     strings = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))

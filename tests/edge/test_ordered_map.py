@@ -110,6 +110,60 @@ def test_after_stop_what_is_under_way_is_finished_and_no_more_begun() -> None:
     assert sorted(begun) == found
 
 
+def test_after_stop_what_waits_is_dropped() -> None:
+    stop, may_go_on, begun = Event(), Event(), []
+
+    def items() -> Iterator[int]:
+        yield from range(WINDOW_PER_THREAD)
+        stop.set()  # all of them are read, and the first is in work
+        may_go_on.set()
+
+    def function(items: Sequence[int]) -> Sequence[int]:
+        begun.extend(items)
+        may_go_on.wait(30)
+        stopped.wait(30)
+        return items
+
+    stopped = Event()
+    found = []
+    for result in OrderedMap(function, items(), 1, stop):
+        stopped.set()
+        found += [] if result is None else [result]
+    assert found == begun
+    assert len(found) < WINDOW_PER_THREAD
+
+
+def test_what_waits_is_done_together_in_powers_of_two_and_shared_by_the_threads() -> None:
+    all_read, groups = Event(), []
+
+    def items() -> Iterator[int]:
+        yield from range(30)
+        all_read.set()
+
+    def function(items: Sequence[int]) -> Sequence[int]:
+        all_read.wait(30)
+        groups.append(len(items))
+        return items
+
+    assert results(OrderedMap(function, items(), 2, together=8)) == list(range(30))
+    assert sum(groups) == 30
+    assert set(groups) <= {1, 2, 4, 8}
+    assert max(groups) == 8
+    assert sorted(groups)[:2] == [1, 1]  # of the last two, each thread gets one
+
+
+def test_one_of_several_that_makes_the_function_fail_is_found() -> None:
+    def function(items: Sequence[int]) -> Sequence[int]:
+        if 5 in items:
+            raise ValueError("five")
+        return items
+
+    mapped = (result for result in OrderedMap(function, range(9), 1, together=8) if result is not None)
+    assert [next(mapped) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="five"):
+        next(mapped)
+
+
 def test_results_do_not_wait_for_a_source_that_waits_and_stop_ends_it() -> None:
     read_end, write_end = os.pipe()
     stop = Event()
