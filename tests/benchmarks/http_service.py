@@ -167,6 +167,9 @@ def report(found: dict[str, list[Figures]]) -> None:
         print(f"{case:<20} {statistics.median(all_of(case)):7.0f} a second{tail}")
     ours, lone = all_of("eyespot, 16"), all_of("eyespot, 1", "p50_ms")
     at_least("HTTP, 16 connections, of two bare processes", ratios(ours, all_of("two bare processes")), 0.80)
+    at_least(
+        "bare uvicorn, of two bare processes", ratios(all_of("bare uvicorn, 16"), all_of("two bare processes")), None
+    )
     for peer in ("FastAPI", "LitServe", "plain BentoML"):
         at_least(f"HTTP, 16 connections, times {peer}", ratios(ours, all_of(f"{peer}, 16")), 1.5)
     at_least("HTTP, 16 connections, of bare uvicorn", ratios(ours, all_of("bare uvicorn, 16")), 0.95)
