@@ -9,8 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
-from threading import Condition, Event, Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Generic, TypeVar, cast
+
+from edge.room import Room
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -21,41 +23,6 @@ WINDOW_PER_THREAD = 32
 HELD_BYTES = 256 << 20
 # How long the caller waits for a result before it gets None and may see to other things.
 TICK_S = 0.5
-
-
-class _Room:
-    """How many items, and how many bytes that they hold, may be under way at once."""
-
-    def __init__(self, items: int, held_bytes: int) -> None:
-        self._items, self._bytes = items, held_bytes
-        self._most_items, self._most = items, held_bytes
-        self._changed = Condition()
-        self.closed = False
-
-    def enter(self, size: int) -> bool:
-        """Wait for room; return False if it was closed meanwhile. A single item always fits."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.closed or (self._items > 0 and self._fits(size)))
-            self._items -= 1
-            self._bytes -= size
-            return not self.closed
-
-    def _fits(self, size: int) -> bool:
-        return self._bytes >= size or self._bytes == self._most
-
-    def leave(self, size: int) -> None:
-        with self._changed:
-            self._items += 1
-            self._bytes += size
-            # Not for each item: whoever waits is woken to bring in several at once. It is woken in any case once
-            # nothing is under way.
-            if 2 * self._items >= self._most_items or 2 * self._bytes >= self._most:
-                self._changed.notify()
-
-    def close(self) -> None:
-        with self._changed:
-            self.closed = True
-            self._changed.notify()
 
 
 class _Place(Generic[T, R]):
@@ -96,7 +63,7 @@ class OrderedMap(Generic[T, R]):
         self._threads, self._together = threads, together
         self._stop = stop or Event()
         window = threads * WINDOW_PER_THREAD
-        self._room = _Room(window, HELD_BYTES)
+        self._room = Room(window, HELD_BYTES)
         self._ahead = window // 2
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="eyespot")
         self._lock = Lock()
