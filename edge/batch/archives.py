@@ -75,7 +75,9 @@ def _read_zip_member(file: BinaryIO, member: zipfile.ZipInfo, max_pixels: int) -
             return read_content(stream, member.file_size, max_pixels)
     except NotImplementedError as error:
         return failed("unsupported_format", f"the member is packed in an unknown way ({reason_of(error)})")
-    except BROKEN as error:
+    except (*BROKEN, OSError) as error:
+        if isinstance(error, OSError) and error.errno:  # the disk's error, not one of bz2
+            raise
         return failed("corrupt", f"the member is damaged ({reason_of(error)})", member.file_size)
 
 

@@ -77,7 +77,8 @@ def _member(fields: bytes, name: bytes, extra: bytes, shift: int) -> zipfile.Zip
     flags, method, _, _, crc, packed, size = struct.unpack_from("<HHHHLLL", fields, 8)
     (offset,) = struct.unpack_from("<L", fields, 42)
     size, packed, offset = _large(extra, size, packed, offset)
-    member = zipfile.ZipInfo(name.decode("utf-8" if flags & UTF_8 else "cp437"))
+    # A name that is no UTF-8 after all is taken as the bytes it is.
+    member = zipfile.ZipInfo(name.decode("utf-8", "surrogateescape") if flags & UTF_8 else name.decode("cp437"))
     member.flag_bits, member.compress_type, member.CRC = flags, method, crc
     member.file_size, member.compress_size, member.header_offset = size, packed, offset + shift
     return member

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import os
 import struct
 import tarfile
 import tracemalloc
@@ -109,6 +110,26 @@ def test_a_damaged_or_encrypted_member_leaves_the_others_alone(tmp_path: Path) -
     content[content.index(b"3.png") - 30 + 6] |= 1
     path.write_bytes(content)
     assert codes(path) == [("1.png", None), ("2.png", "corrupt"), ("3.png", "unreadable"), ("4.png", None)]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_whose_packed_data_is_damaged_leaves_the_others_alone(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("1.png", grey(10))
+        archive.writestr("2.png", grey(20))
+    content = bytearray(path.read_bytes())
+    place = content.index(b"1.png") + len("1.png")
+    content[place : place + 20] = b"\xff" * 20
+    path.write_bytes(content)
+    assert codes(path) == [("1.png", "corrupt"), ("2.png", None)]
+
+
+def test_a_name_that_is_no_utf_8_though_it_says_so_is_its_bytes(tmp_path: Path) -> None:
+    content = make(tmp_path / "a.zip", {"gr\xfcn.png": grey(10), "z.png": grey(20)}).read_bytes()
+    (tmp_path / "a.zip").write_bytes(content.replace("\xfc".encode(), b"\xfc\xff"))
+    (name, code), last = codes(tmp_path / "a.zip")
+    assert (os.fsencode(name), code, last) == (b"gr\xfc\xffn.png", None, ("z.png", None))
 
 
 def test_links_and_devices_in_a_tar_are_not_followed(tmp_path: Path) -> None:
