@@ -29,9 +29,14 @@ class Ledger:
     """The rows of one run on the disk, open and locked. Use it in a `with` statement."""
 
     def __init__(self, output: Path) -> None:
-        """Open or create the ledger of `output`. Raises OutputError if another run holds it."""
+        """Open or create the ledger of `output`.
+
+        Raises OutputError if another run holds it, UsageError if `output` is a folder.
+        """
+        if output.is_dir():
+            raise UsageError(f"{output}: this is a folder; name a file in it")
         self.output = output
-        self.path = output.with_name(output.name + ".partial")
+        self.path = partial_path(output)
         self.order_path = order_path(output)
         output.parent.mkdir(parents=True, exist_ok=True)
         self._file = open_locked(
@@ -130,6 +135,11 @@ class Ledger:
             f"{self.output}: {error.strerror} after {self.rows:,} rows, which are safe in {self.path.name}; "
             "make room and run the same command with --resume"
         )
+
+
+def partial_path(output: Path) -> Path:
+    """Return where the rows of the run for `output` stand until it is over."""
+    return output.with_name(output.name + ".partial")
 
 
 def require_new(ledger: Ledger) -> None:

@@ -27,6 +27,7 @@ from edge.batch.max_failures import MaxFailures, parse_max_failures
 from edge.batch.order import Order, order_path, read_order
 from edge.batch.outputs import require_format
 from edge.batch.packed import PackedClassifier
+from edge.batch.places import require_apart, require_report
 from edge.batch.row import Row
 from edge.batch.run import Engine, Run
 from edge.batch.work import Work
@@ -73,7 +74,7 @@ def _max_failures(text: str) -> MaxFailures:
 
 def run(arguments: argparse.Namespace) -> int:
     """Classify every input and return the exit status."""
-    require_format(arguments.output)
+    _require_places(arguments)
     if arguments.ray_address and arguments.engine != RAY:
         raise UsageError("--ray-address is for --engine ray")
     arguments.untuned |= arguments.resume and _began_untuned(arguments)
@@ -97,6 +98,14 @@ def run(arguments: argparse.Namespace) -> int:
     )
     with stopping_on_signals() as stop, Ledger(arguments.output) as ledger:
         return job(ledger, stop)
+
+
+def _require_places(arguments: argparse.Namespace) -> None:
+    require_format(arguments.output)
+    require_apart(arguments.sources, arguments.output)
+    if arguments.report:
+        require_report(arguments.report, arguments.output)
+        require_apart(arguments.sources, arguments.report)
 
 
 def _began_untuned(arguments: argparse.Namespace) -> bool:
