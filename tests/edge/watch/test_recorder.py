@@ -111,7 +111,7 @@ def test_a_live_source_that_is_slower_than_its_file_ends_on_a_full_disk_too(
     frames = (at(number / 3 + 0.001) for number in range(20))
     with Recorder(str(tmp_path / "out.avi"), live=True) as recorder:
         with pytest.raises(OutputError, match="the disk is almost full"):
-            list(map(lambda frame: recorder.write(frame, grey(100), 9), frames))
+            [recorder.write(frame, grey(100), 9) for frame in frames]
         assert recorder.written == 19  # the third look is the first with two seconds in the file
 
 
