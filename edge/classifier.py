@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, read_spec
+from edge.artifact import INPUT_NAME, OUTPUT_NAME
 from edge.classification import Classification, Prediction, rank
 from edge.cores import usable_cores
 from edge.decode import MAX_PIXELS, DecodedImage, decode_image, read_image
@@ -81,12 +81,8 @@ class Classifier:
         """
         if not 0 <= min_probability <= 1:
             raise UsageError(f"min_probability must be 0 to 1. Received: {min_probability}")
-        sessions: Sessions
-        if many:
-            spec, sessions = load_for_many(Path(path), threads, spinning=spinning)
-        else:
-            spec = read_spec(Path(path))
-            sessions = load_whole(Path(path), spec, threads, spinning=spinning)
+        load = load_for_many if many else load_whole
+        spec, sessions = load(Path(path), threads, spinning=spinning)
         return cls(spec, sessions, min_probability, _find_finder(spec, regions, face_model))
 
     @property
@@ -146,6 +142,9 @@ class Classifier:
         `images` may be endless: it is read by another thread, never far ahead. Raises UsageError as `classify`.
         """
         from edge.ordered_map import OrderedMap
+
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads must be at least 1. Received: {threads}")
 
         def begin(image: Image) -> Begun | ImageError:
             try:
