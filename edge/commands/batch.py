@@ -6,7 +6,7 @@ file a line, relative to the current directory.
 
 Rows are on the disk while the run goes on, in FILE.partial; a run that was cut off, even by a power failure, goes on
 with --resume. Ctrl-C finishes the images in hand. Exit status: 0 all classified, 1 some failed, 2 nothing could be
-done or too many failed.
+done or too many failed, 130 interrupted.
 """
 
 import argparse

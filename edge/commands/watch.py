@@ -115,7 +115,7 @@ def _after(seconds: float, stop: Event) -> Iterator[None]:
 
 
 def summary(classified: int, tally: Tally, elapsed_s: float) -> str:
-    """Return the totals in a line; the four numbers behind the first add up to it."""
+    """Return the totals in a line: how many frames have an answer, and what became of others, as `tally` has it."""
     counts = {"skipped": tally.skipped, "dropped": tally.dropped, "could not be decoded": tally.broken}
     others = "".join(f", {number:,} {name}" for name, number in counts.items() if number)
     lost = f"; {tally.lost} times the source was lost" if tally.lost else ""
