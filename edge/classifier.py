@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.artifact import INPUT_NAME, OUTPUT_NAME
-from edge.classification import Classification, Prediction, rank
+from edge.classification import Classification, Prediction, judge
 from edge.cores import usable_cores
 from edge.decode import MAX_PIXELS, DecodedImage, decode_image, read_image
 from edge.errors import ImageError, UsageError
@@ -162,8 +162,7 @@ class Classifier:
                 yield result
 
     def _rank(self, probabilities: NDArray[np.float32], top_k: int | None) -> tuple[tuple[Prediction, ...], bool]:
-        predictions = rank(self.spec.labels, probabilities, top_k)
-        return predictions, predictions[0].probability < self._threshold
+        return judge(self.spec.labels, probabilities, self._threshold, top_k)
 
     def _conclude(self, begun: Begun, ranked: list[tuple[tuple[Prediction, ...], bool]]) -> Classification:
         if self._finder is None or begun.found is None:

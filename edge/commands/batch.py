@@ -21,7 +21,6 @@ import cv2
 from edge.arguments import positive
 from edge.artifact import read_spec
 from edge.batch.inputs import Input, Selection
-from edge.batch.interrupt import stopping_on_signals
 from edge.batch.ledger import Ledger
 from edge.batch.max_failures import MaxFailures, parse_max_failures
 from edge.batch.order import Order, order_path, read_order
@@ -38,6 +37,7 @@ from edge.decode import MAX_PIXELS
 from edge.errors import MissingExtraError, UsageError
 from edge.fast_decode import require_reducible
 from edge.ordered_map import OrderedMap
+from edge.stop import stopping_or_leaving_on_signals
 
 THREADS, RAY = "threads", "ray"
 
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         summary=arguments.summary,
         report=arguments.report,
     )
-    with stopping_on_signals() as stop, Ledger(arguments.output) as ledger:
+    with stopping_or_leaving_on_signals() as stop, Ledger(arguments.output) as ledger:
         return job(ledger, stop)
 
 

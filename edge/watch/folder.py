@@ -13,7 +13,7 @@ from edge.decode import read_image
 from edge.errors import ImageError, SourceError
 from edge.sources import walk
 from edge.watch.address import Address
-from edge.watch.frame import Frame, Tally, arrived
+from edge.watch.frame import Frame, FrameCounts, arrived
 from edge.watch.pace import Pace
 
 LOOK_EVERY_S = 0.5
@@ -35,7 +35,7 @@ class FolderSource:
 
     def __init__(self, address: Address, pace: Pace) -> None:
         self._folder, self._pace = address.target, pace
-        self.tally = Tally()
+        self.tally = FrameCounts()
         self._done: dict[str, Mark] = {}
         self._waiting: dict[str, tuple[Mark, float]] = {}
 
