@@ -7,12 +7,12 @@ import hashlib
 import os
 from dataclasses import dataclass
 from io import BytesIO
-from stat import S_ISREG
 from tempfile import TemporaryFile
 from typing import IO, BinaryIO, cast
 
 from edge.decode import BYTES_PER_PIXEL, METADATA_BYTES, check_limits
 from edge.errors import ImageError
+from edge.image_file import opened_image
 from edge.image_header import read_header
 
 # The header of nearly every image lies in here; what has none is never held in memory.
@@ -35,18 +35,10 @@ class Content:
 def read_file(path: str, max_pixels: int) -> Content:
     """Return the content of the file at `path`; what is wrong with it is in there too, nothing is raised."""
     try:
-        # Without O_NONBLOCK, opening a named pipe that nobody writes to would wait for ever.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
-            status = os.fstat(stream.fileno())
-            if not S_ISREG(status.st_mode):
-                return failed("unreadable", "this is not a regular file")
-            return read_content(stream, status.st_size, max_pixels, seekable=True)
-    except FileNotFoundError:
-        return failed("not_found", "there is no such file")
-    except OSError as error:
-        return failed("unreadable", f"the file cannot be read ({error.strerror})")
-    except ValueError as error:
-        return failed("not_found", f"no file can have this name ({error})")
+        with opened_image(path) as stream:
+            return read_content(stream, os.fstat(stream.fileno()).st_size, max_pixels, seekable=True)
+    except ImageError as error:
+        return Content(None, None, None, error)
 
 
 def failed(code: str, message: str, size_bytes: int | None = None) -> Content:
