@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any, BinaryIO, Self, cast
 
 from edge.batch.content import Content, failed, read_content
+from edge.batch.xz_stream import MAGIC as XZ_MAGIC
+from edge.batch.xz_stream import open_xz
 from edge.batch.zip_directory import ENCRYPTED, open_member, read_members
 from edge.errors import reason_of
 from edge.sources import is_image_name
@@ -98,7 +100,7 @@ def _unpacked(path: str) -> IO[bytes]:
     openers: dict[bytes, Callable[[str], IO[bytes]]] = {
         b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]
         b"BZh": bz2.open,
-        b"\xfd7zXZ\0": lzma.open,
+        XZ_MAGIC: open_xz,
     }
     return next((opener for magic, opener in openers.items() if start.startswith(magic)), _open_plain)(path)
 
