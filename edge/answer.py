@@ -24,8 +24,13 @@ def as_record(answer: Answer) -> dict[str, object]:
     return {
         "path": answer.path,
         **classification_fields(answer.classification),
-        "error": {"code": answer.error.code, "message": str(answer.error)} if answer.error else None,
+        "error": error_fields(answer.error),
     }
+
+
+def error_fields(error: ImageError | None) -> dict[str, str] | None:
+    """Return what went wrong, if anything, as a JSON object."""
+    return {"code": error.code, "message": str(error)} if error else None
 
 
 def classification_fields(classification: Classification | None) -> dict[str, object]:

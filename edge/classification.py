@@ -56,10 +56,17 @@ def rank(labels: Sequence[str], probabilities: NDArray[np.float32], top_k: int |
     return tuple(Prediction(labels[i], float(str(probabilities[i]))) for i in order)
 
 
+def judge(
+    labels: Sequence[str], probabilities: NDArray[np.float32], threshold: float, top_k: int | None
+) -> tuple[tuple[Prediction, ...], bool]:
+    """Return what `rank` does, and whether that is unsure: the best of them is below the `threshold`, 0 to 1."""
+    predictions = rank(labels, probabilities, top_k)
+    return predictions, predictions[0].probability < threshold
+
+
 def conclude(
     spec: ModelSpec, probabilities: NDArray[np.float32], top_k: int | None, note: str | None
 ) -> Classification:
     """Return what one row of probabilities [classes] means: ranked, and unsure where the model had better say so."""
-    predictions = rank(spec.labels, probabilities, top_k)
-    unsure = spec.abstain_below is not None and predictions[0].probability < spec.abstain_below
+    predictions, unsure = judge(spec.labels, probabilities, spec.abstain_below or 0.0, top_k)
     return Classification(predictions, note, unsure)

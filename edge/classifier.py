@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, read_spec
-from edge.classification import Classification, Prediction, rank
+from edge.artifact import INPUT_NAME, OUTPUT_NAME
+from edge.classification import Classification, Prediction, judge
 from edge.cores import usable_cores
 from edge.decode import MAX_PIXELS, DecodedImage, decode_image, read_image
 from edge.errors import ImageError, UsageError
@@ -81,12 +81,8 @@ class Classifier:
         """
         if not 0 <= min_probability <= 1:
             raise UsageError(f"min_probability must be 0 to 1. Received: {min_probability}")
-        sessions: Sessions
-        if many:
-            spec, sessions = load_for_many(Path(path), threads, spinning=spinning)
-        else:
-            spec = read_spec(Path(path))
-            sessions = load_whole(Path(path), spec, threads, spinning=spinning)
+        load = load_for_many if many else load_whole
+        spec, sessions = load(Path(path), threads, spinning=spinning)
         return cls(spec, sessions, min_probability, _find_finder(spec, regions, face_model))
 
     @property
@@ -147,6 +143,9 @@ class Classifier:
         """
         from edge.ordered_map import OrderedMap
 
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads must be at least 1. Received: {threads}")
+
         def begin(image: Image) -> Begun | ImageError:
             try:
                 return self.begin(image, max_pixels)
@@ -163,8 +162,7 @@ class Classifier:
                 yield result
 
     def _rank(self, probabilities: NDArray[np.float32], top_k: int | None) -> tuple[tuple[Prediction, ...], bool]:
-        predictions = rank(self.spec.labels, probabilities, top_k)
-        return predictions, predictions[0].probability < self._threshold
+        return judge(self.spec.labels, probabilities, self._threshold, top_k)
 
     def _conclude(self, begun: Begun, ranked: list[tuple[tuple[Prediction, ...], bool]]) -> Classification:
         if self._finder is None or begun.found is None:

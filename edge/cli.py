@@ -1,7 +1,8 @@
 """The `eyespot` command: one table of subcommands, of which only the one that is called is imported.
 
 It exists so that `classify` on a small device never pays for TensorFlow, and so that every subcommand ends
-the same way: 0 all done; 1 some input failed, the rest is done; 2 nothing is done; 130 interrupted.
+the same way: 0 all done; 1 some input failed, the rest is done; 2 nothing is done, or it was given up because too
+much failed; 130 interrupted.
 """
 
 import contextlib

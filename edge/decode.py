@@ -15,7 +15,6 @@ skew. What comes out is defined for every input:
 import os
 from dataclasses import dataclass
 from io import BytesIO
-from stat import S_ISREG
 from typing import Any, BinaryIO
 
 import cv2
@@ -27,6 +26,7 @@ from edge.exif import apply_orientation, read_orientation
 from edge.formats.deflate import require_sound
 from edge.formats.header import ImageHeader
 from edge.formats.jpeg import count_scans
+from edge.image_file import opened_image
 from edge.image_header import read_header
 
 MAX_PIXELS = 50_000_000
@@ -53,20 +53,8 @@ def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> De
 
     Raises ImageError with one of its codes.
     """
-    try:
-        # Without O_NONBLOCK, opening a named pipe that nobody writes to would wait for ever.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
-            if not S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise ImageError("unreadable", "this is not a regular file")
-            return _decode_stream(stream, max_pixels)
-    except FileNotFoundError:
-        raise ImageError("not_found", "there is no such file") from None
-    except OSError as error:
-        raise ImageError("unreadable", f"the file cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        if isinstance(error, ImageError):
-            raise
-        raise ImageError("not_found", f"no file can have this name ({error})") from None
+    with opened_image(path) as stream:
+        return _decode_stream(stream, max_pixels)
 
 
 def decode_image(encoded: bytes, max_pixels: int = MAX_PIXELS) -> DecodedImage:

@@ -4,7 +4,6 @@ It exists because a provider that is listed is not a provider that loads, and be
 back to the CPU says so nowhere that a user looks.
 """
 
-import os
 import platform
 import re
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from types import ModuleType
 
+from edge.cores import usable_cores
 from edge.errors import InstallationError, reason_of
 from edge.processor import read_cpu
 from edge.runtime import LOG_ERRORS_ONLY, import_onnxruntime, installed_runtimes
@@ -98,7 +98,7 @@ def take_inventory() -> Inventory:
         eyespot=find_version("eyespot"),
         python=platform.python_version(),
         platform=platform.platform(),
-        cores=os.cpu_count() or 1,
+        cores=usable_cores(),
         cpu=cpu,
         cpu_features=features,
         packages={name: find_version(name) for name in ("numpy", *opencvs, *(runtimes or ["onnxruntime"]))},

@@ -1,5 +1,6 @@
 """Load an artifact as one session, or as two halves where several pictures may share a run of its network."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, spec_of
+from edge.artifact import INPUT_NAME, OUTPUT_NAME, read_spec, spec_of
 from edge.cut import CutModel, cut
 from edge.errors import ModelError
 from edge.onnx_file import read_model
@@ -25,9 +26,25 @@ LONGEST_TRIED_S = 0.05
 TIMED_RUNS = 3
 
 
-def load_whole(path: Path, spec: ModelSpec, threads: int, *, spinning: bool = True) -> Whole:
-    """Return the artifact at `path` in one session. Raises InstallationError, and ModelError if it is not as `spec`."""
-    return _whole(path, spec, str(path), threads, spinning)
+def load_whole(path: Path, threads: int, *, spinning: bool = True) -> tuple[ModelSpec, Sessions]:
+    """Return the spec of the artifact at `path`, and all of it in one session, without a copy in memory beside it.
+
+    Raises as `load_for_many`, and ModelError for a file that was replaced meanwhile.
+    """
+    before = _mark(path)
+    spec = read_spec(path)
+    session = _whole(path, spec, str(path), threads, spinning)
+    if _mark(path) != before:  # or the spec might be that of another model than the session
+        raise ModelError(f"{path}: the file was replaced while it was loaded; load it again")
+    return spec, session
+
+
+def _mark(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):  # whoever reads it says why
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def load_for_many(path: Path, threads: int, *, spinning: bool = True) -> tuple[ModelSpec, Sessions]:

@@ -6,13 +6,15 @@ answer of its own and not the end of the run.
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from edge.errors import ImageError
 from edge.sorted_names import sorted_names
 
 STANDARD_INPUT = "-"
+ANY_FOLDERS = "**"  # in a pattern
 
 # Marks in front of what a folder holds, in the order in which they are looked at.
 _IMAGE, _FOLDER = "0", "1"
@@ -40,15 +42,49 @@ def expand_sources(names: Iterable[str]) -> Iterator[Source]:
         elif os.path.isdir(name):
             yield from _or_error(walk(name), name, "the folder holds no images")
         elif not os.path.lexists(name) and glob.has_magic(name):
-            matches = sorted(glob.glob(name, recursive=True))
-            images = (
-                found for match in matches for found in (walk(match) if os.path.isdir(match) else [Source(match)])
-            )
+            images = _below(name) if ANY_FOLDERS in name.split(os.sep) else _matched(name)
             yield from _or_error(images, name, "no file matches")
         elif not os.path.lexists(name):
             yield Source(name, ImageError("not_found", "there is no such file"))
         else:
             yield Source(name)
+
+
+def _matched(pattern: str) -> Iterator[Source]:
+    for match in sorted(glob.glob(pattern)):
+        yield from walk(match) if os.path.isdir(match) else [Source(match)]
+
+
+def _below(pattern: str) -> Iterator[Source]:
+    """Yield, in order of names, the images that a pattern with ** matches, and those in folders that it matches.
+
+    `glob` would go through linked folders, for ever where they make a circle, and would name an image once more for
+    each folder above it.
+    """
+    parts = pattern.split(os.sep)
+    place = parts.index(ANY_FOLDERS)
+    start = os.sep.join([*parts[:place], ""]) or os.curdir + os.sep
+    folders = glob.glob(start) if glob.has_magic(start) else [start]
+    found = [
+        source
+        for folder in filter(os.path.isdir, folders)
+        for source in walk(folder)
+        if source.error or _matches(source.path[len(folder) :].split(os.sep), parts[place:])
+    ]
+    for source in sorted(found, key=lambda source: source.path):
+        yield source if place else Source(source.path.removeprefix(start) or os.curdir, source.error)
+
+
+def _matches(names: Sequence[str], parts: Sequence[str]) -> bool:
+    """Whether a path of these names, or of the first of them, is one that the parts of a pattern match."""
+    if not parts:
+        return True
+    first, *others = parts
+    if first == ANY_FOLDERS:
+        return any(_matches(names[i:], others) for i in range(len(names) + 1))
+    if not first:  # it ends in a slash: for a folder, in which there is something
+        return bool(names)
+    return bool(names) and fnmatchcase(names[0], first) and _matches(names[1:], others)
 
 
 def walk_images(folder: str) -> Iterator[str]:

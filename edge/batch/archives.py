@@ -11,9 +11,11 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import IO, BinaryIO, Self, cast
+from typing import IO, Any, BinaryIO, Self, cast
 
 from edge.batch.content import Content, failed, read_content
+from edge.batch.xz_stream import MAGIC as XZ_MAGIC
+from edge.batch.xz_stream import open_xz
 from edge.batch.zip_directory import ENCRYPTED, open_member, read_members
 from edge.errors import reason_of
 from edge.sources import is_image_name
@@ -25,8 +27,13 @@ ARCHIVE_SUFFIXES = ZIP_SUFFIXES + TAR_SUFFIXES
 # Between the archive and the member, as in a Java archive's URL.
 SEPARATOR = "!/"
 
-# What Python's readers raise for archives that are cut short, damaged or packed in a way they do not know.
-BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, OverflowError)
+# Linux refuses paths above 4,096 bytes; comments and access lists need some more.
+LONGEST_HEADER_BYTES = 1 << 20
+
+# What Python's readers raise for archives that are cut short, damaged or packed in a way they do not know. tarfile
+# also looks for bytes past the end, and calls itself for each of the headers that belong together, however many.
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, OverflowError)
+BROKEN = (*DAMAGED, IndexError, RecursionError)
 
 Member = tuple[str, Content]
 
@@ -46,11 +53,11 @@ def read_archive(path: str, max_pixels: int) -> Iterator[Member]:
         if empty:
             yield path, failed("not_found", "the archive holds no images")
     except BROKEN as error:
-        yield path, failed("corrupt", f"the archive is cut short or damaged ({_first_line(error)})")
+        yield path, failed("corrupt", f"the archive is cut short or damaged ({reason_of(error)})")
     except OSError as error:
         # gzip and bz2 say with an OSError of no number that their data is wrong.
         code = "unreadable" if error.errno else "corrupt"
-        yield path, failed(code, f"the archive cannot be read ({error.strerror or _first_line(error)})")
+        yield path, failed(code, f"the archive cannot be read ({error.strerror or reason_of(error)})")
 
 
 def _read_zip(path: str, max_pixels: int) -> Iterator[Member]:
@@ -67,11 +74,13 @@ def _read_zip_member(file: BinaryIO, member: zipfile.ZipInfo, max_pixels: int) -
         return failed("unreadable", "the member is encrypted", member.file_size)
     try:
         with open_member(file, member) as stream:
-            return read_content(cast(BinaryIO, stream), member.file_size, max_pixels)
+            return read_content(stream, member.file_size, max_pixels)
     except NotImplementedError as error:
-        return failed("unsupported_format", f"the member is packed in an unknown way ({_first_line(error)})")
-    except BROKEN as error:
-        return failed("corrupt", f"the member is damaged ({_first_line(error)})", member.file_size)
+        return failed("unsupported_format", f"the member is packed in an unknown way ({reason_of(error)})")
+    except (*BROKEN, OSError) as error:
+        if isinstance(error, OSError) and error.errno:  # the disk's error, not one of bz2
+            raise
+        return failed("corrupt", f"the member is damaged ({reason_of(error)})", member.file_size)
 
 
 def _read_tar(path: str, max_pixels: int) -> Iterator[Member]:
@@ -91,7 +100,7 @@ def _unpacked(path: str) -> IO[bytes]:
     openers: dict[bytes, Callable[[str], IO[bytes]]] = {
         b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]
         b"BZh": bz2.open,
-        b"\xfd7zXZ\0": lzma.open,
+        XZ_MAGIC: open_xz,
     }
     return next((opener for magic, opener in openers.items() if start.startswith(magic)), _open_plain)(path)
 
@@ -105,12 +114,34 @@ class _Header(tarfile.TarInfo):
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        stream: Any = archive.fileobj
+        # Within a header it calls itself, for the one that a long name is for.
+        archive.fileobj = stream if isinstance(stream, _HeaderStream) else _HeaderStream(stream)  # type: ignore[assignment]
         try:
             return super().fromtarfile(archive)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
             raise  # a block of zeros, which is how an archive ends
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(str(error)) from None
+        finally:
+            archive.fileobj = stream
+
+
+class _HeaderStream:
+    """A tar while one header is read, with the long name, the comments or the map of holes that belong to it.
+
+    tarfile reads each of them whole, however long it claims to be.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._left = stream, LONGEST_HEADER_BYTES
+        self.tell = stream.tell
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= self._left:
+            raise tarfile.ReadError(f"a header is longer than {LONGEST_HEADER_BYTES:,} bytes")
+        self._left -= size
+        return self._stream.read(size)
 
 
 def _read_tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, max_pixels: int) -> Content:
@@ -130,7 +161,3 @@ def _refused(name: str) -> Content | None:
     if name.lower().endswith(ARCHIVE_SUFFIXES):
         return failed("unsupported_format", "an archive within an archive is not opened; unpack it first")
     return None
-
-
-def _first_line(error: Exception) -> str:
-    return reason_of(error)

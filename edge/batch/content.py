@@ -7,12 +7,12 @@ import hashlib
 import os
 from dataclasses import dataclass
 from io import BytesIO
-from stat import S_ISREG
 from tempfile import TemporaryFile
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
 from edge.decode import BYTES_PER_PIXEL, METADATA_BYTES, check_limits
 from edge.errors import ImageError
+from edge.image_file import opened_image
 from edge.image_header import read_header
 
 # The header of nearly every image lies in here; what has none is never held in memory.
@@ -35,18 +35,10 @@ class Content:
 def read_file(path: str, max_pixels: int) -> Content:
     """Return the content of the file at `path`; what is wrong with it is in there too, nothing is raised."""
     try:
-        # Without O_NONBLOCK, opening a named pipe that nobody writes to would wait for ever.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
-            status = os.fstat(stream.fileno())
-            if not S_ISREG(status.st_mode):
-                return failed("unreadable", "this is not a regular file")
-            return read_content(stream, status.st_size, max_pixels)
-    except FileNotFoundError:
-        return failed("not_found", "there is no such file")
-    except OSError as error:
-        return failed("unreadable", f"the file cannot be read ({error.strerror})")
-    except ValueError as error:
-        return failed("not_found", f"no file can have this name ({error})")
+        with opened_image(path) as stream:
+            return read_content(stream, os.fstat(stream.fileno()).st_size, max_pixels, seekable=True)
+    except ImageError as error:
+        return Content(None, None, None, error)
 
 
 def failed(code: str, message: str, size_bytes: int | None = None) -> Content:
@@ -54,8 +46,11 @@ def failed(code: str, message: str, size_bytes: int | None = None) -> Content:
     return Content(size_bytes, None, None, ImageError(code, message))
 
 
-def read_content(stream: BinaryIO, size_bytes: int, max_pixels: int) -> Content:
-    """Return the content of a `stream` that claims `size_bytes`. Raises OSError as the stream does."""
+def read_content(stream: BinaryIO, size_bytes: int, max_pixels: int, *, seekable: bool = False) -> Content:
+    """Return the content of a `stream` that claims `size_bytes`. Raises OSError as the stream does.
+
+    A header that lies far inside is looked for in a `seekable` stream itself, of any other in a copy on the disk.
+    """
     if size_bytes > (most := max_pixels * BYTES_PER_PIXEL + METADATA_BYTES):
         return failed("too_many_bytes", f"{size_bytes:,} bytes are more than any image of the limit needs", size_bytes)
     head = stream.read(HEAD_BYTES)
@@ -66,14 +61,21 @@ def read_content(stream: BinaryIO, size_bytes: int, max_pixels: int) -> Content:
             return Content(size_bytes, None, None, error)
         if error.code != "corrupt" or len(head) < HEAD_BYTES:
             return _digest_only(head, stream, most, error)
+        if seekable:
+            return _read_in_place(stream, size_bytes, max_pixels, most)
         return _read_by_disk(head, stream, max_pixels, most)
-    encoded = head + stream.read(most - len(head) + 1) if len(head) == HEAD_BYTES else head
-    if len(encoded) > most:
+    return _whole(head, stream, size_bytes) if len(head) == HEAD_BYTES else _content_of(head)
+
+
+def _whole(head: bytes, stream: IO[bytes], size_bytes: int) -> Content:
+    """Return the content that begins with `head`, in memory for what it claims to be and not for what it may be."""
+    rest = stream.read(max(size_bytes - len(head), 0) + 1)
+    if len(head) + len(rest) > size_bytes:
         return failed("too_many_bytes", "it holds more bytes than it claims to")
-    return _whole(encoded)
+    return _content_of(head + rest)
 
 
-def _whole(encoded: bytes) -> Content:
+def _content_of(encoded: bytes) -> Content:
     return Content(len(encoded), hashlib.sha256(encoded).hexdigest(), encoded, None)
 
 
@@ -83,17 +85,20 @@ def _read_by_disk(head: bytes, stream: BinaryIO, max_pixels: int, most: int) -> 
         file.write(head)
         while file.tell() <= most and (chunk := stream.read(HEAD_BYTES)):
             file.write(chunk)
-        size = file.tell()
+        return _read_in_place(file, file.tell(), max_pixels, most)
+
+
+def _read_in_place(file: IO[bytes], size_bytes: int, max_pixels: int, most: int) -> Content:
+    file.seek(0)
+    try:
+        check_limits(read_header(cast(BinaryIO, file)), size_bytes, max_pixels)
+    except ImageError as error:
+        if error.code == "too_many_bytes":
+            return Content(size_bytes, None, None, error)
         file.seek(0)
-        try:
-            check_limits(read_header(file), size, max_pixels)
-        except ImageError as error:
-            if error.code == "too_many_bytes":
-                return Content(size, None, None, error)
-            file.seek(0)
-            return _digest_only(b"", file, most, error)
-        file.seek(0)
-        return _whole(file.read())
+        return _digest_only(b"", file, most, error)
+    file.seek(0)
+    return _whole(b"", file, size_bytes)
 
 
 def _digest_only(head: bytes, stream: IO[bytes], most: int, error: ImageError) -> Content:

@@ -29,9 +29,14 @@ class Ledger:
     """The rows of one run on the disk, open and locked. Use it in a `with` statement."""
 
     def __init__(self, output: Path) -> None:
-        """Open or create the ledger of `output`. Raises OutputError if another run holds it."""
+        """Open or create the ledger of `output`.
+
+        Raises OutputError if another run holds it, UsageError if `output` is a folder.
+        """
+        if output.is_dir():
+            raise UsageError(f"{output}: this is a folder; name a file in it")
         self.output = output
-        self.path = output.with_name(output.name + ".partial")
+        self.path = partial_path(output)
         self.order_path = order_path(output)
         output.parent.mkdir(parents=True, exist_ok=True)
         self._file = open_locked(
@@ -67,9 +72,20 @@ class Ledger:
         self.rows = self._end = 0
 
     def read(self) -> Iterator[Row]:
-        """Yield the rows that are whole; what stands behind the last of them, half a line perhaps, is cut off.
+        """Yield the rows of a ledger that has all of them, and change nothing. Raises OutputError if it is damaged."""
+        with open(self.path, "rb") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    row = from_line(line)
+                except ValueError:
+                    raise self._damaged(number) from None
+                yield row
 
-        The ledger is ready for more rows once all of them were read.
+    def recover(self) -> Iterator[Row]:
+        """Yield the rows that an interrupted run left; the ledger is ready for more once all of them were read.
+
+        What a kill or a power failure leaves, half a line at the end or zeros in place of lines, is cut off with what
+        stands behind it. Raises OutputError, and cuts nothing, for a line that was damaged otherwise.
         """
         self.rows = self._end = 0
         with open(self.path, "rb") as lines:
@@ -77,6 +93,8 @@ class Ledger:
                 try:
                     row = from_line(line)
                 except ValueError:
+                    if line.endswith(b"\n") and b"\0" not in line:
+                        raise self._damaged(self.rows + 1) from None
                     break
                 self.rows += 1
                 self._end += len(line)
@@ -125,11 +143,19 @@ class Ledger:
         self.order_path.unlink(missing_ok=True)
         flush_to_disk(self.output.parent)
 
+    def _damaged(self, number: int) -> OutputError:
+        return OutputError(f"{self.path}: line {number:,} is damaged; restore the file, or --overwrite starts anew")
+
     def _refused(self, error: OSError) -> OutputError:
         return OutputError(
             f"{self.output}: {error.strerror} after {self.rows:,} rows, which are safe in {self.path.name}; "
             "make room and run the same command with --resume"
         )
+
+
+def partial_path(output: Path) -> Path:
+    """Return where the rows of the run for `output` stand until it is over."""
+    return output.with_name(output.name + ".partial")
 
 
 def require_new(ledger: Ledger) -> None:

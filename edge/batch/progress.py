@@ -1,5 +1,6 @@
 """Show how far a run is: a bar on a terminal, a line a minute elsewhere, on standard error."""
 
+import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -52,7 +53,8 @@ class Progress:
             return
         self._shown_at = now
         if self._terminal:
-            print(f"\r\x1b[K{bar(self._tally, self._count.total)}", end="", file=sys.stderr, flush=True)
+            columns = shutil.get_terminal_size().columns - 1  # in the last one many a terminal begins a new line
+            print(f"\r\x1b[K{bar(self._tally, self._count.total, columns)}", end="", file=sys.stderr, flush=True)
         else:
             print(f"eyespot: {state(self._tally, self._count.total)}", file=sys.stderr, flush=True)
 
@@ -63,13 +65,16 @@ class Progress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def bar(tally: Tally, total: int | None) -> str:
-    """Return the state with a bar in front; without a `total` there is none."""
+def bar(tally: Tally, total: int | None, columns: int) -> str:
+    """Return the state in at most so many `columns`, with a bar in front where there is room, and a `total`."""
+    text = state(tally, total)
     if not total:
-        return state(tally, total)
+        return text[:columns]
     done = min(tally.rows / total, 1.0)
     full = int(done * BAR_CELLS)
-    return f"[{'#' * full}{'.' * (BAR_CELLS - full)}] {done:4.0%}  {state(tally, total)}"
+    cells = f"[{'#' * full}{'.' * (BAR_CELLS - full)}] "
+    text = f"{done:4.0%}  {text}"
+    return cells + text if len(cells) + len(text) <= columns else text.lstrip()[:columns]
 
 
 def state(tally: Tally, total: int | None) -> str:

@@ -26,7 +26,7 @@ from edge.batch.inputs import Input
 from edge.batch.packed import PackedClassifier
 from edge.batch.row import Row, from_line, to_line
 from edge.batch.work import Work
-from edge.errors import InstallationError, reason_of
+from edge.errors import InstallationError, UsageError, reason_of
 
 # Inputs that an actor takes at once, and those of one data set: its list of inputs is held in memory.
 BLOCK_INPUTS = 64
@@ -48,10 +48,12 @@ class RayEngine:
     address: str | None
 
     def __call__(self, inputs: Iterator[Input], stop: Event) -> Iterator[Row]:
-        """Yield the row of each input, in order. Raises InstallationError if Ray does not start or is lost."""
-        where = {"address": self.address} if self.address else {"num_cpus": self.actors, "include_dashboard": False}
+        """Yield the row of each input, in order.
+
+        Raises UsageError for an address that cannot be, InstallationError if Ray does not start or is lost.
+        """
         try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
+            self._start_ray()
             _prepare_ray_data()
             while not stop.is_set() and (chunk := _take_chunk(inputs)):
                 yield from self._rows(chunk, stop)
@@ -60,6 +62,15 @@ class RayEngine:
             raise InstallationError(f"Ray gave up ({reason}); --resume goes on with the rows so far") from None
         finally:
             ray.shutdown()
+
+    def _start_ray(self) -> None:
+        where = {"address": self.address} if self.address else {"num_cpus": self.actors, "include_dashboard": False}
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
+        except ValueError as error:
+            raise UsageError(
+                f"the address of a cluster, from --ray-address or RAY_ADDRESS, must be HOST:PORT ({reason_of(error)})"
+            ) from None
 
     def _rows(self, chunk: list[bytes], stop: Event) -> Iterator[Row]:
         blocks = -(-len(chunk) // BLOCK_INPUTS)

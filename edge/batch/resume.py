@@ -26,9 +26,10 @@ def skip_done(
     """Take from `inputs` those that have a row in the ledger, and hand each row to `seen`.
 
     A file that was touched since `begun_s` is read and its digest compared; all others are compared by size.
-    Raises UsageError for the first input that is not what its row was made of. Returns early once `stop` is set.
+    Raises UsageError for the first input that is not what its row was made of, OutputError for a damaged ledger.
+    Returns early once `stop` is set.
     """
-    for row in ledger.read():
+    for row in ledger.recover():
         item = next(inputs, None)
         if reason := _difference(row, item, begun_s, max_pixels):
             raise _changed(ledger.output, reason)

@@ -19,6 +19,7 @@ from edge.batch.row import Row
 from edge.batch.summary import as_text, totals
 from edge.batch.tally import Tally
 from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED
+from edge.errors import OutputError
 
 # Inputs to rows, in order; None for nothing yet. After the event is set no further input is begun.
 Engine = Callable[[Iterator[Input], Event], Iterator[Row | None]]
@@ -95,16 +96,25 @@ class Run:
             progress.end()
 
     def _complete(self, ledger: Ledger, tally: Tally) -> int:
-        chosen = choose(ledger.read()) if self.report else None
-        complete(ledger, self.order)
-        if self.report and chosen:
-            write_report(self.report, self.order, chosen, tally)
+        if self.report:
+            self._write_report(self.report, ledger, tally)
+        complete(ledger, self.order)  # after the page, which without the ledger could not be written again
         if self.summary:
             print(as_text(tally), flush=True)
         self._say(f"{ledger.output}: {totals(tally)}")
         if tally.nothing_was_there or self.max_failures.passed(tally, at_end=True):
             return NOTHING_DONE
         return SOME_FAILED if tally.failed else DONE
+
+    def _write_report(self, path: Path, ledger: Ledger, tally: Tally) -> None:
+        chosen = choose(ledger.read())
+        try:
+            write_report(path, self.order, chosen, tally)
+        except OSError as error:
+            raise OutputError(
+                f"{path}: {error.strerror or error}; all rows are safe in {ledger.path.name}; "
+                "make room and run the same command with --resume"
+            ) from None
 
     def _say(self, message: str, always: bool = False) -> None:
         if always or not self.quiet:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from edge.answer import Answer
-from edge.batch.content import read_file
+from edge.batch.content import Content, read_file
 from edge.batch.inputs import Input
 from edge.batch.row import Row
 from edge.classification import Classification
@@ -58,9 +58,13 @@ class Work:
 
     def _start(self, item: Input) -> _Started:
         began = time.perf_counter()
-        content = item.content or read_file(item.path, self.max_pixels)
+        content = item.content or self._read(item.path)
         begun = content.error if content.error else _or_error(partial(self._begin, content.encoded or b""))
         return _Started(item.path, content.sha256, content.size_bytes, begun, time.perf_counter() - began)
+
+    def _read(self, path: str) -> Content:
+        found = _or_error(partial(read_file, path, self.max_pixels))
+        return Content(None, None, None, found) if isinstance(found, ImageError) else found
 
     def _begin(self, encoded: bytes) -> Begun:
         if self.fast_decode:

@@ -1,4 +1,4 @@
-"""Walk the members of a zip archive without keeping their list, as Python's zipfile does; it still unpacks them.
+"""Walk the members of a zip archive without keeping their list, as zipfile does; that still unpacks most of them.
 
 It exists for archives of a million members, whose list alone would take hundreds of megabytes. The fields are those of
 PKWARE's APPNOTE, section 4.3.12, and for large archives 4.3.14 and 4.5.3.
@@ -7,7 +7,9 @@ PKWARE's APPNOTE, section 4.3.12, and for large archives 4.3.14 and 4.5.3.
 import struct
 import zipfile
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
+
+from edge.batch.zip_unpacking import OPENERS, open_bounded
 
 END, END_LOCATOR_64, END_64, ENTRY = b"PK\5\6", b"PK\6\7", b"PK\6\6", b"PK\1\2"
 END_BYTES, LOCATOR_BYTES, ENTRY_BYTES, LONGEST_COMMENT = 22, 20, 46, 0xFFFF
@@ -31,17 +33,20 @@ def read_members(file: BinaryIO) -> Iterator[zipfile.ZipInfo]:
         position += ENTRY_BYTES + name_bytes + extra_bytes + comment_bytes
 
 
-def open_member(file: BinaryIO, member: zipfile.ZipInfo) -> zipfile.ZipExtFile:
+def open_member(file: BinaryIO, member: zipfile.ZipInfo) -> BinaryIO:
     """Return a stream of what `member` holds; nothing else may move `file` while it is read.
 
-    Raises BadZipFile, and NotImplementedError for a compression that is not known; so does reading from it.
+    Raises BadZipFile, and NotImplementedError for a compression that is not known; so does reading from it, which
+    takes memory for what is read only, however much more the member unpacks to.
     """
     file.seek(member.header_offset)
     header = file.read(LOCAL_BYTES)
     if len(header) < LOCAL_BYTES or header[:4] != LOCAL:
         raise zipfile.BadZipFile("there is no member where the list says so")
     file.seek(sum(struct.unpack_from("<HH", header, 26)), 1)
-    return zipfile.ZipExtFile(file, "r", member)
+    if member.compress_type in OPENERS:
+        return open_bounded(file, member)
+    return cast(BinaryIO, zipfile.ZipExtFile(file, "r", member))
 
 
 def _find_directory(file: BinaryIO) -> tuple[int, int, int, int]:
@@ -72,7 +77,8 @@ def _member(fields: bytes, name: bytes, extra: bytes, shift: int) -> zipfile.Zip
     flags, method, _, _, crc, packed, size = struct.unpack_from("<HHHHLLL", fields, 8)
     (offset,) = struct.unpack_from("<L", fields, 42)
     size, packed, offset = _large(extra, size, packed, offset)
-    member = zipfile.ZipInfo(name.decode("utf-8" if flags & UTF_8 else "cp437"))
+    # A name that is no UTF-8 after all is taken as the bytes it is.
+    member = zipfile.ZipInfo(name.decode("utf-8", "surrogateescape") if flags & UTF_8 else name.decode("cp437"))
     member.flag_bits, member.compress_type, member.CRC = flags, method, crc
     member.file_size, member.compress_size, member.header_offset = size, packed, offset + shift
     return member

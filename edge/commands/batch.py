@@ -6,7 +6,7 @@ file a line, relative to the current directory.
 
 Rows are on the disk while the run goes on, in FILE.partial; a run that was cut off, even by a power failure, goes on
 with --resume. Ctrl-C finishes the images in hand. Exit status: 0 all classified, 1 some failed, 2 nothing could be
-done or too many failed.
+done or too many failed, 130 interrupted.
 """
 
 import argparse
@@ -21,12 +21,12 @@ import cv2
 from edge.arguments import positive
 from edge.artifact import read_spec
 from edge.batch.inputs import Input, Selection
-from edge.batch.interrupt import stopping_on_signals
 from edge.batch.ledger import Ledger
 from edge.batch.max_failures import MaxFailures, parse_max_failures
 from edge.batch.order import Order, order_path, read_order
 from edge.batch.outputs import require_format
 from edge.batch.packed import PackedClassifier
+from edge.batch.places import require_apart, require_report
 from edge.batch.row import Row
 from edge.batch.run import Engine, Run
 from edge.batch.work import Work
@@ -37,6 +37,7 @@ from edge.decode import MAX_PIXELS
 from edge.errors import MissingExtraError, UsageError
 from edge.fast_decode import require_reducible
 from edge.ordered_map import OrderedMap
+from edge.stop import stopping_or_leaving_on_signals
 
 THREADS, RAY = "threads", "ray"
 
@@ -73,7 +74,7 @@ def _max_failures(text: str) -> MaxFailures:
 
 def run(arguments: argparse.Namespace) -> int:
     """Classify every input and return the exit status."""
-    require_format(arguments.output)
+    _require_places(arguments)
     if arguments.ray_address and arguments.engine != RAY:
         raise UsageError("--ray-address is for --engine ray")
     arguments.untuned |= arguments.resume and _began_untuned(arguments)
@@ -95,8 +96,16 @@ def run(arguments: argparse.Namespace) -> int:
         summary=arguments.summary,
         report=arguments.report,
     )
-    with stopping_on_signals() as stop, Ledger(arguments.output) as ledger:
+    with stopping_or_leaving_on_signals() as stop, Ledger(arguments.output) as ledger:
         return job(ledger, stop)
+
+
+def _require_places(arguments: argparse.Namespace) -> None:
+    require_format(arguments.output)
+    require_apart(arguments.sources, arguments.output)
+    if arguments.report:
+        require_report(arguments.report, arguments.output)
+        require_apart(arguments.sources, arguments.report)
 
 
 def _began_untuned(arguments: argparse.Namespace) -> bool:

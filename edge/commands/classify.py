@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
+from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
 from edge.decode import BYTES_PER_PIXEL, MAX_PIXELS, METADATA_BYTES, DecodedImage, decode_image, read_image
 from edge.errors import ImageError, UsageError
 from edge.sources import STANDARD_INPUT, Source, expand_sources
+
+CHUNK_BYTES = 1 << 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,10 +103,12 @@ def _read_standard_input(max_pixels: int) -> bytes:
     limit = max_pixels * BYTES_PER_PIXEL + METADATA_BYTES
     if sys.stdin is None:
         raise ImageError("unreadable", "standard input is closed")
-    encoded = sys.stdin.buffer.read(limit + 1)
-    if len(encoded) > limit:
-        raise ImageError("too_many_bytes", f"standard input holds more than {limit:,} bytes")
-    return encoded
+    encoded = BytesIO()  # in pieces, since to read up to a limit takes memory for all of it at once
+    while chunk := sys.stdin.buffer.read(CHUNK_BYTES):
+        encoded.write(chunk)
+        if encoded.tell() > limit:
+            raise ImageError("too_many_bytes", f"standard input holds more than {limit:,} bytes")
+    return encoded.getvalue()
 
 
 def write_json(answer: Answer) -> None:

@@ -2,9 +2,10 @@
 
 Each MODEL is a file of the same network: as it was trained (float32) and its variants (int8, fp16). Each is measured
 with different numbers of threads, which keep their cores busy while they wait (spinning) or not, from the pixels of
-one picture to its probabilities. Every configuration has a process of its own, so that its memory is its own, and they
-take turns. What fails its own samples on this device, has no certificate or lost more accuracy than its certificate
-allows is never the best.
+one picture to its answer; and once as 'batch' runs it, where a picture has one thread and several may share a run of
+the network. The figures are those of one picture. Every configuration has a process of its own, so that its memory is
+its own, and they take turns. What fails its own samples on this device, has no certificate or lost more accuracy than
+its certificate allows is never the best.
 
 The best is remembered for this network and this processor; 'classify', 'batch' and 'watch' then take it for whichever
 of the files they are given, unless --threads or --untuned says otherwise. Exit status: 0 measured and remembered, 1
@@ -90,8 +91,8 @@ def _require_one_network(specs: Specs) -> None:
 def _conclude(contenders: list[Contender], specs: Specs) -> Record:
     """Return what to remember. Raises ModelError, with a reason, where nothing may be chosen."""
     good = eligible(contenders, specs)
-    alone = [contender for contender in good if contender.configuration.threads == 1]
-    if not alone:
+    one, many = ([c for c in good if c.configuration.many == many] for many in (False, True))
+    if not one or not many:
         path = contenders[0].configuration.path
         why = next((c.failure for c in contenders if c.failure), None) or reason(specs, path)
         raise ModelError(f"{path}: no file could be measured that may be chosen ({why})")
@@ -101,8 +102,8 @@ def _conclude(contenders: list[Contender], specs: Specs) -> Record:
         processor=read_cpu()[0],
         cores=usable_cores(),
         versions=tuple(sorted({spec.version or "" for spec in specs.values()})),
-        one=_setting(fastest(good, specs), specs),
-        many=_setting(fastest(alone, specs), specs),
+        one=_setting(fastest(one, specs), specs),
+        many=_setting(fastest(many, specs), specs),
     )
 
 

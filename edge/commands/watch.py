@@ -24,15 +24,15 @@ from edge.arguments import above_zero, not_below_zero, port_number, positive
 from edge.classifier_options import add_classifier_options, add_threads_option, load_classifier
 from edge.cli import DONE, INTERRUPTED, SOME_FAILED
 from edge.errors import UsageError
+from edge.stop import stopping_on_signals
 from edge.watch.address import parse_address
 from edge.watch.changes import Changes
-from edge.watch.frame import Tally
+from edge.watch.frame import FrameCounts
 from edge.watch.lines import Write, change_writer, write_json
 from edge.watch.pace import Pace
 from edge.watch.recorder import CODECS, Recorder
 from edge.watch.run import recording, viewing, watch
 from edge.watch.source import Source, make_source
-from edge.watch.stop import stopping_on_signals
 from edge.watch.viewer import Viewer
 
 
@@ -114,8 +114,8 @@ def _after(seconds: float, stop: Event) -> Iterator[None]:
             timer.cancel()
 
 
-def summary(classified: int, tally: Tally, elapsed_s: float) -> str:
-    """Return the totals in a line; the four numbers behind the first add up to it."""
+def summary(classified: int, tally: FrameCounts, elapsed_s: float) -> str:
+    """Return the totals in a line: how many frames have an answer, and what became of others, as `tally` has it."""
     counts = {"skipped": tally.skipped, "dropped": tally.dropped, "could not be decoded": tally.broken}
     others = "".join(f", {number:,} {name}" for name, number in counts.items() if number)
     lost = f"; {tally.lost} times the source was lost" if tally.lost else ""

@@ -61,7 +61,7 @@ def hold_contest(
 
 def _take_turn(contender: Contender, image: Path | None) -> None:
     told = contender.configuration
-    arguments = [str(told.path), str(told.threads), str(int(told.spinning)), str(TURN_S)]
+    arguments = [str(told.path), str(told.threads), str(int(told.spinning)), str(int(told.many)), str(TURN_S)]
     if image:
         arguments.append(str(image))
     # -P: a file numpy.py where the user stands is not ours.

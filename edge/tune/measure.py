@@ -19,6 +19,7 @@ from edge.classifier import Classifier
 from edge.decode import read_image
 from edge.errors import EyespotError
 from edge.self_test import require_self_test
+from edge.tune.configuration import Configuration
 
 # The frame of a small camera, and a part of it where the model classifies regions.
 FRAME_PX, REGION_PX = (480, 640), (120, 120)
@@ -28,33 +29,38 @@ LEAST_RUNS, MOST_RUNS = 3, 2_000
 
 @dataclass(frozen=True)
 class Turn:
-    """Seconds from pixels to probabilities, one for each run after the warm-up, and the most memory that was held."""
+    """Seconds from the pixels of an image to what is said of it, and the most memory that was held.
+
+    There is one number for each run after the warm-up; where images share a run, it is the share of one of them.
+    """
 
     seconds: tuple[float, ...]
     peak_bytes: int
 
 
-def take_turn(model: str, threads: int, spinning: bool, measured_s: float, image: str | None) -> Turn:
+def take_turn(told: Configuration, measured_s: float, image: str | None) -> Turn:
     """Return what it takes to classify the file `image`, or a made picture, again and again for `measured_s` seconds.
 
     Raises EyespotError for files that cannot be used, and for a model that fails its own samples here.
     """
-    classifier = Classifier.load(model, threads, spinning=spinning, regions="none")
+    model = str(told.path)
+    classifier = Classifier.load(model, told.threads, spinning=told.spinning, many=told.many, regions="none")
     if classifier.spec.self_test:
         require_self_test(classifier, model)
     size = REGION_PX if classifier.spec.regions else FRAME_PX
     pixels = read_image(image).pixels if image else made_picture(*size)
-    _run(classifier, pixels, WARM_UP_S, WARM_UP_RUNS)
-    return Turn(tuple(_run(classifier, pixels, measured_s, LEAST_RUNS)), peak_bytes())
+    images = [pixels] * classifier.most_together
+    _run(classifier, images, WARM_UP_S, WARM_UP_RUNS)
+    return Turn(tuple(_run(classifier, images, measured_s, LEAST_RUNS)), peak_bytes())
 
 
-def _run(classifier: Classifier, pixels: NDArray[np.uint8], for_s: float, least: int) -> list[float]:
+def _run(classifier: Classifier, images: list[NDArray[np.uint8]], for_s: float, least: int) -> list[float]:
     taken: list[float] = []
     end = time.perf_counter() + for_s
     while len(taken) < least or (time.perf_counter() < end and len(taken) < MOST_RUNS):
         begun = time.perf_counter()
-        classifier.probabilities(pixels[None])
-        taken.append(time.perf_counter() - begun)
+        classifier.finish([classifier.begin(image) for image in images], top_k=1)
+        taken.append((time.perf_counter() - begun) / len(images))
     return taken
 
 
@@ -73,10 +79,11 @@ def peak_bytes() -> int:
 
 
 def main() -> None:
-    """Measure what the arguments say: MODEL THREADS SPINNING SECONDS [IMAGE]."""
-    model, threads, spinning, measured_s, *image = sys.argv[1:]
+    """Measure what the arguments say: MODEL THREADS SPINNING MANY SECONDS [IMAGE]."""
+    model, threads, spinning, many, measured_s, *image = sys.argv[1:]
+    told = Configuration(Path(model), int(threads), spinning == "1", many == "1")
     try:
-        turn = take_turn(model, int(threads), spinning == "1", float(measured_s), image[0] if image else None)
+        turn = take_turn(told, float(measured_s), image[0] if image else None)
     except EyespotError as error:
         print(json.dumps({"error": str(error)}))
     else:

@@ -14,7 +14,7 @@ from edge.tune.contest import Contender
 from edge.tune.network import accuracy, precision
 from edge.tune.record import Record, Setting
 
-HEADER = ("model", "numbers", "threads", "spinning", "median", "p95", "memory", "accuracy", "")
+HEADER = ("model", "numbers", "images", "threads", "spinning", "median", "p95", "memory", "accuracy", "")
 
 
 def as_table(contenders: Sequence[Contender], specs: Mapping[Path, ModelSpec], record: Record) -> str:
@@ -35,20 +35,20 @@ def _cells(contender: Contender, specs: Mapping[Path, ModelSpec], record: Record
     return (
         printable(str(told.path)),
         precision(spec),
+        "many" if told.many else "one",
         str(told.threads),
         "-" if told.threads == 1 else "yes" if told.spinning else "no",
         f"{contender.median_s * 1e3:.3f} ms",
         f"{contender.p95_s * 1e3:.3f} ms",
         f"{contender.peak_bytes / 1e6:.0f} MB",
         "-" if share is None else f"{share:.2%}",
-        reason(specs, told.path) or ", ".join(_places(contender, spec, record)),
+        reason(specs, told.path) or _place(contender, spec, record),
     )
 
 
-def _places(contender: Contender, spec: ModelSpec, record: Record) -> Iterator[str]:
-    for name, best in (("best", record.one), ("best for batch", record.many)):
-        if _is(contender, spec, best):
-            yield name
+def _place(contender: Contender, spec: ModelSpec, record: Record) -> str:
+    name, best = ("best for batch", record.many) if contender.configuration.many else ("best", record.one)
+    return name if _is(contender, spec, best) else ""
 
 
 def _is(contender: Contender, spec: ModelSpec, best: Setting) -> bool:

@@ -11,9 +11,9 @@ from time import monotonic
 
 from edge.decode import read_image
 from edge.errors import ImageError, SourceError
-from edge.sources import walk_images
+from edge.sources import walk
 from edge.watch.address import Address
-from edge.watch.frame import Frame, Tally, arrived
+from edge.watch.frame import Frame, FrameCounts, arrived
 from edge.watch.pace import Pace
 
 LOOK_EVERY_S = 0.5
@@ -35,36 +35,43 @@ class FolderSource:
 
     def __init__(self, address: Address, pace: Pace) -> None:
         self._folder, self._pace = address.target, pace
-        self.tally = Tally()
+        self.tally = FrameCounts()
         self._done: dict[str, Mark] = {}
         self._waiting: dict[str, tuple[Mark, float]] = {}
 
     def frames(self, stop: Event) -> Generator[Frame, None, None]:
         """Yield each new picture, or what is wrong with it; see `Source`."""
-        self._done = self._look()
+        self._done = self._look()[0]
         pause_s = LOOK_EVERY_S
         while not stop.wait(pause_s):
             started_s = monotonic()
-            marks = self._look()
+            marks, all_seen = self._look()
             pause_s = max(LOOK_EVERY_S, (monotonic() - started_s) / SHARE_OF_TIME)
-            self._forget_the_gone(marks)
+            if all_seen:
+                self._forget_the_gone(marks)
             for path, mark in marks.items():
                 if self._done.get(path) != mark and (frame := self._try(path, mark)):
                     yield frame
                     if stop.is_set():
                         return
 
-    def _look(self) -> dict[str, Mark]:
+    def _look(self) -> tuple[dict[str, Mark], bool]:
+        """Return the pictures that are there, and whether those are all: a part of a network drive may fail us once."""
         if not os.path.isdir(self._folder):
             raise SourceError(f"{self._folder}: this folder is gone")
-        marks = {}
-        for path in walk_images(self._folder):
+        marks, all_seen = {}, True
+        for source in walk(self._folder):
             try:
-                found = os.stat(path)
-            except OSError:  # it went away while we looked
+                if source.error:
+                    raise source.error
+                found = os.stat(source.path)
+            except FileNotFoundError:  # it went away while we looked
                 continue
-            marks[path] = (found.st_size, found.st_mtime_ns)
-        return marks
+            except (OSError, ImageError):
+                all_seen = False
+                continue
+            marks[source.path] = (found.st_size, found.st_mtime_ns)
+        return marks, all_seen
 
     def _forget_the_gone(self, marks: dict[str, Mark]) -> None:
         for memory in (self._done, self._waiting):

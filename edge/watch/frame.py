@@ -1,4 +1,4 @@
-"""`Frame`: one picture of a source, with all that is known of it; `Tally`: what became of the others."""
+"""`Frame`: one picture of a source, with all that is known of it; `FrameCounts`: what became of the others."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def arrived(
 
 
 @dataclass
-class Tally:
+class FrameCounts:
     """What became of the frames of a source so far.
 
     `read` came out of it; of these `skipped` were not wanted (--every, --max-fps) and `dropped` were overtaken by a

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from edge.answer import classification_fields, printable
+from edge.answer import classification_fields, error_fields, printable
 from edge.classification import Classification
 from edge.watch.changes import Changes, state_of
 from edge.watch.frame import Frame
@@ -49,7 +49,7 @@ def as_record(seen: Observation) -> dict[str, object]:
         "width": width,
         "height": height,
         **classification_fields(seen.classification),
-        "error": {"code": frame.error.code, "message": str(frame.error)} if frame.error else None,
+        "error": error_fields(frame.error),
     }
 
 

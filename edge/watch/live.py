@@ -11,7 +11,7 @@ from time import monotonic
 from edge.errors import SourceError
 from edge.watch.address import Address
 from edge.watch.capture import TIMEOUT_MS, Capture, opened
-from edge.watch.frame import Frame, Tally, arrived
+from edge.watch.frame import Frame, FrameCounts, arrived
 from edge.watch.pace import Pace
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
@@ -27,7 +27,7 @@ class LiveSource:
 
     def __init__(self, address: Address, pace: Pace, say: Callable[[str], None]) -> None:
         self._address, self._pace, self._say = address, pace, say
-        self.tally = Tally()
+        self.tally = FrameCounts()
         self.fps = 0.0
         self.connected = False
         self._changed = Condition()

@@ -84,13 +84,8 @@ class MjpegStream:
 
 def open_mjpeg(url: str, name: str, timeout_s: float) -> MjpegStream | None:
     """Return the stream at `url`, None where something else answers. Raises SourceError where nothing does."""
-    parts = urlsplit(url)
-    request = Request(urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))  # noqa: S310 # http or https
-    if parts.username is not None:
-        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        request.add_header("Authorization", "Basic " + base64.b64encode(secret.encode()).decode())
     try:
-        response = build_opener(ProxyHandler({})).open(request, timeout=timeout_s)
+        response = build_opener(ProxyHandler({})).open(_request(url), timeout=timeout_s)
     except HTTPError as error:
         error.close()
         if error.code == 401:
@@ -99,7 +94,21 @@ def open_mjpeg(url: str, name: str, timeout_s: float) -> MjpegStream | None:
     except (OSError, HTTPException) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise SourceError(f"{name}: the camera does not answer ({reason})") from None
+    except ValueError:  # without what it says, in which the password may stand
+        raise SourceError(
+            f"{name}: no camera can have this address; look at the host, and write what is not ASCII as %XX"
+        ) from None
     if response.headers.get_content_type() == KIND and not response.isclosed():
         return MjpegStream(response)
     response.close()
     return None
+
+
+def _request(url: str) -> Request:
+    """Return what is asked of the camera, with the password for it alone, wherever it may send us on to."""
+    parts = urlsplit(url)
+    request = Request(urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))  # noqa: S310 # http or https
+    if parts.username is not None:
+        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        request.add_unredirected_header("Authorization", "Basic " + base64.b64encode(secret.encode()).decode())
+    return request

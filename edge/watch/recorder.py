@@ -43,6 +43,7 @@ class Recorder:
         self._fps = DEFAULT_FPS
         self._started_s = 0.0
         self._last_s = 0.0
+        self._looked_at: int | None = None
         self.written = 0
         self.failed = False
         if self.path.suffix.lower() not in CODECS:
@@ -79,12 +80,18 @@ class Recorder:
         copies = self._copies(frame.taken_s) if self._live else 1
         if not copies or self._writer is None:
             return
-        if self.written % round(self._fps) == 0 and shutil.disk_usage(self.path.parent).free < LEAST_FREE_BYTES:
-            raise OutputError(f"{self.path}: the disk is almost full; the recording ends here")
+        self._look_at_the_disk()
         bgr = cv2.cvtColor(_fitted(picture, self._size), cv2.COLOR_RGB2BGR)
         for _ in range(copies):
             self._writer.write(bgr)
         self.written += copies
+
+    def _look_at_the_disk(self) -> None:
+        """Raise OutputError if it is almost full; that is looked up once for each second of the video."""
+        second = self.written // round(self._fps)
+        if second != self._looked_at and shutil.disk_usage(self.path.parent).free < LEAST_FREE_BYTES:
+            raise OutputError(f"{self.path}: the disk is almost full; the recording ends here")
+        self._looked_at = second
 
     def _open(self, picture: NDArray[np.uint8], fps: float, now_s: float) -> None:
         height, width = (side + side % SIZES_ARE_MULTIPLES_OF for side in picture.shape[:2])

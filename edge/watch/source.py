@@ -6,7 +6,7 @@ from typing import Protocol
 
 from edge.watch.address import Address
 from edge.watch.folder import FolderSource
-from edge.watch.frame import Frame, Tally
+from edge.watch.frame import Frame, FrameCounts
 from edge.watch.live import LiveSource
 from edge.watch.pace import Pace
 from edge.watch.video import VideoSource
@@ -21,7 +21,7 @@ class Source(Protocol):
     whether frames are taken or not, and `connected` that it is there right now.
     """
 
-    tally: Tally
+    tally: FrameCounts
     fps: float
     live: bool
     connected: bool

@@ -7,7 +7,7 @@ from threading import Event
 from edge.errors import SourceError
 from edge.watch.address import Address
 from edge.watch.capture import OpenCvCapture, open_by_opencv
-from edge.watch.frame import Frame, Tally, arrived
+from edge.watch.frame import Frame, FrameCounts, arrived
 from edge.watch.pace import Pace
 
 # So many reads in a row give nothing only where the video ends: after damage, decoding resumes at the next keyframe.
@@ -24,7 +24,7 @@ class VideoSource:
 
     def __init__(self, address: Address, pace: Pace) -> None:
         self._address, self._pace = address, pace
-        self.tally = Tally()
+        self.tally = FrameCounts()
         self.fps = 0.0
 
     def frames(self, stop: Event) -> Generator[Frame, None, None]:

@@ -3,12 +3,14 @@
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edge import load_sessions
 from edge.artifact import INPUT_NAME, OUTPUT_NAME
 from edge.classification import Prediction, rank
 from edge.classifier import Classifier
@@ -223,6 +225,23 @@ def test_a_model_that_the_runtime_cannot_load_is_refused(tiny_model: Path, tiny_
         Classifier.load(tiny_model)
 
 
+def test_a_model_that_is_replaced_while_it_is_loaded_is_refused(
+    tiny_model: Path, tiny_content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = restamped(tiny_content, labels=("cat", "dog", "owl"))
+    create_session = load_sessions.create_session
+
+    def replace_and_create(*arguments: Any, **options: Any) -> Any:
+        written(tiny_model, other)
+        return create_session(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(load_sessions, "create_session", replace_and_create)
+        with pytest.raises(ModelError, match=r"tiny\.onnx: the file was replaced while it was loaded; load it again$"):
+            Classifier.load(tiny_model)
+    assert Classifier.load(tiny_model).spec.labels == ("cat", "dog", "owl")
+
+
 def test_many_images_give_what_each_alone_gives_and_a_broken_one_its_error(tiny_model: Path) -> None:
     classifier = Classifier.load(tiny_model, threads=1)
     levels = np.random.default_rng(0).integers(0, 256, 50)
@@ -240,3 +259,6 @@ def test_many_images_may_be_endless_and_a_wrong_one_ends_them(tiny_model: Path) 
     assert [next(endless) for _ in range(5)] == [classifier.classify(np.zeros((5, 7, 3), np.uint8))] * 5
     with pytest.raises(UsageError, match="an image must be uint8 RGB"):
         list(classifier.classify_many([np.zeros((5, 7), np.uint8)]))
+    for threads in (0, -1):
+        with pytest.raises(UsageError, match=rf"^threads must be at least 1\. Received: {threads}$"):
+            list(classifier.classify_many([], threads=threads))

@@ -128,3 +128,8 @@ def test_this_machine_is_described_as_its_packages_say() -> None:
     assert opencv is not None
     assert re.fullmatch(rf"{re.escape(cv2.__version__)}(\.\d+)?", opencv)
     assert taken.problems == ()
+
+
+def test_cores_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
+    assert take_inventory().cores == 1

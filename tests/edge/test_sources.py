@@ -56,6 +56,43 @@ def test_a_glob_that_matches_folders_gives_their_images() -> None:
     assert found("[mz]") == ["m/4.BMP", "m/deep/er/3.webp", "z/1.tif"]
 
 
+TREE = [
+    *("[set]/5.png", "a.JPG", "b.png", "c.jpeg", "m/4.BMP", "m/deep/er/3.webp", "s/7.png", "set/6.png"),
+    *("star*.png", "star1.png", "z/1.tif"),
+]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("**", TREE),
+        ("**/*", TREE),
+        ("./**/*", [f"./{name}" for name in TREE]),
+        ("m/**", ["m/4.BMP", "m/deep/er/3.webp"]),
+        ("m/**/*.webp", ["m/deep/er/3.webp"]),
+        ("m/**/4.BMP", ["m/4.BMP"]),
+        ("**/deep", ["m/deep/er/3.webp"]),
+        ("**/d*/", ["m/deep/er/3.webp"]),
+        ("**/deep/**/er/**", ["m/deep/er/3.webp"]),
+        ("[mz]/**/*.*", ["m/4.BMP", "m/deep/er/3.webp", "z/1.tif"]),
+        ("**/[!a-z]*.???", ["[set]/5.png", "m/4.BMP", "s/7.png", "set/6.png", "z/1.tif"]),
+    ],
+)
+def test_two_stars_give_each_image_below_once_and_nothing_else(pattern: str, expected: list[str]) -> None:
+    assert found(pattern) == expected
+
+
+def test_two_stars_that_match_nothing_are_an_error() -> None:
+    for pattern in ("**/*.gif", "none/**/*.png", "**/notes.txt", "**/deep/*.png", "b.png/**"):
+        assert errors(pattern) == [(pattern, "not_found", "no file matches")]
+
+
+def test_two_stars_do_not_go_through_linked_folders() -> None:
+    Path("m/again").symlink_to("../m")
+    assert found("m/**/*.*", "**/3.webp") == ["m/4.BMP", "m/deep/er/3.webp", "m/deep/er/3.webp"]
+    assert found("m/again/**/4.*") == ["m/again/4.BMP"]  # it is named itself
+
+
 def test_a_name_that_exists_is_no_glob() -> None:
     assert found("star*.png") == ["star*.png"]
     assert found("[set]") == ["[set]/5.png"]

@@ -79,13 +79,30 @@ def batch(disk: SmallDisk, source: Path, whole: bytes, ledger: bytes, suffix: st
 
 
 def report(disk: SmallDisk, source: Path) -> str | None:
-    """The page does not fit, while its run has all the room it needs."""
-    page, output = disk.folder / "page.html", source / "reported.jsonl"
-    arguments = ["batch", "model.onnx", "list.txt", "--output", str(output), "--overwrite", "--quiet"]
-    problem = full(disk, *arguments, "--report", str(page), cwd=source)
-    if problem or page.exists():
-        return problem or "half a page"
-    return None if output.read_bytes() == (source / "whole.jsonl").read_bytes() else "the rows suffered"
+    """The page does not fit, while its run has all the room it needs: the rows stay as they are until it does."""
+    page, output, whole = disk.folder / "page.html", source / "reported.jsonl", (source / "whole.jsonl").read_bytes()
+    output.unlink(missing_ok=True)
+    arguments = [
+        "batch",
+        "model.onnx",
+        "list.txt",
+        "--output",
+        str(output),
+        "--report",
+        str(page),
+        "--resume",
+        "--quiet",
+    ]
+    problem = full(disk, *arguments, cwd=source)
+    if problem or page.exists() or output.exists():
+        return problem or "half a page, or an output without one"
+    if output.with_name(output.name + ".partial").read_bytes() != whole:
+        return "the rows suffered"
+    disk.make_room()
+    ended = disk.eyespot(*arguments, cwd=source)
+    if ended.status != SOME_FAILED or not page.exists():
+        return f"with room, status {ended.status}: {ended.errors}"
+    return None if output.read_bytes() == whole else "with room, another output"
 
 
 def trainings(folder: Path) -> Iterator[tuple[str, str | None]]:

@@ -70,6 +70,9 @@ def arrange() -> tuple[bytes, bytes, bytes]:
             "top": 3,
             "max_pixels": 50_000_000,
             "fast_decode": False,
+            "min_probability": 0.0,
+            "regions": None,
+            "face_model": None,
             "begun_s": 1.0,
         }
     ).encode()

@@ -19,7 +19,7 @@ from edge.arguments import port_number
 from edge.classifier_options import parse_regions
 from edge.cli import DONE, SOME_FAILED
 from edge.errors import DatasetError, UsageError
-from edge.watch.stop import stopping_on_signals
+from edge.stop import stopping_on_signals
 from training.annotate.cutter import AnyGlyphs, Cutter, Wanted
 from training.annotate.journal import Journal
 from training.annotate.labels import parse_labels

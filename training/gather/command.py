@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from edge.arguments import above_zero, count, not_below_zero, positive
 from edge.cli import DONE, INTERRUPTED, SOME_FAILED
 from edge.errors import SourceError
-from edge.watch.stop import stopping_on_signals
+from edge.stop import stopping_on_signals
 from training.gather.collection import Collection
 from training.gather.patience import Patience, StoppedError
 from training.gather.progress import Progress

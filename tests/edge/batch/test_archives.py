@@ -1,7 +1,9 @@
 """Archives made by Python's own modules, whole, broken and hostile."""
 
+import gzip
 import hashlib
 import io
+import os
 import struct
 import tarfile
 import tracemalloc
@@ -110,6 +112,26 @@ def test_a_damaged_or_encrypted_member_leaves_the_others_alone(tmp_path: Path) -
     assert codes(path) == [("1.png", None), ("2.png", "corrupt"), ("3.png", "unreadable"), ("4.png", None)]
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_whose_packed_data_is_damaged_leaves_the_others_alone(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("1.png", grey(10))
+        archive.writestr("2.png", grey(20))
+    content = bytearray(path.read_bytes())
+    place = content.index(b"1.png") + len("1.png")
+    content[place : place + 20] = b"\xff" * 20
+    path.write_bytes(content)
+    assert codes(path) == [("1.png", "corrupt"), ("2.png", None)]
+
+
+def test_a_name_that_is_no_utf_8_though_it_says_so_is_its_bytes(tmp_path: Path) -> None:
+    content = make(tmp_path / "a.zip", {"gr\xfcn.png": grey(10), "z.png": grey(20)}).read_bytes()
+    (tmp_path / "a.zip").write_bytes(content.replace("\xfc".encode(), b"\xfc\xff"))
+    (name, code), last = codes(tmp_path / "a.zip")
+    assert (os.fsencode(name), code, last) == (b"gr\xfc\xffn.png", None, ("z.png", None))
+
+
 def test_links_and_devices_in_a_tar_are_not_followed(tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w") as archive:
@@ -139,6 +161,65 @@ def test_a_bomb_costs_neither_memory_nor_the_rest(tmp_path: Path, ending: str, m
     assert path.stat().st_size < 200_000
     tracemalloc.start()
     assert codes(path) == [("zeros.png", "not_an_image"), ("claims.png", "too_many_bytes"), ("z.png", None)]
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
+
+
+def header(kind: bytes, size: int, **fields: str) -> tarfile.TarInfo:
+    """A header of a tar as tarfile writes it, of a kind that goes before the header of a file."""
+    member = tarfile.TarInfo(fields.get("name", "long"))
+    member.type, member.size = kind, size
+    return member
+
+
+def sparse(blocks: int) -> bytes:
+    """A file with holes as GNU tar writes it (tar.h, oldgnu_header): its map goes on in so many blocks."""
+    first = bytearray(header(tarfile.GNUTYPE_SPARSE, 0).tobuf(tarfile.GNU_FORMAT))
+    first[482] = 1
+    first[148:156] = b"%06o\0 " % (sum(first[:148]) + sum(first[156:]) + 8 * ord(" "))
+    block = (b"%011o\0" % 1) * 42 + b"\1" + bytes(7)
+    return bytes(first) + block * blocks
+
+
+LONG = 24 << 20
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(header(kind, LONG).tobuf(tarfile.GNU_FORMAT) + b"a" * LONG for kind in (b"L", b"K", b"x", b"g", b"X")),
+        sparse(LONG // 512),
+        sparse(1)[:700],
+        header(b"L", 0).tobuf(tarfile.GNU_FORMAT) * 2000,
+    ],
+    ids=["name", "link", "pax", "global", "solaris", "holes", "holes cut short", "names of names"],
+)
+def test_a_header_costs_little_memory_however_long_it_is(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(make(tmp_path / "b.tar", {"a.png": grey(10)}).read_bytes()[:1024] + content, 1))
+    tracemalloc.start()
+    assert codes(path) == [("a.png", None), (str(path), "corrupt")]
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_a_name_as_long_as_linux_has_them_is_read(tmp_path: Path, kind: int) -> None:
+    name = "/".join(["folder" * 30] * 22) + "/a.png"
+    with tarfile.open(tmp_path / "a.tar", "w", format=kind) as archive:
+        archive.addfile(header(tarfile.REGTYPE, len(grey(10)), name=name), io.BytesIO(grey(10)))
+    assert codes(tmp_path / "a.tar") == [(name, None)]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_that_unpacks_to_more_than_it_claims_costs_little_memory(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.png", bytes(LONG))
+        archive.writestr("b.png", grey(10))
+    path.write_bytes(path.read_bytes().replace(struct.pack("<I", LONG), struct.pack("<I", 1000)))
+    tracemalloc.start()
+    assert codes(path) == [("a.png", "corrupt"), ("b.png", None)]
     assert tracemalloc.get_traced_memory()[1] < 8 << 20
     tracemalloc.stop()
 

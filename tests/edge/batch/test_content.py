@@ -3,15 +3,17 @@
 import hashlib
 import os
 import struct
+import tracemalloc
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge.batch.content import HEAD_BYTES, read_file
+from edge.batch.content import HEAD_BYTES, read_content, read_file
 from edge.decode import MAX_PIXELS, decode_image
 from tests.edge.batch.conftest import grey
-from tests.edge.pictures import PNG_MAGIC, png_chunk
+from tests.edge.pictures import PNG_MAGIC, noise, png, png_chunk
 
 WIDE = PNG_MAGIC + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 65_535, 65_535, 8, 2, 0, 0, 0)) + png_chunk(b"IDAT")
 WIDE += png_chunk(b"IEND")
@@ -55,6 +57,36 @@ def test_a_tiff_with_its_directory_at_the_end_is_decoded(tmp_path: Path) -> None
     encoded = read_file(str(tmp_path / "a.tif"), MAX_PIXELS).encoded
     assert encoded is not None
     assert decode_image(encoded).pixels[0, :300, 0].tolist() == [i % 256 for i in range(300)]
+
+
+def test_memory_is_taken_for_what_a_file_holds_and_not_for_what_it_may(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(grey(10) + bytes(3 * HEAD_BYTES))
+    tracemalloc.start()
+    assert read_file(str(tmp_path / "a.png"), MAX_PIXELS).error is None
+    assert tracemalloc.get_traced_memory()[1] < 12 * HEAD_BYTES
+    tracemalloc.stop()
+
+
+def test_a_stream_that_holds_more_than_it_claims_is_refused() -> None:
+    content = grey(10) + bytes(3 * HEAD_BYTES)
+    assert read_content(BytesIO(content), len(content), MAX_PIXELS).encoded == content
+    for claimed in (len(content) - 1, HEAD_BYTES - 1, 0):
+        found = read_content(BytesIO(content), claimed, MAX_PIXELS)
+        assert (found.error and found.error.code, found.encoded) == ("too_many_bytes", None)
+
+
+@pytest.mark.parametrize("content", [png(noise(700, 700, 3)), deep_tiff()], ids=["png", "tiff"])
+def test_a_file_is_not_copied_to_the_disk_to_look_for_its_header(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(content) > HEAD_BYTES
+    (tmp_path / "a").write_bytes(content)
+    copies: list[BytesIO] = []
+    monkeypatch.setattr("edge.batch.content.TemporaryFile", lambda: copies.append(BytesIO()) or copies[-1])
+    assert read_file(str(tmp_path / "a"), MAX_PIXELS).encoded == content
+    assert not copies
+    assert read_content(BytesIO(content), len(content), MAX_PIXELS).encoded == content  # of an archive, say
+    assert copies
 
 
 def test_what_is_too_large_to_be_an_image_is_not_read(tmp_path: Path) -> None:

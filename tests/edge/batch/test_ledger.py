@@ -30,14 +30,37 @@ def test_rows_are_in_the_file_as_soon_as_they_are_appended(tmp_path: Path) -> No
 def test_cut_anywhere_it_keeps_the_rows_that_are_whole_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl.partial"
     for end in range(0, len(LINES), 23):
-        for garbage in (b"", bytes(100), b"\n\n", b"\xff\n"):  # a power failure may leave blocks of zeros
+        # A power failure may leave blocks of zeros, and behind them what was written later.
+        for garbage in (b"", bytes(100), bytes(100) + LINES[-50:]):
             path.write_bytes(LINES[:end] + garbage)
             with Ledger(tmp_path / "r.jsonl") as ledger:
-                whole = list(ledger.read())
+                whole = list(ledger.recover())
                 assert len(whole) == LINES[:end].count(b"\n")
                 for number in range(len(whole), 5):
                     ledger.append(row(number))
             assert path.read_bytes() == LINES
+
+
+@pytest.mark.parametrize("damage", [b"\n", b"\xff\n", b"{}\n", b'{"path": "a.png", "label": "another format"}\n'])
+@pytest.mark.parametrize("place", [0, 2, 5])
+def test_a_line_that_is_damaged_is_named_and_nothing_is_cut_off(tmp_path: Path, damage: bytes, place: int) -> None:
+    lines = LINES.splitlines(keepends=True)
+    content = b"".join([*lines[:place], damage, *lines[place:]])
+    (tmp_path / "r.jsonl.partial").write_bytes(content)
+    message = rf"r\.jsonl\.partial: line {place + 1} is damaged; restore the file, or --overwrite starts anew$"
+    with Ledger(tmp_path / "r.jsonl") as ledger:
+        for rows in (ledger.read(), ledger.recover()):
+            with pytest.raises(OutputError, match=message):
+                list(rows)
+    assert (tmp_path / "r.jsonl.partial").read_bytes() == content
+
+
+@pytest.mark.parametrize("end", [b"{", bytes(100)])
+def test_a_ledger_that_has_all_rows_has_no_half_ones(tmp_path: Path, end: bytes) -> None:
+    (tmp_path / "r.jsonl.partial").write_bytes(LINES + end)
+    with Ledger(tmp_path / "r.jsonl") as ledger, pytest.raises(OutputError, match="line 6 is damaged"):
+        list(ledger.read())
+    assert (tmp_path / "r.jsonl.partial").read_bytes() == LINES + end
 
 
 def test_a_ledger_in_use_is_refused_and_free_again_when_its_run_has_died(tmp_path: Path) -> None:

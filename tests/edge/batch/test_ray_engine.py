@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from edge.cli import SOME_FAILED
+from edge.cli import NOTHING_DONE, SOME_FAILED
 from tests.conftest import Run
 from tests.edge.artifacts import written
 from tests.edge.batch.conftest import grey
@@ -34,3 +34,15 @@ def test_both_engines_write_the_same_rows(batch: Callable[..., int], eyespot: Ru
         "eyespot: ray.parquet: 213 inputs: 159 classified (1 unsure), 54 failed; 1 region, 158 images without"
     )
     assert pq.read_table("ray.parquet").equals(pq.read_table("threads.parquet"))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:notaport", "http://127.0.0.1:8265"])
+def test_an_address_that_cannot_be_is_one_line(
+    batch: Callable[..., int], address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("images", "--output", "r.jsonl", "--engine", "ray", "--ray-address", address)
+    assert batch(*arguments) == NOTHING_DONE
+    err = capsys.readouterr().err
+    assert err.startswith("eyespot: the address of a cluster, from --ray-address or RAY_ADDRESS, must be HOST:PORT (")
+    assert err.count("\n") == 1
+    assert sorted(os.listdir()) == ["images", "tiny.onnx"]

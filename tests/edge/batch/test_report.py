@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.cli import SOME_FAILED
+from edge.cli import NOTHING_DONE, SOME_FAILED
 from tests.edge.artifacts import written
-from tests.edge.batch.conftest import grey
+from tests.edge.batch.conftest import grey, rows_of
 
 HOSTILE = '<script>alert("1")</script>&.png'
 
@@ -76,15 +76,36 @@ def test_a_picture_that_is_gone_or_another_is_not_shown(
 ) -> None:
     from edge.batch import run
 
-    complete = run.complete
+    choose = run.choose
 
-    def complete_and_change(*arguments: object) -> None:
-        complete(*arguments)  # type: ignore[arg-type]
+    def choose_and_change(*arguments: object) -> object:
+        chosen = choose(*arguments)  # type: ignore[arg-type]
         os.unlink("images/0.png")
         written(Path("images/4.png"), grey(99))
+        return chosen
 
-    monkeypatch.setattr("edge.batch.run.complete", complete_and_change)
+    monkeypatch.setattr("edge.batch.run.choose", choose_and_change)
     assert batch("images", "--output", "r.jsonl", "--report", "r.html", "--quiet") == SOME_FAILED
     text = Path("r.html").read_text(encoding="utf-8")
     assert text.count("changed or gone") == 4  # each of the two in its class and among the least certain
     assert text.count("<img") == 8
+
+
+def test_a_page_that_cannot_be_written_leaves_the_rows_to_resume(
+    batch: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    arguments = ("images", "--output", "r.jsonl", "--report", "r.html")
+    with monkeypatch.context() as patched:
+        patched.setattr("edge.batch.run.write_report", full)
+        assert batch(*arguments) == NOTHING_DONE
+    assert capsys.readouterr().err == (
+        "eyespot: r.html: No space left on device; all rows are safe in r.jsonl.partial; "
+        "make room and run the same command with --resume\n"
+    )
+    assert not Path("r.jsonl").exists()
+    assert batch(*arguments, "--resume", "--quiet") == SOME_FAILED
+    assert len(rows_of(Path("r.jsonl"))) == 8
+    assert "8 inputs: 6 classified, 2 failed" in Page(Path("r.html").read_text(encoding="utf-8")).text

@@ -135,6 +135,31 @@ def test_what_has_changed_since_is_one_line_and_nothing_is_lost(
     assert lines.count(b"\n") >= 5
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+@pytest.mark.parametrize("has_all", [False, True])
+def test_a_ledger_that_is_damaged_in_the_middle_is_one_line_and_never_a_shorter_result(
+    batch: Batch,
+    whole: bytes,
+    cut_off: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    ending: str,
+    has_all: bool,
+) -> None:
+    output = f"r.{ending}"
+    cut_off(len(whole), output)
+    if has_all:
+        Path(f"{output}.run").unlink()
+    lines = whole.splitlines(keepends=True)
+    damaged = b"".join([*lines[:3], b"no row\n", *lines[4:]])
+    Path(f"{output}.partial").write_bytes(damaged)
+    Path(output).write_bytes(b"an earlier result")
+    assert batch("images", "a.zip", "--output", output, "--resume") == NOTHING_DONE
+    assert capsys.readouterr().err == (
+        f"eyespot: {output}.partial: line 4 is damaged; restore the file, or --overwrite starts anew\n"
+    )
+    assert (Path(f"{output}.partial").read_bytes(), Path(output).read_bytes()) == (damaged, b"an earlier result")
+
+
 def test_a_file_that_was_only_touched_has_not_changed(batch: Batch, whole: bytes, cut_off: Callable[..., None]) -> None:
     cut_off(len(whole) // 2)
     os.utime("images/1.png")

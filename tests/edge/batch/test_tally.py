@@ -5,7 +5,6 @@ import pytest
 
 from edge.answer import Answer
 from edge.batch.max_failures import MaxFailures, parse_max_failures
-from edge.batch.progress import bar, clock, state
 from edge.batch.row import Row
 from edge.batch.summary import as_text, totals
 from edge.batch.tally import Tally
@@ -79,12 +78,3 @@ def test_max_failures_as_a_share_waits_for_a_hundred_rows_or_the_end() -> None:
 def test_max_failures_of_other_kinds_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"invalid literal|could not convert|-1|101%|nan%"):
         parse_max_failures(text)
-
-
-def test_the_bar_says_how_far_and_what_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    tally = tallied(*[answered("cat")] * 30, *[failed("empty")] * 10)
-    monkeypatch.setattr(Tally, "seconds", 8.0)  # 40 rows in 8 seconds
-    assert state(tally, None) == "40, 10 failed, 5/s, time left unknown"
-    assert bar(tally, None) == state(tally, None)
-    assert bar(tally, 160) == f"[{'#' * 6}{'.' * 18}]  25%  40 of 160, 10 failed, 5/s, 0:00:24 left"
-    assert (clock(0), clock(59.6), clock(3_600 * 26 + 61)) == ("0:00:00", "0:01:00", "26:01:01")

@@ -91,5 +91,5 @@ def test_a_directory_that_is_damaged_anywhere_is_an_error_or_another_list() -> N
                 open_member(damaged, member).read()
         except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, zlib.error, OverflowError):
             refused += 1  # archives.py turns it into one row
-    # Most of those bytes are names, sizes, sums and places; a few, such as times and permissions, may be anything.
-    assert refused > len(whole) // 4
+    # A third of those bytes are sizes, sums and places; names may be anything, and so may times and permissions.
+    assert refused > len(whole) // 8

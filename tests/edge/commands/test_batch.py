@@ -15,6 +15,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from edge.batch import work
+from edge.batch.content import Content
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
 from tests.conftest import TINY_LABELS, Run, tiny_probabilities
 from tests.edge.artifacts import written
@@ -47,6 +49,20 @@ def test_the_status_says_how_it_went(batch: Batch) -> None:
     assert batch("images", "--output", "r.jsonl", "--quiet", "--overwrite") == SOME_FAILED
     assert batch("none.png", "*.gif", "--output", "r.jsonl", "--quiet", "--overwrite") == NOTHING_DONE
     assert codes_of(Path("r.jsonl")) == [("none.png", "not_found"), ("*.gif", "not_found")]
+
+
+def test_a_file_for_which_memory_runs_out_is_one_row(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_file = work.read_file
+
+    def read_or_fail(path: str, max_pixels: int) -> Content:
+        if path == "images/1.png":
+            raise MemoryError
+        return read_file(path, max_pixels)
+
+    monkeypatch.setattr(work, "read_file", read_or_fail)
+    assert batch("images", "--output", "r.jsonl", "--quiet") == SOME_FAILED
+    assert codes_of(Path("r.jsonl")) == [FOLDER[0], ("images/1.png", "failed"), *FOLDER[2:]]
+    assert rows_of(Path("r.jsonl"))[1]["error"]["message"] == "MemoryError: MemoryError"
 
 
 def test_lists_and_archives_are_sources(batch: Batch, folder: Path) -> None:

@@ -5,7 +5,10 @@ import os
 import re
 import subprocess
 import sys
+import tracemalloc
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -33,6 +36,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) ->
         written(tmp_path / name, grey(level))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+class Pipe(BytesIO):
+    """Standard input as Python has it, which takes memory for all that is asked for."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return bytes(bytearray(size or 0)[:0]) + super().read(size)
 
 
 @pytest.fixture
@@ -238,6 +248,17 @@ def bad_models(content: bytes) -> dict[str, bytes]:
         "was altered": content.replace(b"bright", b"blight"),
         "is not an ONNX model": grey(10),
     }
+
+
+def test_standard_input_takes_memory_for_what_it_holds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=Pipe(grey(240) + bytes(3 << 20))))
+    tracemalloc.start()
+    assert main(["classify", "tiny.onnx", "-", "--json"]) == DONE
+    assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    tracemalloc.stop()
+    assert json.loads(capsys.readouterr().out)["predictions"][0]["label"] == "bright"
 
 
 def test_a_bad_model_is_one_line_and_nothing_is_done(tiny_content: bytes, capsys: pytest.CaptureFixture[str]) -> None:

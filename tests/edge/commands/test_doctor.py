@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 
 from edge.cli import DONE, NOTHING_DONE
+from edge.cores import usable_cores
 from tests.conftest import Run
 from tests.edge.pictures import noise, png
 
@@ -50,7 +51,7 @@ def test_this_machine_can_run_models(eyespot: Run) -> None:
     found = {line[:column].strip(): line[column:] for line in lines}
     assert all(line[column - 3 : column] == "   " and line[column] != " " for line in lines)
     assert found["python"].startswith(f"{platform.python_version()} on ")
-    assert found["processor"].endswith(f", {os.cpu_count()} cores")
+    assert found["processor"].endswith(f", {usable_cores()} cores")
     assert found["numpy"] == np.__version__
     assert found["CPUExecutionProvider"] == "works"
     assert found["problem"] == "none"
@@ -62,7 +63,7 @@ def test_json_says_the_same_to_machines(eyespot: Run) -> None:
     assert (done.returncode, done.stderr) == (DONE, "")
     found = json.loads(done.stdout)
     assert found["python"] == platform.python_version()
-    assert found["cores"] == os.cpu_count()
+    assert found["cores"] == usable_cores()
     assert found["packages"]["numpy"] == np.__version__
     assert onnxruntime.__version__ in found["packages"].values()
     assert any(version.startswith(cv2.__version__) for name, version in found["packages"].items() if "opencv" in name)

@@ -52,20 +52,15 @@ def test_the_best_that_may_be_chosen_is_remembered_and_used(folder: Path, tiny_c
     assert tune("m.onnx", "m8.onnx") == DONE
     out, err = capsys.readouterr()
     header, *lines = (line.split() for line in out.splitlines())
-    assert header == ["model", "numbers", "threads", "spinning", "median", "p95", "memory", "accuracy"]
-    table = {line[0]: line for line in lines[:2]}
-    assert table["m.onnx"][1:4] + table["m.onnx"][-3:] == ["float32", "1", "-", "99.00%", "no", "certificate"]
-    assert table["m8.onnx"][1:4] + table["m8.onnx"][10:] == [
-        "int8",
-        "1",
-        "-",
-        "98.60%",
-        "best,",
-        "best",
-        "for",
-        "batch",
-    ]
-    assert [line[-3:] for line in lines[3:]] == [[str(folder / "m8.onnx") + ",", "1", "thread"]] * 2
+    assert header == ["model", "numbers", "images", "threads", "spinning", "median", "p95", "memory", "accuracy"]
+    table = {(line[0], line[2]): (line[1], *line[3:5], " ".join(line[11:])) for line in lines[:4]}
+    assert table == {
+        ("m.onnx", "one"): ("float32", "1", "-", "99.00% no certificate"),
+        ("m.onnx", "many"): ("float32", "1", "-", "99.00% no certificate"),
+        ("m8.onnx", "one"): ("int8", "1", "-", "98.60% best"),
+        ("m8.onnx", "many"): ("int8", "1", "-", "98.60% best for batch"),
+    }
+    assert [line[-3:] for line in lines[5:]] == [[str(folder / "m8.onnx") + ",", "1", "thread"]] * 2
     assert err.startswith(f"remembered in {folder / 'cache' / 'tuned'}")
     label, said = answered(capsys)
     assert (label, said.count("\n")) == ("bright", 1)
@@ -81,7 +76,8 @@ def test_json_has_every_configuration_and_what_is_remembered(folder: Path, capsy
     assert tune("m.onnx", "--json", "--image", "dark.png") == DONE
     out, err = capsys.readouterr()
     said = json.loads(out)
-    (entry,) = said["configurations"]
+    entry, many = said["configurations"]
+    assert ((entry["many"], many["many"]), many) == ((False, True), many | {"path": "m.onnx", "threads": 1})
     version = read_spec(Path("m.onnx")).version
     assert (entry["path"], entry["version"], entry["threads"], entry["spinning"]) == ("m.onnx", version, 1, True)
     assert (entry["accuracy"], entry["numbers"], entry["refused"], entry["failure"]) == (0.99, "float32", None, None)

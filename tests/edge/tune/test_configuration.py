@@ -24,5 +24,6 @@ def test_numbers_of_threads(cores: int, counts: list[int]) -> None:
 
 def test_a_single_thread_neither_spins_nor_rests() -> None:
     paths = [Path("a"), Path("b")]
-    expected = [(path, *way) for path in paths for way in ((1, True), (2, True), (2, False))]
+    ways = ((1, True), (2, True), (2, False), (1, True, True))  # the last for many images at once
+    expected = [(path, *way) for path in paths for way in ways]
     assert list(configurations(paths, 2)) == [Configuration(*way) for way in expected]

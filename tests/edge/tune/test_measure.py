@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.classifier import Classifier
+from edge.classification import Classification
+from edge.classifier import Begun, Classifier
 from edge.errors import ParityError
 from edge.spec import Faces
+from edge.tune.configuration import Configuration
 from edge.tune.measure import LEAST_RUNS, made_picture, take_turn
 from tests.conftest import broken_self_test
 from tests.edge.artifacts import restamped, written
@@ -15,14 +17,15 @@ from tests.edge.batch.conftest import grey
 
 
 def shapes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[int, ...]]:
+    """The sizes of all pictures that are classified from here on."""
     seen: set[tuple[int, ...]] = set()
-    before = Classifier.probabilities
+    before = Classifier.begin
 
-    def watched(self: Classifier, images: np.ndarray) -> np.ndarray:
-        seen.add(images.shape)
-        return before(self, images)
+    def watched(self: Classifier, image: np.ndarray) -> Begun:
+        seen.add(image.shape)
+        return before(self, image)
 
-    monkeypatch.setattr(Classifier, "probabilities", watched)
+    monkeypatch.setattr(Classifier, "begin", watched)
     return seen
 
 
@@ -30,17 +33,36 @@ def test_the_picture_is_a_small_camera_s_a_region_s_or_the_user_s(
     tiny_model: Path, tiny_content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = shapes(monkeypatch)
-    turn = take_turn(str(tiny_model), 1, True, 0.0, None)
+    turn = take_turn(Configuration(tiny_model, 1, True), 0.0, None)
     assert len(turn.seconds) == LEAST_RUNS
     assert all(0 < second < 10 for second in turn.seconds)
-    samples = {(1, 6, 5, 3)}
-    assert seen == samples | {(1, 480, 640, 3)}
+    assert seen == {(480, 640, 3)}
     seen.clear()
-    take_turn(str(tiny_model), 2, False, 0.0, str(written(tmp_path / "grey.png", grey(10))))
-    assert seen == samples | {(1, 9, 11, 3)}
+    take_turn(Configuration(tiny_model, 2, False), 0.0, str(written(tmp_path / "grey.png", grey(10))))
+    assert seen == {(9, 11, 3)}
     seen.clear()
-    take_turn(str(written(tiny_model, restamped(tiny_content, regions=Faces()))), 1, True, 0.0, None)
-    assert seen == samples | {(1, 120, 120, 3)}
+    written(tiny_model, restamped(tiny_content, regions=Faces()))
+    take_turn(Configuration(tiny_model, 1, True), 0.0, None)
+    assert seen == {(120, 120, 3)}
+
+
+@pytest.mark.parametrize("together", [1, 8])
+def test_many_are_measured_as_they_run_and_the_figure_is_that_of_one(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    clock, runs = iter(range(1000)), []
+    finish = Classifier.finish
+
+    def watched(self: Classifier, begun: list[Begun], top_k: int | None = None) -> list[Classification]:
+        runs.append(len(begun))
+        return finish(self, begun, top_k)
+
+    monkeypatch.setattr("edge.load_sessions._may_share", lambda _: together > 1)  # whatever the machine finds
+    monkeypatch.setattr(Classifier, "finish", watched)
+    monkeypatch.setattr("edge.tune.measure.time.perf_counter", lambda: next(clock))  # a second for each look
+    turn = take_turn(Configuration(tiny_model, 1, True, many=True), 0.0, None)
+    assert set(runs) == {together}
+    assert turn.seconds == (1 / together,) * LEAST_RUNS
 
 
 def test_the_made_picture_has_neighbours_that_differ() -> None:
@@ -52,4 +74,4 @@ def test_the_made_picture_has_neighbours_that_differ() -> None:
 def test_a_model_that_fails_its_samples_is_not_measured(tiny_model: Path, tiny_content: bytes) -> None:
     written(tiny_model, restamped(tiny_content, self_test=broken_self_test()))
     with pytest.raises(ParityError, match="does not answer here"):
-        take_turn(str(tiny_model), 1, True, 0.0, None)
+        take_turn(Configuration(tiny_model, 1, True), 0.0, None)

@@ -19,7 +19,7 @@ TIMEOUT_S = 5
 
 @contextmanager
 def answering(
-    body: bytes, kind: str = "multipart/x-mixed-replace; boundary=frame", status: int = 200
+    body: bytes, kind: str = "multipart/x-mixed-replace; boundary=frame", status: int = 200, **more: str
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """A server that gives one answer; yields its address and the headers that it was asked with."""
     asked: dict[str, str] = {}
@@ -28,7 +28,8 @@ def answering(
         def do_GET(self) -> None:
             asked.update(self.headers.items())
             self.send_response(status)
-            self.send_header("Content-Type", kind)
+            for name, value in {"Content-Type": kind, **more}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 
@@ -103,6 +104,19 @@ def test_name_and_password_are_sent_and_the_password_is_not_in_the_path() -> Non
     assert "@" not in asked["Host"]
 
 
+def test_the_password_goes_to_the_camera_alone_wherever_it_sends_us() -> None:
+    with (
+        answering(with_length(PICTURES[0])) as (elsewhere, asked_there),
+        answering(b"", status=302, Location=f"http://{elsewhere}") as (address, asked),
+    ):
+        stream = open_mjpeg(f"http://me:secret@{address}", "camera", TIMEOUT_S)
+        assert stream
+        stream.release()
+    assert asked["Authorization"] == "Basic bWU6c2VjcmV0"  # base64 of me:secret
+    assert "Host" in asked_there
+    assert "Authorization" not in asked_there
+
+
 @pytest.mark.parametrize(("kind", "status"), [("video/mp4", 200), ("text/html", 401)])
 def test_anything_else_is_left_to_opencv(kind: str, status: int) -> None:
     with answering(b"", kind, status) as (address, _):
@@ -113,3 +127,12 @@ def test_an_error_of_the_camera_is_one_line() -> None:
     expected = pytest.raises(SourceError, match=r"^camera: the camera answers with status 404 \(Not Found\)$")
     with answering(b"", status=404) as (address, _), expected:
         open_mjpeg(f"http://{address}", "camera", TIMEOUT_S)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[abc/stream", "http://127.0.0.1:9/str\xf6me", "http://.abc/", "http://me:secret@a\u2100.b/"]
+)
+def test_an_address_that_cannot_be_is_one_line_without_the_password(url: str) -> None:
+    expected = r"^camera: no camera can have this address; look at the host, and write what is not ASCII as %XX$"
+    with pytest.raises(SourceError, match=expected):
+        open_mjpeg(url, "camera", TIMEOUT_S)

@@ -102,6 +102,19 @@ def test_a_disk_that_fills_up_ends_the_file_and_it_is_playable(tmp_path: Path, m
         assert len(read_video(recorder.path)) == recorder.written == 20  # looked at once a second
 
 
+def test_a_live_source_that_is_slower_than_its_file_ends_on_a_full_disk_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each frame but the first becomes three, so that what is written is 1, 4, 7, ... and never a multiple of 9."""
+    free = iter([1 << 40, 1 << 40, 1000])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    frames = (at(number / 3 + 0.001) for number in range(20))
+    with Recorder(str(tmp_path / "out.avi"), live=True) as recorder:
+        with pytest.raises(OutputError, match="the disk is almost full"):
+            [recorder.write(frame, grey(100), 9) for frame in frames]
+        assert recorder.written == 19  # the third look is the first with two seconds in the file
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
