@@ -17,7 +17,7 @@ from edge.classification import Classification, Prediction, judge
 from edge.cores import usable_cores
 from edge.decode import MAX_PIXELS, DecodedImage, decode_image, read_image
 from edge.errors import ImageError, UsageError
-from edge.load_sessions import load_for_many, load_whole
+from edge.load_sessions import load_cut, load_whole
 from edge.sessions import Sessions, Tensor
 from edge.spec import Faces, Glyphs, ModelSpec
 
@@ -81,7 +81,7 @@ class Classifier:
         """
         if not 0 <= min_probability <= 1:
             raise UsageError(f"min_probability must be 0 to 1. Received: {min_probability}")
-        load = load_for_many if many else load_whole
+        load = load_cut if many else load_whole
         spec, sessions = load(Path(path), threads, spinning=spinning)
         return cls(spec, sessions, min_probability, _find_finder(spec, regions, face_model))
 

@@ -29,7 +29,7 @@ TIMED_RUNS = 3
 def load_whole(path: Path, threads: int, *, spinning: bool = True) -> tuple[ModelSpec, Sessions]:
     """Return the spec of the artifact at `path`, and all of it in one session, without a copy in memory beside it.
 
-    Raises as `load_for_many`, and ModelError for a file that was replaced meanwhile.
+    Raises as `load_cut`, and ModelError for a file that was replaced meanwhile.
     """
     before = _mark(path)
     spec = read_spec(path)
@@ -47,7 +47,7 @@ def _mark(path: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def load_for_many(path: Path, threads: int, *, spinning: bool = True) -> tuple[ModelSpec, Sessions]:
+def load_cut(path: Path, threads: int, *, spinning: bool = True) -> tuple[ModelSpec, Sessions]:
     """Return the spec of the artifact at `path`, and its halves.
 
     The answers do not depend, to the last bit, on what shares a run. A model that cannot be cut is loaded whole.

@@ -58,9 +58,9 @@ for path in sorted(glob.glob("images/*/*.jpg"))[int(sys.argv[1])::2]:
 
 LIMIT = """
 import sys, glob, pathlib, cv2, numpy as np
-from edge.load_sessions import load_for_many
+from edge.load_sessions import load_cut
 cv2.setNumThreads(1)
-sessions = load_for_many(pathlib.Path(sys.argv[2]), 1)[1]
+sessions = load_cut(pathlib.Path(sys.argv[2]), 1)[1]
 paths = sorted(glob.glob("images/*/*.jpg"))[int(sys.argv[1])::2]
 for i in range(0, len(paths), sessions.most):
     found = (np.fromfile(path, np.uint8) for path in paths[i : i + sessions.most])

@@ -10,7 +10,7 @@ import pytest
 
 from edge.classifier import Classifier
 from edge.errors import ModelError
-from edge.load_sessions import load_for_many
+from edge.load_sessions import load_cut
 from edge.sessions import Halves, Whole
 from tests.edge.artifacts import restamped, without_entry, written
 from tests.serving.test_halves import mixing, single
@@ -30,7 +30,7 @@ def whole_answers(content: bytes) -> np.ndarray:
 
 
 def test_shared_runs_give_the_bits_of_the_whole_file(tiny_content: bytes, tiny_model: Path) -> None:
-    _, sessions = load_for_many(tiny_model, 1)
+    _, sessions = load_cut(tiny_model, 1)
     assert isinstance(sessions, Halves)
     assert sessions.sizes == (1, 2, 4, 8)
     prepared = [sessions.prepare(picture) for picture in PICTURES]
@@ -45,7 +45,7 @@ def test_a_network_that_answers_otherwise_in_company_gets_pictures_one_by_one(
 ) -> None:
     content = change(tiny_content)
     model = written(tmp_path / "m.onnx", content)
-    _, sessions = load_for_many(model, 1)
+    _, sessions = load_cut(model, 1)
     assert (type(sessions), sessions.most) == (Halves, 1)
     classifier = Classifier.load(model, many=True)
     found = classifier.finish([classifier.begin(picture) for picture in PICTURES])
@@ -60,12 +60,12 @@ def test_a_network_that_answers_otherwise_in_company_gets_pictures_one_by_one(
 
 def test_a_slow_network_is_not_tried_in_company(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.load_sessions.LONGEST_TRIED_S", 0.0)
-    assert load_for_many(tiny_model, 1)[1].most == 1
+    assert load_cut(tiny_model, 1)[1].most == 1
 
 
 def test_company_that_takes_longer_is_not_kept(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.load_sessions.WORTH_SHARING", 0.0)
-    assert load_for_many(tiny_model, 1)[1].most == 1
+    assert load_cut(tiny_model, 1)[1].most == 1
 
 
 def test_a_file_that_cannot_be_cut_runs_whole(tiny_content: bytes, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_cut_runs_whole(tiny_content: bytes, tmp_path: Pat
         node.input[:] = [name.replace("network_input", "other") for name in node.input]
         node.output[:] = [name.replace("network_input", "other") for name in node.output]
     content = restamped(tiny_content, model)
-    _, sessions = load_for_many(written(tmp_path / "m.onnx", content), 1)
+    _, sessions = load_cut(written(tmp_path / "m.onnx", content), 1)
     assert isinstance(sessions, Whole)
     found = sessions.answer([sessions.prepare(picture) for picture in PICTURES])
     np.testing.assert_array_equal(found, whole_answers(content))
