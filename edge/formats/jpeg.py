@@ -12,7 +12,8 @@ FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
 # Among coded data 0xFF is followed by 0, and RST0 to RST7 stand in it; any other is the next marker.
-MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+# Fill bytes may stand before it; a pattern that took them up would try each of a run of them as the first.
+MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 
 
 def read_jpeg(stream: BinaryIO) -> ImageHeader:
