@@ -9,7 +9,8 @@ skew. What comes out is defined for every input:
 - 16 bits a channel are cut to the upper 8; other depths (PNM) are scaled to 0 to 255.
 - Of an animation or a document of several pages the first picture counts, and a note says so.
 - A first frame that is smaller than its GIF stands on white.
-- A file that ends early is an error, never half a picture.
+- A file that ends early is an error, never half a picture. A strip inside a TIFF that does is not noticed where it
+  is packed by LZW, as a fax or as JPEG.
 """
 
 import os
@@ -24,9 +25,9 @@ from numpy.typing import NDArray
 
 from edge.errors import ImageError
 from edge.exif import apply_orientation, read_orientation
-from edge.formats.deflate import require_sound
 from edge.formats.header import ImageHeader
 from edge.formats.jpeg import count_scans
+from edge.formats.tiff_strips import require_whole
 from edge.image_header import read_header
 
 MAX_PIXELS = 50_000_000
@@ -81,7 +82,9 @@ def _decode_stream(stream: BinaryIO, max_pixels: int) -> DecodedImage:
     content = stream.read()
     require_few_scans(header, content)
     encoded = np.frombuffer(content, np.uint8)
-    require_sound(encoded.data, header.deflated, (header.width + TILE_PX) * (header.height + TILE_PX) * BYTES_PER_PIXEL)
+    if header.strips:
+        largest_bytes = (header.width + TILE_PX) * (header.height + TILE_PX) * BYTES_PER_PIXEL
+        require_whole(encoded.data, header.strips, largest_bytes)
     try:
         pixels = _decode_plain(encoded) if _is_plain(header) else _decode_unchanged(encoded, header)
     except cv2.error as error:
