@@ -27,6 +27,7 @@ from edge.errors import ImageError
 from edge.exif import apply_orientation, read_orientation
 from edge.formats.header import ImageHeader
 from edge.formats.jpeg import count_scans
+from edge.formats.png import without_text
 from edge.formats.tiff_strips import require_whole
 from edge.image_header import read_header
 
@@ -81,7 +82,7 @@ def _decode_stream(stream: BinaryIO, max_pixels: int) -> DecodedImage:
     stream.seek(0)
     content = stream.read()
     require_few_scans(header, content)
-    encoded = np.frombuffer(content, np.uint8)
+    encoded = np.frombuffer(without_text(content) if header.has_text else content, np.uint8)
     if header.strips:
         largest_bytes = (header.width + TILE_PX) * (header.height + TILE_PX) * BYTES_PER_PIXEL
         require_whole(encoded.data, header.strips, largest_bytes)

@@ -16,7 +16,8 @@ class ImageHeader:
     `transparent_level` that of a grey picture which stands for nothing, in the picture's own bits.
     `orientation` is EXIF's, 1 to 8, or None where the decoder is left to find it. `strips` are the pieces of a TIFF
     that is packed in a way that OpenCV does not check. `progressive` says that a JPEG is decoded in scans, each over
-    the whole picture, of which a few bytes can ask for thousands.
+    the whole picture, of which a few bytes can ask for thousands. `has_text` says that a PNG has texts or a profile,
+    which a decoder would inflate and keep.
     """
 
     format: str
@@ -31,6 +32,7 @@ class ImageHeader:
     orientation: int | None = None
     strips: "Strips | None" = None
     progressive: bool = False
+    has_text: bool = False
 
 
 def unpack(stream: BinaryIO, layout: str) -> tuple[int, ...]:
