@@ -8,6 +8,8 @@ from edge.exif import read_orientation
 from edge.formats.header import ImageHeader, unpack
 
 GREY, ALPHA_BIT = 0, 4
+# Behind the signature and IHDR, whatever length that claims.
+CHUNKS_AT = 33
 # Ancillary chunks whose content matters here: animation control, EXIF, transparency.
 READ_CHUNKS = (b"acTL", b"eXIf", b"tRNS")
 LARGEST_READ_BYTES = 1 << 20
@@ -23,7 +25,7 @@ def read_png(stream: BinaryIO) -> ImageHeader:
     size = stream.seek(0, 2)
     stream.seek(16)
     width, height, bits, colour_type = unpack(stream, ">IIBB")
-    stream.seek(33)
+    stream.seek(CHUNKS_AT)
     found: dict[bytes, bytes] = {}
     has_text = False
     name = b""
@@ -55,7 +57,7 @@ def read_png(stream: BinaryIO) -> ImageHeader:
 
 def without_text(encoded: bytes) -> bytes:
     """Return a PNG whose chunks were walked before, without its texts and its colour profile."""
-    kept, start, place, name = bytearray(), 0, 8, b""
+    kept, start, place, name = bytearray(), 0, CHUNKS_AT, b""
     while name != b"IEND":
         length, name = struct.unpack_from(">I4s", encoded, place)
         end = place + length + 12

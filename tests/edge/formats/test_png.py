@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from edge.decode import decode_image
+from edge.errors import ImageError
 from edge.formats.png import without_text
 from edge.image_header import read_header
 from tests.edge.pictures import animation, encode, image, noise, orientation_tag, png, png_chunk, seen_by_pillow
@@ -67,6 +68,14 @@ def test_the_texts_of_an_animation_change_nothing() -> None:
 def test_a_picture_without_texts_is_not_copied() -> None:
     assert not read_header(BytesIO(png(noise(12, 20, 3)))).has_text
     assert read_header(BytesIO(png(noise(12, 20, 3), png_chunk(b"tEXt", b"Title\0an eye")))).has_text
+
+
+@pytest.mark.parametrize("length", [0, 12, 14, 1 << 26, (1 << 32) - 1])
+def test_a_header_of_a_false_length_is_corrupt(length: int) -> None:
+    encoded = png(noise(12, 20, 3), png_chunk(b"tEXt", b"Title\0an eye"))
+    with pytest.raises(ImageError) as caught:
+        decode_image(encoded[:8] + length.to_bytes(4, "big") + encoded[12:])
+    assert caught.value.code == "corrupt"
 
 
 @pytest.mark.parametrize("channels", [3, 4], ids=["plain", "unchanged"])
