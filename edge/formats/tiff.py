@@ -77,17 +77,19 @@ def _strips(stream: BinaryIO, order: str, entries: list[Any], tags: dict[int, in
         return None
     found = {entry[0]: entry[1:] for entry in reversed(entries)}
     offsets, lengths = (TILE_OFFSETS, TILE_BYTES) if TILE_OFFSETS in found else (STRIP_OFFSETS, STRIP_BYTES)
+    if offsets not in found:
+        raise ValueError("nothing says where the strips or tiles are")
     subsampling = _read_numbers(stream, order, found[SUBSAMPLING], 2) if SUBSAMPLING in found else array("I", (2, 2))
     layout = _layout(tags, subsampling)
     places = _read_numbers(stream, order, found[offsets], layout.count)
     sizes = _read_numbers(stream, order, found[lengths], layout.count) if lengths in found else None
-    if len(places) < layout.count or len(sizes or [0]) < layout.count:
+    if min(len(places), 1 if sizes is None else len(sizes)) < layout.count:
         raise ValueError("fewer strips or tiles than the picture is cut into")
     return Strips(compression, layout, places, sizes, tags.get(FILL_ORDER) == LOWEST_BIT_FIRST)
 
 
 def _layout(tags: dict[int, int], subsampling: "array[int]") -> Layout:
-    width, height, samples = tags.get(WIDTH, 0), tags.get(HEIGHT, 0), tags.get(SAMPLES, 1)
+    width, height, samples = tags.get(WIDTH, 0), tags.get(HEIGHT, 0), tags.get(SAMPLES) or 1
     tile_width, tile_height = tags.get(TILE_WIDTH), tags.get(TILE_HEIGHT)
     tiled = bool(tile_width and tile_height)
     separate = tags.get(PLANES) == SEPARATE
@@ -100,7 +102,7 @@ def _layout(tags: dict[int, int], subsampling: "array[int]") -> Layout:
         tiled=tiled,
         planes=samples if separate else 1,
         channels=1 if separate else samples,
-        bits=tags.get(BITS, 1),
+        bits=tags.get(BITS) or 1,
         subsampling=(max(subsampling[0], 1), max(subsampling[1], 1)) if coarse else None,
     )
 

@@ -80,7 +80,7 @@ class Strips:
 
     def in_file(self, size_bytes: int) -> Iterator[Strip]:
         """Yield each piece of a file of `size_bytes`."""
-        sizes = self.sizes or [size_bytes]
+        sizes = [size_bytes] if self.sizes is None else self.sizes
         for place, size, needed in zip(self.places, sizes, self.layout.needed(), strict=True):
             yield Strip(place, size, needed)
 

@@ -136,6 +136,23 @@ def test_one_strip_need_not_say_how_long_it_is(compression: int) -> None:
         decode_image(unsaid)
 
 
+def test_a_picture_whose_strips_stand_nowhere_is_corrupt() -> None:
+    whole = tiff([zlib.compress(PIXELS.tobytes())], COLOUR, (259, SHORT, DEFLATE))
+    with pytest.raises(ImageError, match="header") as caught:
+        decode_image(whole.replace(struct.pack("<HHI", 273, LONG, 1), struct.pack("<HHI", 272, LONG, 1)))
+    assert caught.value.code == "corrupt"
+
+
+@pytest.mark.parametrize("tag", [258, 273, 277, 279])
+def test_an_entry_without_content_makes_a_picture_corrupt(tag: int) -> None:
+    whole = tiff([zlib.compress(PIXELS.tobytes())], COLOUR, (259, SHORT, DEFLATE), (284, SHORT, 2))
+    (entry,) = (i for i in range(10, 150, 12) if whole[i : i + 2] == struct.pack("<H", tag))
+    for empty in (struct.pack("<II", 0, 1), struct.pack("<II", 1, 0), bytes(8)):
+        with pytest.raises(ImageError) as caught:
+            decode_image(whole[: entry + 4] + empty + whole[entry + 12 :])
+        assert caught.value.code == "corrupt"
+
+
 def test_a_picture_with_too_few_strips_is_corrupt() -> None:
     with pytest.raises(ImageError, match="header") as caught:
         decode_image(tiff(list(map(zlib.compress, strips(PIXELS, 8)[:-1])), COLOUR, (259, SHORT, 8), (278, LONG, 8)))
