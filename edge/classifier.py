@@ -18,6 +18,7 @@ from edge.cores import usable_cores
 from edge.decode import MAX_PIXELS, DecodedImage, decode_image, read_image
 from edge.errors import ImageError, UsageError
 from edge.load_sessions import load_cut, load_whole
+from edge.preprocessing_limits import require_preparable
 from edge.sessions import Sessions, Tensor
 from edge.spec import Faces, Glyphs, ModelSpec
 
@@ -103,7 +104,7 @@ class Classifier:
         """Return the `top_k` best predictions (all of them for None) for one image.
 
         `image` is a path, the bytes of an image file, or uint8 RGB [H, W, 3]. Raises ImageError if it holds
-        no pixels, UsageError if it is an array of another kind or `top_k` is not positive.
+        no pixels or would take far too much memory, UsageError if it is another array or `top_k` is not positive.
         """
         return self.finish([self.begin(image, max_pixels)], top_k)[0]
 
@@ -111,10 +112,10 @@ class Classifier:
         """Return what is left of one image, as `classify` takes it, once its pixels are gone. Raises as `classify`."""
         decoded = _as_decoded(image, max_pixels)
         if self._finder is None:
-            return Begun((self._sessions.prepare(decoded.pixels),), decoded.note)
+            return Begun((self._prepare(decoded.pixels, max_pixels),), decoded.note)
         found = self._finder.find(decoded.pixels, self.spec.labels)
         crops = (self._finder.crop(decoded.pixels, box) for box in found.boxes)
-        return Begun(tuple(map(self._sessions.prepare, crops)), decoded.note, found)
+        return Begun(tuple(self._prepare(crop, max_pixels) for crop in crops), decoded.note, found)
 
     def finish(self, begun: Sequence[Begun], top_k: int | None = None) -> list[Classification]:
         """Return the answer for each of several images; up to `most_together` share a run of the network."""
@@ -126,7 +127,11 @@ class Classifier:
         return [self._conclude(one, [next(ranked) for _ in one.prepared]) for one in begun]
 
     def predict(self, pixels: NDArray[np.uint8], top_k: int | None) -> tuple[tuple[Prediction, ...], bool]:
-        """Return the predictions for the whole of uint8 RGB [H, W, 3], regions or not, and whether they are unsure."""
+        """Return the predictions for the whole of uint8 RGB [H, W, 3], regions or not, and whether they are unsure.
+
+        Raises ImageError for a picture so long and narrow that the preprocessing would take far too much memory.
+        """
+        require_preparable(self.spec.preprocessing, pixels.shape)
         return self._rank(self.probabilities(pixels[None])[0], top_k)
 
     def classify_many(
@@ -160,6 +165,10 @@ class Classifier:
         for result in OrderedMap(answer, images, threads or usable_cores(), together=self.most_together):
             if result is not None:
                 yield result
+
+    def _prepare(self, pixels: NDArray[np.uint8], max_pixels: int) -> Tensor:
+        require_preparable(self.spec.preprocessing, pixels.shape, max_pixels)
+        return self._sessions.prepare(pixels)
 
     def _rank(self, probabilities: NDArray[np.float32], top_k: int | None) -> tuple[tuple[Prediction, ...], bool]:
         return judge(self.spec.labels, probabilities, self._threshold, top_k)

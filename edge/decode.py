@@ -9,7 +9,8 @@ skew. What comes out is defined for every input:
 - 16 bits a channel are cut to the upper 8; other depths (PNM) are scaled to 0 to 255.
 - Of an animation or a document of several pages the first picture counts, and a note says so.
 - A first frame that is smaller than its GIF stands on white.
-- A file that ends early is an error, never half a picture.
+- A file that ends early is an error, never half a picture. A strip inside a TIFF that does is not noticed where it
+  is packed by LZW, as a fax or as JPEG.
 """
 
 import os
@@ -23,9 +24,10 @@ from numpy.typing import NDArray
 
 from edge.errors import ImageError
 from edge.exif import apply_orientation, read_orientation
-from edge.formats.deflate import require_sound
 from edge.formats.header import ImageHeader
 from edge.formats.jpeg import count_scans
+from edge.formats.png import without_text
+from edge.formats.tiff_strips import require_whole
 from edge.image_file import opened_image
 from edge.image_header import read_header
 
@@ -36,6 +38,8 @@ BYTES_PER_PIXEL = 8
 METADATA_BYTES = 64 << 20
 # Encoders write ten, and twenty or so where they search for the best ones.
 MOST_SCANS = 100
+# Bands of this size stay in the processor's cache.
+PIXELS_AT_ONCE = 1 << 16
 # What a picture may be padded by on each side where it is cut into tiles.
 TILE_PX = 1024
 
@@ -68,8 +72,10 @@ def _decode_stream(stream: BinaryIO, max_pixels: int) -> DecodedImage:
     stream.seek(0)
     content = stream.read()
     require_few_scans(header, content)
-    encoded = np.frombuffer(content, np.uint8)
-    require_sound(encoded.data, header.deflated, (header.width + TILE_PX) * (header.height + TILE_PX) * BYTES_PER_PIXEL)
+    encoded = np.frombuffer(without_text(content) if header.has_text else content, np.uint8)
+    if header.strips:
+        largest_bytes = (header.width + TILE_PX) * (header.height + TILE_PX) * BYTES_PER_PIXEL
+        require_whole(encoded.data, header.strips, largest_bytes)
     try:
         pixels = _decode_plain(encoded) if _is_plain(header) else _decode_unchanged(encoded, header)
     except cv2.error as error:
@@ -117,10 +123,19 @@ def _decode_unchanged(encoded: NDArray[np.uint8], header: ImageHeader) -> NDArra
     image, kinds, blocks = cv2.imdecodeWithMetadata(encoded, flags=cv2.IMREAD_UNCHANGED)
     if image is None:
         return None
-    levels = _eight_bits(np.atleast_3d(_with_alpha(np.asarray(image), header)), header)
     exif = [block for kind, block in zip(kinds, blocks, strict=True) if kind == cv2.IMAGE_METADATA_EXIF]
     orientation = header.orientation or (read_orientation(np.asarray(exif[0]).tobytes()) if exif else 1)
-    return apply_orientation(_lay_over_white(levels, header.premultiplied), orientation)
+    return apply_orientation(_as_seen(np.asarray(image), header), orientation)
+
+
+def _as_seen(image: NDArray[Any], header: ImageHeader) -> NDArray[np.uint8]:
+    """Return RGB [H, W, 3] for what OpenCV has, a few rows at a time: the steps between need four times its memory."""
+    seen = np.empty((*image.shape[:2], 3), np.uint8)
+    rows = max(PIXELS_AT_ONCE // image.shape[1], 1)
+    for row in range(0, len(image), rows):
+        band = np.atleast_3d(_with_alpha(image[row : row + rows], header))
+        seen[row : row + rows] = _lay_over_white(_eight_bits(band, header), header.premultiplied)
+    return seen
 
 
 def _with_alpha(image: NDArray[Any], header: ImageHeader) -> NDArray[Any]:
@@ -143,10 +158,10 @@ def _eight_bits(image: NDArray[Any], header: ImageHeader) -> NDArray[np.uint8]:
 def _lay_over_white(image: NDArray[np.uint8], premultiplied: bool) -> NDArray[np.uint8]:
     """Return RGB [H, W, 3] for grey, BGR or BGRA [H, W, 1, 3 or 4], rounded to the nearest level."""
     if image.shape[2] == 1:
-        return np.repeat(image, 3, axis=2)
+        return np.broadcast_to(image, (*image.shape[:2], 3))
     rgb = image[:, :, 2::-1]
     if image.shape[2] == 3:
-        return np.ascontiguousarray(rgb)
+        return rgb
     alpha = image[:, :, 3:].astype(np.uint16)
     laid = np.minimum(rgb + (255 - alpha), 255) if premultiplied else (rgb * alpha + 255 * (255 - alpha) + 127) // 255
     return np.asarray(laid, np.uint8)

@@ -21,9 +21,11 @@ from edge.drift import DriftWindow
 from edge.errors import EyespotError, ImageError, reason_of
 from edge.image_header import read_header
 from edge.picture_measures import measure
+from edge.preprocessing_limits import is_ordinary, require_preparable
 from edge.regions.finder import RegionFinder
 from edge.self_test import require_self_test
 from edge.spec import ModelSpec
+from edge.steps import Step
 from serving.batcher import MicroBatcher
 from serving.halves import load_halves, seconds_alone, warm_up
 from serving.job import Answer, Job
@@ -89,12 +91,13 @@ class Engine:
         small picture is then answered before this returns.
         """
         job = Job(lambda: decode_image(encoded, self._max_pixels))
-        return self._start(job, alone and self._may_at_once and _is_small(encoded))
+        return self._start(job, alone and self._may_at_once and _is_small(encoded, self.spec.preprocessing))
 
     def submit_pixels(self, pixels: NDArray[np.uint8], *, alone: bool = False) -> "asyncio.Future[Answer]":
         """Return the future answer for one picture, uint8 RGB [H, W, 3]."""
         job = Job(lambda: DecodedImage(pixels, None))
-        return self._start(job, alone and self._may_at_once and pixels.size <= AT_ONCE_PIXELS * 3)
+        is_small = pixels.size <= AT_ONCE_PIXELS * 3 and _is_soon(self.spec.preprocessing, *pixels.shape[:2])
+        return self._start(job, alone and self._may_at_once and is_small)
 
     def watch(self, answer: Answer, classification: Classification) -> None:
         """Take one answer up into the window of drift. It belongs to the event loop's thread."""
@@ -129,6 +132,7 @@ class Engine:
                 self._answer_regions(job, decoded, self._finder)
                 self._batcher.drop()
                 return
+            require_preparable(self.spec.preprocessing, decoded.pixels.shape, self._max_pixels)
             if self.window is not None:
                 job.measures = (measure(decoded.pixels),)
             job.tensor = self._halves.prepare(decoded.pixels)
@@ -169,12 +173,17 @@ class Engine:
             job.finish(probabilities, len(jobs))
 
 
-def _is_small(encoded: bytes) -> bool:
+def _is_small(encoded: bytes, steps: tuple[Step, ...]) -> bool:
     if len(encoded) > AT_ONCE_BYTES:
         return False
     try:
         header = read_header(io.BytesIO(encoded))
     except ImageError:
         return False
-    is_soon = header.format in AT_ONCE_FORMATS and not header.progressive
-    return is_soon and header.width * header.height <= AT_ONCE_PIXELS
+    is_quick = header.format in AT_ONCE_FORMATS and not header.progressive
+    return is_quick and header.width * header.height <= AT_ONCE_PIXELS and _is_soon(steps, header.height, header.width)
+
+
+def _is_soon(steps: tuple[Step, ...], height: int, width: int) -> bool:
+    """Whether a picture is soon prepared, lying as it does or on its side."""
+    return all(is_ordinary(steps, *sides, AT_ONCE_PIXELS) for sides in ((height, width), (width, height)))

@@ -23,6 +23,7 @@ from edge.artifact import INPUT_NAME, SEAM_NAME
 from edge.decode import decode_image
 from edge.errors import ImageError
 from edge.picture_measures import PictureMeasures, measure
+from edge.preprocessing_limits import require_preparable
 from edge.runtime import create_session
 from edge.spec import canonical_json
 from edge.steps import Step
@@ -107,6 +108,7 @@ def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Prog
     def load(i: int) -> tuple[NDArray[np.float32], PictureMeasures] | str:
         try:
             pixels = decode_image(dataset.read(i)).pixels
+            require_preparable(tuple(steps), pixels.shape)
         except ImageError as error:
             return error.code
         except OSError as error:

@@ -1,34 +1,32 @@
-"""Whether streams of zlib inside a file are whole, to their checksum.
-
-It exists because OpenCV lets libtiff go on after a damaged strip, and half a picture would come out.
-"""
+"""How much there is inside a stream of zlib, and whether it is whole, to its checksum."""
 
 import zlib
-from collections.abc import Iterable
 
 from edge.errors import ImageError
 
 INFLATED_AT_ONCE = 1 << 20
+# zlib copies what is behind the end of a stream, which may be the rest of a file.
+READ_AT_ONCE = 1 << 16
 
 
-def require_sound(encoded: memoryview, streams: Iterable[tuple[int, int]], largest_bytes: int) -> None:
-    """Raise ImageError if one of `streams`, (place, size) in `encoded`, is damaged, or all hold more than can be."""
-    left = largest_bytes
-    for place, size in streams:
-        left -= _inflated_bytes(encoded[place : place + size], left)
+def inflated_bytes(packed: memoryview, limit: int) -> tuple[int, int]:
+    """Return how many bytes of `packed` the stream takes, and how many there are inside.
 
-
-def _inflated_bytes(packed: memoryview, limit: int) -> int:
-    """Return how much there is inside, inflated piece by piece, so that memory does not grow."""
-    inflating, inflated = zlib.decompressobj(), 0
-    rest: bytes | memoryview = packed
+    It is inflated piece by piece, so that memory does not grow. Raises ImageError if the stream is damaged, ends
+    early or holds more than `limit`.
+    """
+    inflating, read, inflated = zlib.decompressobj(), 0, 0
+    rest: bytes | memoryview = b""
     try:
         while not inflating.eof:
+            if not rest:
+                rest = packed[read : read + READ_AT_ONCE]
+                read += len(rest)
             piece = inflating.decompress(rest, INFLATED_AT_ONCE)
-            rest = inflating.unconsumed_tail
             inflated += len(piece)
             if inflated > limit or not (piece or rest or inflating.eof):
                 raise ImageError("corrupt", "its pixels are more than its header says, or end too early")
+            rest = inflating.unconsumed_tail
     except zlib.error as error:
         raise ImageError("corrupt", f"its pixels are damaged ({error})") from None
-    return inflated
+    return read - len(inflating.unused_data), inflated

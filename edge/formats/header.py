@@ -2,7 +2,10 @@
 
 import struct
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from edge.formats.tiff_strips import Strips
 
 
 @dataclass(frozen=True)
@@ -11,9 +14,10 @@ class ImageHeader:
 
     `bits` are those of one channel, `white` is the largest level where the format lets a file choose it, and
     `transparent_level` that of a grey picture which stands for nothing, in the picture's own bits.
-    `orientation` is EXIF's, 1 to 8, or None where the decoder is left to find it. `deflated` are the places and
-    sizes in bytes of streams of zlib that make up the picture and that OpenCV does not check. `progressive` says that
-    a JPEG is decoded in scans, each over the whole picture, of which a few bytes can ask for thousands.
+    `orientation` is EXIF's, 1 to 8, or None where the decoder is left to find it. `strips` are the pieces of a TIFF
+    that is packed in a way that OpenCV does not check. `progressive` says that a JPEG is decoded in scans, each over
+    the whole picture, of which a few bytes can ask for thousands. `has_text` says that a PNG has texts or a profile,
+    which a decoder would inflate and keep.
     """
 
     format: str
@@ -26,8 +30,9 @@ class ImageHeader:
     white: int | None = None
     transparent_level: int | None = None
     orientation: int | None = None
-    deflated: tuple[tuple[int, int], ...] = ()
+    strips: "Strips | None" = None
     progressive: bool = False
+    has_text: bool = False
 
 
 def unpack(stream: BinaryIO, layout: str) -> tuple[int, ...]:

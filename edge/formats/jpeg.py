@@ -12,18 +12,20 @@ FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
 # Among coded data 0xFF is followed by 0, and RST0 to RST7 stand in it; any other is the next marker.
-MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+# Fill bytes may stand before it; a pattern that took them up would try each of a run of them as the first.
+MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
+
+
+# Profiles and metadata are cut into segments of 64 KiB; the largest that are known need a few hundred.
+MOST_MARKERS = 1000
+READ_AT_ONCE = 1 << 16
 
 
 def read_jpeg(stream: BinaryIO) -> ImageHeader:
-    """Walk the segments to the frame header."""
+    """Walk the segments to the frame header. Raises ValueError if it does not come soon."""
     stream.seek(2)
-    while True:
-        fill, marker = unpack(stream, ">BB")
-        while fill == 0xFF and marker == 0xFF:
-            (marker,) = unpack(stream, ">B")
-        if fill != 0xFF:
-            raise ValueError("no marker where one must be")
+    for _ in range(MOST_MARKERS):
+        marker = _next_marker(stream)
         if marker in ALONE:
             continue
         (length,) = unpack(stream, ">H")
@@ -31,6 +33,21 @@ def read_jpeg(stream: BinaryIO) -> ImageHeader:
             _, height, width = unpack(stream, ">BHH")
             return ImageHeader("JPEG", width, height, progressive=marker in PROGRESSIVE)
         stream.seek(length - 2, 1)
+    raise ValueError("no frame header among the first markers")
+
+
+def _next_marker(stream: BinaryIO) -> int:
+    """Return the marker that must come next; any number of fill bytes may stand before it."""
+    fill, marker = unpack(stream, ">BB")
+    if fill != 0xFF:
+        raise ValueError("no marker where one must be")
+    while marker == 0xFF:
+        block = stream.read(READ_AT_ONCE)
+        rest = block.lstrip(b"\xff")
+        if rest or not block:
+            marker = rest[0]
+            stream.seek(1 - len(rest), 1)
+    return marker
 
 
 def count_scans(encoded: bytes) -> int:

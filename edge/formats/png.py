@@ -8,9 +8,13 @@ from edge.exif import read_orientation
 from edge.formats.header import ImageHeader, unpack
 
 GREY, ALPHA_BIT = 0, 4
+# Behind the signature and IHDR, whatever length that claims.
+CHUNKS_AT = 33
 # Ancillary chunks whose content matters here: animation control, EXIF, transparency.
 READ_CHUNKS = (b"acTL", b"eXIf", b"tRNS")
 LARGEST_READ_BYTES = 1 << 20
+# libpng inflates each of a thousand texts to as much as 8 MB and keeps all of them; the profile is not applied.
+LEFT_OUT = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
 
 def read_png(stream: BinaryIO) -> ImageHeader:
@@ -21,14 +25,16 @@ def read_png(stream: BinaryIO) -> ImageHeader:
     size = stream.seek(0, 2)
     stream.seek(16)
     width, height, bits, colour_type = unpack(stream, ">IIBB")
-    stream.seek(33)
+    stream.seek(CHUNKS_AT)
     found: dict[bytes, bytes] = {}
+    has_text = False
     name = b""
     while name != b"IEND":
         length, name = struct.unpack(">I4s", stream.read(8))
         end = stream.tell() + length + 4
         if not name.isalpha() or end > size:
             raise ValueError("no chunk, or one that ends behind the file")
+        has_text |= name in LEFT_OUT
         if name in READ_CHUNKS and length <= LARGEST_READ_BYTES:
             found.setdefault(name, stream.read(length))
         stream.seek(end)
@@ -45,7 +51,22 @@ def read_png(stream: BinaryIO) -> ImageHeader:
         bits=bits,
         transparent_level=level,
         orientation=read_orientation(found.get(b"eXIf", b"")),
+        has_text=has_text,
     )
+
+
+def without_text(encoded: bytes) -> bytes:
+    """Return a PNG whose chunks were walked before, without its texts and its colour profile."""
+    kept, start, place, name = bytearray(), 0, CHUNKS_AT, b""
+    while name != b"IEND":
+        length, name = struct.unpack_from(">I4s", encoded, place)
+        end = place + length + 12
+        if name in LEFT_OUT:
+            kept += memoryview(encoded)[start:place]
+            start = end
+        place = end
+    kept += memoryview(encoded)[start:]
+    return bytes(kept)
 
 
 def _check_sums(stream: BinaryIO) -> None:

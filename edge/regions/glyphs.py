@@ -132,8 +132,8 @@ def _cut_behind_one(box: Box, ink: NDArray[np.uint8], height: float) -> list[Box
     # From the stroke on for as long as it gets lighter: there the next digit begins.
     behind = range(int(stem[0]) + 1, box.width - round(NARROWEST_BEHIND * height))
     lighter = (c for c in behind if longest[c] < LOWEST_PART * height and longest[c] <= longest[c + 1])
-    cut = next(lighter, 0)
-    if box.width - cut > WIDEST_BEHIND * height:
+    cut = next(lighter, None)
+    if cut is None or box.width - cut > WIDEST_BEHIND * height:
         return []
     pieces = [_tight(box, inside, 0, cut), _tight(box, inside, cut, box.width)]
     equally_high = all(piece.height >= LOWEST_PART * height for piece in pieces)

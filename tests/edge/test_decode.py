@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge import decode
 from edge.decode import decode_image, read_image
 from edge.errors import ImageError
 from tests.edge.pictures import (
@@ -195,6 +196,26 @@ def test_sixteen_bits_with_alpha_are_cut_and_then_laid_over_white(channels: int)
     samples = noise(64, 64, channels, dtype=np.uint16)
     upper = (samples >> 8).astype(np.uint8)
     assert np.array_equal(decode_image(png(samples)).pixels, over_white(upper[..., :-1], upper[..., -1:]))
+
+
+@pytest.mark.parametrize("most", [1, 500, 64 * 64 - 1])
+def test_a_picture_of_sixteen_bits_is_worked_on_a_few_rows_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    bands: list[int] = []
+
+    def lay(band: np.ndarray, premultiplied: bool) -> np.ndarray:
+        bands.append(len(band))
+        return lay_over_white(band, premultiplied)
+
+    lay_over_white = decode._lay_over_white
+    monkeypatch.setattr(decode, "_lay_over_white", lay)
+    monkeypatch.setattr(decode, "PIXELS_AT_ONCE", most)
+    samples = noise(64, 64, 4, dtype=np.uint16)
+    upper = (samples >> 8).astype(np.uint8)
+    assert np.array_equal(decode_image(png(samples)).pixels, over_white(upper[..., :3], upper[..., 3:]))
+    assert sum(bands) == 64
+    assert max(bands) == max(most // 64, 1)
 
 
 @pytest.mark.parametrize("channels", [1, 3], ids=["grey", "colour"])

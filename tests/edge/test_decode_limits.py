@@ -246,6 +246,13 @@ def test_scans_are_counted_and_nothing_that_only_looks_like_one() -> None:
         assert count_scans(whole[:end]) <= expected
 
 
+def test_a_run_of_fill_bytes_that_leads_to_no_marker_is_gone_over_once(tmp_path: Path) -> None:
+    path = tmp_path / "fill.jpg"
+    path.write_bytes(progressive_jpeg()[:-2] + b"\xff" * 300_000 + b"\0")
+    # A search that began anew at each byte of the run would take minutes.
+    assert code_in_time(path) == "corrupt"
+
+
 def test_a_jpeg_that_asks_for_thousands_of_scans_is_not_decoded() -> None:
     assert decode_image(progressive_jpeg(MOST_SCANS - 10)).pixels.shape == (480, 640, 3)
     for bomb in (progressive_jpeg(MOST_SCANS - 9), progressive_jpeg(500_000)):

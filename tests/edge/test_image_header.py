@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from edge.errors import ImageError
+from edge.formats.jpeg import MOST_MARKERS
 from edge.image_header import ImageHeader, read_header
 from tests.edge.pictures import (
     LONG,
@@ -60,6 +61,8 @@ def test_sides_of_one_byte_and_of_more_are_read(format_: str, size: tuple[int, i
         encode(image(12, 20, 3), "JPEG", exif=orientation_tag(6).tobytes() + b"\xff\xc0" + bytes(30_000)),
         encode(image(12, 20, 3), "JPEG", icc_profile=bytes(200_000), comment=b"\xff\xd8\xff\xc0"),
         encode(image(12, 20, 3), "JPEG").replace(b"\xff\xc0", b"\xff\xff\xff\xff\xc0", 1),
+        encode(image(12, 20, 3), "JPEG").replace(b"\xff\xc0", b"\xff" * 200_000 + b"\xc0", 1),
+        encode(image(12, 20, 3), "JPEG").replace(b"\xff\xc0", b"\xff\x01" * 900 + b"\xff\xc0", 1),
         encode(image(12, 20, 3), "WEBP", icc_profile=bytes(1000), exif=orientation_tag(1)),
         png(noise(12, 20, 3), png_chunk(b"tEXt", b"Title\0" + bytes(100_000))),
         tiff(noise(12, 20, 3), order=">"),
@@ -70,7 +73,8 @@ def test_sides_of_one_byte_and_of_more_are_read(format_: str, size: tuple[int, i
         b"BM" + bytes(12) + struct.pack("<IiiHH", 124, 20, -12, 1, 24),
     ],
     ids=[
-        *("jpeg-long-exif", "jpeg-long-profile", "jpeg-fill-bytes", "webp-extended", "png-long-text"),
+        *("jpeg-long-exif", "jpeg-long-profile", "jpeg-fill-bytes", "jpeg-much-fill"),
+        *("jpeg-markers-alone", "webp-extended", "png-long-text"),
         *("tiff-big-endian", "tiff-short-sides", "ppm-comments", "ppm-white-space"),
         *("bmp-of-12-bytes", "bmp-of-124-bytes"),
     ],
@@ -143,6 +147,27 @@ def test_a_gif_of_one_picture_with_comments_is_no_animation() -> None:
 )
 def test_a_header_that_makes_no_sense_is_corrupt(encoded: bytes) -> None:
     assert code_of(encoded) == "corrupt"
+
+
+class CountedReads(BytesIO):
+    reads = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.reads += 1
+        return super().read(size)
+
+
+@pytest.mark.parametrize(
+    ("unit", "most_reads"),
+    [(b"\xff", 50), (b"\xff\x01", MOST_MARKERS + 50), (b"\xff\xe0\0\2", 2 * MOST_MARKERS + 50)],
+    ids=["fill", "markers alone", "empty segments"],
+)
+def test_a_jpeg_without_a_frame_header_is_not_searched_step_by_step(unit: bytes, most_reads: int) -> None:
+    stream = CountedReads(b"\xff\xd8" + unit * 1_000_000)
+    with pytest.raises(ImageError) as caught:
+        read_header(stream)
+    assert caught.value.code == "corrupt"
+    assert stream.reads <= most_reads
 
 
 @pytest.mark.parametrize("kind", WHOLE)

@@ -16,11 +16,13 @@ import pytest
 from edge.classifier import Classifier
 from edge.errors import ImageError, ModelError, ParityError
 from edge.spec import SelfTest, parse_spec
+from edge.steps import CentreCrop, Resize, ResizeSide, Scale
 from export.writer import stamp
 from serving.engine import AT_ONCE_BYTES, Engine, EngineError, _is_small
 from serving.job import Answer
 from serving.pool import Pool
 from tests.conftest import broken_self_test, tiny_probabilities
+from tests.edge.artifacts import restamped
 from tests.serving.conftest import encode_png
 
 PIXELS = 10_000
@@ -144,12 +146,36 @@ def test_what_a_small_file_can_make_slow_is_not_small() -> None:
     def encoded(suffix: str, *options: int) -> bytes:
         return cv2.imencode(suffix, pixels, options)[1].tobytes()
 
-    assert _is_small(encoded(".jpg"))
-    assert _is_small(encoded(".png"))
-    assert not _is_small(encoded(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1))
-    assert not _is_small(encoded(".webp"))
-    assert not _is_small(encoded(".jpg") + bytes(AT_ONCE_BYTES))
-    assert not _is_small(b"words")
+    steps = (ResizeSide("shorter", 256, "linear"), CentreCrop(224, 224))
+    assert _is_small(encoded(".jpg"), steps)
+    assert _is_small(encoded(".png"), steps)
+    assert not _is_small(encoded(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1), steps)
+    assert not _is_small(encoded(".webp"), steps)
+    assert not _is_small(encoded(".jpg") + bytes(AT_ONCE_BYTES), steps)
+    assert not _is_small(b"words", steps)
+
+
+@pytest.mark.parametrize("size", [(200, 2), (2, 200)], ids=str)
+def test_what_the_preprocessing_makes_large_is_not_small(size: tuple[int, int]) -> None:
+    encoded = encode_png(9, *size)
+    assert _is_small(encoded, (Resize(224, 224, "linear"), Scale(1 / 255)))
+    # 256 x 25,600 pixels, of which linear takes 90 bytes each.
+    assert not _is_small(encoded, (ResizeSide("shorter", 256, "linear"), CentreCrop(224, 224)))
+
+
+def test_a_picture_that_would_take_too_much_memory_is_refused_before_it_is_prepared(tiny_content: bytes) -> None:
+    async def ask(made: Engine) -> list[Any]:
+        object.__setattr__(made._halves, "front", None)  # nothing may reach it
+        long = [
+            made.submit(encode_png(50, 1, 20_000)),
+            made.submit_pixels(np.zeros((20_000, 1, 3), np.uint8), alone=True),
+        ]
+        return await asyncio.gather(*long, return_exceptions=True)
+
+    content = restamped(tiny_content, preprocessing=(ResizeSide("shorter", 256, "linear"),))
+    for error in run(content, ask, max_pixels=1_000_000):
+        assert isinstance(error, ImageError)
+        assert error.code == "too_many_pixels"
 
 
 def test_a_slow_network_and_a_damaged_picture_are_not_worked_on_at_once(

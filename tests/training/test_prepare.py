@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.steps import Grey, Resize, Scale, Step
+from edge.steps import CentreCrop, Grey, Resize, ResizeSide, Scale, Step
 from tests.training.conftest import Draw, save_picture
 from training.dataset import Dataset
 from training.datasets.folder import load_folder
@@ -96,3 +96,13 @@ def test_a_file_that_cannot_be_opened_is_named_with_the_reason(draw: Draw) -> No
     folder = draw(cat=["good.png"], dog=["good.png"])
     (folder / "dog" / "gone.png").symlink_to(folder / "nowhere.png")
     assert bad_of(folder) == "pets: 1 unreadable image: dog/gone.png (No such file or directory)"
+
+
+def test_a_picture_that_would_take_too_much_memory_is_bad(draw: Draw) -> None:
+    folder = draw(cat=["good.png"], dog=["good.png"])
+    Image.new("L", (1, 200)).save(folder / "dog" / "long.png")
+    dataset = load_folder(folder)
+    steps = (ResizeSide("shorter", 256, "linear"), CentreCrop(28, 28), Scale(1 / 255))
+    prepared = prepare(dataset, steps, folder.parent / "cache", lambda _: None)
+    assert prepared.arrays.shape == (2, 28, 28, 3)
+    assert describe_bad(dataset, prepared.bad) == "pets: 1 unreadable image: dog/long.png (too_many_pixels)"

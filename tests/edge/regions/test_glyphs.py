@@ -57,6 +57,16 @@ def test_a_one_is_cut_from_the_digit_that_its_stroke_touches(behind: str) -> Non
     assert distances(found[:2], [one, second])[:, [0, 2]].max() <= 3
 
 
+@pytest.mark.parametrize("width", [78, 90, 110])
+def test_a_block_without_a_lighter_column_is_no_one_and_another(width: int) -> None:
+    picture = np.full((160, 200, 3), 255, np.uint8)
+    picture[30:130, 60 : 60 + width] = 0
+    found = find_glyphs(picture, 2, digits=True)
+    # Two equal parts, as where there may be letters: nothing here speaks for a 1.
+    assert found == find_glyphs(picture, 2)
+    assert sum(box.width for box in found.boxes) == width
+
+
 @pytest.mark.parametrize("text", ["688", "566", "945", "451"])
 def test_no_digit_is_taken_for_a_one_and_another(text: str) -> None:
     assert len(find_glyphs(code(text, size=40)[0], 4, digits=True).boxes) == 3
