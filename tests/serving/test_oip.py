@@ -2,6 +2,7 @@
 
 import json
 import struct
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,20 @@ def test_what_is_no_tensor_is_refused(ask: Ask, change: dict[str, Any]) -> None:
     answer = infer(ask, {"inputs": [GOOD | change]})
     assert answer.status_code == (413 if change == NOT_TENSORS["too large for its data"] else 400), answer.text
     assert isinstance(answer.json()["error"], str)
+
+
+def test_a_long_text_among_the_numbers_takes_no_more_memory_than_it_has(ask: Ask) -> None:
+    """As an array of texts they would all be as wide as the longest: 2,000 x 3,000 x 4 bytes."""
+    change = {"shape": [1, 1, 667, 3], "data": [0] * 2000 + ["x" * 3000]}
+    infer(ask, {"inputs": [GOOD]})
+    tracemalloc.start()
+    try:
+        answer = infer(ask, {"inputs": [GOOD | change]})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert answer.status_code == 400, answer.text
+    assert peak < 2_000_000
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 5000, b'{"id": NaN, "inputs": []}', b'"\\ud800"'])
