@@ -104,9 +104,9 @@ class Engine:
         for measures, (best, *_) in zip(answer.measures, ranked, strict=False):
             self.window.add(measures, best.probability, self._places[best.label])
 
-    def close(self) -> None:
-        """End the engine once all that was submitted is answered; the pool is not its own and goes on."""
-        self._batcher.close()
+    def close(self, within_s: float | None = None) -> None:
+        """End the engine once all that was submitted is answered, or leave it after `within_s`; its pool goes on."""
+        self._batcher.close(within_s)
 
     def _start(self, job: Job, at_once: bool) -> "asyncio.Future[Answer]":
         self._batcher.expect()
