@@ -10,6 +10,7 @@ import atexit
 import shutil
 import sys
 import tempfile
+from functools import partial
 from typing import Any
 
 import bentoml.serving
@@ -26,6 +27,11 @@ def change_habits() -> None:
     bentoml.serving.create_watcher = start_watched
     bentoml.serving.ensure_prometheus_dir = make_metrics_folder
     uvicorn.Server = FairServer  # type: ignore[misc]  # what a worker of BentoML looks up when it begins to listen
+
+
+def end_idle_connections(after_s: float) -> None:
+    """Have the server of this worker end connections on which nothing has been asked for `after_s` seconds."""
+    uvicorn.Server = partial(FairServer, idle_timeout_s=after_s)  # type: ignore[assignment,misc]
 
 
 def make_metrics_folder(*_: Any, **__: Any) -> str:
