@@ -93,6 +93,13 @@ def test_a_form_without_a_usable_boundary_is_refused(ask: Ask, boundary: str) ->
     assert refused(answer) == (400, "malformed_form")
 
 
+@pytest.mark.parametrize("charset", ["undefined", "punycode"])
+def test_a_form_in_a_codec_that_reads_no_such_text_is_refused(ask: Ask, charset: str) -> None:
+    headers = {"content-type": f"{FORM['content-type']}; charset={charset}"}
+    body = part("comment", b"\xe9\0", None) + part("a", BRIGHT) + END
+    assert refused(ask("POST", "/v1/classify", content=body, headers=headers)) == (400, "malformed_form")
+
+
 def test_an_empty_body_and_an_empty_file_are_refused(ask: Ask) -> None:
     assert refused(ask("POST", "/v1/classify")) == (400, "empty")
     assert refused(ask("POST", "/v1/classify", files={"file": ("a.png", b"")})) == (400, "empty")
