@@ -113,16 +113,18 @@ class Engine:
         if at_once:
             self._prepare(job)
         else:
+            job.future.add_done_callback(job.forget_if_cancelled)
             self._pool.run(lambda: self._prepare(job))
         return job.future
 
     def _prepare(self, job: Job) -> None:
-        if job.future.cancelled():
+        read = job.read
+        if read is None or job.future.cancelled():
             self._batcher.drop()
             return
         try:
             job.mark()
-            decoded = job.read()
+            decoded = read()
             job.mark()
             job.note = decoded.note
             if self._finder:  # one picture gives any number of crops, each through the network by itself
