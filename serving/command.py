@@ -64,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings = replace(settings, provider=choice.provider)  # workers may not fall back to another one
     _check_port(settings.host, settings.port)
     names = _check_models(settings)
-    print(f"eyespot: {names} on http://{_bracketed(settings.host)}:{settings.port}, provider {choice}", file=sys.stderr)
+    address = f"{'https' if settings.ssl_certfile else 'http'}://{_bracketed(settings.host)}:{settings.port}"
+    print(f"eyespot: {names} on {address}, provider {choice}", file=sys.stderr)
     return _become_server(settings)
 
 

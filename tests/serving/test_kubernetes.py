@@ -11,6 +11,7 @@ from edge.errors import UsageError
 from serving.gate import OPEN_PATHS
 from serving.settings import Settings
 from serving.settings_sources import settings_of_worker
+from serving.supervisor import without_effect
 from tests.serving.conftest import Ask
 
 MANIFEST = Path(__file__).resolve().parents[2] / "serving" / "kubernetes.yaml"
@@ -60,6 +61,7 @@ def test_the_environment_is_one_of_our_settings_and_ends_in_time(
 ) -> None:
     variables = {v["name"]: v["value"] for v in container["env"] if v["name"].startswith("EYESPOT_")}
     settings = settings_of_worker(variables | {"EYESPOT_MODELS": "m.onnx"})
+    assert without_effect(settings, {}) == []
     pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
     arguments = container["args"]
     assert arguments[arguments.index("--timeout-graceful-shutdown") + 1] == str(settings.shutdown_timeout_s)
