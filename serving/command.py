@@ -43,9 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check that models, provider, keys and port are good, then become the BentoML server. Returns only if told to."""
-    for package in ("bentoml", "onnx"):
-        if find_spec(package) is None:
-            raise ModuleNotFoundError(f"no {package}", name=package)
+    if find_spec("bentoml") is None:
+        raise ModuleNotFoundError("no bentoml", name="bentoml")
     settings = gather_settings(arguments)
     if arguments.print_config:
         print(settings.to_toml())
