@@ -25,6 +25,7 @@ async def classify(request: Request) -> Response:
     state = state_of(request)
     engine = _engine(request, state)
     top_k, least = read_top_k(request), read_min_probability(request)
+    state.places.require()  # before a body is read for nothing
     upload = await read_upload(request, state.settings)
     request.scope["eyespot"].update(model=engine.spec.name, pictures=len(upload.pictures))
     with state.places.take(len(upload.pictures)):

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -25,6 +25,9 @@ from serving.problems import (
 )
 from serving.reload import keep_fresh
 from serving.state import ServiceState
+
+# Requests have had their grace by then: what still runs is a picture that nobody waits for any more.
+CLOSE_WITHIN_S = 1.0
 
 
 def build_app(state: ServiceState) -> Starlette:
@@ -68,9 +71,10 @@ async def _live(app: Starlette) -> AsyncIterator[None]:
     # The imports of BentoML are a large heap that never changes; walking it makes the slowest requests.
     gc.collect()
     gc.freeze()
-    yield
-    for task in beside:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-    await asyncio.to_thread(state.repository.close)
+    try:
+        yield
+    finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        await asyncio.to_thread(state.repository.close, CLOSE_WITHIN_S)

@@ -53,12 +53,15 @@ class MicroBatcher(Generic[Item]):
             self._waiting.append((monotonic(), item))
         self._lead()
 
-    def close(self) -> None:
-        """End the thread once nothing is waiting any more; what is put later is still run."""
+    def close(self, within_s: float | None = None) -> None:
+        """End the thread once nothing is waiting any more; what is put later is still run.
+
+        Return after `within_s` if that takes longer.
+        """
         with self._condition:
             self._closed = True
             self._condition.notify()
-        self._watch.join()
+        self._watch.join(within_s)
 
     def _lead(self) -> None:
         """Run batches on this thread for as long as one is due."""

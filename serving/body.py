@@ -103,7 +103,7 @@ async def _read_form(request: Request, settings: Settings) -> Upload:
             raise RequestError(400, "malformed_form", "the form must hold a file. Received: none")
         pictures = tuple([(file.filename, await file.read()) for _, file in files])
         return Upload(pictures, len(files) > 1 or files[0][0] == SEVERAL)
-    except (MultiPartException, KeyError) as error:
+    except (MultiPartException, KeyError, UnicodeError) as error:  # the last one for what `charset` may name
         if str(error).startswith(TOO_MANY_FILES):
             raise RequestError(413, "too_many_images", f"a request may hold {settings.max_images} pictures") from None
         raise RequestError(400, "malformed_form", f"the multipart form cannot be read ({error})") from None

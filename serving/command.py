@@ -43,9 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check that models, provider, keys and port are good, then become the BentoML server. Returns only if told to."""
-    for package in ("bentoml", "onnx"):
-        if find_spec(package) is None:
-            raise ModuleNotFoundError(f"no {package}", name=package)
+    if find_spec("bentoml") is None:
+        raise ModuleNotFoundError("no bentoml", name="bentoml")
     settings = gather_settings(arguments)
     if arguments.print_config:
         print(settings.to_toml())
@@ -64,7 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings = replace(settings, provider=choice.provider)  # workers may not fall back to another one
     _check_port(settings.host, settings.port)
     names = _check_models(settings)
-    print(f"eyespot: {names} on http://{_bracketed(settings.host)}:{settings.port}, provider {choice}", file=sys.stderr)
+    address = f"{'https' if settings.ssl_certfile else 'http'}://{_bracketed(settings.host)}:{settings.port}"
+    print(f"eyespot: {names} on {address}, provider {choice}", file=sys.stderr)
     return _become_server(settings)
 
 

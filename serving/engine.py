@@ -107,25 +107,27 @@ class Engine:
         for measures, (best, *_) in zip(answer.measures, ranked, strict=False):
             self.window.add(measures, best.probability, self._places[best.label])
 
-    def close(self) -> None:
-        """End the engine once all that was submitted is answered; the pool is not its own and goes on."""
-        self._batcher.close()
+    def close(self, within_s: float | None = None) -> None:
+        """End the engine once all that was submitted is answered, or leave it after `within_s`; its pool goes on."""
+        self._batcher.close(within_s)
 
     def _start(self, job: Job, at_once: bool) -> "asyncio.Future[Answer]":
         self._batcher.expect()
         if at_once:
             self._prepare(job)
         else:
+            job.future.add_done_callback(job.forget_if_cancelled)
             self._pool.run(lambda: self._prepare(job))
         return job.future
 
     def _prepare(self, job: Job) -> None:
-        if job.future.cancelled():
+        read = job.read
+        if read is None or job.future.cancelled():
             self._batcher.drop()
             return
         try:
             job.mark()
-            decoded = job.read()
+            decoded = read()
             job.mark()
             job.note = decoded.note
             if self._finder:  # one picture gives any number of crops, each through the network by itself

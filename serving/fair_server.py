@@ -12,12 +12,14 @@ import math
 import mmap
 import os
 import socket
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
+from serving.idle_connections import IdleConnections
 from serving.metrics import SHARED_FOLDER
 
 # How long a connection is left to workers that have fewer; one of them that waits for work takes it far sooner.
@@ -26,6 +28,8 @@ LEAVE_S = 0.001
 COMING_S = 1.0
 # As asyncio does where a process may open no more files.
 RETRY_S = 1.0
+# A tick is a tenth of a second; connections are looked through once in so many.
+TICKS_PER_LOOK = 5
 NO_MORE_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 MOST_WORKERS = 64
 COUNT_BYTES = 4  # an unsigned int
@@ -35,10 +39,11 @@ log = logging.getLogger("eyespot.server")
 
 
 class FairServer(uvicorn.Server):
-    """uvicorn's server, but that it accepts connections itself where other workers listen beside it."""
+    """uvicorn's server, but that it ends idle connections, and accepts them itself where other workers listen too."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, idle_timeout_s: float = math.inf) -> None:
         super().__init__(config)
+        self._idle = IdleConnections(idle_timeout_s)
         self._counts: ConnectionCounts | None = None
         self._listening: list[socket.socket] = []
         self._coming: set[asyncio.Task[None]] = set()
@@ -59,6 +64,8 @@ class FairServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Do what is done ten times a second; connections that have ended are counted off here."""
         self._publish()
+        if counter % TICKS_PER_LOOK == 0:
+            self._idle.end(list(self.server_state.connections), time.monotonic())
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

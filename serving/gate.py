@@ -9,6 +9,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -22,7 +23,8 @@ from serving.settings import Settings
 REQUEST_ID = "X-Request-ID"
 ACCEPTED_ID = re.compile(r"[\x21-\x7e]{1,128}")
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready"})
-CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="eyespot"'}
+# Two lines, and first the one that a browser asks for a password on: Chromium takes a line for a single challenge.
+CHALLENGES = (("WWW-Authenticate", 'Basic realm="eyespot"'), ("WWW-Authenticate", "Bearer"))
 # How long a request must take before it is worth finding out whether its client is still there.
 LOOK_AFTER_S = 0.1
 
@@ -59,10 +61,14 @@ class Exchange:
             MutableHeaders(scope=message)[REQUEST_ID] = self.id
         await self._send(message)
 
-    async def answer(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+    async def answer(self, status: int, code: str, message: str, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Answer with an error, unless an answer has begun."""
-        if not self.status:
-            await problem(self.scope, status, code, message, headers)(self.scope, self.receive, self.send)
+        if self.status:
+            return
+        response = problem(self.scope, status, code, message)
+        for name, value in headers:
+            response.headers.append(name, value)
+        await response(self.scope, self.receive, self.send)
 
     async def watch(self, task: "asyncio.Task[Any]") -> None:
         """Cancel `task` once the client has gone away; while its body still comes, its reader would notice."""
@@ -90,12 +96,7 @@ class Gate:
             return
         exchange = Exchange(scope, receive, send)
         try:
-            if self._admits(exchange):
-                await self._pass_on(exchange)
-            else:
-                await exchange.answer(
-                    401, "unauthorized", "this needs an API key: Authorization: Bearer KEY", CHALLENGE
-                )
+            await self._pass_on(exchange)
         finally:
             self._note(exchange)
 
@@ -103,6 +104,12 @@ class Gate:
         if not self._keys.required or exchange.scope["path"] in OPEN_PATHS:
             return True
         return self._keys.accepts(exchange.headers.get("authorization", ""), exchange.headers.get("x-api-key", ""))
+
+    async def _answer(self, exchange: Exchange) -> None:
+        if self._admits(exchange):
+            await self._app(exchange.scope, exchange.receive, exchange.send)
+        else:
+            await exchange.answer(401, "unauthorized", "this needs an API key: Authorization: Bearer KEY", CHALLENGES)
 
     async def _pass_on(self, exchange: Exchange) -> None:
         task = asyncio.current_task()
@@ -114,7 +121,7 @@ class Gate:
         limit = self._settings.request_timeout_s
         try:
             async with asyncio.timeout(limit):
-                await self._app(exchange.scope, exchange.receive, exchange.send)
+                await self._answer(exchange)
         except TimeoutError:
             await exchange.answer(504, "timeout", f"a request may take {limit:g} s")
         except asyncio.CancelledError:

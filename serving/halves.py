@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from edge.cut import cut
-from edge.errors import reason_of
+from edge.errors import ModelError, reason_of
 from edge.sessions import Halves
 from serving.bound_session import CUDA_DEVICE, BoundSession
 from serving.providers import CPU, create_provider_session
@@ -41,10 +41,15 @@ def warm_up(halves: Halves, source: str) -> Halves:
 
     A network may be made for one picture at a time, or compute something over the whole batch, as dynamic
     quantisation does; then pictures go through it one by one, so that no answer depends on another's picture.
+    Raises ModelError where it cannot answer even one.
     """
     chance = np.random.default_rng(0)
-    tensors = [halves.prepare(chance.integers(0, 256, (8, 8, 3), np.uint8) // (1 << i)) for i in range(DISTINCT)]
-    alone = [halves.answer([tensor])[0] for tensor in tensors]
+    pictures = [chance.integers(0, 256, (8, 8, 3), np.uint8) // (1 << i) for i in range(DISTINCT)]
+    try:
+        tensors = [halves.prepare(picture) for picture in pictures]
+        alone = [halves.answer([tensor])[0] for tensor in tensors]
+    except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
+        raise ModelError(f"{source}: it cannot be run here ({reason_of(error)})") from None
     for size in halves.sizes[1:]:
         order = [i % DISTINCT for i in range(size)]
         try:

@@ -55,13 +55,18 @@ class Job:
     """One picture on its way through the engine."""
 
     def __init__(self, read: Callable[[], DecodedImage]) -> None:
-        self.read = read
+        self.read: Callable[[], DecodedImage] | None = read
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Answer] = self.loop.create_future()
         self.note: str | None = None
         self.tensor: Tensor
         self.measures: tuple[PictureMeasures, ...] = ()
         self.marks = [time.perf_counter()]
+
+    def forget_if_cancelled(self, future: "asyncio.Future[Answer]") -> None:
+        """Let the bytes of a picture go that nobody waits for; the job itself stays in its queue."""
+        if future.cancelled():
+            self.read = None
 
     def mark(self) -> None:
         """Note that one more stage is over."""

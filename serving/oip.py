@@ -4,7 +4,6 @@ The tensor `image` is either UINT8 [N, H, W, 3] or BYTES [N], each element an en
 """
 
 import asyncio
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -73,28 +72,40 @@ async def infer(request: Request) -> Response:
     engine = _engine(request, state)
     if engine.spec.regions is not None:
         raise malformed(f"{engine.spec.name} classifies {engine.spec.regions.kind}; ask POST /v1/models/NAME/classify")
+    state.places.require()  # before a body is read for nothing
     body = await read_body(request, state.settings.max_body_bytes)
-    read = partial(_read, body, request.headers.get(HEADER_LENGTH), state.settings)
-    # A picture as JSON takes seconds to parse, in which the event loop would answer nobody else.
-    asked, pictures = await asyncio.to_thread(read) if len(body) > LARGE_BYTES else read()
-    request.scope["eyespot"].update(model=engine.spec.name, pictures=len(pictures))
-    with state.places.take(len(pictures)):
-        alone = await state.places.is_alone()
-        futures = [
-            engine.submit(p, alone=alone) if isinstance(p, bytes) else engine.submit_pixels(p, alone=alone)
-            for p in pictures
-        ]
-        found = await asyncio.gather(*futures, return_exceptions=True)
+    with state.places.take(1):  # to read the JSON is work as well
+        asked, pictures = await _read(body, request.headers.get(HEADER_LENGTH), state.settings)
+        request.scope["eyespot"].update(model=engine.spec.name, pictures=len(pictures))
+        with state.places.take(len(pictures) - 1):
+            found = await _answers(state, engine, pictures)
     counts = Counts(state)
-    answers = [_checked(counts, engine, answer, index) for index, answer in enumerate(found)]
-    response = write_answer(engine, asked, np.stack([answer.probabilities for answer in answers]))
+    failures = [_count(counts, engine, answer, index) for index, answer in enumerate(found)]
+    if failure := next(filter(None, failures), None):
+        await counts()  # those that were answered are none the less so
+        raise failure
+    response = write_answer(engine, asked, np.stack([answer.probabilities for answer in found]))
     response.background = counts
     return response
 
 
-def _read(body: bytes, header_length: str | None, settings: Settings) -> tuple[InferRequest, list[Any]]:
-    asked = parse_request(body, header_length)
-    return asked, _pictures(asked.image, settings)
+async def _read(body: bytes, header_length: str | None, settings: Settings) -> tuple[InferRequest, list[Any]]:
+    def read() -> tuple[InferRequest, list[Any]]:
+        asked = parse_request(body, header_length)
+        return asked, _pictures(asked.image, settings)
+
+    # On a thread, so that others are answered between its steps. A step, such as the parser's, holds the interpreter
+    # and so the event loop as well, but for no longer than the limit on JSON allows.
+    return await asyncio.to_thread(read) if len(body) > LARGE_BYTES else read()
+
+
+async def _answers(state: ServiceState, engine: Engine, pictures: list[Any]) -> list[Any]:
+    alone = await state.places.is_alone()
+    futures = [
+        engine.submit(p, alone=alone) if isinstance(p, bytes) else engine.submit_pixels(p, alone=alone)
+        for p in pictures
+    ]
+    return await asyncio.gather(*futures, return_exceptions=True)
 
 
 def _engine(request: Request, state: ServiceState) -> Engine:
@@ -122,16 +133,16 @@ def _pictures(image: InputTensor, settings: Settings) -> list[Any]:
     return list(image.as_levels())
 
 
-def _checked(counts: Counts, engine: Engine, found: Answer | BaseException, index: int) -> Answer:
-    """Return the answer for one picture, counted. The protocol has no place for single errors, so one fails all."""
+def _count(counts: Counts, engine: Engine, found: Answer | BaseException, index: int) -> RequestError | None:
+    """Count one picture; return the error of one that failed, for which the protocol has no place: it fails all."""
     if isinstance(found, Answer):
         counts.add(engine, found, conclude(engine.spec, found.probabilities, 1, None))
-        return found
+        return None
     if not isinstance(found, ImageError | EngineError):
         raise found
     code = error_code(found)
     counts.state.metrics.count_failure(engine, code)
-    raise RequestError(IMAGE_STATUS.get(code, 500), code, f"{INPUT_NAME}[{index}]: {found}")
+    return RequestError(IMAGE_STATUS.get(code, 500), code, f"{INPUT_NAME}[{index}]: {found}")
 
 
 MODEL_PATHS = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")

@@ -12,8 +12,11 @@ from edge.artifact import INPUT_NAME, OUTPUT_NAME
 from serving.engine import Engine
 from serving.json_line import JsonLine
 from serving.oip_tensors import BINARY_SIZE, InputTensor, malformed, read_input, write_bytes
+from serving.problems import RequestError
 from serving.settings_sources import LONGEST_NUMBER
 
+# Nobody else is answered while it is parsed: 0.01 s as base64, 0.1 s as numbers, 0.4 s at worst. Bytes take no time.
+MAX_JSON_BYTES = 4 << 20
 HEADER_LENGTH = "Inference-Header-Content-Length"
 
 
@@ -31,8 +34,14 @@ class InferRequest:
 
 
 def parse_request(body: bytes, header_length: str | None) -> InferRequest:
-    """Return the request in `body`, whose JSON has `header_length` bytes (all for None). Raises RequestError 400."""
+    """Return the request in `body`, whose JSON has `header_length` bytes (all for None).
+
+    Raises RequestError 400, or 413 for more JSON than MAX_JSON_BYTES.
+    """
     split = _split_at(header_length, len(body))
+    if split > MAX_JSON_BYTES:
+        message = f"the JSON of a request may have {MAX_JSON_BYTES:,} bytes; send large pictures as binary tensors"
+        raise RequestError(413, "body_too_large", message)
     try:
         message = json.loads(body[:split])
     except (ValueError, RecursionError) as error:
@@ -96,16 +105,16 @@ def write_answer(engine: Engine, request: InferRequest, probabilities: NDArray[n
     if request.id is not None:
         head["id"] = request.id
     output: dict[str, Any] = {"name": OUTPUT_NAME, "datatype": "FP32", "shape": list(probabilities.shape)}
-    data: list[Any] = [float(str(p)) for p in probabilities.ravel()]
-    raw = probabilities.astype("<f4").tobytes()
+    texts: list[str] = []
     if request.classes:
-        texts = [_best(engine.spec.labels, row, request.classes) for row in probabilities]
-        output |= {"datatype": "BYTES", "shape": [len(texts), len(texts[0])]}
-        data = [text for row in texts for text in row]
-        raw = write_bytes([text.encode() for text in data])
+        best = [_best(engine.spec.labels, row, request.classes) for row in probabilities]
+        output |= {"datatype": "BYTES", "shape": [len(best), len(best[0])]}
+        texts = [text for row in best for text in row]
     headers = {"X-Execution-Provider": engine.provider}
     if not request.binary:
-        return JsonLine(head | {"outputs": [output | {"data": data}]}, headers=headers)
+        output["data"] = texts or [float(str(p)) for p in probabilities.ravel()]
+        return JsonLine(head | {"outputs": [output]}, headers=headers)
+    raw = write_bytes([text.encode() for text in texts]) if texts else probabilities.astype("<f4").tobytes()
     output["parameters"] = {BINARY_SIZE: len(raw)}
     text = json.dumps(head | {"outputs": [output]}).encode()
     headers[HEADER_LENGTH] = str(len(text))

@@ -83,13 +83,18 @@ class InputTensor:
 
 
 def _flat_numbers(data: list[Any], name: str) -> NDArray[np.uint8]:
+    # As objects: a long text among the data would else give its width to every element.
+    cells = np.asarray(data, object).ravel()
+    kinds = set(map(type, cells))
+    if list in kinds:
+        raise malformed(f"{name}: its rows differ in length, or it is nested too deeply")
     try:
-        numbers = np.asarray(data)
-    except (ValueError, OverflowError, RecursionError):
-        raise malformed(f"{name}: its rows differ in length, or it is nested too deeply") from None
-    if numbers.size and (numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() > 255):
+        numbers = cells.astype(np.int64) if kinds <= {int} else None
+    except OverflowError:
+        numbers = None
+    if numbers is None or (numbers.size and (numbers.min() < 0 or numbers.max() > 255)):
         raise malformed(f"{name}: UINT8 data must be whole numbers from 0 to 255")
-    return numbers.astype(np.uint8).ravel()
+    return numbers.astype(np.uint8)
 
 
 def read_input(tensor: Any, binary: memoryview, position: int) -> tuple[InputTensor, int]:

@@ -18,9 +18,8 @@ class Places:
         self.taken = 0
         self._report = report
 
-    @contextmanager
-    def take(self, count: int) -> Iterator[None]:
-        """Hold `count` places. Raises RequestError 503 with Retry-After where there are not enough."""
+    def require(self, count: int = 1) -> None:
+        """Raise RequestError 503 with Retry-After where there are not so many places; none is taken."""
         if self.taken + count > self.limit:
             raise RequestError(
                 503,
@@ -28,6 +27,11 @@ class Places:
                 f"{self.taken} pictures are waiting and {self.limit} may; try again",
                 {"Retry-After": str(RETRY_AFTER_S)},
             )
+
+    @contextmanager
+    def take(self, count: int) -> Iterator[None]:
+        """Hold `count` places. Raises what `require` raises."""
+        self.require(count)
         self._change(count)
         try:
             yield

@@ -7,6 +7,7 @@ costs as much as decoding a small picture.
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+from time import monotonic
 
 
 class Pool:
@@ -25,12 +26,13 @@ class Pool:
         """Have a thread run `call`, which must not raise."""
         self._calls.put(call)
 
-    def close(self) -> None:
-        """End the threads once all that was given is done."""
+    def close(self, within_s: float | None = None) -> None:
+        """End the threads once all that was given is done; return after `within_s` if that takes longer."""
+        deadline = monotonic() + within_s if within_s is not None else None
         for _ in self._threads:
             self._calls.put(None)
         for thread in self._threads:
-            thread.join()
+            thread.join(None if deadline is None else max(0.0, deadline - monotonic()))
 
     def _work(self) -> None:
         while call := self._calls.get():

@@ -19,8 +19,13 @@ async def keep_fresh(state: ServiceState) -> None:
     while True:
         with suppress(TimeoutError):
             await asyncio.wait_for(asked.wait(), state.settings.reload_every_s or None)
-        await refresh(state, again=asked.is_set())
-        asked.clear()
+        again = asked.is_set()
+        asked.clear()  # before it is done: a signal that comes meanwhile asks for another look
+        try:
+            await refresh(state, again)
+        except Exception:  # whatever it is, the next look may go well
+            log.exception("an error in looking for new model files; the models stay as they were")
+            state.metrics.reloads.labels("failed").inc()
 
 
 async def refresh(state: ServiceState, again: bool) -> None:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from edge.errors import EyespotError, UsageError
@@ -65,37 +66,34 @@ class Repository:
     def refresh(self, again: bool = False) -> tuple[list[str], list[str]]:
         """Look at the files again; return the names of those that are new now, and why others were refused.
 
-        A file that was refused is tried once more only when it changes, or if `again`.
+        A file that was refused is tried once more only when it changes, or if `again`. A bad file leaves the model
+        as it was, and so does one that was named and is gone; one that is gone from a folder takes its model along.
+        Requests that began with an old model are answered by it.
 
-        It takes as long as loading does, so it belongs on a thread of its own. A file that is gone or bad leaves
-        the model as it was. Requests that began with an old model are answered by it.
+        It takes as long as loading does, so it belongs on a thread of its own.
         """
-        fresh: list[str] = []
-        refused: list[str] = []
         if again:
             self._refused.clear()
-        before = {served.path: served for served in self._served}
-        after = []
+        running = {served.path: served for served in self._served}
+        after: list[Served] = []
+        fresh: list[str] = []
+        refused: list[str] = []
         for path in self._paths_now():
-            old = before.get(path) or self._replaced_by(path)
+            old = running.get(path) or self._replaced_by(path)
             try:
-                mark = mark_of(path)
-                unchanged = old is not None and old.mark == mark
-                known_bad = self._refused.get(path) == mark
-                served = self._look_again(old) if unchanged or known_bad else self._load(path)
-                fresh += [] if unchanged or known_bad else [str(path)]
-            except EyespotError as error:
-                self._refused[path] = mark
+                served = self._current(path, old)
+                fresh += [str(path)] if served and not (old and old.engine is served.engine) else []
+            except (EyespotError, OSError) as error:
                 refused.append(str(error))
                 served = old
             after += [served] if served else []
         return fresh, refused + self._swap(tuple(after), fresh)
 
-    def close(self) -> None:
-        """End all threads once what was submitted is answered."""
-        for engine in self.engines:
-            engine.close()
-        self._pool.close()
+    def close(self, within_s: float | None = None) -> None:
+        """End all threads once what was submitted is answered; those that take longer end with the process."""
+        deadline = monotonic() + within_s if within_s is not None else None
+        for end in (*(engine.close for engine in self.engines), self._pool.close):
+            end(None if deadline is None else max(0.0, deadline - monotonic()))
 
     def variants(self, engine: Engine) -> list[dict[str, Any]]:
         """Return the files of the network that `engine` runs: which are served, and which of them is this one."""
@@ -118,11 +116,26 @@ class Repository:
         served = (one for one in self._served if one.path.parent == path.parent and one.path.name in names)
         return next(served, None) if self._provider != CPU else None
 
+    def _current(self, path: Path, old: Served | None) -> Served | None:
+        """Return what `path` holds now, which is `old` for a file that is as it was, or as it was refused."""
+        mark = mark_of(path)
+        if (old is not None and old.mark == mark) or self._refused.get(path) == mark:
+            return self._look_again(old)
+        try:
+            return self._load(path)
+        except (EyespotError, OSError):
+            self._refused[path] = mark
+            raise
+
     def _look_again(self, old: Served | None) -> Served | None:
         """Return what is served already, with the variants that are beside it now."""
-        if old is None or (found := self._shelf.beside(old.path)) == old.variants:
+        if old is None:
+            return None
+        try:
+            found = self._shelf.beside(old.path)
+        except OSError:  # a folder that cannot be listed now
             return old
-        return replace(old, variants=found)
+        return old if found == old.variants else replace(old, variants=found)
 
     def _find_models(self) -> list[Path]:
         paths = find_models(self._settings.models)
@@ -131,7 +144,7 @@ class Repository:
     def _paths_now(self) -> list[Path]:
         try:
             found = self._find_models()
-        except EyespotError:  # all files of a folder are gone, or the folder
+        except (EyespotError, OSError):  # all files of a folder are gone, or the folder, or the disk
             return [served.path for served in self._served]
         return found
 

@@ -5,6 +5,7 @@ layers that BentoML would put around it cost a fifth of the throughput, and its 
 in another form.
 """
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -17,13 +18,16 @@ from starlette.types import ASGIApp
 
 from edge.errors import EyespotError, UsageError
 from serving.application import build_app
+from serving.idle_connections import allow_open_files
 from serving.json_log import configure_logging
 from serving.metrics import forget_dead_workers
 from serving.providers import choose_provider
 from serving.settings import SETTINGS_FILE, Settings
 from serving.settings_sources import CONFIG_VARIABLE, settings_of_worker
 from serving.state import ServiceState
-from serving.supervisor import change_habits
+from serving.supervisor import change_habits, end_idle_connections, without_effect
+
+log = logging.getLogger("eyespot.service")
 
 CANNOT_START = 2
 # The settings of a bento, which 'eyespot serve --build' puts beside our packages.
@@ -43,9 +47,15 @@ class EyespotBentoService(bentoml.Service[Any]):  # type: ignore[misc]  # BentoM
         configure_logging()
         cv2.setNumThreads(1)  # the pool already has a thread for every core that is ours
         forget_dead_workers()
+        allow_open_files()
         try:
             settings = settings_of_worker()
-            app = build_app(ServiceState.make(settings, choose_provider(settings.provider).provider))
+            end_idle_connections(settings.idle_timeout_s)
+            choice = choose_provider(settings.provider)
+            log.info("provider %s", choice)
+            if idle := without_effect(settings):
+                log.warning("no effect under 'bentoml serve', which has options for it: %s", ", ".join(idle))
+            app = build_app(ServiceState.make(settings, choice.provider))
         except EyespotError as error:
             print(f"eyespot: {error}", file=sys.stderr)
             sys.exit(CANNOT_START)

@@ -44,6 +44,7 @@ class Settings:
     max_pixels: int = _setting(MAX_PIXELS, "the largest picture, by its header", 1)
     max_images: int = _setting(32, "the most pictures in one request", 1)
     request_timeout_s: float = _setting(30.0, "the longest a request may take", 0.001)
+    idle_timeout_s: float = _setting(20.0, "the longest a connection may go without the head of a request", 0.001)
     shutdown_timeout_s: int = _setting(30, "how long requests in flight may take when it is told to end", 1)
     reload_every_s: float = _setting(1.0, "how often to look for replaced model files; 0: only on SIGHUP", 0)
     drift_window: int = _setting(

@@ -5,7 +5,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import Field, fields, replace
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -46,7 +46,8 @@ def gather_settings(arguments: argparse.Namespace, environment: Mapping[str, str
     file = arguments.config or environment.get(CONFIG_VARIABLE)
     flags = {name: getattr(arguments, name, None) for name in FIELDS}
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in flags.items() if v not in (None, [])}
-    return replace(Settings(**_from_file(Path(file)) if file else {}), **(_from_environment(environment) | given))
+    # Made once, of all: what goes together may come from different places.
+    return Settings(**((_from_file(Path(file)) if file else {}) | _from_environment(environment) | given))
 
 
 def settings_of_worker(environment: Mapping[str, str] = os.environ) -> Settings:

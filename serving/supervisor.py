@@ -7,15 +7,31 @@ would empty it; and that connections are shared out among the workers, where oth
 """
 
 import atexit
+import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import bentoml.serving
 import uvicorn
 
 from serving.fair_server import FairServer
+from serving.settings import Settings
+
+# In the environment of workers that 'eyespot serve' started.
+MARK = "_EYESPOT_SUPERVISED"
+# What BentoML's command line takes as options; 'eyespot serve' gives it them, and nobody else reads our settings first.
+OF_THE_COMMAND = ("host", "port", "ssl_certfile", "ssl_keyfile", "shutdown_timeout_s")
+
+
+def without_effect(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the names of the settings that were given and that nobody heeds, under plain `bentoml serve`."""
+    if MARK in environment:
+        return []
+    return [name for name in OF_THE_COMMAND if getattr(settings, name) != getattr(Settings(), name)]
 
 
 def change_habits() -> None:
@@ -26,6 +42,11 @@ def change_habits() -> None:
     bentoml.serving.create_watcher = start_watched
     bentoml.serving.ensure_prometheus_dir = make_metrics_folder
     uvicorn.Server = FairServer  # type: ignore[misc]  # what a worker of BentoML looks up when it begins to listen
+
+
+def end_idle_connections(after_s: float) -> None:
+    """Have the server of this worker end connections on which nothing has been asked for `after_s` seconds."""
+    uvicorn.Server = partial(FairServer, idle_timeout_s=after_s)  # type: ignore[assignment,misc]
 
 
 def make_metrics_folder(*_: Any, **__: Any) -> str:
@@ -50,5 +71,6 @@ def main() -> None:
     """Run BentoML's command line on the arguments of this process. Does not return."""
     from bentoml_cli.cli import cli
 
+    os.environ[MARK] = "1"
     change_habits()
     sys.exit(cli())

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 import pytest
 import starlette.formparsers
+from starlette.applications import Starlette
 
-from tests.serving.conftest import MAX_BODY_BYTES, Ask, encode_png
+from tests.serving.conftest import MAX_BODY_BYTES, Ask, asker, encode_png
 
 BRIGHT = encode_png(250)
 BOUNDARY = "frontier"
@@ -91,6 +92,13 @@ def test_a_form_without_a_usable_boundary_is_refused(ask: Ask, boundary: str) ->
     headers = {"content-type": f"multipart/form-data{boundary}"}
     answer = ask("POST", "/v1/classify", content=part("a", BRIGHT) + END, headers=headers)
     assert refused(answer) == (400, "malformed_form")
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode"])
+def test_a_form_in_a_codec_that_reads_no_such_text_is_refused(ask: Ask, charset: str) -> None:
+    headers = {"content-type": f"{FORM['content-type']}; charset={charset}"}
+    body = part("comment", b"\xe9\0", None) + part("a", BRIGHT) + END
+    assert refused(ask("POST", "/v1/classify", content=body, headers=headers)) == (400, "malformed_form")
 
 
 def test_an_empty_body_and_an_empty_file_are_refused(ask: Ask) -> None:
@@ -212,3 +220,18 @@ def test_the_file_of_a_form_is_closed_whatever_becomes_of_it(
     assert (refused(found) if answer else best(found)) == (answer or "bright")
     assert opened != []
     assert left_open == []
+
+
+@pytest.mark.parametrize("path", ["/v1/classify", "/v2/models/tiny/infer"])
+def test_no_body_is_read_where_there_is_no_place_for_a_picture(app: Starlette, path: str) -> None:
+    taken: list[int] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        taken.append(1)
+        yield BRIGHT
+
+    places = app.state.service.places
+    with places.take(places.limit):
+        answer = asker(app)("POST", path, content=body())
+    assert (answer.status_code, taken) == (503, [])
+    assert int(answer.headers["retry-after"]) >= 1

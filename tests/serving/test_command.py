@@ -68,6 +68,15 @@ def test_it_becomes_a_bentoml_server_with_the_settings_in_its_environment(
     assert f"http://127.0.0.1:{port}" in capsys.readouterr().err
 
 
+def test_the_address_is_that_of_https_where_there_is_a_certificate(
+    tiny_model: Path, started: list[Started], capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = find_free_port()
+    main(["serve", str(tiny_model), "--port", str(port), "--ssl-certfile", "c.pem", "--ssl-keyfile", "k.pem"])
+    assert len(started) == 1
+    assert f" on https://127.0.0.1:{port}, provider " in capsys.readouterr().err
+
+
 def test_whoever_allows_tracking_is_not_overruled(
     tiny_model: Path, started: list[Started], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,8 @@
 """The engine: it takes no model that answers wrongly here, and gives every one of many requests its own answer."""
 
 import asyncio
+import gc
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -213,6 +215,26 @@ def test_whoever_gives_up_is_passed_over_and_the_others_are_answered(tiny_conten
     answers = run(tiny_content, ask, threads=1)
     for level, answer in zip(range(1, 100, 2), answers, strict=True):
         np.testing.assert_allclose(answer.probabilities, tiny_probabilities(level), rtol=0, atol=1e-6)
+
+
+def test_the_bytes_of_whoever_gives_up_are_let_go_before_their_turn_comes(tiny_content: bytes) -> None:
+    async def ask(made: Engine) -> tuple[int, int]:
+        turn = threading.Event()
+        made._pool.run(turn.wait)
+        encoded = bytes(100_000)
+        before = sys.getrefcount(encoded)
+        future = made.submit(encoded)
+        waiting = sys.getrefcount(encoded) - before
+        future.cancel()
+        await asyncio.gather(future, return_exceptions=True)
+        gc.collect()
+        left = sys.getrefcount(encoded) - before
+        turn.set()
+        return waiting, left
+
+    waiting, left = run(tiny_content, ask, threads=1)
+    assert waiting > 0
+    assert left == 0
 
 
 class Faulty:

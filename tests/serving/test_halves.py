@@ -8,6 +8,7 @@ import onnx
 import pytest
 from onnx import helper
 
+from edge.errors import ModelError
 from edge.sessions import Halves
 from serving.halves import load_halves, warm_up
 from tests.conftest import tiny_probabilities
@@ -35,10 +36,10 @@ def mixing(content: bytes) -> bytes:
     return restamped(content, model)
 
 
-def single(content: bytes) -> bytes:
+def single(content: bytes, rows: int = 1) -> bytes:
     """The tiny model, but its network reshapes to one row, as one that was exported for one picture does."""
     model = without_entry(content)
-    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1, 3]), "one row"))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([rows, 3]), "one row"))
     for node in model.graph.node:
         node.input[:] = ["row" if name == "logits" else name for name in node.input]
     at = next(i for i, node in enumerate(model.graph.node) if "row" in node.input)
@@ -95,3 +96,8 @@ def test_a_network_that_cannot_bear_a_batch_gets_pictures_one_by_one(
     assert reason in caplog.text
     found = [halves.answer([tensor])[0] for tensor in tensors(halves)]
     np.testing.assert_allclose(found, [tiny_probabilities(level) for level in LEVELS], rtol=0, atol=1e-6)
+
+
+def test_a_network_that_cannot_answer_even_one_picture_is_refused_by_name(tiny_content: bytes) -> None:
+    with pytest.raises(ModelError, match=r"^m\.onnx: it cannot be run here \(.*Reshape"):
+        load(single(tiny_content, rows=2))

@@ -7,9 +7,11 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from edge.errors import UsageError
 from serving.gate import OPEN_PATHS
 from serving.settings import Settings
 from serving.settings_sources import settings_of_worker
+from serving.supervisor import without_effect
 from tests.serving.conftest import Ask
 
 MANIFEST = Path(__file__).resolve().parents[2] / "serving" / "kubernetes.yaml"
@@ -59,6 +61,7 @@ def test_the_environment_is_one_of_our_settings_and_ends_in_time(
 ) -> None:
     variables = {v["name"]: v["value"] for v in container["env"] if v["name"].startswith("EYESPOT_")}
     settings = settings_of_worker(variables | {"EYESPOT_MODELS": "m.onnx"})
+    assert without_effect(settings, {}) == []
     pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
     arguments = container["args"]
     assert arguments[arguments.index("--timeout-graceful-shutdown") + 1] == str(settings.shutdown_timeout_s)
@@ -67,6 +70,21 @@ def test_the_environment_is_one_of_our_settings_and_ends_in_time(
     mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
     assert str(Path(settings.api_keys_file).parent) in mounts
     assert "/tmp" in mounts
+
+
+def test_the_variables_that_kubernetes_makes_of_the_service_do_not_reach_a_pod(pod: dict[str, Any]) -> None:
+    """They are those of Docker's links; our settings have the same prefix, and an unknown one is refused."""
+    prefix = find("Service")["metadata"]["name"].upper()
+    for name, value in (("SERVICE_HOST", "10.0.0.1"), ("PORT", "tcp://10.0.0.1:80")):
+        with pytest.raises(UsageError, match=f"{prefix}_{name}"):
+            settings_of_worker({"EYESPOT_MODELS": "m.onnx", f"{prefix}_{name}": value})
+    assert pod["enableServiceLinks"] is False
+
+
+def test_nothing_invites_a_scrape_without_a_key(container: dict[str, Any]) -> None:
+    assert any(variable["name"] == "EYESPOT_API_KEYS_FILE" for variable in container["env"])
+    assert "/metrics" not in OPEN_PATHS
+    assert "annotations" not in find("Deployment")["spec"]["template"]["metadata"]
 
 
 def test_nothing_runs_as_root_or_writes_where_it_should_not(pod: dict[str, Any], container: dict[str, Any]) -> None:

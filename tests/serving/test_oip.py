@@ -1,14 +1,19 @@
 """The Open Inference Protocol by hand: what no client would send is refused with 400 in the protocol's own form."""
 
+import base64
 import json
 import struct
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
+from starlette.applications import Starlette
 
+from serving.oip_message import parse_request
 from tests.conftest import tiny_probabilities
-from tests.serving.conftest import Ask
+from tests.serving.conftest import Ask, encode_png
+from tests.serving.test_gate import metric
 
 LENGTH = "Inference-Header-Content-Length"
 GOOD: dict[str, Any] = {"name": "image", "datatype": "UINT8", "shape": [1, 1, 2, 3], "data": [[[[9, 9, 9], [9, 9, 9]]]]}
@@ -84,6 +89,20 @@ def test_what_is_no_tensor_is_refused(ask: Ask, change: dict[str, Any]) -> None:
     assert isinstance(answer.json()["error"], str)
 
 
+def test_a_long_text_among_the_numbers_takes_no_more_memory_than_it_has(ask: Ask) -> None:
+    """As an array of texts they would all be as wide as the longest: 2,000 x 3,000 x 4 bytes."""
+    change = {"shape": [1, 1, 667, 3], "data": [0] * 2000 + ["x" * 3000]}
+    infer(ask, {"inputs": [GOOD]})
+    tracemalloc.start()
+    try:
+        answer = infer(ask, {"inputs": [GOOD | change]})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert answer.status_code == 400, answer.text
+    assert peak < 2_000_000
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 5000, b'{"id": NaN, "inputs": []}', b'"\\ud800"'])
 def test_what_is_no_json_is_refused(ask: Ask, body: bytes) -> None:
     answer = ask("POST", "/v2/models/tiny/infer", content=body)
@@ -129,3 +148,39 @@ def test_bytes_that_are_not_what_they_are_said_to_be_are_refused(
 def test_whole_bytes_are_taken(ask: Ask) -> None:
     answer = with_bytes(ask, UINT8 | {"parameters": {"binary_data_size": 6}}, bytes([200] * 6))
     np.testing.assert_allclose(answer.json()["outputs"][0]["data"], tiny_probabilities(200), rtol=0, atol=1e-6)
+
+
+def test_json_has_a_limit_of_its_own_and_the_bytes_behind_it_have_not(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.oip_message.MAX_JSON_BYTES", 200)
+    numbers = GOOD | {"shape": [1, 1, 100, 3], "data": [9] * 300}
+    answer = infer(ask, {"inputs": [numbers]})
+    assert answer.status_code == 413
+    assert "binary" in answer.json()["error"]
+    tensor = UINT8 | {"shape": [1, 1, 100, 3], "parameters": {"binary_data_size": 300}}
+    assert with_bytes(ask, tensor, bytes([9] * 300)).status_code == 200
+
+
+def test_a_place_is_held_while_json_is_read(app: Starlette, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+
+    def watched(*arguments: Any) -> Any:
+        taken.append(app.state.service.places.taken)
+        return parse_request(*arguments)
+
+    monkeypatch.setattr("serving.oip.parse_request", watched)
+    assert infer(ask, {"inputs": [GOOD]}).status_code == 200
+    assert infer(ask, {}).status_code == 400
+    assert taken == [1, 1]
+    assert app.state.service.places.taken == 0
+
+
+def test_each_picture_of_a_request_that_fails_is_counted(ask: Ask) -> None:
+    data = [base64.b64encode(encoded).decode() for encoded in (encode_png(0), b"words", encode_png(250), b"words")]
+    answer = infer(ask, {"inputs": [{"name": "image", "datatype": "BYTES", "shape": [4], "data": data}]})
+    assert answer.status_code == 415
+    assert answer.json()["error"].startswith("image[1]: ")
+    assert metric(ask, "eyespot_pictures_total", outcome="ok") == 2
+    assert metric(ask, "eyespot_pictures_total", outcome="not_an_image") == 2
+    assert metric(ask, "eyespot_best_label_total", label="bright") == 1

@@ -14,6 +14,9 @@ def test_places_are_given_back_and_no_more_are_taken_than_there_are() -> None:
     with places.take(2):
         with pytest.raises(RequestError, match="2 pictures are waiting and 3 may") as refused, places.take(2):
             pass
+        with pytest.raises(RequestError, match="2 pictures are waiting and 3 may"):
+            places.require(2)
+        places.require()
         with places.take(1):
             assert places.taken == 3
     assert refused.value.status == 503

@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,3 +50,64 @@ def test_what_was_taken_up_and_refused_is_logged_counted_and_shown(
         assert ask("GET", "/readyz").json()["models"][0]["version"] == new
     (refused,) = [r for r in caplog.records if r.name == "eyespot.reload" and r.levelno == logging.ERROR]
     assert "cut short" in refused.getMessage()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+def test_an_error_in_one_look_is_logged_and_the_next_takes_place(
+    tiny_content: bytes, tiny_model: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def watch() -> None:
+        repository = app.state.service.repository
+        looks = repository.refresh
+
+        def broken(_: bool) -> None:
+            repository.refresh = looks
+            raise ZeroDivisionError
+
+        repository.refresh = broken
+        written(tiny_model, restamped(tiny_content, labels=LABELS))
+        task = asyncio.create_task(keep_fresh(app.state.service))
+        await until(lambda: task.done() or repository.find().spec.labels == LABELS)
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    with application(tiny_model, reload_every_s=0.01) as app:
+        asyncio.run(watch())
+        assert metric(asker(app), "eyespot_reloads_total", outcome="failed") == 1
+    (record,) = [r for r in caplog.records if r.name == "eyespot.reload" and r.levelno == logging.ERROR]
+    assert record.exc_info is not None
+
+
+def test_a_signal_that_comes_during_a_look_asks_for_another(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[bool] = []
+
+    async def look(_: object, again: bool) -> None:
+        looks.append(again)
+        if len(looks) == 1:
+            os.kill(os.getpid(), signal.SIGHUP)
+            for _ in range(10):  # turns of the loop, in which it sees the signal
+                await asyncio.sleep(0)
+
+    async def watch() -> None:
+        task = asyncio.create_task(keep_fresh(app.state.service))
+        await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: len(looks) == 2)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    monkeypatch.setattr("serving.reload.refresh", look)
+    # Whatever comes after the loop's own handler is gone shall not end the tests.
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with application(tiny_model, reload_every_s=0) as app:
+            asyncio.run(watch())
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert looks == [True, True]

@@ -1,6 +1,7 @@
 """The repository: names and versions beside each other, and files that are replaced while it serves."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,6 +126,28 @@ def test_a_bad_new_file_leaves_the_old_model_and_is_said_once(tiny_content: byte
         assert best(old, 250) == "bright"
         written(tiny_model, reversed_labels(tiny_content))
         assert models.refresh() == ([str(tiny_model)], [])
+
+
+def test_a_disk_that_fails_leaves_the_models_as_they_were(
+    tiny_content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bool:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    file = written(tmp_path / "a.onnx", tiny_content)
+    with repository(tmp_path) as models:
+        old = models.find()
+        with monkeypatch.context() as broken:
+            broken.setattr(Path, "is_dir", fail)
+            assert models.refresh() == ([], [])
+        written(file, reversed_labels(tiny_content))
+        with monkeypatch.context() as broken:
+            broken.setattr("serving.repository.read_model", fail)
+            fresh, refused = models.refresh()
+            assert (fresh, len(refused)) == ([], 1)
+            assert os.strerror(errno.EIO) in refused[0]
+        assert models.find() is old
+        assert models.refresh(again=True) == ([str(file)], [])
 
 
 def test_a_folder_gains_and_loses_models(tiny_content: bytes, tmp_path: Path) -> None:

@@ -30,6 +30,12 @@ def test_flags_come_before_the_environment_that_before_the_file_and_that_before_
     assert found == Settings(("f.onnx",), port=1, workers=20, max_batch=31, max_wait_ms=4.0)
 
 
+def test_what_goes_together_may_come_from_different_places(tmp_path: Path) -> None:
+    file = written(tmp_path, 'ssl_certfile = "c.pem"\nmax_images = 100\n')
+    found = gather_settings(arguments("--config", file, "--ssl-keyfile", "k.pem"), {"EYESPOT_MAX_WAITING": "200"})
+    assert found == Settings(ssl_certfile="c.pem", ssl_keyfile="k.pem", max_images=100, max_waiting=200)
+
+
 def test_the_file_of_the_flag_comes_before_that_of_the_environment(tmp_path: Path) -> None:
     file = written(tmp_path, "port = 1\n")
     assert gather_settings(arguments("--config", file), {"EYESPOT_CONFIG": "/nowhere"}).port == 1
