@@ -1,6 +1,5 @@
 """The routes of `/v1`: from requests to engines and back."""
 
-import asyncio
 from typing import Any
 
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from edge.errors import ImageError
 from edge.strict_json import encode
 from serving.body import read_upload
 from serving.engine import Engine, EngineError
-from serving.job import Answer
+from serving.job import Answer, outcomes
 from serving.json_line import JsonLine
 from serving.parameters import read_min_probability, read_top_k
 from serving.problems import describe_error, error_code
@@ -31,7 +30,7 @@ async def classify(request: Request) -> Response:
     with state.places.take(len(upload.pictures)):
         alone = await state.places.is_alone()
         futures = [engine.submit(encoded, alone=alone) for _, encoded in upload.pictures]
-        found = await asyncio.gather(*futures, return_exceptions=True)
+        found = await outcomes(futures)
     counts = Counts(state)
     results = [_result(counts, engine, answer, top_k, least) for answer in found]
     head = {"model": engine.spec.name, "version": engine.spec.version}

@@ -67,7 +67,7 @@ def _cors(origins: tuple[str, ...]) -> list[Middleware]:
 @asynccontextmanager
 async def _live(app: Starlette) -> AsyncIterator[None]:
     state: ServiceState = app.state.service
-    beside = [asyncio.create_task(keep_fresh(state)), asyncio.create_task(drift.keep_shown(state))]
+    beside = [asyncio.create_task(keep(state)) for keep in (keep_fresh, drift.keep_shown, health.keep_written)]
     # The imports of BentoML are a large heap that never changes; walking it makes the slowest requests.
     gc.collect()
     gc.freeze()
@@ -77,4 +77,5 @@ async def _live(app: Starlette) -> AsyncIterator[None]:
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
+        state.metrics.write()  # the last counts, of requests that are answered by now
         await asyncio.to_thread(state.repository.close, CLOSE_WITHIN_S)

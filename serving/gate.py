@@ -6,9 +6,9 @@ and logs what became of it.
 
 import asyncio
 import logging
+import random
 import re
 import time
-import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,6 +31,11 @@ LOOK_AFTER_S = 0.1
 access = logging.getLogger("eyespot.access")
 
 
+def new_id() -> str:
+    """Return a name that no other request has. It is no secret, so it need not ask the system for randomness."""
+    return f"{random.getrandbits(128):032x}"
+
+
 class Exchange:
     """One request on its way in and its answer on the way out."""
 
@@ -39,7 +44,7 @@ class Exchange:
         self.scope = scope
         self.headers = Headers(scope=scope)
         given = self.headers.get(REQUEST_ID, "")
-        self.id = given if ACCEPTED_ID.fullmatch(given) else uuid.uuid4().hex
+        self.id = given if ACCEPTED_ID.fullmatch(given) else new_id()
         self.status = 0
         self.gone = False
         # What routes know and the log wants.

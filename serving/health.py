@@ -1,12 +1,17 @@
 """Health and metrics, for whoever watches over the service."""
 
+import asyncio
+
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from serving.json_line import JsonLine
-from serving.state import state_of
+from serving.state import ServiceState, state_of
+
+# Far shorter than the pause between two scrapes is long.
+WRITE_EVERY_S = 1.0
 
 
 async def show_live(_: Request) -> Response:
@@ -21,9 +26,18 @@ async def show_ready(request: Request) -> Response:
     return JsonLine({"status": "ready", "models": models})
 
 
-def show_metrics(request: Request) -> Response:
+async def show_metrics(request: Request) -> Response:
     """Answer `GET /metrics`; collecting those of all workers reads files, so it runs on a thread."""
-    return Response(state_of(request).metrics.render(), media_type=CONTENT_TYPE_LATEST)
+    metrics = state_of(request).metrics
+    metrics.write()
+    return Response(await asyncio.to_thread(metrics.render), media_type=CONTENT_TYPE_LATEST)
+
+
+async def keep_written(state: ServiceState) -> None:
+    """Write what was counted every so often, until cancelled: a scrape reaches one worker only."""
+    while True:
+        await asyncio.sleep(WRITE_EVERY_S)
+        state.metrics.write()
 
 
 ROUTES = [

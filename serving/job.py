@@ -1,8 +1,9 @@
 """One picture on its way through the engine, and what comes out at its end."""
 
 import asyncio
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import sub
@@ -51,12 +52,20 @@ class Answer:
         return replace(self.regions, regions=found)
 
 
+async def outcomes(futures: "Sequence[asyncio.Future[Answer]]") -> list[Answer | BaseException]:
+    """Return the answers, or in their places what was raised; cancelling it cancels all."""
+    if all(future.done() for future in futures):  # on the spot: to gather them would be a turn of the loop
+        return [future.exception() or future.result() for future in futures]
+    return await asyncio.gather(*futures, return_exceptions=True)
+
+
 class Job:
     """One picture on its way through the engine."""
 
     def __init__(self, read: Callable[[], DecodedImage]) -> None:
         self.read: Callable[[], DecodedImage] | None = read
         self.loop = asyncio.get_running_loop()
+        self.thread = threading.get_ident()
         self.future: asyncio.Future[Answer] = self.loop.create_future()
         self.note: str | None = None
         self.tensor: Tensor
@@ -96,5 +105,8 @@ class Job:
             if not self.future.done():
                 hand_over()
 
+        if threading.get_ident() == self.thread:
+            unless_cancelled()
+            return
         with suppress(RuntimeError):  # the loop was closed, so nobody waits
             self.loop.call_soon_threadsafe(unless_cancelled)

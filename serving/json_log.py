@@ -5,6 +5,9 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+# Nothing that is logged holds itself, and to look for that takes a quarter of the time.
+ENCODER = json.JSONEncoder(ensure_ascii=False, default=str, check_circular=False)
+
 
 class JsonFormatter(logging.Formatter):
     """Writes a record as JSON; what a caller gave as `extra={"fields": {...}}` becomes keys of their own."""
@@ -20,7 +23,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False, default=str)
+        return ENCODER.encode(entry)
 
 
 def configure_logging() -> None:

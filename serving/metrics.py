@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ from edge.classification import Classification
 from edge.drift import FEATURES
 from serving.engine import Engine
 from serving.job import Timing
+from serving.tally import Tally
 
 # Where prometheus_client keeps the values of all workers; BentoML sets it for each of them.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STAGES = ("queue", "decode", "preprocess", "wait", "inference")
 SIZES = tuple(1 << i for i in range(9))
+DRIFT_HELP = "How far the last pictures are from those of training, beyond chance; 0 while they are too few"
 OTHER_ROUTE = "other"
 
 Metric = Counter | Gauge | Histogram
@@ -28,65 +30,47 @@ class Metrics:
     """What one worker counts."""
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
+        self._tally = Tally()
+        self._waiting = 0
         self._shown: set[tuple[str, str, str]] = set()
         self._watched: set[tuple[str, str]] = set()
-        self.requests = Counter("eyespot_requests", "Answers", ["route", "status"], registry=registry)
-        self.duration = Histogram(
-            "eyespot_request_seconds", "From the first byte to the last", ["route"], buckets=SECONDS, registry=registry
+        counter = partial(Counter, registry=self._registry)
+        histogram = partial(Histogram, registry=self._registry)
+        # What the workers show is added up, or the most of it counts.
+        total = partial(Gauge, registry=self._registry, multiprocess_mode="livesum")
+        most = partial(Gauge, registry=self._registry, multiprocess_mode="livemax")
+        self.requests = counter("eyespot_requests", "Answers", ["route", "status"])
+        self.duration = histogram(
+            "eyespot_request_seconds", "From the first byte to the last", ["route"], buckets=SECONDS
         )
-        self.pictures = Counter("eyespot_pictures", "Pictures answered", ["model", "outcome"], registry=registry)
-        self.rejected = Counter("eyespot_rejected", "Requests refused", ["reason"], registry=registry)
-        self.stage = Histogram(
-            "eyespot_stage_seconds",
-            "Where a picture's time goes",
-            ["model", "stage"],
-            buckets=SECONDS,
-            registry=registry,
+        self.pictures = counter("eyespot_pictures", "Pictures answered", ["model", "outcome"])
+        self.rejected = counter("eyespot_rejected", "Requests refused", ["reason"])
+        self.stage = histogram(
+            "eyespot_stage_seconds", "Where a picture's time goes", ["model", "stage"], buckets=SECONDS
         )
-        self.batch = Histogram(
-            "eyespot_batch_size", "Pictures in one run of the network", ["model"], buckets=SIZES, registry=registry
-        )
-        self.abstentions = Counter("eyespot_abstentions", "Pictures answered as unsure", ["model"], registry=registry)
-        self.best = Counter("eyespot_best_label", "Best labels", ["model", "label"], registry=registry)
-        self.reloads = Counter("eyespot_reloads", "Model files looked at again", ["outcome"], registry=registry)
-        self.waiting = Gauge("eyespot_waiting", "Pictures on their way", registry=registry, multiprocess_mode="livesum")
-        self.info = Gauge(
-            "eyespot_model_info",
-            "1 for each model that is served",
-            ["model", "version", "provider"],
-            registry=registry,
-            multiprocess_mode="livemax",
-        )
-
-        self.drift = Gauge(
-            "eyespot_drift_distance",
-            "How far the last pictures are from those of training, beyond chance; 0 while they are too few",
-            ["model", "version", "feature"],
-            registry=registry,
-            multiprocess_mode="livemax",
-        )
-        self.drift_pictures = Gauge(
-            "eyespot_drift_pictures",
-            "Pictures that are compared",
-            ["model", "version"],
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
+        self.batch = histogram("eyespot_batch_size", "Pictures in one run of the network", ["model"], buckets=SIZES)
+        self.abstentions = counter("eyespot_abstentions", "Pictures answered as unsure", ["model"])
+        self.best = counter("eyespot_best_label", "Best labels", ["model", "label"])
+        self.reloads = counter("eyespot_reloads", "Model files looked at again", ["outcome"])
+        self.waiting = total("eyespot_waiting", "Pictures on their way")
+        self.info = most("eyespot_model_info", "1 for each model that is served", ["model", "version", "provider"])
+        self.drift = most("eyespot_drift_distance", DRIFT_HELP, ["model", "version", "feature"])
+        self.drift_pictures = total("eyespot_drift_pictures", "Pictures that are compared", ["model", "version"])
 
     def count_answer(self, engine: Engine, timing: Timing, classification: Classification) -> None:
         """Count one picture that was answered."""
         model = engine.spec.name
         for ranked in [classification.predictions, *(r.predictions for r in classification.regions or ())]:
             if ranked:
-                _child(self.best, model, ranked[0].label).inc()
-        _child(self.pictures, model, "ok").inc()
+                self._tally.count(_child(self.best, model, ranked[0].label))
+        self._tally.count(_child(self.pictures, model, "ok"))
         seconds = (timing.queue_s, timing.decode_s, timing.preprocess_s, timing.wait_s, timing.inference_s)
         for stage, value in zip(STAGES, seconds, strict=True):
-            _child(self.stage, model, stage).observe(value)
-        _child(self.batch, model).observe(timing.batch_size)
+            self._tally.observe(_child(self.stage, model, stage), value)
+        self._tally.observe(_child(self.batch, model), timing.batch_size)
         if classification.unsure:
-            _child(self.abstentions, model).inc()
+            self._tally.count(_child(self.abstentions, model))
 
     def count_failure(self, engine: Engine, code: str) -> None:
         """Count one picture that could not be answered."""
@@ -94,10 +78,19 @@ class Metrics:
 
     def count_request(self, route: str, status: int, code: str | None, seconds: float) -> None:
         """Count one request; `route` is the pattern of its path, `code` what it was refused for."""
-        _child(self.requests, route, str(status)).inc()
-        _child(self.duration, route).observe(seconds)
+        self._tally.count(_child(self.requests, route, str(status)))
+        self._tally.observe(_child(self.duration, route), seconds)
         if code and status != 500:
             self.rejected.labels(code).inc()
+
+    def show_waiting(self, count: int) -> None:
+        """Say how many pictures are on their way."""
+        self._waiting = count
+
+    def write(self) -> None:
+        """Write what was counted to where all workers see it, on the thread that counts: the event loop's."""
+        self._tally.write()
+        self.waiting.set(self._waiting)
 
     def show_models(self, engines: Iterable[Engine]) -> None:
         """Say which models are served now."""
@@ -123,7 +116,7 @@ class Metrics:
         self._watched |= served.keys()
 
     def render(self) -> bytes:
-        """Return the metrics of all workers as text."""
+        """Return the metrics of all workers, as they were last written, as text."""
         if SHARED_FOLDER not in os.environ:
             return generate_latest(self._registry)
         together = CollectorRegistry()

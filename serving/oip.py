@@ -17,7 +17,7 @@ from edge.classification import conclude
 from edge.errors import ImageError
 from serving.body import read_body
 from serving.engine import Engine, EngineError
-from serving.job import Answer
+from serving.job import Answer, outcomes
 from serving.json_line import JsonLine
 from serving.oip_message import HEADER_LENGTH, InferRequest, parse_request, write_answer
 from serving.oip_tensors import InputTensor, malformed
@@ -105,7 +105,7 @@ async def _answers(state: ServiceState, engine: Engine, pictures: list[Any]) -> 
         engine.submit(p, alone=alone) if isinstance(p, bytes) else engine.submit_pixels(p, alone=alone)
         for p in pictures
     ]
-    return await asyncio.gather(*futures, return_exceptions=True)
+    return await outcomes(futures)
 
 
 def _engine(request: Request, state: ServiceState) -> Engine:

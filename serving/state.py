@@ -32,7 +32,7 @@ class ServiceState:
         repository = Repository(settings, provider)
         metrics = Metrics()
         metrics.show_models(repository.engines)
-        return cls(settings, repository, Places(settings.max_waiting, metrics.waiting.set), keys, metrics)
+        return cls(settings, repository, Places(settings.max_waiting, metrics.show_waiting), keys, metrics)
 
 
 class Counts(BackgroundTask):

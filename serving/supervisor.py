@@ -3,7 +3,8 @@
 BentoML has no option for any of them: that a worker which died is replaced inside a container as well; that
 SIGHUP goes to the workers, which take up new model files, where otherwise all of them would be restarted; that
 the metrics of a service lie in a folder of its own, where otherwise another service that the same user starts
-would empty it; and that connections are shared out among the workers, where otherwise one can get them all.
+would empty it; and that connections are shared out among the workers, where otherwise one can get them all, and idle
+ones ended, where otherwise they stay.
 """
 
 import atexit
@@ -23,7 +24,7 @@ from serving.settings import Settings
 
 # In the environment of workers that 'eyespot serve' started.
 MARK = "_EYESPOT_SUPERVISED"
-# What BentoML's command line takes as options; 'eyespot serve' gives it them, and nobody else reads our settings first.
+# Settings that are options of BentoML's command line, which 'eyespot serve' writes and others have to write themselves.
 OF_THE_COMMAND = ("host", "port", "ssl_certfile", "ssl_keyfile", "shutdown_timeout_s")
 
 

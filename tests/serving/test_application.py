@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from serving import application as application_module
 from serving.state import ServiceState
-from tests.serving.conftest import application
+from tests.serving.conftest import application, encode_png, send
 
 
 async def live_once(app: Starlette) -> None:
@@ -39,3 +39,23 @@ def test_a_picture_that_never_ends_does_not_keep_a_worker_from_ending(
         asyncio.run(live_once(app))
         assert pool._threads[0].is_alive()
         stuck.set()
+
+
+@pytest.mark.parametrize(("every_s", "when"), [(0.01, "meanwhile"), (1e6, "at the end")])
+def test_what_was_counted_is_written_without_a_scrape(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, every_s: float, when: str
+) -> None:
+    def is_written() -> bool:
+        return 'eyespot_pictures_total{model="tiny",outcome="ok"} 1.0' in metrics.render().decode()
+
+    async def ask_once() -> None:
+        async with app.router.lifespan_context(app), asyncio.timeout(30):
+            await send(app, "POST", "/v1/classify", content=encode_png(0))
+            while when == "meanwhile" and not is_written():
+                await asyncio.sleep(0)
+
+    monkeypatch.setattr("serving.health.WRITE_EVERY_S", every_s)
+    with application(tiny_model) as app:
+        metrics = app.state.service.metrics
+        asyncio.run(ask_once())
+        assert is_written()

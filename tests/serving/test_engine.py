@@ -21,7 +21,7 @@ from edge.spec import SelfTest, parse_spec
 from edge.steps import CentreCrop, Resize, ResizeSide, Scale
 from export.writer import stamp
 from serving.engine import AT_ONCE_BYTES, Engine, EngineError, _is_small
-from serving.job import Answer
+from serving.job import Answer, outcomes
 from serving.pool import Pool
 from tests.conftest import broken_self_test, tiny_probabilities
 from tests.edge.artifacts import restamped
@@ -120,7 +120,7 @@ def test_a_lone_request_is_answered_to_the_last_digit_of_the_edge(tiny_content: 
 def test_only_a_small_picture_that_is_alone_is_answered_on_the_thread_that_asks(
     tiny_content: bytes, threads: int, alone: bool, side_px: int, at_once: bool
 ) -> None:
-    async def ask(made: Engine) -> tuple[bool, list[Answer]]:
+    async def ask(made: Engine) -> tuple[bool, list[Answer | BaseException]]:
         threads_used: list[int] = []
         answer = made._halves.answer
 
@@ -133,12 +133,14 @@ def test_only_a_small_picture_that_is_alone_is_answered_on_the_thread_that_asks(
             made.submit(encode_png(50, side_px, side_px), alone=alone),
             made.submit_pixels(np.full((side_px, side_px, 3), 50, np.uint8), alone=alone),
         ]
-        answers = await asyncio.gather(*futures)
+        assert [future.done() for future in futures] == [at_once] * 2
+        answers = await outcomes(futures)
         return set(threads_used) == {threading.get_ident()}, answers
 
     here, answers = run(tiny_content, ask, threads=threads, max_pixels=1_000_000)
     assert here is at_once
     for answer in answers:
+        assert isinstance(answer, Answer), answer
         np.testing.assert_allclose(answer.probabilities, tiny_probabilities(50), rtol=0, atol=1e-6)
 
 

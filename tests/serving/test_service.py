@@ -158,4 +158,5 @@ def test_folders_of_our_names_are_no_matter_and_a_signal_ends_it(
     (entry,) = [line for line in lines if line.get("route") == "/v1/classify"]
     assert (entry["method"], entry["status"], entry["model"]) == ("POST", 200, "tiny")
     assert "Traceback" not in log
+    assert "no effect" not in log  # of the port, which plain BentoML would not have heeded
     assert (tmp_path / "log.out").read_text() == ""  # standard output is for results
