@@ -28,8 +28,8 @@ async def classify(request: Request) -> Response:
     upload = await read_upload(request, state.settings)
     request.scope["eyespot"].update(model=engine.spec.name, pictures=len(upload.pictures))
     with state.places.take(len(upload.pictures)):
-        alone = await state.places.is_alone()
-        futures = [engine.submit(encoded, alone=alone) for _, encoded in upload.pictures]
+        at_once = state.places.are_few
+        futures = [engine.submit(encoded, at_once=at_once) for _, encoded in upload.pictures]
         found = await outcomes(futures)
     counts = Counts(state)
     results = [_result(counts, engine, answer, top_k, least) for answer in found]

@@ -44,14 +44,15 @@ class MicroBatcher(Generic[Item]):
         """Say that an item which was expected will not come."""
         with self._condition:
             self._expected -= 1
-        self._lead()
+        self.lead()
 
-    def put(self, item: Item) -> None:
-        """Hand over an item that was expected; a batch may run before this returns."""
+    def put(self, item: Item, *, leads: bool = True) -> None:
+        """Hand over an item that was expected; a batch may run before this returns, unless somebody else `leads`."""
         with self._condition:
             self._expected -= 1
             self._waiting.append((monotonic(), item))
-        self._lead()
+        if leads:
+            self.lead()
 
     def close(self, within_s: float | None = None) -> None:
         """End the thread once nothing is waiting any more; what is put later is still run.
@@ -63,7 +64,7 @@ class MicroBatcher(Generic[Item]):
             self._condition.notify()
         self._watch.join(within_s)
 
-    def _lead(self) -> None:
+    def lead(self) -> None:
         """Run batches on this thread for as long as one is due."""
         while batch := self._take():
             self._run(batch)
@@ -104,4 +105,4 @@ class MicroBatcher(Generic[Item]):
                 if (left := self._seconds_left()) > 0:
                     self._condition.wait(left)
                     continue
-            self._lead()
+            self.lead()

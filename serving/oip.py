@@ -100,9 +100,9 @@ async def _read(body: bytes, header_length: str | None, settings: Settings) -> t
 
 
 async def _answers(state: ServiceState, engine: Engine, pictures: list[Any]) -> list[Any]:
-    alone = await state.places.is_alone()
+    at_once = state.places.are_few
     futures = [
-        engine.submit(p, alone=alone) if isinstance(p, bytes) else engine.submit_pixels(p, alone=alone)
+        engine.submit(p, at_once=at_once) if isinstance(p, bytes) else engine.submit_pixels(p, at_once=at_once)
         for p in pictures
     ]
     return await outcomes(futures)

@@ -1,12 +1,13 @@
 """The places in the queue: so many pictures may be on their way in a worker, and no more."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from serving.problems import RequestError
 
 RETRY_AFTER_S = 1
+# As many as a batch takes. While they are worked on, no other request is read.
+FEW = 16
 
 
 class Places:
@@ -38,11 +39,10 @@ class Places:
         finally:
             self._change(-count)
 
-    async def is_alone(self) -> bool:
-        """Return whether one picture is on its way and no other has come, once all requests that wait are read."""
-        if self.taken == 1:
-            await asyncio.sleep(0)
-        return self.taken == 1
+    @property
+    def are_few(self) -> bool:
+        """Whether so few pictures are on their way that small ones may be worked on at once."""
+        return self.taken <= FEW
 
     def _change(self, count: int) -> None:
         self.taken += count

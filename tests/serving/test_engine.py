@@ -114,11 +114,11 @@ def test_a_lone_request_is_answered_to_the_last_digit_of_the_edge(tiny_content: 
 
 
 @pytest.mark.parametrize(
-    ("threads", "alone", "side_px", "at_once"),
+    ("threads", "wanted", "side_px", "at_once"),
     [(1, True, 90, True), (1, False, 90, False), (2, True, 90, False), (1, True, 700, False)],
 )
-def test_only_a_small_picture_that_is_alone_is_answered_on_the_thread_that_asks(
-    tiny_content: bytes, threads: int, alone: bool, side_px: int, at_once: bool
+def test_only_small_pictures_are_answered_on_the_thread_that_asks_and_share_the_network(
+    tiny_content: bytes, threads: int, wanted: bool, side_px: int, at_once: bool
 ) -> None:
     async def ask(made: Engine) -> tuple[bool, list[Answer | BaseException]]:
         threads_used: list[int] = []
@@ -130,10 +130,9 @@ def test_only_a_small_picture_that_is_alone_is_answered_on_the_thread_that_asks(
 
         object.__setattr__(made._halves, "answer", watched)
         futures = [
-            made.submit(encode_png(50, side_px, side_px), alone=alone),
-            made.submit_pixels(np.full((side_px, side_px, 3), 50, np.uint8), alone=alone),
+            made.submit(encode_png(50, side_px, side_px), at_once=wanted),
+            made.submit_pixels(np.full((side_px, side_px, 3), 50, np.uint8), at_once=wanted),
         ]
-        assert [future.done() for future in futures] == [at_once] * 2
         answers = await outcomes(futures)
         return set(threads_used) == {threading.get_ident()}, answers
 
@@ -141,6 +140,8 @@ def test_only_a_small_picture_that_is_alone_is_answered_on_the_thread_that_asks(
     assert here is at_once
     for answer in answers:
         assert isinstance(answer, Answer), answer
+        if at_once:
+            assert answer.timing.batch_size == 2
         np.testing.assert_allclose(answer.probabilities, tiny_probabilities(50), rtol=0, atol=1e-6)
 
 
@@ -172,7 +173,7 @@ def test_a_picture_that_would_take_too_much_memory_is_refused_before_it_is_prepa
         object.__setattr__(made._halves, "front", None)  # nothing may reach it
         long = [
             made.submit(encode_png(50, 1, 20_000)),
-            made.submit_pixels(np.zeros((20_000, 1, 3), np.uint8), alone=True),
+            made.submit_pixels(np.zeros((20_000, 1, 3), np.uint8), at_once=True),
         ]
         return await asyncio.gather(*long, return_exceptions=True)
 
@@ -193,7 +194,7 @@ def test_a_slow_network_and_a_damaged_picture_are_not_worked_on_at_once(
     assert not run(tiny_content, ask, threads=1)
 
     async def ask_words(made: Engine) -> None:
-        await made.submit(b"words", alone=True)
+        await made.submit(b"words", at_once=True)
 
     with pytest.raises(ImageError, match="not an image"):
         run(tiny_content, ask_words, threads=1)

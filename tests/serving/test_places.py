@@ -1,6 +1,4 @@
-"""Places: how many pictures are on their way, and whether one is the only one."""
-
-import asyncio
+"""Places: how many pictures are on their way, and whether they are few."""
 
 import pytest
 
@@ -23,16 +21,10 @@ def test_places_are_given_back_and_no_more_are_taken_than_there_are() -> None:
     assert seen == [2, 3, 2, 0]
 
 
-@pytest.mark.parametrize(("requests", "pictures", "alone"), [(1, 1, True), (1, 2, False), (2, 1, False)])
-def test_a_picture_is_alone_where_no_other_request_has_come_by_then(requests: int, pictures: int, alone: bool) -> None:
-    async def ask(places: Places, answered: asyncio.Barrier) -> bool:
-        with places.take(pictures):
-            found = await places.is_alone()
-            await answered.wait()
-            return found
-
-    async def ask_all() -> list[bool]:
-        places, answered = Places(10, lambda _: None), asyncio.Barrier(requests)
-        return await asyncio.gather(*(ask(places, answered) for _ in range(requests)))
-
-    assert asyncio.run(ask_all()) == [alone] * requests
+def test_places_are_few_up_to_what_a_batch_takes() -> None:
+    places = Places(100, lambda _: None)
+    assert places.are_few
+    with places.take(16):
+        assert places.are_few
+        with places.take(1):
+            assert not places.are_few

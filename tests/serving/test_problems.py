@@ -9,6 +9,7 @@ import pytest
 from starlette.requests import Request
 
 import edge.decode
+import edge.image_file
 import edge.image_header
 from edge.errors import ImageError
 from serving.problems import IMAGE_STATUS, RequestError, answer_image_error, answer_request_error, problem
@@ -37,7 +38,7 @@ def raised_codes(module: object) -> set[str]:
 
 
 def test_every_code_of_the_decoder_has_a_status_and_no_other() -> None:
-    codes = raised_codes(edge.decode) | raised_codes(edge.image_header)
+    codes = raised_codes(edge.decode) | raised_codes(edge.image_file) | raised_codes(edge.image_header)
     assert codes >= OF_FILES
     assert codes - OF_FILES == set(IMAGE_STATUS)
 
