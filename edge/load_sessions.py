@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, read_spec, spec_of
 from edge.cut import CutModel, cut
 from edge.errors import ModelError
+from edge.front import Front
 from edge.onnx_file import read_model
 from edge.runtime import create_session
 from edge.sessions import Halves, Sessions, Tensor, Whole
@@ -70,11 +71,22 @@ def _whole(model: Path | bytes, spec: ModelSpec, name: str, threads: int, spinni
 
 
 def _halves(halves: CutModel, spec: ModelSpec, name: str, threads: int, spinning: bool) -> Halves:
-    front = create_session(halves.front, name, threads, spinning=spinning)
+    any_size = create_session(halves.front, name, threads, spinning=spinning)
     network = create_session(halves.network, name, threads, spinning=spinning)
-    _require_signature(front, network, spec, name)
+    _require_signature(any_size, network, spec, name)
+    front = make_front(halves.front, any_size, name, threads, spinning=spinning)
     alone = Halves(front, network, (1,))
     return Halves(front, network, (1, *SHARED_RUNS)) if _may_share(alone) else alone
+
+
+def make_front(model: bytes, any_size: Any, name: str, threads: int, *, spinning: bool = True) -> Front:
+    """Return the front in `model` around the session for pictures `any_size`."""
+
+    def of_size(size: tuple[int, int]) -> Any:
+        sizes = dict(zip(("N", "H", "W"), (1, *size), strict=True))
+        return create_session(model, name, threads, spinning=spinning, sizes=sizes)
+
+    return Front(any_size, of_size)
 
 
 def _may_share(alone: Halves) -> bool:

@@ -5,8 +5,9 @@ session can come up on another execution provider than the one that was asked fo
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from edge.errors import InstallationError, ModelError, reason_of
@@ -50,11 +51,19 @@ def installed_runtimes(onnxruntime: ModuleType) -> list[str]:
     return sorted(match[1].replace("_", "-") for name in names if (match := DISTRIBUTIONS.fullmatch(name)))
 
 
-def create_session(model: Path | bytes, name: str, threads: int = 0, *, spinning: bool = True) -> Any:
+def create_session(
+    model: Path | bytes,
+    name: str,
+    threads: int = 0,
+    *,
+    spinning: bool = True,
+    sizes: Mapping[str, int] = MappingProxyType({}),
+) -> Any:
     """Return an onnxruntime session on the CPU for a model file or its bytes; `name` stands in messages.
 
     `threads` work on one image; 0 lets onnxruntime choose, 1 is for callers that run many sessions at once. While
-    they wait for each other they keep their cores busy, which is sooner, unless `spinning` is off.
+    they wait for each other they keep their cores busy, which is sooner, unless `spinning` is off. `sizes` says how
+    long free dimensions always are, by their names in the model.
 
     Raises InstallationError if there is no usable onnxruntime, ModelError if it refuses the model.
     """
@@ -64,6 +73,8 @@ def create_session(model: Path | bytes, name: str, threads: int = 0, *, spinning
     options.intra_op_num_threads = threads
     if not spinning:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    for dimension, length in sizes.items():
+        options.add_free_dimension_override_by_name(dimension, length)
     try:
         source = model if isinstance(model, bytes) else str(model)
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

@@ -8,6 +8,7 @@ import numpy as np
 
 from edge.cut import cut
 from edge.errors import ModelError, reason_of
+from edge.load_sessions import make_front
 from edge.sessions import Halves
 from serving.bound_session import CUDA_DEVICE, BoundSession
 from serving.providers import CPU, create_provider_session
@@ -28,7 +29,8 @@ def load_halves(content: bytes, source: str, provider: str, threads: int, max_ba
     new shape. Raises ModelError for a model that cannot be cut or loaded, InstallationError for the provider.
     """
     halves = cut(content, source)
-    front = create_provider_session(halves.front, source, CPU, 1, varying=True)
+    any_size = create_provider_session(halves.front, source, CPU, 1, varying=True)
+    front = make_front(halves.front, any_size, source, 1, spinning=False)
     network = create_provider_session(halves.network, source, provider, threads)
     if provider != CPU:
         network = BoundSession(network, CUDA_DEVICE)
