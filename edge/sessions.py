@@ -68,7 +68,7 @@ class Halves:
         """Return probabilities float32 [n, classes] for at most `most` prepared pictures."""
         count = len(prepared)
         size = next(size for size in self.sizes if size >= count)
-        filling = [np.zeros_like(prepared[0])] * (size - count)
+        filling = [np.zeros_like(prepared[0])] * (size - count) if size > count else []
         batch = prepared[0] if size == 1 else np.concatenate([*prepared, *filling])
         answers: Tensor = self.network.run([OUTPUT_NAME], {SEAM_NAME: batch})[0]
         return answers[:count]
