@@ -100,7 +100,7 @@ def _names_read(node: Message) -> frozenset[str]:
 
 def _names_from_outside(graph: Message) -> set[str]:
     own = {_name_of(value, VALUE_NAME) for value in graph.all(INPUT)}
-    own |= {name for name, _ in _constants(graph)}
+    own |= {name for name, _, _ in _constants(graph)}
     read = {_name_of(value, VALUE_NAME) for value in graph.all(OUTPUT)}
     for node in map(Message, graph.all(NODE)):
         own |= set(node.texts(NODE_OUTPUT))
@@ -112,12 +112,12 @@ def _name_of(content: memoryview, field: int) -> str:
     return next(iter(Message(content).texts(field)), "")
 
 
-def _constants(graph: Message) -> Iterator[tuple[str, bytes]]:
-    """Yield every constant as the field that holds it, dense or sparse, with its name."""
+def _constants(graph: Message) -> Iterator[tuple[str, int, memoryview]]:
+    """Yield every constant, dense or sparse, with its name and the number of the field that it stands in."""
     for tensor in graph.all(CONSTANT):
-        yield _name_of(tensor, TENSOR_NAME), message(CONSTANT, tensor)
+        yield _name_of(tensor, TENSOR_NAME), CONSTANT, tensor
     for tensor in graph.all(SPARSE_CONSTANT):
-        yield _name_of(Message(tensor).only(SPARSE_VALUES), TENSOR_NAME), message(SPARSE_CONSTANT, tensor)
+        yield _name_of(Message(tensor).only(SPARSE_VALUES), TENSOR_NAME), SPARSE_CONSTANT, tensor
 
 
 def _named(graph: Message, field: int, name: str) -> memoryview:
@@ -144,7 +144,7 @@ def _seam(graph: Message) -> memoryview:
 def _half(model: Message, graph: Message, nodes: list[_Node], given: memoryview, made: memoryview) -> bytes:
     read: Collection[str] = frozenset().union(*(node.reads for node in nodes))
     parts = [message(NODE, node.content) for node in nodes]
-    parts += [field for name, field in _constants(graph) if name in read]
+    parts += [message(field, tensor) for name, field, tensor in _constants(graph) if name in read]
     parts += [message(GRAPH_NAME, b"half"), message(INPUT, given), message(OUTPUT, made)]
     around = model.without(GRAPH, METADATA_PROPS)
     return b"".join((*around, message(GRAPH, b"".join(parts))))

@@ -98,19 +98,19 @@ class OrderedMap(Generic[T, R]):
                 yield None
             while begun and begun[0].done:
                 place = begun.popleft()
+                if place.dropped:
+                    return
                 if place.error is not None:
                     raise place.error
                 yield cast(R, place.result)
                 self._room.leave(place.size)
-            if begun and begun[0].dropped:
-                return
 
     def _end(self) -> None:
         """Let nothing in any more, and drop what no thread has taken up."""
         self._room.close()
         with self._lock:
             for place in self._waiting:
-                place.dropped = True
+                place.dropped = place.done = True  # nobody waits for it any more
             self._waiting.clear()
 
     def _wait_for(self, place: _Place[T, R]) -> None:

@@ -54,9 +54,12 @@ class Answer:
 
 async def outcomes(futures: "Sequence[asyncio.Future[Answer]]") -> list[Answer | BaseException]:
     """Return the answers, or in their places what was raised; cancelling it cancels all."""
-    if all(future.done() for future in futures):  # on the spot: to gather them would be a turn of the loop
-        return [future.exception() or future.result() for future in futures]
-    return await asyncio.gather(*futures, return_exceptions=True)
+    if len(futures) != 1:
+        return await asyncio.gather(*futures, return_exceptions=True)
+    try:  # to gather a single one takes twenty times as long
+        return [await futures[0]]
+    except Exception as error:  # noqa: BLE001 # it is returned
+        return [error]
 
 
 class Job:

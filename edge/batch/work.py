@@ -78,10 +78,7 @@ class Work:
         together = _or_error(lambda: self.classifier.finish(begun, self.top_k))
         if not isinstance(together, ImageError):
             return together
-        return [_or_error(partial(self._finish_one, one)) for one in begun]
-
-    def _finish_one(self, begun: Begun) -> Classification:
-        return self.classifier.finish([begun], self.top_k)[0]
+        return [together] if len(begun) == 1 else [self._finish([one])[0] for one in begun]
 
 
 def _or_error(work: Callable[[], T]) -> T | ImageError:

@@ -14,8 +14,6 @@ START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
 # Among coded data 0xFF is followed by 0, and RST0 to RST7 stand in it; any other is the next marker.
 # Fill bytes may stand before it; a pattern that took them up would try each of a run of them as the first.
 MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
-
-
 # Profiles and metadata are cut into segments of 64 KiB; the largest that are known need a few hundred.
 MOST_MARKERS = 1000
 READ_AT_ONCE = 1 << 16
