@@ -1,12 +1,11 @@
 """Load an artifact as one session, or as two halves where several pictures may share a run of its network."""
 
 import os
-import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, read_spec, spec_of
 from edge.cut import CutModel, cut
@@ -14,17 +13,15 @@ from edge.errors import ModelError
 from edge.front import Front
 from edge.onnx_file import read_model
 from edge.runtime import create_session
-from edge.sessions import Halves, Sessions, Tensor, Whole
+from edge.sessions import Halves, Sessions, Whole, fastest_s, why_not_shared
 from edge.spec import ModelSpec
 
 # Pictures that may share a run of the network. More than eight brought nothing, and are more to wait for.
 SHARED_RUNS = (2, 4, 8)
-MOST_SHARED = SHARED_RUNS[-1]
 # What several pictures leave in the processor's cache can cost more than weights that are read once for them:
 # MiniVGGNet gains a quarter, MobileNetV2 loses as much. So it is tried, unless that would take seconds.
 WORTH_SHARING = 0.95
 LONGEST_TRIED_S = 0.05
-TIMED_RUNS = 3
 
 
 def load_whole(path: Path, threads: int, *, spinning: bool = True) -> tuple[ModelSpec, Sessions]:
@@ -75,8 +72,8 @@ def _halves(halves: CutModel, spec: ModelSpec, name: str, threads: int, spinning
     network = create_session(halves.network, name, threads, spinning=spinning)
     _require_signature(any_size, network, spec, name)
     front = make_front(halves.front, any_size, name, threads, spinning=spinning)
-    alone = Halves(front, network, (1,))
-    return Halves(front, network, (1, *SHARED_RUNS)) if _may_share(alone) else alone
+    shared = Halves(front, network, (1, *SHARED_RUNS))
+    return shared if _may_share(shared) else replace(shared, sizes=(1,))
 
 
 def make_front(model: bytes, any_size: Any, name: str, threads: int, *, spinning: bool = True) -> Front:
@@ -89,39 +86,20 @@ def make_front(model: bytes, any_size: Any, name: str, threads: int, *, spinning
     return Front(any_size, of_size)
 
 
-def _may_share(alone: Halves) -> bool:
-    """Whether a run for several pictures takes less than one for each of them here, and gives the same bits.
-
-    onnxruntime may add up in another order for another number of rows, and a network may be made for one picture, or
-    compute something over all that it is given.
-    """
+def _may_share(halves: Halves) -> bool:
+    """Whether a run for several pictures takes less than one for each of them here, and gives the same bits."""
     chance = np.random.default_rng(0)
     try:
-        probes = [alone.prepare(chance.integers(0, 256 >> i, (8, 8, 3), np.uint8)) for i in range(MOST_SHARED)]
-        alone.answer(probes[:1])  # the first run of a session takes longer
-        if (alone_s := _fastest_s(alone, probes[:1])) > LONGEST_TRIED_S:
+        probes = [halves.prepare(chance.integers(0, 256 >> i, (8, 8, 3), np.uint8)) for i in range(halves.most)]
+        halves.answer(probes[:1])  # the first run of a session takes longer
+        if (alone_s := fastest_s(halves, probes[:1])) > LONGEST_TRIED_S:
             return False
-        expected = np.concatenate([alone.answer([probe]) for probe in probes])
-        shared = [Halves(None, alone.network, (size,)) for size in SHARED_RUNS]
-        if not all(_answers_alike(halves, probes, expected) for halves in shared):
-            return False
-        return _fastest_s(shared[-1], probes) < WORTH_SHARING * MOST_SHARED * alone_s
+        alone = np.concatenate([halves.answer([probe]) for probe in probes])
     except Exception:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
         return False
-
-
-def _answers_alike(halves: Halves, probes: list[Tensor], expected: NDArray[np.float32]) -> bool:
-    found = [halves.answer(probes[i : i + halves.most]) for i in range(0, MOST_SHARED, halves.most)]
-    return np.array_equal(np.concatenate(found), expected)
-
-
-def _fastest_s(halves: Halves, probes: list[Tensor]) -> float:
-    taken = []
-    for _ in range(TIMED_RUNS):
-        began = time.perf_counter()
-        halves.answer(probes)
-        taken.append(time.perf_counter() - began)
-    return min(taken)
+    if any(why_not_shared(halves, size, probes, alone, largest_difference=0) for size in SHARED_RUNS):
+        return False
+    return fastest_s(halves, probes) < WORTH_SHARING * halves.most * alone_s
 
 
 def _require_signature(first: Any, last: Any, spec: ModelSpec, name: str) -> None:

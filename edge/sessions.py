@@ -5,6 +5,7 @@ Where many come, the weights of a network are read once for several of them (Min
 0.53 with both cores at work), while each is prepared as soon as it is decoded and still in the processor's cache.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
+from edge.errors import reason_of
 
 Tensor = NDArray[np.float32]
+
+TIMED_RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -79,3 +83,32 @@ class Halves:
 
 
 Sessions = Whole | Halves
+
+
+def why_not_shared(
+    halves: Halves, size: int, prepared: Sequence[Tensor], alone: Tensor, largest_difference: float
+) -> str | None:
+    """Return why no `size` pictures may share a run of the network, or None if they may.
+
+    `alone`, float32 [n, classes], are the answers to `prepared` pictures one by one. onnxruntime may add up in another
+    order for another number of rows, and a network may be made for one picture, or compute something over all that it
+    is given, as dynamic quantisation does.
+    """
+    order = [i % len(prepared) for i in range(size)]
+    try:
+        together = halves.answer([prepared[i] for i in order])
+    except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
+        return reason_of(error)
+    if np.allclose(together, alone[order], rtol=0, atol=largest_difference):
+        return None
+    return "an answer depends on the other pictures of its batch"
+
+
+def fastest_s(halves: Halves, prepared: Sequence[Tensor]) -> float:
+    """Return how long the network takes for `prepared` pictures together, once it is warm, if nothing disturbs it."""
+    taken = []
+    for _ in range(TIMED_RUNS):
+        began = time.perf_counter()
+        halves.answer(prepared)
+        taken.append(time.perf_counter() - began)
+    return min(taken)

@@ -24,10 +24,11 @@ from edge.picture_measures import measure
 from edge.preprocessing_limits import is_ordinary, require_preparable
 from edge.regions.finder import RegionFinder
 from edge.self_test import require_self_test
+from edge.sessions import fastest_s
 from edge.spec import ModelSpec
 from edge.steps import Step
 from serving.batcher import MicroBatcher
-from serving.halves import load_halves, seconds_alone, warm_up
+from serving.halves import load_halves, warm_up
 from serving.job import Answer, Job
 from serving.pool import Pool
 from serving.providers import CPU
@@ -79,12 +80,13 @@ class Engine:
         self._leads_soon = False
         self._max_pixels = max_pixels
         # Several threads would work side by side; a GPU is waited for, and a search for regions takes long.
-        self._may_at_once = (
-            provider == CPU and pool.threads == 1 and not self._finder and seconds_alone(self._halves) <= AT_ONCE_S
-        )
+        self._may_at_once = provider == CPU and pool.threads == 1 and not self._finder and self._is_quick()
         # A GPU takes the next size and zeros for less than a CPU takes two smaller ones.
         sizes = self._halves.sizes if provider == CPU else range(1, self._halves.most + 1)
         self._batcher = MicroBatcher[Job](self._run_network, sizes, max_wait_s)
+
+    def _is_quick(self) -> bool:
+        return fastest_s(self._halves, [self._halves.prepare(np.zeros((8, 8, 3), np.uint8))]) <= AT_ONCE_S
 
     def submit(self, encoded: bytes, *, at_once: bool = False) -> "asyncio.Future[Answer]":
         """Return the future answer for the bytes of one image file. It raises ImageError, or EngineError.

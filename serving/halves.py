@@ -1,7 +1,6 @@
 """Both halves of an artifact as sessions on a provider: the front for one picture, the network for a fixed size."""
 
 import logging
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -9,15 +8,13 @@ import numpy as np
 from edge.cut import cut
 from edge.errors import ModelError, reason_of
 from edge.load_sessions import make_front
-from edge.sessions import Halves
+from edge.sessions import Halves, why_not_shared
 from serving.bound_session import CUDA_DEVICE, BoundSession
 from serving.providers import CPU, create_provider_session
 
 # How many different pictures the warm-up mixes, and what a sum in another order, in half precision, may change.
 DISTINCT = 3
 SAME_ANSWER = 1e-3
-# The fastest counts: workers start side by side and disturb each other.
-TIMED_RUNS = 3
 
 log = logging.getLogger("eyespot.models")
 
@@ -41,39 +38,18 @@ def load_halves(content: bytes, source: str, provider: str, threads: int, max_ba
 def warm_up(halves: Halves, source: str) -> Halves:
     """Return the halves after running every size once, with the sizes that answer each picture as if alone.
 
-    A network may be made for one picture at a time, or compute something over the whole batch, as dynamic
-    quantisation does; then pictures go through it one by one, so that no answer depends on another's picture.
-    Raises ModelError where it cannot answer even one.
+    Where it does not, pictures go through it one by one, so that no answer depends on another's picture. Raises
+    ModelError where it cannot answer even one.
     """
     chance = np.random.default_rng(0)
     pictures = [chance.integers(0, 256, (8, 8, 3), np.uint8) // (1 << i) for i in range(DISTINCT)]
     try:
         tensors = [halves.prepare(picture) for picture in pictures]
-        alone = [halves.answer([tensor])[0] for tensor in tensors]
+        alone = np.concatenate([halves.answer([tensor]) for tensor in tensors])
     except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
         raise ModelError(f"{source}: it cannot be run here ({reason_of(error)})") from None
     for size in halves.sizes[1:]:
-        order = [i % DISTINCT for i in range(size)]
-        try:
-            together = halves.answer([tensors[i] for i in order])
-        except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
-            return _one_by_one(halves, source, reason_of(error))
-        if not np.allclose(together, [alone[i] for i in order], rtol=0, atol=SAME_ANSWER):
-            return _one_by_one(halves, source, "an answer depends on the other pictures of its batch")
+        if reason := why_not_shared(halves, size, tensors, alone, SAME_ANSWER):
+            log.warning("%s: pictures go through it one by one (%s)", source, reason)
+            return replace(halves, sizes=(1,))
     return halves
-
-
-def _one_by_one(halves: Halves, source: str, reason: str) -> Halves:
-    log.warning("%s: pictures go through it one by one (%s)", source, reason)
-    return replace(halves, sizes=(1,))
-
-
-def seconds_alone(halves: Halves) -> float:
-    """Return how long the network takes for one picture, once it is warm."""
-    tensor = halves.prepare(np.zeros((8, 8, 3), np.uint8))
-    taken = []
-    for _ in range(TIMED_RUNS):
-        began = time.perf_counter()
-        halves.answer([tensor])
-        taken.append(time.perf_counter() - began)
-    return min(taken)

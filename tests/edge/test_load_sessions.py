@@ -12,8 +12,7 @@ from edge.classifier import Classifier
 from edge.errors import ModelError
 from edge.load_sessions import load_cut
 from edge.sessions import Halves, Whole
-from tests.edge.artifacts import restamped, without_entry, written
-from tests.serving.test_halves import mixing, single
+from tests.edge.artifacts import mixing, restamped, single, without_entry, written
 
 PICTURES = [np.full((5 + i, 6, 3), 25 * i, np.uint8) for i in range(10)]
 

@@ -4,53 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from onnx import helper
 
 from edge.errors import ModelError
 from edge.sessions import Halves
 from serving.halves import load_halves, warm_up
 from tests.conftest import tiny_probabilities
-from tests.edge.artifacts import restamped, without_entry
+from tests.edge.artifacts import mixing, single
 
 LEVELS = (10, 128, 240, 60, 200)
-
-
-def mixing(content: bytes) -> bytes:
-    """The tiny model, but a picture's logits grow with how much brighter the brightest of its batch is."""
-    model = without_entry(content)
-    extra = [
-        helper.make_node("ReduceMax", ["column"], ["brightest"], keepdims=0),
-        helper.make_node("Sub", ["brightest", "column"], ["behind"]),
-        helper.make_node("Exp", ["behind"], ["factor"]),
-        helper.make_node("Mul", ["risen", "factor"], ["grown"]),
-    ]
-    for node in model.graph.node:
-        node.input[:] = ["grown" if name == "risen" and node.op_type == "Add" else name for name in node.input]
-    at = next(i for i, node in enumerate(model.graph.node) if node.op_type == "Add" and "grown" in node.input)
-    nodes = [*model.graph.node[:at], *extra, *model.graph.node[at:]]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    onnx.checker.check_model(model)
-    return restamped(content, model)
-
-
-def single(content: bytes, rows: int = 1) -> bytes:
-    """The tiny model, but its network reshapes to one row, as one that was exported for one picture does."""
-    model = without_entry(content)
-    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([rows, 3]), "one row"))
-    for node in model.graph.node:
-        node.input[:] = ["row" if name == "logits" else name for name in node.input]
-    at = next(i for i, node in enumerate(model.graph.node) if "row" in node.input)
-    nodes = [
-        *model.graph.node[:at],
-        helper.make_node("Reshape", ["logits", "one row"], ["row"]),
-        *model.graph.node[at:],
-    ]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    return restamped(content, model)
 
 
 def load(content: bytes, max_batch: int = 16) -> Halves:
