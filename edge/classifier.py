@@ -17,7 +17,7 @@ from edge.classification import Classification, Prediction, judge
 from edge.cores import usable_cores
 from edge.decode import MAX_PIXELS, DecodedImage, decode_image, read_image
 from edge.errors import ImageError, UsageError
-from edge.load_sessions import load_cut, load_whole
+from edge.load_whole import load_whole
 from edge.preprocessing_limits import require_preparable
 from edge.sessions import Sessions, Tensor
 from edge.spec import Faces, Glyphs, ModelSpec
@@ -82,7 +82,9 @@ class Classifier:
         """
         if not 0 <= min_probability <= 1:
             raise UsageError(f"min_probability must be 0 to 1. Received: {min_probability}")
-        load = load_cut if many else load_whole
+        load = load_whole
+        if many:
+            from edge.load_cut import load_cut as load  # one picture at a time does not pay for it
         spec, sessions = load(Path(path), threads, spinning=spinning)
         return cls(spec, sessions, min_probability, _find_finder(spec, regions, face_model))
 

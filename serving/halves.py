@@ -7,7 +7,7 @@ import numpy as np
 
 from edge.cut import cut
 from edge.errors import ModelError, reason_of
-from edge.load_sessions import make_front
+from edge.load_cut import make_front
 from edge.sessions import Halves, why_not_shared
 from serving.bound_session import CUDA_DEVICE, BoundSession
 from serving.providers import CPU, create_provider_session

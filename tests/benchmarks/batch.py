@@ -58,7 +58,7 @@ for path in sorted(glob.glob("images/*/*.jpg"))[int(sys.argv[1])::2]:
 
 LIMIT = """
 import sys, glob, pathlib, cv2, numpy as np
-from edge.load_sessions import load_cut
+from edge.load_cut import load_cut
 cv2.setNumThreads(1)
 sessions = load_cut(pathlib.Path(sys.argv[2]), 1)[1]
 paths = sorted(glob.glob("images/*/*.jpg"))[int(sys.argv[1])::2]

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edge import load_sessions
+from edge import load_whole
 from edge.artifact import INPUT_NAME, OUTPUT_NAME
 from edge.classification import Prediction, rank
 from edge.classifier import Classifier
@@ -229,14 +229,14 @@ def test_a_model_that_is_replaced_while_it_is_loaded_is_refused(
     tiny_model: Path, tiny_content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = restamped(tiny_content, labels=("cat", "dog", "owl"))
-    create_session = load_sessions.create_session
+    create_session = load_whole.create_session
 
     def replace_and_create(*arguments: Any, **options: Any) -> Any:
         written(tiny_model, other)
         return create_session(*arguments, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(load_sessions, "create_session", replace_and_create)
+        patched.setattr(load_whole, "create_session", replace_and_create)
         with pytest.raises(ModelError, match=r"tiny\.onnx: the file was replaced while it was loaded; load it again$"):
             Classifier.load(tiny_model)
     assert Classifier.load(tiny_model).spec.labels == ("cat", "dog", "owl")

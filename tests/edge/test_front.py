@@ -9,7 +9,7 @@ import pytest
 from edge.artifact import INPUT_NAME, SEAM_NAME
 from edge.errors import ModelError
 from edge.front import MOST_COPIES, OFTEN, Front
-from edge.load_sessions import make_front
+from edge.load_cut import make_front
 from edge.runtime import create_session
 from edge.steps import Step
 from export.preprocessing import build_preprocessing

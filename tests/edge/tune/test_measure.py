@@ -57,7 +57,7 @@ def test_many_are_measured_as_they_run_and_the_figure_is_that_of_one(
         runs.append(len(begun))
         return finish(self, begun, top_k)
 
-    monkeypatch.setattr("edge.load_sessions._may_share", lambda _: together > 1)  # whatever the machine finds
+    monkeypatch.setattr("edge.load_cut._may_share", lambda _: together > 1)  # whatever the machine finds
     monkeypatch.setattr(Classifier, "finish", watched)
     monkeypatch.setattr("edge.tune.measure.time.perf_counter", lambda: next(clock))  # a second for each look
     turn = take_turn(Configuration(tiny_model, 1, True, many=True), 0.0, None)

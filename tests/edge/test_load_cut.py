@@ -10,7 +10,7 @@ import pytest
 
 from edge.classifier import Classifier
 from edge.errors import ModelError
-from edge.load_sessions import load_cut
+from edge.load_cut import load_cut
 from edge.sessions import Halves, Whole
 from tests.edge.artifacts import mixing, restamped, single, without_entry, written
 
@@ -20,7 +20,7 @@ PICTURES = [np.full((5 + i, 6, 3), 25 * i, np.uint8) for i in range(10)]
 @pytest.fixture(autouse=True)
 def worth_sharing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether it is worth while depends on the machine, so that here it always is."""
-    monkeypatch.setattr("edge.load_sessions.WORTH_SHARING", float("inf"))
+    monkeypatch.setattr("edge.load_cut.WORTH_SHARING", float("inf"))
 
 
 def whole_answers(content: bytes) -> np.ndarray:
@@ -58,12 +58,12 @@ def test_a_network_that_answers_otherwise_in_company_gets_pictures_one_by_one(
 
 
 def test_a_slow_network_is_not_tried_in_company(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.load_sessions.LONGEST_TRIED_S", 0.0)
+    monkeypatch.setattr("edge.load_cut.LONGEST_TRIED_S", 0.0)
     assert load_cut(tiny_model, 1)[1].most == 1
 
 
 def test_company_that_takes_longer_is_not_kept(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.load_sessions.WORTH_SHARING", 0.0)
+    monkeypatch.setattr("edge.load_cut.WORTH_SHARING", 0.0)
     assert load_cut(tiny_model, 1)[1].most == 1
 
 

@@ -1,19 +1,19 @@
-"""Load an artifact as one session, or as two halves where several pictures may share a run of its network."""
+"""Load an artifact as two halves, of which several pictures may share the second, where many pictures come."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, read_spec, spec_of
+from edge.artifact import spec_of
 from edge.cut import CutModel, cut
 from edge.errors import ModelError
 from edge.front import Front
+from edge.load_whole import require_signature, whole_session
 from edge.onnx_file import read_model
 from edge.runtime import create_session
-from edge.sessions import Halves, Sessions, Whole, fastest_s, why_not_shared
+from edge.sessions import Halves, Sessions, fastest_s, why_not_shared
 from edge.spec import ModelSpec
 
 # Pictures that may share a run of the network. More than eight brought nothing, and are more to wait for.
@@ -22,27 +22,6 @@ SHARED_RUNS = (2, 4, 8)
 # MiniVGGNet gains a quarter, MobileNetV2 loses as much. So it is tried, unless that would take seconds.
 WORTH_SHARING = 0.95
 LONGEST_TRIED_S = 0.05
-
-
-def load_whole(path: Path, threads: int, *, spinning: bool = True) -> tuple[ModelSpec, Sessions]:
-    """Return the spec of the artifact at `path`, and all of it in one session, without a copy in memory beside it.
-
-    Raises as `load_cut`, and ModelError for a file that was replaced meanwhile.
-    """
-    before = _mark(path)
-    spec = read_spec(path)
-    session = _whole(path, spec, str(path), threads, spinning)
-    if _mark(path) != before:  # or the spec might be that of another model than the session
-        raise ModelError(f"{path}: the file was replaced while it was loaded; load it again")
-    return spec, session
-
-
-def _mark(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):  # whoever reads it says why
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def load_cut(path: Path, threads: int, *, spinning: bool = True) -> tuple[ModelSpec, Sessions]:
@@ -56,21 +35,15 @@ def load_cut(path: Path, threads: int, *, spinning: bool = True) -> tuple[ModelS
     try:
         halves = cut(content, str(path))
     except ModelError:
-        return spec, _whole(content, spec, str(path), threads, spinning)
+        return spec, whole_session(content, spec, str(path), threads, spinning)
     del content
     return spec, _halves(halves, spec, str(path), threads, spinning)
-
-
-def _whole(model: Path | bytes, spec: ModelSpec, name: str, threads: int, spinning: bool) -> Whole:
-    session = create_session(model, name, threads, spinning=spinning)
-    _require_signature(session, session, spec, name)
-    return Whole(session)
 
 
 def _halves(halves: CutModel, spec: ModelSpec, name: str, threads: int, spinning: bool) -> Halves:
     any_size = create_session(halves.front, name, threads, spinning=spinning)
     network = create_session(halves.network, name, threads, spinning=spinning)
-    _require_signature(any_size, network, spec, name)
+    require_signature(any_size, network, spec, name)
     front = make_front(halves.front, any_size, name, threads, spinning=spinning)
     shared = Halves(front, network, (1, *SHARED_RUNS))
     return shared if _may_share(shared) else replace(shared, sizes=(1,))
@@ -100,13 +73,3 @@ def _may_share(halves: Halves) -> bool:
     if any(why_not_shared(halves, size, probes, alone, largest_difference=0) for size in SHARED_RUNS):
         return False
     return fastest_s(halves, probes) < WORTH_SHARING * halves.most * alone_s
-
-
-def _require_signature(first: Any, last: Any, spec: ModelSpec, name: str) -> None:
-    inputs = [(i.name, i.type, len(i.shape), (i.shape or [None])[-1]) for i in first.get_inputs()]
-    outputs = {o.name: o.shape for o in last.get_outputs()}
-    if inputs != [(INPUT_NAME, "tensor(uint8)", 4, 3)]:
-        raise ModelError(f"{name}: the input must be {INPUT_NAME!r}, uint8 [N, H, W, 3]. Received: {inputs}")
-    classes = (outputs.get(OUTPUT_NAME) or [None])[-1]
-    if classes != len(spec.labels):
-        raise ModelError(f"{name}: it has {classes} {OUTPUT_NAME} for {len(spec.labels)} labels")
