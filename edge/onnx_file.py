@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edge.errors import ModelError, ModelNotFoundError
-from edge.protobuf import FIXED_BYTES, LENGTH_DELIMITED, VARINT
+from edge.protobuf import TAG_BYTES, read_tag
 
 # Field numbers of ModelProto, and of StringStringEntryProto inside metadata_props.
 GRAPH = 7
@@ -111,33 +111,20 @@ def _walk(file: BinaryIO, start: int, end: int, name: str, known: frozenset[int]
     position = start
     while position < end:
         file.seek(position)
-        tag = _read_varint(file, end, name)
-        number, wire_type = tag >> 3, tag & 7
-        length = FIXED_BYTES.get(wire_type, 0)
-        if number == 0 or (known and number not in known) or wire_type not in (VARINT, LENGTH_DELIMITED, *FIXED_BYTES):
+        try:
+            number, _, payload, length = read_tag(file.read(min(TAG_BYTES, end - position)), 0)
+        except EOFError:
+            raise ModelError(f"{name}: the file is cut short; copy it again") from None
+        except ValueError:
+            raise _not_onnx(name) from None
+        if known and number not in known:
             raise _not_onnx(name)
-        if wire_type == LENGTH_DELIMITED:
-            length = _read_varint(file, end, name)
-        elif wire_type == VARINT:
-            _read_varint(file, end, name)
-        payload = file.tell()
-        if payload + length > end:
-            missing = payload + length - end
+        field = Field(number, position, position + payload, position + payload + length)
+        if field.end > end:
+            missing = field.end - end
             raise ModelError(f"{name}: the file is cut short, {missing:,} bytes are missing; copy it again")
-        yield Field(number, position, payload, payload + length)
-        position = payload + length
-
-
-def _read_varint(file: BinaryIO, end: int, name: str) -> int:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = file.read(1)
-        if not byte or file.tell() > end:
-            raise ModelError(f"{name}: the file is cut short; copy it again")
-        value |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return value
-    raise _not_onnx(name)
+        yield field
+        position = field.end
 
 
 def _read_entry(file: BinaryIO, field: Field, name: str) -> tuple[str, str]:

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 VARINT = 0
 LENGTH_DELIMITED = 2
 FIXED_BYTES = {1: 8, 5: 4}
+VARINT_BYTES = 10  # at most
+# What `read_tag` looks at.
+TAG_BYTES = 2 * VARINT_BYTES
 
 
 class Message:
@@ -50,31 +53,48 @@ def integer(number: int, value: int) -> bytes:
     return _varint(number << 3 | VARINT) + _varint(value)
 
 
+def read_tag(content: bytes | memoryview, place: int) -> tuple[int, int, int, int]:
+    """Return number and wire type of the field at `place`, where what it is about begins, and the length of that.
+
+    Raises EOFError where `content` ends before that is known, ValueError where it is no field.
+    """
+    tag, payload = _read_varint(content, place)
+    number, wire = tag >> 3, tag & 7
+    if number == 0 or wire not in (VARINT, LENGTH_DELIMITED, *FIXED_BYTES):
+        raise ValueError(f"no field {number} of wire type {wire}")
+    if wire == LENGTH_DELIMITED:
+        length, payload = _read_varint(content, payload)
+    elif wire == VARINT:
+        length = _read_varint(content, payload)[1] - payload
+    else:
+        length = FIXED_BYTES[wire]
+    return number, wire, payload, length
+
+
 def _walk(content: memoryview) -> Iterator[tuple[int, int, int, int, int]]:
     """Yield number, wire type, and the places of the tag, of what it is about and of its end."""
     start = 0
     while start < len(content):
-        tag, payload = _read_varint(content, start)
-        length = FIXED_BYTES.get(wire := tag & 7, 0)
-        if wire == LENGTH_DELIMITED:
-            length, payload = _read_varint(content, payload)
-        elif wire == VARINT:
-            length = _read_varint(content, payload)[1] - payload
-        elif wire not in FIXED_BYTES:
-            raise ValueError(f"wire type {wire}")
+        try:
+            number, wire, payload, length = read_tag(content, start)
+        except EOFError as error:
+            raise ValueError(str(error)) from None
         if (end := payload + length) > len(content):
             raise ValueError(f"{end - len(content):,} bytes are missing")
-        yield tag >> 3, wire, start, payload, end
+        yield number, wire, start, payload, end
         start = end
 
 
-def _read_varint(content: memoryview, place: int) -> tuple[int, int]:
+def _read_varint(content: bytes | memoryview, place: int) -> tuple[int, int]:
     value = 0
-    for shift, byte in zip(range(0, 70, 7), content[place : place + 10], strict=False):
-        value |= (byte & 0x7F) << shift
+    for i in range(VARINT_BYTES):
+        if place + i >= len(content):
+            raise EOFError("a number does not end")
+        byte = content[place + i]
+        value |= (byte & 0x7F) << 7 * i
         if byte < 0x80:
-            return value, place + shift // 7 + 1
-    raise ValueError("a number does not end")
+            return value, place + i + 1
+    raise ValueError("a number is longer than any")
 
 
 def _varint(value: int) -> bytes:

@@ -115,18 +115,24 @@ ORDINARY: list[tuple[Step, ...]] = [
 ]
 
 
+def is_refused(steps: tuple[Step, ...], shape: tuple[int, ...], **limit: int) -> bool:
+    try:
+        require_preparable(steps, shape, **limit)
+    except ImageError:
+        return True
+    return False
+
+
 @pytest.mark.parametrize(
     "size", [(6000, 8192), (8192, 6000), (7071, 7071), (4080, 12240), (480, 640), (20, 200)], ids=str
 )
 def test_no_photograph_is_refused(size: tuple[int, int]) -> None:
-    for steps in ORDINARY:
-        require_preparable(steps, size)
-        require_preparable(steps, size, max_pixels=1)  # it is the decoder that refuses these
+    assert not any(is_refused(steps, size) for steps in ORDINARY)
+    assert not any(is_refused(steps, size, max_pixels=1) for steps in ORDINARY)  # it is the decoder that refuses these
 
 
 def test_a_larger_photograph_whose_decoding_was_allowed_is_not_refused() -> None:
-    for steps in ORDINARY:
-        require_preparable(steps, (16_000, 12_000, 3))
+    assert not any(is_refused(steps, (16_000, 12_000, 3)) for steps in ORDINARY)
 
 
 # The limit is 18 bytes for each of 50 megapixels, 900 MB; each takes more by one of the tensors on the way.

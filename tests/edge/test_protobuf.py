@@ -37,7 +37,7 @@ def test_fields_are_written_as_protobuf_reads_them() -> None:
         (b"\x0a\x05ab", "3 bytes are missing"),
         (b"\x0d\x01\x02", "2 bytes are missing"),
         (b"\x0b", "wire type 3"),
-        (b"\x80" * 11, "does not end"),
+        (b"\x80" * 11, "longer than any"),
     ],
 )
 def test_what_is_no_message_is_told(content: bytes, reason: str) -> None:

@@ -29,6 +29,7 @@ def test_a_replaced_file_is_found_without_being_told(tiny_content: bytes, tiny_m
 
     with application(tiny_model, reload_every_s=0.01) as app:
         asyncio.run(watch())
+        assert app.state.service.repository.find().spec.labels == LABELS
 
 
 def test_what_was_taken_up_and_refused_is_logged_counted_and_shown(
