@@ -24,7 +24,11 @@ class Message:
 
     def all(self, number: int) -> list[memoryview]:
         """Return what every field `number` holds that has a length: messages, texts or bytes."""
-        found = [(payload, end) for field, wire, _, payload, end in self._fields if (field, wire) == (number, 2)]
+        found = [
+            (payload, end)
+            for field, wire, _, payload, end in self._fields
+            if (field, wire) == (number, LENGTH_DELIMITED)
+        ]
         return [self._content[payload:end] for payload, end in found]
 
     def only(self, number: int) -> memoryview:
