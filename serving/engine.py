@@ -77,7 +77,6 @@ class Engine:
         require_self_test(self._classifier, source)
         self.window = DriftWindow(self.spec.fingerprint, drift_window) if self.spec.fingerprint else None
         self._pool = pool
-        self._leads_soon = False
         self._max_pixels = max_pixels
         # Several threads would work side by side; a GPU is waited for, and a search for regions takes long.
         self._may_at_once = provider == CPU and pool.threads == 1 and not self._finder and self._is_quick()
@@ -120,17 +119,11 @@ class Engine:
         self._batcher.expect()
         if at_once:
             self._prepare(job, leads=False)
-            if not self._leads_soon:
-                self._leads_soon = True
-                job.loop.call_soon(self._lead)
+            job.loop.call_soon(self._batcher.lead)  # the first of those that came together leads for all
         else:
             job.future.add_done_callback(job.forget_if_cancelled)
             self._pool.run(lambda: self._prepare(job))
         return job.future
-
-    def _lead(self) -> None:
-        self._leads_soon = False
-        self._batcher.lead()
 
     def _prepare(self, job: Job, *, leads: bool = True) -> None:
         read = job.read

@@ -32,8 +32,17 @@ LONGEST_HEADER_BYTES = 1 << 20
 
 # What Python's readers raise for archives that are cut short, damaged or packed in a way they do not know. tarfile
 # also looks for bytes past the end, and calls itself for each of the headers that belong together, however many.
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, OverflowError)
-BROKEN = (*DAMAGED, IndexError, RecursionError)
+BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    IndexError,
+    RecursionError,
+)
 
 Member = tuple[str, Content]
 
