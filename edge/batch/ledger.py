@@ -9,18 +9,17 @@ A row goes to the system at once, which keeps it if the process dies, and to the
 if the power fails. The second file is removed when all rows are there: a ledger with rows that stands alone is whole.
 """
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from edge.append_only_file import AppendOnlyFile
 from edge.atomic_file import flush_to_disk, remove_abandoned
 from edge.batch.order import order_path
 from edge.batch.row import Row, from_line, to_line
 from edge.errors import OutputError, UsageError
-from edge.locked_file import is_at, open_locked
 
 SYNC_EVERY_S = 1.0
 
@@ -39,13 +38,12 @@ class Ledger:
         self.path = partial_path(output)
         self.order_path = order_path(output)
         output.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open_locked(
+        self._file = AppendOnlyFile(
             self.path, f"{output}: another run is writing it; wait for it, or choose another --output"
         )
         for written_whole in (self.output, self.order_path):
             remove_abandoned(written_whole)  # by a run that was killed: this one alone has the lock
         self.rows = 0
-        self._end = 0
         self._synced_at = time.monotonic()
         self._dirty = False
 
@@ -55,7 +53,7 @@ class Ledger:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self.has_rows and is_at(self._file, self.path):
+        if not self.has_rows and self._file.has_its_name:
             self.path.unlink()  # nothing came of it
             self.order_path.unlink(missing_ok=True)
         self._file.close()  # which also unlocks it
@@ -63,13 +61,12 @@ class Ledger:
     @property
     def has_rows(self) -> bool:
         """Whether an earlier run has left anything in it."""
-        return os.fstat(self._file.fileno()).st_size > 0
+        return self._file.size > 0
 
     def clear(self) -> None:
         """Throw all rows away."""
-        self._file.truncate(0)
-        self._file.seek(0)
-        self.rows = self._end = 0
+        self._file.keep(0)
+        self.rows = 0
 
     def read(self) -> Iterator[Row]:
         """Yield the rows of a ledger that has all of them, and change nothing. Raises OutputError if it is damaged."""
@@ -87,7 +84,7 @@ class Ledger:
         What a kill or a power failure leaves, half a line at the end or zeros in place of lines, is cut off with what
         stands behind it. Raises OutputError, and cuts nothing, for a line that was damaged otherwise.
         """
-        self.rows = self._end = 0
+        self.rows = end = 0
         with open(self.path, "rb") as lines:
             for line in lines:
                 try:
@@ -97,23 +94,17 @@ class Ledger:
                         raise self._damaged(self.rows + 1) from None
                     break
                 self.rows += 1
-                self._end += len(line)
+                end += len(line)
                 yield row
-        self._file.truncate(self._end)
-        self._file.seek(self._end)
+        self._file.keep(end)
 
     def append(self, row: Row) -> None:
         """Write one row. Raises OutputError if the disk refuses it; the rows before it stay as they are."""
-        line = to_line(row)
-        rest = memoryview(line)
         try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            self._file.append(to_line(row), flush=False)
         except OSError as error:
-            self._file.truncate(self._end)
             raise self._refused(error) from None
         self.rows += 1
-        self._end += len(line)
         self._dirty = True
         self.sync(SYNC_EVERY_S)
 
@@ -122,7 +113,7 @@ class Ledger:
         now = time.monotonic()
         if self._dirty and now - self._synced_at >= age_s:
             try:
-                os.fsync(self._file.fileno())
+                self._file.flush()
             except OSError as error:
                 raise self._refused(error) from None
             self._synced_at, self._dirty = now, False

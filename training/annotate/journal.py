@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from edge.append_only_file import AppendOnlyFile
 from edge.atomic_file import flush_to_disk
 from edge.errors import OutputError, UsageError
-from edge.locked_file import is_at, open_locked
 from edge.regions.region import Box
 from edge.strict_json import decode, encode
 from training.annotate.survey import item_key
@@ -79,10 +79,9 @@ class Journal:
         self._made_folder = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / NAME
-        self._file = open_locked(
+        self._file = AppendOnlyFile(
             self.path, f"{folder}: another 'eyespot annotate' is writing it; end that, or choose another --output"
         )
-        self._end = 0
         self.entries: list[Entry] = []
         self.torn = False
         try:
@@ -97,7 +96,7 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self.entries and is_at(self._file, self.path):
+        if not self.entries and self._file.has_its_name:
             self.path.unlink()  # nothing came of it
             if self._made_folder:
                 with contextlib.suppress(OSError):  # somebody has put something there
@@ -106,28 +105,16 @@ class Journal:
 
     def append(self, *entries: Entry) -> None:
         """Bring all of `entries`, or none, to the disk. Raises OSError if it refuses them."""
-        if not is_at(self._file, self.path):  # what goes into a file without a name is lost
+        if not self._file.has_its_name:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
-        self._append("".join(_to_line(entry) for entry in entries))
+        self._file.append(b"".join(_to_line(entry) for entry in entries), flush=True)
         self.entries.extend(entries)
 
-    def _append(self, lines: str) -> None:
-        written = memoryview(rest := lines.encode())
-        try:
-            self._file.seek(self._end)
-            while written:
-                written = written[self._file.write(written) :]
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            self._file.truncate(self._end)
-            raise OSError(error.errno, error.strerror, str(self.path)) from None
-        self._end += len(rest)
-
     def _read(self, regions: str) -> None:
-        lines = self._file.readall().splitlines(keepends=True)
-        for number, line in enumerate(lines):
+        end = 0
+        for number, line in enumerate(self._file.read().splitlines(keepends=True)):
             if not line.endswith(b"\n"):  # lines are written with their end, so this is the last and was cut off
-                if not number and not _to_line(Header(FORMAT, regions)).encode().startswith(line):
+                if not number and not _to_line(Header(FORMAT, regions)).startswith(line):
                     raise OutputError(f"{self.path}: it is no journal of eyespot's; choose another --output")
                 self.torn = True
                 break
@@ -139,10 +126,10 @@ class Journal:
                 raise OutputError(
                     f"{self.path}: line {number + 1} is damaged ({error}); mend it, or remove it and label anew"
                 ) from None
-            self._end += len(line)
-        self._file.truncate(self._end)
-        if not self._end:
-            self._append(_to_line(Header(FORMAT, regions)))
+            end += len(line)
+        self._file.keep(end)
+        if not end:
+            self._file.append(_to_line(Header(FORMAT, regions)), flush=True)
             flush_to_disk(self.path.parent)
 
     def _take(self, number: int, value: object, regions: str) -> None:
@@ -162,5 +149,5 @@ class Journal:
         return None
 
 
-def _to_line(line: Header | Entry) -> str:
-    return json.dumps(encode(line)) + "\n"
+def _to_line(line: Header | Entry) -> bytes:
+    return json.dumps(encode(line)).encode("ascii") + b"\n"

@@ -5,10 +5,8 @@ temporary file. The next start takes in the first, cuts off the second and remov
 writes a folder. A picture of known content is not kept twice, even if its file was deleted meanwhile.
 """
 
-import errno
 import hashlib
 import json
-import os
 import re
 from datetime import UTC, datetime
 from io import BytesIO
@@ -16,14 +14,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from edge.append_only_file import AppendOnlyFile
 from edge.atomic_file import replacing
 from edge.errors import OutputError, UsageError
 from edge.image_header import read_header
-from edge.locked_file import open_locked
 from edge.strict_json import decode, encode
 from training.gather.record import NAME, Record
 
 MANIFEST = "manifest.jsonl"
+# What the first line begins with, and all that may be there when it was cut off.
+FIRST_BYTES = b'{"file": "'
 SUFFIXES = {"JPEG": "jpg", "TIFF": "tif"}
 TEMPORARY = re.compile(r"\.\d{6,}\.[0-9a-f]{8}\.partial\.[a-z]+")
 
@@ -40,7 +40,7 @@ class Collection:
         if folder.is_dir() and not manifest.is_file() and any(folder.iterdir()):
             raise UsageError(f"{folder} exists already and has no {MANIFEST}; choose another --output")
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = open_locked(manifest, f"{folder}: another run is writing it; wait for it")
+        self._file = AppendOnlyFile(manifest, f"{folder}: another run is writing it; wait for it")
         try:
             records = self._read()
             self._known = {record.sha256 for record in records}
@@ -86,10 +86,10 @@ class Collection:
 
     def _read(self) -> list[Record]:
         """Return the records; half a line at the end is cut off."""
-        content = self._file.readall()
+        content = self._file.read()
         whole = content[: content.rfind(b"\n") + 1]
-        self._file.truncate(len(whole))
-        self._end = len(whole)
+        if not whole and not content.startswith(FIRST_BYTES[: len(content)]):
+            raise UsageError(f"{self.folder / MANIFEST}: it is no manifest of eyespot's; choose another --output")
         records = []
         for number, line in enumerate(whole.splitlines(), 1):
             try:
@@ -98,6 +98,7 @@ class Collection:
                 raise UsageError(f"{self.folder / MANIFEST}: line {number} is damaged ({error})") from None
         for source in {record.source for record in records} - {self.url}:
             raise UsageError(f"{self.folder} holds pictures of {source}; choose another --output")
+        self._file.keep(len(whole))
         return records
 
     def _mend(self, known: set[str]) -> None:
@@ -112,16 +113,7 @@ class Collection:
                 self._append(Record(path.name, digest, self.url, time, len(content), self.url))
 
     def _append(self, record: Record) -> None:
-        line = json.dumps(encode(record)).encode("ascii") + b"\n"
-        try:
-            if os.pwrite(self._file.fileno(), line, self._end) < len(line):
-                # A full disk takes a part of a line without complaint.
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(self._file.fileno())
-        except OSError:
-            self._file.truncate(self._end)
-            raise
-        self._end += len(line)
+        self._file.append(json.dumps(encode(record)).encode("ascii") + b"\n", flush=True)
         self._known.add(record.sha256)
         self._last = _number(record.file)
         self._kept += 1

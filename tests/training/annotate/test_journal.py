@@ -1,8 +1,6 @@
 """The journal: what is on the disk after a kill, a full disk or a second process, and what is refused."""
 
 import json
-import os
-import resource
 import signal
 import subprocess
 import sys
@@ -12,6 +10,7 @@ import pytest
 
 from edge.errors import OutputError, UsageError
 from edge.regions.region import Box
+from tests.full_disk import full_behind
 from training.annotate.journal import NAME, Entry, Journal
 
 BOX = Box(1, 2, 3, 4)
@@ -134,21 +133,13 @@ def test_what_was_appended_is_there_after_a_kill(tmp_path: Path) -> None:
         assert journal.entries == [entry(1), entry(2)]
 
 
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits a process that runs")
 def test_a_full_disk_takes_no_half_of_a_line(tmp_path: Path) -> None:
     path = written(tmp_path, 1)
     whole = path.read_bytes()
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     with Journal(tmp_path, "glyphs:4") as journal:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 20, before[1]))
-        try:
-            with pytest.raises(OSError, match=r"File too large: '.*annotations\.jsonl'"):
-                journal.append(entry(2))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
-            signal.signal(signal.SIGXFSZ, ignored)
-        assert os.stat(path).st_size == len(whole)
+        with full_behind(len(whole) + 20), pytest.raises(OSError, match=r"File too large: '.*annotations\.jsonl'"):
+            journal.append(entry(2))
+        assert path.read_bytes() == whole
         assert journal.entries == [entry(1)]
         journal.append(entry(2))
     assert path.read_bytes().startswith(whole)

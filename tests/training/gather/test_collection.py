@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.append_only_file import AppendOnlyFile
 from edge.errors import OutputError, UsageError
 from tests.training.gather.bad_server import picture
 from training.gather.collection import MANIFEST, Collection
@@ -70,9 +71,17 @@ def test_folders_of_something_else_are_refused(tmp_path: Path) -> None:
         Collection(tmp_path / "new", URL)
 
 
-@pytest.mark.parametrize("call", ["fsync", "pwrite"])
+@pytest.mark.parametrize("content", [b'{"images": []}', b"notes\n", b"notes"])
+def test_a_manifest_of_something_else_is_refused_and_left(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).write_bytes(content)
+    with pytest.raises(UsageError, match=r"manifest\.jsonl: (it is no manifest|line 1 is damaged)"):
+        Collection(tmp_path, URL)
+    assert (tmp_path / MANIFEST).read_bytes() == content
+
+
+@pytest.mark.parametrize(("owner", "call"), [(os, "fsync"), (AppendOnlyFile, "flush")])
 def test_a_full_disk_is_one_line_and_the_folder_stays_valid(
-    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    owner: object, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -80,7 +89,7 @@ def test_a_full_disk_is_one_line_and_the_folder_stays_valid(
     with Collection(tmp_path, URL) as collection:
         collection.add(picture(1).content, URL)
         with monkeypatch.context() as patched:
-            patched.setattr(os, call, full)
+            patched.setattr(owner, call, full)
             with pytest.raises(OutputError, match="No space left on device; 1 pictures are safe, make room"):
                 collection.add(picture(2).content, URL)
     assert files(tmp_path) == ["000001.png"]
