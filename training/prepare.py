@@ -97,13 +97,47 @@ def _hash(dataset: Dataset, i: int) -> bytes:
 
 
 def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Progress, jobs: int | None) -> None:
-    graph = build_preprocessing(steps)
-    session = create_session(graph.SerializeToString(), "preprocessing", threads=1)
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
+    try:
+        bad = _fill(unfinished, dataset, steps, progress, jobs)
+        (unfinished / "bad.json").write_text(json.dumps(bad), encoding="utf-8")
+        if not (folder / "bad.json").is_file():  # else another process was as busy, and faster
+            shutil.rmtree(folder, ignore_errors=True)
+            unfinished.replace(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _fill(
+    folder: Path, dataset: Dataset, steps: Sequence[Step], progress: Progress, jobs: int | None
+) -> dict[int, str]:
+    """Write the arrays and measures into `folder` and return which images could not be read, with the reason."""
+    graph = build_preprocessing(steps)
+    load = _loader(dataset, steps, create_session(graph.SerializeToString(), "preprocessing", threads=1))
     bad: dict[int, str] = {}
     measures = array("d")  # a list of Python's floats would take ten times as much, and there may be millions
+    with (folder / "arrays.npy").open("wb") as file:
+        _write_header(file, (len(dataset.names), *network_shape(graph)))
+        for row, found in enumerate(_in_parallel(load, len(dataset.names), jobs)):
+            if isinstance(found, str):
+                bad[row] = found
+            else:
+                file.write(found[0].tobytes())
+                measures.extend(found[1])
+            progress(1)
+        # Only now it is known how many there are. NumPy leaves room in the header for any number of rows.
+        file.seek(0)
+        _write_header(file, (len(dataset.names) - len(bad), *network_shape(graph)))
+    np.save(folder / "measures.npy", np.array(measures).reshape(-1, len(PictureMeasures._fields)))
+    return bad
+
+
+def _loader(
+    dataset: Dataset, steps: Sequence[Step], session: Any
+) -> Callable[[int], tuple[NDArray[np.float32], PictureMeasures] | str]:
+    """Return what prepares image number i, or says in a word why it cannot be read."""
 
     def load(i: int) -> tuple[NDArray[np.float32], PictureMeasures] | str:
         try:
@@ -116,26 +150,7 @@ def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Prog
         prepared: NDArray[np.float32] = session.run([SEAM_NAME], {INPUT_NAME: pixels[None]})[0][0]
         return prepared, measure(pixels)
 
-    try:
-        with (unfinished / "arrays.npy").open("wb") as file:
-            _write_header(file, (len(dataset.names), *network_shape(graph)))
-            for row, found in enumerate(_in_parallel(load, len(dataset.names), jobs)):
-                if isinstance(found, str):
-                    bad[row] = found
-                else:
-                    file.write(found[0].tobytes())
-                    measures.extend(found[1])
-                progress(1)
-            # Only now it is known how many there are. NumPy leaves room in the header for any number of rows.
-            file.seek(0)
-            _write_header(file, (len(dataset.names) - len(bad), *network_shape(graph)))
-        np.save(unfinished / "measures.npy", np.array(measures).reshape(-1, len(PictureMeasures._fields)))
-        (unfinished / "bad.json").write_text(json.dumps(bad), encoding="utf-8")
-        if not (folder / "bad.json").is_file():  # else another process was as busy, and faster
-            shutil.rmtree(folder, ignore_errors=True)
-            unfinished.replace(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    return load
 
 
 def _write_header(file: Any, shape: tuple[int, ...]) -> None:
