@@ -43,7 +43,7 @@ def main() -> None:
     small = quantise(network, measure_ranges(network, pictures, "minmax"), scheme_for("auto"))
     onnx.save(weld(front, small), folder / "int8.onnx")
     model.save(folder / "model.keras")
-    quantise_as_onnxruntime_does(plain, pictures, folder / "onnxruntime-int8.onnx")
+    quantise_as_onnxruntime_does(folder / "plain.onnx", pictures, folder / "onnxruntime-int8.onnx")
     (folder / "model-int8.tflite").write_bytes(convert_to_tflite(model, pictures))
     # Last, since latency.py takes it to mean that all are there.
     (folder / "model.tflite").write_bytes(convert_to_tflite(model))
@@ -67,9 +67,10 @@ def with_batch_of_one(model: onnx.ModelProto) -> onnx.ModelProto:
     return fixed
 
 
-def quantise_as_onnxruntime_does(model: onnx.ModelProto, pictures: list[np.ndarray], target: Path) -> None:
-    """Its static quantisation as its documentation shows it: everything, with the settings that it has by itself."""
+def quantise_as_onnxruntime_does(model: Path, pictures: list[np.ndarray], target: Path) -> None:
+    """Its static quantisation as its documentation shows it: pre-processed, everything, with settings of its own."""
     from onnxruntime.quantization import CalibrationDataReader, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -79,8 +80,10 @@ def quantise_as_onnxruntime_does(model: onnx.ModelProto, pictures: list[np.ndarr
             picture = next(self.pictures, None)
             return None if picture is None else {"network_input": picture}
 
-    # Without its pre-processing, which cannot read back what it writes with this version of onnx.
-    quantize_static(model, str(target), Reader())
+    # Its symbolic shape inference, one of three parts, cannot read back what it writes with this version of onnx.
+    prepared = target.with_suffix(".prepared.onnx")
+    quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True)
+    quantize_static(str(prepared), str(target), Reader())
 
 
 def convert_to_tflite(model: object, pictures: list[np.ndarray] | None = None) -> bytes:
