@@ -104,13 +104,15 @@ def run(benchmark: Benchmark, peers: str) -> list[dict[str, object]] | None:
 
 
 def describe_machine() -> str:
-    """Return the processor, its cores, how busy they are with other work, the versions and the day, in one line."""
+    """Return the processor, its cores, how busy they are with other work, the versions, the code and the day."""
     names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     processor = names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     day = datetime.datetime.now(datetime.UTC).date()
+    words = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    code = subprocess.run(words, check=False, capture_output=True, text=True).stdout.strip() or "no checkout"
     return (
-        f"{day}: {processor}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end; "
+        f"{day}, {code}: {processor}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end; "
         f"Python {platform.python_version()}, {packages}"
     )
 
@@ -118,6 +120,8 @@ def describe_machine() -> str:
 def as_markdown(record: dict[str, dict[str, object]]) -> str:
     lines = ["# Benchmarks", "", "Written by `make bench`; what each measures, and how, stands at its top."]
     lines += ["Figures are medians of interleaved turns, with their quartiles; a goal that is missed says so.", ""]
+    peers = (HERE / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    lines += [f"The peers: {', '.join(peer.replace('==', ' ') for peer in peers if '==' in peer)}.", ""]
     for name, benchmark in BENCHMARKS.items():
         if name not in record:
             continue

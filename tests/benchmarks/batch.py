@@ -3,10 +3,11 @@
 Usage: python tests/benchmarks/batch.py [speed] [photos] [memory]
 Goals: at least 0.85 of two bare processes (cv2 and onnxruntime only), 1.3 of Keras's image_dataset_from_directory with
        predict and 2.2 of it in int8, MiniVGGNet, JPEGs of 320x240; --fast-decode at least 3 times the full decode on
-       12 megapixels with 99 % equal answers; no more memory for 100,000 inputs than for 1,000. Medians of interleaved
-       runs; Keras is started and warmed up before its clock begins, ours and the bare processes are not.
-Limits: two processes that do nothing but what no batch can leave out, decoding and the model itself, are measured
-       beside it. Where they do not reach a goal, no program around the same decoder and runtime can.
+       12 megapixels (enlarged digits with grain) with 99 % equal answers; no more memory for 100,000 inputs than for
+       1,000. Medians of interleaved runs; Keras is started and warmed up before its clock begins, ours and the bare
+       processes are not. Keras resizes bilinearly, all others by area.
+Limits: two processes that do nothing but what no batch can leave out, decoding and the model itself as eyespot runs
+       them, are measured beside it. Where they do not reach a goal, no more can be had of what lies around those two.
 """
 
 import json
@@ -30,7 +31,7 @@ from tests.benchmarks.verdicts import at_least, at_most, ratios
 
 EYESPOT = str(Path(sys.executable).with_name("eyespot"))
 IMAGES, ROUNDS, PHOTOS, PHOTO_SIDES = 12_000, 5, 60, (4000, 3000)
-PHOTO_NAMES = 240  # of each photograph several: what starting takes shall not be measured with it
+PHOTO_NAMES = 240  # of each picture several: what starting takes shall not be measured with it
 LINKS = 50_000
 FLAT_MIB = 10  # what the allocator keeps differs by a few from run to run
 LEAN = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
@@ -101,7 +102,7 @@ def make_models() -> None:
 
 
 def picture(chance: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """Return smooth colours with some grain, as a photograph has; a JPEG of it has about a photograph's size."""
+    """Return smooth colours with some grain; a JPEG of it has about a photograph's size."""
     smooth = cv2.resize(chance.integers(0, 256, (12, 16, 3), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
     return np.clip(smooth + chance.normal(0, 6, smooth.shape), 0, 255).astype(np.uint8)
 
@@ -155,9 +156,7 @@ def measure_photos() -> None:
         fast.append(seconds(batch("photos", "--overwrite", "--fast-decode")))
         after = answers()
     same = np.mean([a == b for a, b in zip(before, after, strict=True)])
-    print(
-        f"{PHOTO_NAMES} photographs of 12 megapixels: {statistics.median(full):.2f} s, {statistics.median(fast):.2f} s"
-    )
+    print(f"{PHOTO_NAMES} pictures of 12 megapixels: {statistics.median(full):.2f} s, {statistics.median(fast):.2f} s")
     at_least("batch --fast-decode, times the full decode", ratios(full, fast), 3)
     at_least("batch --fast-decode, share of equal answers", float(same), 0.99)
 

@@ -1,6 +1,7 @@
 """A load generator: so many connections that each send the next request when the last one is answered.
 
 Usage: python tests/benchmarks/http_load.py PORT PATH FILE CONNECTIONS SECONDS [CONTENT_TYPE]
+With a folder as FILE its files are sent in turn.
 Prints one JSON object: requests a second, latencies in ms, how many answers had which status, and the milliseconds of
 processor time that it took itself for each. It shares the machine with the server, so it does as little as it can.
 """
@@ -11,6 +12,8 @@ import statistics
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import cast
 
@@ -26,8 +29,8 @@ APART_S = 0.02
 class Load:
     """What all connections send, until when, and what they have measured since `begin`."""
 
-    def __init__(self, request: bytes, begin: float, end: float) -> None:
-        self.request, self.begin, self.end = request, begin, end
+    def __init__(self, requests: Iterator[bytes], begin: float, end: float) -> None:
+        self.requests, self.begin, self.end = requests, begin, end
         self.latencies: list[float] = []
         self.statuses: Counter[str] = Counter()
 
@@ -47,7 +50,7 @@ class Connection(asyncio.Protocol):
     def send(self) -> None:
         self.started = time.perf_counter()
         if self.started < self.load.end:
-            self.transport.write(self.load.request)
+            self.transport.write(next(self.load.requests))
         else:
             self.transport.close()
 
@@ -69,15 +72,20 @@ class Connection(asyncio.Protocol):
 def main() -> None:
     port, path, file, connections, seconds = sys.argv[1:6]
     content_type = sys.argv[6] if len(sys.argv) > 6 else "image/jpeg"
-    body = Path(file).read_bytes()
+    files = sorted(Path(file).iterdir()) if Path(file).is_dir() else [Path(file)]
+    requests = cycle([make_request(path, content_type, body.read_bytes()) for body in files])
+    print(json.dumps(uvloop.run(measure(int(port), requests, int(connections), float(seconds)))))
+
+
+def make_request(path: str, content_type: str, body: bytes) -> bytes:
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-    print(json.dumps(uvloop.run(measure(int(port), head.encode() + body, int(connections), float(seconds)))))
+    return head.encode() + body
 
 
-async def measure(port: int, request: bytes, connections: int, seconds: float) -> dict[str, object]:
+async def measure(port: int, requests: Iterator[bytes], connections: int, seconds: float) -> dict[str, object]:
     """Return what was measured after the first second."""
     begin = time.perf_counter() + WARM_UP_S
-    load = Load(request, begin, begin + seconds)
+    load = Load(requests, begin, begin + seconds)
     loop = asyncio.get_running_loop()
     busy = []
     for _ in range(connections):
