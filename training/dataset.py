@@ -19,6 +19,8 @@ class Dataset:
 
     Even images that come as arrays are handed out encoded, so that every picture passes the one decoder.
     `parts` says on which side each image belongs, where the source has decided that, and is None elsewhere.
+    `read` raises ImageError for an image that cannot be read. `hashed` is given by a source that can tell the SHA-256
+    of a content without holding all of it in memory.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Dataset:
     targets: NDArray[np.int64]
     read: Callable[[int], bytes]
     parts: tuple[Part, ...] | None = None
+    hashed: Callable[[int], bytes] | None = None
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2:
@@ -36,8 +39,8 @@ class Dataset:
             raise DatasetError(f"{self.name}: class {empty[0]!r} has no images; add some or remove it")
 
     def content_hash(self, i: int) -> bytes:
-        """Return the SHA-256 of one image as it is encoded. Raises OSError if it cannot be read."""
-        return hashlib.sha256(self.read(i)).digest()
+        """Return the SHA-256 of one image as it is encoded. Raises ImageError if it cannot be read."""
+        return self.hashed(i) if self.hashed else hashlib.sha256(self.read(i)).digest()
 
     def digest(self, hashes: list[bytes]) -> str:
         """Return a SHA-256 over all names and the `hashes` of all contents, in hexadecimal."""
@@ -48,6 +51,7 @@ class Dataset:
 
     def select(self, rows: NDArray[np.int64]) -> "Dataset":
         """Return the images of `rows` as a data set of its own, with the same labels."""
+        hashed = self.hashed
         return Dataset(
             self.name,
             self.labels,
@@ -55,4 +59,5 @@ class Dataset:
             self.targets[rows],
             lambda i: self.read(int(rows[i])),
             tuple(self.parts[row] for row in rows) if self.parts else None,
+            None if hashed is None else lambda i: hashed(int(rows[i])),
         )

@@ -1,9 +1,8 @@
 """Say what a training runs on, and refuse to run on the CPU where a GPU was asked for."""
 
-import os
-
 import tensorflow as tf
 
+from edge.cores import usable_cores
 from edge.errors import InstallationError
 
 
@@ -23,5 +22,5 @@ def choose_device(wanted: str, jobs: int | None = None) -> str:
         tf.config.set_visible_devices([], "GPU")
     if gpus and wanted != "cpu":
         return f"{len(gpus)} GPU" + ("s" if len(gpus) > 1 else "")
-    cores = jobs or os.cpu_count()
+    cores = jobs or usable_cores()
     return f"the CPU, {cores} core" + ("" if cores == 1 else "s")

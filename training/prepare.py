@@ -6,22 +6,22 @@ that memory does not grow with the data set.
 """
 
 import hashlib
-import json
-import os
-import shutil
+import math
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from edge.artifact import INPUT_NAME, SEAM_NAME
+from edge.cores import usable_cores
 from edge.decode import decode_image
-from edge.errors import ImageError
+from edge.errors import DatasetError, ImageError
+from edge.ordered_map import OrderedMap
 from edge.picture_measures import PictureMeasures, measure
 from edge.preprocessing_limits import require_preparable
 from edge.runtime import create_session
@@ -30,14 +30,16 @@ from edge.steps import Step
 from edge.strict_json import encode
 from export.preprocessing import build_preprocessing, network_shape
 from training.dataset import Dataset
+from training.prepared_cache import read_or_build, write_entry_rest
 
 # Raise it when the same steps come to compute something else, or when something else is stored.
-CACHE_FORMAT = 3
-# Images that are on their way at once; enough to keep the cores busy, few enough to hold in memory.
-IN_FLIGHT = 64
+CACHE_FORMAT = 4
+FLOAT_BYTES = 4
 NAMED_BAD_IMAGES = 5
 
 Progress = Callable[[int], Any]
+Load = Callable[[int], tuple[NDArray[np.float32], PictureMeasures] | str]
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -62,17 +64,20 @@ def prepare(
     """Return the arrays of `dataset`, from `cache` if they are there and into it if not.
 
     `progress` is called with 1 for every image that is done; `jobs` images are worked on at once, None is one a core.
+    Raises DatasetError if an image was read once and then no more.
     """
-    hashes = list(_in_parallel(lambda i: _hash(dataset, i), len(dataset.names), jobs))
+    read = list(_in_parallel(lambda i: _hash(dataset, i), len(dataset.names), jobs))
+    hashes, was_read = [content for content, _ in read], [known for _, known in read]
     digest = dataset.digest(hashes)
     key = hashlib.sha256(f"{CACHE_FORMAT} {digest} {canonical_json(encode(tuple(steps)))}".encode()).hexdigest()
-    folder = cache / key[:32]
-    if not (folder / "bad.json").is_file():
-        _build(dataset, steps, folder, progress, jobs)
-    bad = json.loads((folder / "bad.json").read_text(encoding="utf-8"))
-    arrays = np.load(folder / "arrays.npy", mmap_mode="r")
-    measures = np.load(folder / "measures.npy")
-    return Prepared(arrays, measures, hashes, digest, {int(row): reason for row, reason in bad.items()})
+
+    def fill(folder: Path) -> None:
+        graph = build_preprocessing(steps)
+        session = create_session(graph.SerializeToString(), "preprocessing", threads=1)
+        _fill(folder, graph, _loader(dataset, steps, session, was_read), len(hashes), progress, jobs)
+
+    entry = read_or_build(cache / key[:32], fill)
+    return Prepared(entry.arrays, entry.measures, hashes, digest, entry.bad)
 
 
 def leave_out_bad(dataset: Dataset, prepared: Prepared) -> tuple[Dataset, Prepared]:
@@ -89,38 +94,22 @@ def describe_bad(dataset: Dataset, bad: dict[int, str]) -> str:
     return f"{dataset.name}: {images}: {listed}{more}"
 
 
-def _hash(dataset: Dataset, i: int) -> bytes:
+def _hash(dataset: Dataset, i: int) -> tuple[bytes, bool]:
+    """Return the hash of what image number i holds, or of its name, and whether it was the content."""
     try:
-        return dataset.content_hash(i)
-    except OSError:
-        return hashlib.sha256(dataset.names[i].encode("utf-8", "surrogateescape")).digest()
+        return dataset.content_hash(i), True
+    except ImageError:
+        return hashlib.sha256(dataset.names[i].encode("utf-8", "surrogateescape")).digest(), False
 
 
-def _build(dataset: Dataset, steps: Sequence[Step], folder: Path, progress: Progress, jobs: int | None) -> None:
-    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    try:
-        bad = _fill(unfinished, dataset, steps, progress, jobs)
-        (unfinished / "bad.json").write_text(json.dumps(bad), encoding="utf-8")
-        if not (folder / "bad.json").is_file():  # else another process was as busy, and faster
-            shutil.rmtree(folder, ignore_errors=True)
-            unfinished.replace(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _fill(
-    folder: Path, dataset: Dataset, steps: Sequence[Step], progress: Progress, jobs: int | None
-) -> dict[int, str]:
-    """Write the arrays and measures into `folder` and return which images could not be read, with the reason."""
-    graph = build_preprocessing(steps)
-    load = _loader(dataset, steps, create_session(graph.SerializeToString(), "preprocessing", threads=1))
+def _fill(folder: Path, graph: onnx.ModelProto, load: Load, count: int, progress: Progress, jobs: int | None) -> None:
+    """Write into `folder` what `load` gives for each of `count` images, and which could not be read and why."""
     bad: dict[int, str] = {}
     measures = array("d")  # a list of Python's floats would take ten times as much, and there may be millions
+    shape = network_shape(graph)
     with (folder / "arrays.npy").open("wb") as file:
-        _write_header(file, (len(dataset.names), *network_shape(graph)))
-        for row, found in enumerate(_in_parallel(load, len(dataset.names), jobs)):
+        _write_header(file, (count, *shape))
+        for row, found in enumerate(_in_parallel(load, count, jobs, result_bytes=math.prod(shape) * FLOAT_BYTES)):
             if isinstance(found, str):
                 bad[row] = found
             else:
@@ -129,24 +118,29 @@ def _fill(
             progress(1)
         # Only now it is known how many there are. NumPy leaves room in the header for any number of rows.
         file.seek(0)
-        _write_header(file, (len(dataset.names) - len(bad), *network_shape(graph)))
-    np.save(folder / "measures.npy", np.array(measures).reshape(-1, len(PictureMeasures._fields)))
-    return bad
+        _write_header(file, (count - len(bad), *shape))
+    write_entry_rest(folder, np.array(measures).reshape(-1, len(PictureMeasures._fields)), bad)
 
 
-def _loader(
-    dataset: Dataset, steps: Sequence[Step], session: Any
-) -> Callable[[int], tuple[NDArray[np.float32], PictureMeasures] | str]:
-    """Return what prepares image number i, or says in a word why it cannot be read."""
+def _loader(dataset: Dataset, steps: Sequence[Step], session: Any, was_read: Sequence[bool]) -> Load:
+    """Return what prepares image number i, or says why it cannot be read.
+
+    What is wrong with an image is kept for good. So it raises DatasetError where one `was_read` a moment ago and now
+    cannot be: that passes, as an error of the disk or too many open files do.
+    """
 
     def load(i: int) -> tuple[NDArray[np.float32], PictureMeasures] | str:
         try:
-            pixels = decode_image(dataset.read(i)).pixels
+            encoded = dataset.read(i)
+        except ImageError as error:
+            if was_read[i]:
+                raise DatasetError(f"{dataset.names[i]}: it could be read and now cannot: {error}; try again") from None
+            return str(error)
+        try:
+            pixels = decode_image(encoded).pixels
             require_preparable(tuple(steps), pixels.shape)
         except ImageError as error:
             return error.code
-        except OSError as error:
-            return error.strerror or "unreadable"
         prepared: NDArray[np.float32] = session.run([SEAM_NAME], {INPUT_NAME: pixels[None]})[0][0]
         return prepared, measure(pixels)
 
@@ -158,8 +152,8 @@ def _write_header(file: Any, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _in_parallel(work: Callable[[int], Any], count: int, jobs: int | None) -> Iterator[Any]:
+def _in_parallel(work: Callable[[int], R], count: int, jobs: int | None, result_bytes: int = 0) -> Iterator[R]:
     """Yield `work(i)` in order, computed by `jobs` threads, with a bounded number on the way."""
-    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
-        for start in range(0, count, IN_FLIGHT):
-            yield from pool.map(work, range(start, min(start + IN_FLIGHT, count)))
+    threads = jobs or usable_cores()
+    results = OrderedMap(lambda rows: [work(i) for i in rows], range(count), threads, size_of=lambda _: result_bytes)
+    return (result for result in results if result is not None)

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from export.quiet_tensorflow import start_tensorflow
+
+start_tensorflow()
+from training.device import choose_device
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 from export.quiet_tensorflow import start_tensorflow
@@ -17,6 +22,12 @@ print(choose_device("cpu", 1))
 tf.linalg.matmul(tf.ones((4, 4)), tf.ones((4, 4)))
 print(tf.config.threading.get_intra_op_parallelism_threads(), tf.config.threading.get_inter_op_parallelism_threads())
 """
+
+
+def test_without_jobs_it_is_as_many_cores_as_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.device.usable_cores", lambda: 3)
+    monkeypatch.setattr("training.device.tf.config.list_physical_devices", lambda _: [])
+    assert choose_device("auto") == "the CPU, 3 cores"
 
 
 @pytest.mark.slow

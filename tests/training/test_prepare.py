@@ -1,6 +1,7 @@
 """The array for training against Pillow's resize and OpenCV's grey, image by image."""
 
 import math
+import os
 from pathlib import Path
 
 import cv2
@@ -95,7 +96,27 @@ def test_unreadable_images_are_all_counted_and_the_first_named(draw: Draw) -> No
 def test_a_file_that_cannot_be_opened_is_named_with_the_reason(draw: Draw) -> None:
     folder = draw(cat=["good.png"], dog=["good.png"])
     (folder / "dog" / "gone.png").symlink_to(folder / "nowhere.png")
-    assert bad_of(folder) == "pets: 1 unreadable image: dog/gone.png (No such file or directory)"
+    assert bad_of(folder) == "pets: 1 unreadable image: dog/gone.png (there is no such file)"
+
+
+def test_what_is_no_file_or_larger_than_any_picture_is_bad_and_not_waited_for(draw: Draw) -> None:
+    folder = draw(cat=["good.png"], dog=["good.png"])
+    os.mkfifo(folder / "cat" / "pipe.png")
+    with (folder / "dog" / "huge.png").open("wb") as file:
+        file.truncate(1 << 40)  # of nothing but holes; to read a terabyte would take hours
+    assert bad_of(folder) == (
+        "pets: 2 unreadable images: cat/pipe.png (this is not a regular file), "
+        "dog/huge.png (1,099,511,627,776 bytes are more than any picture can need)"
+    )
+
+
+def test_pictures_of_a_format_that_is_refused_are_counted(draw: Draw) -> None:
+    folder = draw(cat=["good.png"], dog=["good.png"])
+    (folder / "dog" / "telephone.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(8))
+    (folder / "dog" / "web.avif").write_bytes(b"\0\0\0\x18ftypavif" + bytes(8))
+    assert bad_of(folder) == (
+        "pets: 2 unreadable images: dog/telephone.HEIC (unsupported_format), dog/web.avif (unsupported_format)"
+    )
 
 
 def test_a_picture_that_would_take_too_much_memory_is_bad(draw: Draw) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.errors import DatasetError, ImageError
 from edge.steps import Grey, Resize, Scale
 from training.dataset import Dataset
 from training.prepare import describe_bad, leave_out_bad, prepare
@@ -76,6 +78,84 @@ def test_what_cannot_be_read_is_named_and_can_be_left_out(tmp_path: Path) -> Non
 def test_a_data_set_of_nothing_but_damage_has_no_rows(tmp_path: Path) -> None:
     prepared = prepare(pictures(4, bad=(0, 1, 2, 3)), STEPS, tmp_path, nothing)
     assert (prepared.arrays.shape, len(prepared.bad)) == ((0, 8, 8, 1), 4)
+
+
+@pytest.mark.parametrize("name", ["arrays.npy", "measures.npy", "bad.json"])
+@pytest.mark.parametrize("kept", [None, 0, 1, -1])
+def test_an_entry_that_a_power_cut_has_damaged_is_built_anew(tmp_path: Path, name: str, kept: int | None) -> None:
+    whole = prepare(pictures(30, bad=(4,)), STEPS, tmp_path, nothing)
+    expected, bad = np.array(whole.arrays), whole.bad
+    (entry,) = tmp_path.iterdir()
+    content = (entry / name).read_bytes()
+    (entry / name).unlink()
+    if kept is not None:
+        (entry / name).write_bytes(content[:kept])
+    done: list[int] = []
+    prepared = prepare(pictures(30, bad=(4,)), STEPS, tmp_path, done.append)
+    assert sum(done) == 30
+    assert np.array_equal(prepared.arrays, expected)
+    assert prepared.bad == bad
+    assert list(tmp_path.iterdir()) == [entry]
+    prepare(pictures(30, bad=(4,)), STEPS, tmp_path, done.append)
+    assert sum(done) == 30
+
+
+def test_two_that_prepare_the_same_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """Both with the same process number, as the first process of a container has it."""
+    done: list[int] = []
+    inner: list[np.ndarray] = []
+
+    def overtake(_: int) -> None:
+        if not inner:
+            inner.append(prepare(pictures(30), STEPS, tmp_path, done.append).arrays)
+
+    outer = prepare(pictures(30), STEPS, tmp_path, overtake).arrays
+    assert sum(done) == 30
+    assert outer.shape == (30, 8, 8, 1)
+    assert np.array_equal(inner[0], outer)
+    (entry,) = tmp_path.iterdir()
+    assert {path.name for path in entry.iterdir()} == {"arrays.npy", "measures.npy", "bad.json"}
+
+
+def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    old, young, foreign = (tmp_path / f".{name}" for name in ("a.0123abcd.partial", "b.4567cdef.partial", "c.partial"))
+    long_ago = time.time() - 2 * 24 * 3600
+    for folder in (old, young, foreign):
+        folder.mkdir()
+        (folder / "arrays.npy").write_bytes(b"half")
+        os.utime(folder, (long_ago, long_ago))
+    for folder in (old, foreign):
+        os.utime(folder / "arrays.npy", (long_ago, long_ago))
+    prepare(pictures(3), STEPS, tmp_path, nothing)
+    assert (old.exists(), young.exists(), foreign.exists()) == (False, True, True)
+
+
+def test_an_error_that_passes_is_not_kept(tmp_path: Path) -> None:
+    made = pictures(6)
+    asked: list[int] = []
+
+    def read(i: int) -> bytes:
+        asked.append(i)
+        if asked.count(i) == 2 and i == 3:
+            raise ImageError("unreadable", "the file cannot be read (Too many open files)")
+        return made.read(i)
+
+    with pytest.raises(DatasetError, match=r"3\.png: it could be read and now cannot: .*Too many open files"):
+        prepare(replace(made, read=read), STEPS, tmp_path, nothing)
+    assert list(tmp_path.iterdir()) == []
+    assert prepare(replace(made, read=read), STEPS, tmp_path, nothing).bad == {}
+
+
+def test_without_jobs_there_are_as_many_as_usable_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may have fewer than the machine."""
+    monkeypatch.setattr("training.prepare.usable_cores", lambda: 3)
+    made, together = pictures(12), Barrier(3)
+
+    def read(i: int) -> bytes:
+        together.wait(timeout=30)
+        return made.read(i)
+
+    assert prepare(replace(made, read=read), STEPS, tmp_path, nothing).bad == {}
 
 
 @pytest.mark.parametrize("jobs", [1, 3])

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from edge.errors import DatasetError
-from edge.sources import walk_images
 from training.dataset import Dataset, Part
+from training.datasets.picture_files import hash_picture, read_picture, walk_pictures
 
 # What the folders above the classes may be called, and on which side their pictures are.
 PART_FOLDERS: dict[str, Part] = {
@@ -35,8 +35,8 @@ def load_folder(path: Path, class_depth: int = 0) -> Dataset:
     """Return the images below the class folders of `path`, with those folders' names as labels.
 
     `class_depth` folders stand between `path` and a class folder; those named in `PART_FOLDERS` are found by
-    themselves. Raises DatasetError if a class is empty, if there are fewer than two, or if two names would be
-    mistaken for one another.
+    themselves. Raises DatasetError if a class is empty, if there are fewer than two, if two names would be
+    mistaken for one another, or if a folder cannot be read.
     """
     parts: dict[Path, Part | None] = {path: None}
     if class_depth == 0:
@@ -60,19 +60,17 @@ def _folders(path: Path) -> list[Path]:
 def _load_classes(path: Path, classes: list[tuple[Path, str, Part | None]]) -> Dataset:
     labels = sorted({label for _, label, _ in classes})
     _check_names(path, labels)
-    files = [(file, labels.index(label), part) for folder, label, part in classes for file in walk_images(str(folder))]
+    places = {label: i for i, label in enumerate(labels)}
+    files = [(file, places[label], part) for folder, label, part in classes for file in walk_pictures(str(folder))]
     parts = [part for _, _, part in files if part is not None]
-
-    def read(i: int) -> bytes:
-        return Path(files[i][0]).read_bytes()
-
     return Dataset(
         name=path.resolve().name,
         labels=tuple(labels),
         names=tuple(Path(file).relative_to(path).as_posix() for file, _, _ in files),
         targets=np.array([target for _, target, _ in files], np.int64),
-        read=read,
+        read=lambda i: read_picture(files[i][0]),
         parts=tuple(parts) if parts else None,
+        hashed=lambda i: hash_picture(files[i][0]),
     )
 
 

@@ -1,5 +1,6 @@
 """Folders as data sets: what is taken, in which order, and which names are refused."""
 
+import os
 import unicodedata
 from pathlib import Path
 
@@ -33,6 +34,29 @@ def test_nested_images_count_and_hidden_or_other_files_do_not(draw: Draw) -> Non
     dataset = load_folder(folder)
     assert dataset.labels == ("cat", "dog")
     assert dataset.names == ("cat/a.png", "cat/2024/june/b.png", "dog/a.png")
+
+
+def test_a_folder_that_cannot_be_read_is_named(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pictures would be missing without a word."""
+    folder = draw(cat=["a.png"], dog=["a.png"])
+    save_picture(folder / "cat" / "locked" / "b.png", 100)
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:  # permissions do not bind root, who runs tests in a container
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DatasetError, match=r"cat/locked: the folder cannot be read \(Permission denied\)"):
+        load_folder(folder)
+
+
+def test_linked_folders_within_a_class_are_passed_over_and_linked_files_are_not(draw: Draw) -> None:
+    folder = draw(cat=["a.png"], dog=["a.png"])
+    (folder / "cat" / "again").symlink_to(folder / "cat")
+    (folder / "cat" / "b.png").symlink_to(folder / "dog" / "a.png")
+    assert load_folder(folder).names == ("cat/a.png", "cat/b.png", "dog/a.png")
 
 
 def test_labels_keep_their_spelling(draw: Draw) -> None:
