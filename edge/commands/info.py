@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge.artifact import read_spec
 from edge.cli import DONE
-from edge.spec import ModelSpec, Variant, describe_regions
+from edge.spec import ModelSpec, Parity, TrainingRecord, Variant, describe_regions
 from edge.steps import describe
 from edge.strict_json import encode
 from edge.tune.record import recall
@@ -46,20 +46,10 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
         rows["regions"] = describe_regions(spec.regions)
     if spec.abstain_below is not None:
         rows["abstains"] = f"below a probability of {spec.abstain_below:.2%}"
-    if training := spec.training:
-        rows["trained"] = (
-            f"{training.recipe} on {training.dataset}, {training.training_images:,} images, "
-            f"{training.epochs} epochs, seed {training.seed}"
-        )
-        rows["accuracy"] = f"{training.held_out_accuracy:.2%} of {training.held_out_images:,} held-out images"
-    if parity := spec.parity:
-        rows["parity"] = (
-            f"largest difference to {REFERENCES[parity.reference]} {parity.largest_difference:.1e} "
-            f"(limit {parity.tolerance:.0e}), "
-            f"top-1 equal on {parity.top1_agreement:.2%} of {parity.comparisons:,} comparisons on "
-            f"{ORIGINS[parity.origin]}"
-        )
-        rows["made with"] = ", ".join(f"{name} {version}" for name, version in parity.versions.items())
+    if spec.training:
+        rows |= _training_rows(spec.training)
+    if spec.parity:
+        rows |= _parity_rows(spec.parity)
     if variant := spec.variant:
         rows |= variant_rows(variant)
     if fingerprint := spec.fingerprint:
@@ -70,6 +60,28 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
     if self_test := spec.self_test:
         rows["self-test"] = f"{len(self_test.samples)} samples, limit {self_test.tolerance:.0e} (eyespot verify)"
     return rows
+
+
+def _training_rows(training: TrainingRecord) -> dict[str, str]:
+    return {
+        "trained": (
+            f"{training.recipe} on {training.dataset}, {training.training_images:,} images, "
+            f"{training.epochs} epochs, seed {training.seed}"
+        ),
+        "accuracy": f"{training.held_out_accuracy:.2%} of {training.held_out_images:,} held-out images",
+    }
+
+
+def _parity_rows(parity: Parity) -> dict[str, str]:
+    return {
+        "parity": (
+            f"largest difference to {REFERENCES[parity.reference]} {parity.largest_difference:.1e} "
+            f"(limit {parity.tolerance:.0e}), "
+            f"top-1 equal on {parity.top1_agreement:.2%} of {parity.comparisons:,} comparisons on "
+            f"{ORIGINS[parity.origin]}"
+        ),
+        "made with": ", ".join(f"{name} {version}" for name, version in parity.versions.items()),
+    }
 
 
 def _tuned_rows(spec: ModelSpec) -> dict[str, str]:

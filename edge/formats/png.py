@@ -18,26 +18,10 @@ LEFT_OUT = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
 
 def read_png(stream: BinaryIO) -> ImageHeader:
-    """Read IHDR, and walk all chunks: libpng allocates what a chunk claims, so each must lie inside the file.
-
-    OpenCV checks no checksum of an animated file, so that is done here.
-    """
-    size = stream.seek(0, 2)
+    """Read IHDR and walk all chunks. OpenCV checks no checksum of an animated file, so that is done here."""
     stream.seek(16)
     width, height, bits, colour_type = unpack(stream, ">IIBB")
-    stream.seek(CHUNKS_AT)
-    found: dict[bytes, bytes] = {}
-    has_text = False
-    name = b""
-    while name != b"IEND":
-        length, name = struct.unpack(">I4s", stream.read(8))
-        end = stream.tell() + length + 4
-        if not name.isalpha() or end > size:
-            raise ValueError("no chunk, or one that ends behind the file")
-        has_text |= name in LEFT_OUT
-        if name in READ_CHUNKS and length <= LARGEST_READ_BYTES:
-            found.setdefault(name, stream.read(length))
-        stream.seek(end)
+    found, has_text = _walk(stream)
     animated = b"acTL" in found
     if animated:
         _check_sums(stream)
@@ -53,6 +37,28 @@ def read_png(stream: BinaryIO) -> ImageHeader:
         orientation=read_orientation(found.get(b"eXIf", b"")),
         has_text=has_text,
     )
+
+
+def _walk(stream: BinaryIO) -> tuple[dict[bytes, bytes], bool]:
+    """Return the chunks that are read, by their names, and whether there are any that are left out.
+
+    libpng allocates what a chunk claims, so each must lie inside the file. Raises ValueError if one does not.
+    """
+    size = stream.seek(0, 2)
+    stream.seek(CHUNKS_AT)
+    found: dict[bytes, bytes] = {}
+    has_text = False
+    name = b""
+    while name != b"IEND":
+        length, name = struct.unpack(">I4s", stream.read(8))
+        end = stream.tell() + length + 4
+        if not name.isalpha() or end > size:
+            raise ValueError("no chunk, or one that ends behind the file")
+        has_text |= name in LEFT_OUT
+        if name in READ_CHUNKS and length <= LARGEST_READ_BYTES:
+            found.setdefault(name, stream.read(length))
+        stream.seek(end)
+    return found, has_text
 
 
 def without_text(encoded: bytes) -> bytes:

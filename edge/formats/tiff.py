@@ -33,13 +33,7 @@ def read_tiff(stream: BinaryIO) -> ImageHeader:
     (count,) = unpack(stream, f"{order}H")
     entries = [struct.unpack(f"{order}HHI4s", stream.read(12)) for _ in range(count)]
     (next_directory,) = unpack(stream, f"{order}I")
-    tags: dict[int, int] = {}
-    for tag, kind, values, content in entries:
-        number = _read_number(stream, order, kind, values, content)
-        if tag in SIDES and (number is None or values != 1):
-            raise ValueError("a side must be one number of 16 or 32 bits")
-        if number is not None:
-            tags.setdefault(tag, number)  # libtiff takes the first of several with one tag
+    tags = _read_tags(stream, order, entries)
     width, height = tags.get(WIDTH, 0), tags.get(HEIGHT, 0)
     if tags.get(TILE_WIDTH, 0) > width + LARGEST_TILE_PX or tags.get(TILE_HEIGHT, 0) > height + LARGEST_TILE_PX:
         raise ValueError("tiles far larger than the picture")
@@ -57,6 +51,18 @@ def read_tiff(stream: BinaryIO) -> ImageHeader:
         bits=bits,
         strips=_strips(stream, order, entries, tags),
     )
+
+
+def _read_tags(stream: BinaryIO, order: str, entries: list[Any]) -> dict[int, int]:
+    """Return the first number of each tag that has whole ones."""
+    tags: dict[int, int] = {}
+    for tag, kind, values, content in entries:
+        number = _read_number(stream, order, kind, values, content)
+        if tag in SIDES and (number is None or values != 1):
+            raise ValueError("a side must be one number of 16 or 32 bits")
+        if number is not None:
+            tags.setdefault(tag, number)  # libtiff takes the first of several with one tag
+    return tags
 
 
 def _read_number(stream: BinaryIO, order: str, kind: int, values: int, content: bytes) -> int | None:
