@@ -17,7 +17,8 @@ from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.errors import ModelError, ParityError
 from edge.runtime import create_session, import_onnxruntime
 from edge.spec import ModelSpec, Parity, Variant
-from export.heads import Head, apply_head, attach_head, find_head
+from export.ending import find_head
+from export.heads import Head, apply_head, attach_head
 from export.network import weld
 from export.original import Original
 from export.parity import Comparison, Preprocessing, check_parity, compare, make_variants, require_different_answers
@@ -29,8 +30,8 @@ from export.writer import make_self_test, make_variant_self_test, stamp, write_a
 # From the proven network, float32 [N, h, w, c] to [N, classes], and what prepares its arrays, to a smaller one.
 Shrink = Callable[[onnx.ModelProto, Preprocessing], tuple[onnx.ModelProto, Variant]]
 
-# Made pictures whose answers tell logits from probabilities.
-SAMPLE_PICTURES = 4
+# Pictures that are answered at once; between its layers a network may need a hundred times their memory.
+BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,7 @@ def convert_original(original: Original, spec: ModelSpec) -> Converted:
     def preprocess(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return run_session(front, SEAM_NAME, {INPUT_NAME: images}, "preprocessing")
 
-    few = [preprocess(pixels[None]) for _, pixels in islice(made_pictures().read(), SAMPLE_PICTURES)]
-    sample = original.answer(np.concatenate(few))
+    sample = _sample(original, preprocess)
     network = original.convert(shape, sample.shape[1])
     head = find_head(network, sample)
     if (classes := head.classes(sample.shape[1])) != len(spec.labels):
@@ -128,9 +128,15 @@ def convert_original(original: Original, spec: ModelSpec) -> Converted:
     return Converted(original, head, preprocessing, preprocess, attach_head(network, head))
 
 
+def _sample(original: Original, preprocess: Preprocessing) -> NDArray[np.float32]:
+    """Return what the network says of the made pictures, [N, units], which tells logits from probabilities."""
+    arrays = np.concatenate([preprocess(pixels[None]) for _, pixels in made_pictures().read()])
+    return np.concatenate([original.answer(arrays[i : i + BATCH]) for i in range(0, len(arrays), BATCH)])
+
+
 def _check_batch(answer: Callable[[NDArray[np.uint8]], NDArray[np.float32]], tolerance: float) -> None:
     """Raise ParityError if pictures in a batch get other answers than alone; a network may have one size baked in."""
-    images = np.stack([pixels for _, pixels in islice(made_pictures().read(), SAMPLE_PICTURES)])
+    images = np.stack([pixels for _, pixels in islice(made_pictures().read(), BATCH)])
     alone = np.concatenate([answer(image[None]) for image in images])
     together = answer(images)
     difference = np.abs(together - alone).max() if together.shape == alone.shape else np.inf

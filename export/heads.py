@@ -1,8 +1,7 @@
-"""What the last operator of a network means, and how its numbers become probabilities that sum to 1.
+"""How the numbers that a network ends in become probabilities that sum to 1.
 
-It exists because networks end in many ways and an artifact in one. The head is found from the operator that makes
-the output, and where that says nothing, from the numbers themselves. Each head stands here twice, as ONNX nodes
-for the file and in NumPy for the original network, so that the comparison checks one against the other.
+It exists because networks end in many ways (see export/ending.py) and an artifact in one. Each head stands here twice,
+as ONNX nodes for the file and in NumPy for the original network, so that the comparison checks one against the other.
 
 Two independent sigmoids that are to be two classes are divided by their sum: where they agree (one is 1 minus the
 other, which is what they were trained for) that changes nothing. A softmax over their logits would count the same
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from edge.artifact import OUTPUT_NAME
-from edge.errors import ModelError, UsageError
+from edge.errors import ModelError
 
 Rows = NDArray[np.float32]
 
@@ -28,8 +27,6 @@ RAW_NAME = "head/raw"
 EVEN = 1e-30
 # Float32 sums of a thousand numbers, or of the few bits of a network in half precision.
 SUM_TOLERANCE = 1e-3
-# Operators that hand on the same numbers.
-TRANSPARENT = frozenset({"Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Dropout"})
 
 
 @dataclass(frozen=True)
@@ -66,12 +63,22 @@ def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return (1 + np.tanh(logits / 2)) / 2
 
 
+def shares_of_sum(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return rows that sum to 1, for numbers [N, classes] that are not negative."""
+    shares: NDArray[np.float64] = (rows + EVEN) / (rows + EVEN).sum(axis=1, keepdims=True)
+    return shares
+
+
 PROBABILITIES = Head(None, (), lambda rows: rows)
 LOGITS = Head("the network gives logits; a softmax was added", ("Softmax",), softmax)
 LOG_PROBABILITIES = Head("the network gives logarithms of probabilities; a softmax undoes them", ("Softmax",), softmax)
-ONE_SIGMOID = Head(
-    "the network gives one probability p (sigmoid); the file gives two classes, 1 - p and p, in the order of "
-    "the labels",
+ROUNDED_PROBABILITIES = Head(
+    "the network gives probabilities that were rounded or cut (behind its softmax); the file divides them by their sum",
+    ("ShareOfSum",),
+    shares_of_sum,
+)
+ONE_PROBABILITY = Head(
+    "the network gives one probability p; the file gives two classes, 1 - p and p, in the order of the labels",
     ("BothSides",),
     both_sides,
 )
@@ -84,47 +91,8 @@ ONE_LOGIT = Head(
 TWO_SIGMOIDS = Head(
     "the network gives two independent probabilities (sigmoid); the file divides them by their sum",
     ("ShareOfSum",),
-    lambda rows: (rows + EVEN) / (rows + EVEN).sum(axis=1, keepdims=True),
+    shares_of_sum,
 )
-
-
-def find_head(network: onnx.ModelProto, sample: Rows) -> Head:
-    """Return the head of a network, from its graph and a few rows [N, units] that it gave.
-
-    Raises UsageError for what cannot be classes that exclude each other, and for numbers that are not finite.
-    """
-    operator, units = last_operator(network.graph), sample.shape[1]
-    if not np.isfinite(sample).all():
-        raise ModelError("the network gives numbers that are not finite; its weights or its preprocessing are wrong")
-    if operator == "Sigmoid":
-        return _sigmoid_head(units)
-    if operator in ("Tanh", "HardSigmoid"):
-        raise UsageError(f"the network ends in {operator}, whose numbers are neither logits nor probabilities")
-    if units == 1:
-        if operator == "Softmax":
-            raise UsageError("the network ends in a softmax of one unit, which always says 1; it needs a unit a class")
-        return ONE_LOGIT
-    if operator == "Softmax" or sums_to_one(sample):
-        return PROBABILITIES
-    return LOG_PROBABILITIES if operator == "LogSoftmax" else LOGITS
-
-
-def _sigmoid_head(units: int) -> Head:
-    if units > 2:
-        raise UsageError(
-            f"the network ends in {units} independent sigmoids, so that several labels can be true at once; eyespot's "
-            "probabilities exclude each other. Train it with a softmax"
-        )
-    return ONE_SIGMOID if units == 1 else TWO_SIGMOIDS
-
-
-def last_operator(graph: onnx.GraphProto) -> str:
-    """Return the type of the operator that makes the output, past those that hand on the same numbers."""
-    makers = {output: node for node in graph.node for output in node.output}
-    node = makers.get(graph.output[0].name)
-    while node is not None and node.op_type in TRANSPARENT:
-        node = makers.get(node.input[0])
-    return node.op_type if node is not None else ""
 
 
 def sums_to_one(rows: NDArray[np.floating]) -> bool:

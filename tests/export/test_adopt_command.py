@@ -86,8 +86,8 @@ def arguments(plain: Path, preprocessing: str = "unit", labels: tuple[str, ...] 
     return list(map(str, ["adopt", plain, "--labels", path, "--preprocessing", preprocessing, "--output", output]))
 
 
-def adopt(plain: Path, *options: str) -> Path:
-    assert main([*arguments(plain), *options]) == 0
+def adopt(plain: Path, *options: str, labels: tuple[str, ...] = LABELS) -> Path:
+    assert main([*arguments(plain, labels=labels), *options]) == 0
     return plain.parent / "m.onnx"
 
 

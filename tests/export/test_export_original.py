@@ -214,7 +214,12 @@ def two_inputs() -> keras.Model:
         (lambda: classifier(3), [], LABELS[:2], "has 3 classes for 2 labels"),
         (lambda: classifier(1, "sigmoid"), [], LABELS, "has 2 classes for 3 labels"),
         (lambda: classifier(shape=(None, None, 3)), [], LABELS, "say with --size HxW"),
-        (lambda: build([layers.Dense(3, kernel_initializer="zeros")]), [], LABELS, "answers the same for all 72"),
+        (
+            lambda: build([layers.Dense(3, "softmax", kernel_initializer="zeros")]),
+            [],
+            LABELS,
+            "answers the same for all 72",
+        ),
         (lambda: classifier(3), ["--tolerance", "1e-12"], LABELS, "the limit is 1e-12"),
         (lambda: classifier(3), ["--images", "nowhere"], LABELS, "nowhere: --images must name a folder"),
     ],

@@ -7,9 +7,10 @@ from onnx import TensorProto, helper, numpy_helper
 from scipy import special
 
 from edge.artifact import OUTPUT_NAME, SEAM_NAME
-from edge.errors import ModelError, UsageError
+from edge.errors import ModelError
 from edge.runtime import create_session
-from export.heads import Head, apply_head, attach_head, find_head
+from export.ending import find_head
+from export.heads import Head, apply_head, attach_head
 from export.preprocessing import make_model
 
 # Logits of a sure yes, a sure no, a doubt, and both so low that a float32 sigmoid of them is 0.
@@ -90,25 +91,6 @@ def test_probabilities_that_no_softmax_made_are_left_alone() -> None:
     head, found, _ = headed(network(3, "Identity"), rows)
     assert head.note is None
     np.testing.assert_array_equal(found, rows)
-
-
-@pytest.mark.parametrize(
-    ("units", "operator", "message"),
-    [
-        (3, "Sigmoid", "ends in 3 independent sigmoids, so that several labels can be true at once"),
-        (1, "Softmax", "a softmax of one unit, which always says 1"),
-        (2, "Tanh", "ends in Tanh, whose numbers are neither"),
-    ],
-)
-def test_what_are_no_classes_that_exclude_each_other_is_refused(units: int, operator: str, message: str) -> None:
-    model = network(units, operator)
-    with pytest.raises(UsageError, match=message):
-        find_head(model, run(model, np.ones((2, units), np.float32)))
-
-
-def test_numbers_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(ModelError, match="not finite"):
-        find_head(network(2, "Identity"), np.array([[np.nan, 1]], np.float32))
 
 
 def test_a_softmax_that_is_not_the_last_step_is_found_by_its_sums() -> None:
