@@ -9,6 +9,7 @@ from edge.decode import decode_image
 from edge.errors import ImageError
 from edge.exif import read_orientation
 from edge.image_header import READERS
+from tests.edge.pictures import orientation_tag
 from tests.soak.fuzzing import fuzz
 from tests.soak.mutation import good_files
 from tests.soak.outcome import Effort, Outcome
@@ -28,18 +29,33 @@ def edited(whole: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
     return whole
 
 
+def with_other_bytes(whole: bytes, changes: list[tuple[float, int]]) -> bytes:
+    """Change single bytes anywhere: mostly in the pixels, which many a format reads whatever they are."""
+    changed = bytearray(whole)
+    for share, value in changes:
+        changed[int(share * (len(whole) - 1))] = value
+    return bytes(changed)
+
+
 # Files that are nearly good, and noise behind each of the beginnings by which a format is known.
-IMAGES = st.builds(edited, WHOLE, st.lists(EDIT, min_size=1, max_size=6)) | st.builds(
-    bytes.__add__, st.sampled_from([*READERS, b"", b"RIFF\xff\0\0\0WEBPVP8X"]), st.binary(max_size=200)
+CHANGES = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=3)
+IMAGES = st.one_of(
+    st.builds(with_other_bytes, WHOLE, CHANGES),
+    st.builds(edited, WHOLE, st.lists(EDIT, min_size=1, max_size=6)),
+    st.builds(bytes.__add__, st.sampled_from([*READERS, b"", b"RIFF\xff\0\0\0WEBPVP8X"]), st.binary(max_size=200)),
+)
+BLOCK = st.integers(2, 8).map(lambda orientation: orientation_tag(orientation).tobytes())
+EXIF = st.one_of(
+    st.builds(with_other_bytes, BLOCK, CHANGES),
+    st.builds(edited, BLOCK, st.lists(EDIT, max_size=2)),
+    st.builds(bytes.__add__, st.sampled_from([b"II*\0", b"MM\0*", b""]), st.binary()),
 )
 
 
 def run(effort: Effort) -> Outcome:
-    images, seen = fuzz(effort, IMAGES, decode, LIMIT_MS, share=4.0)
+    images, seen = fuzz(effort, IMAGES, decode, "decoded", LIMIT_MS, share=4.0)
     print(f"images: {dict(Counter(seen).most_common())}")
-    blocks, orientations = fuzz(
-        effort, st.builds(bytes.__add__, st.sampled_from([b"II*\0", b"MM\0*", b""]), st.binary()), orient, 100
-    )
+    blocks, orientations = fuzz(effort, EXIF, orient, "turned", 100)
     print(f"EXIF: {dict(orientations.most_common())}")
     return Outcome(images.cases + blocks.cases, images.failures + blocks.failures)
 

@@ -9,6 +9,7 @@ import json
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import hypothesis.strategies as st
 
@@ -33,19 +34,14 @@ Left = tuple[bytes, bytes]
 def run(effort: Effort) -> Outcome:
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         rows, order, whole = arrange()
-        lines = [line + b"\n" for line in rows.splitlines()]
+        lines = rows.splitlines(keepends=True)
         one = st.sampled_from(lines).flatmap(damaged_line)
-        alone, seen = fuzz(effort, one, read_line, LIMIT_MS, share=4.0)
+        alone, seen = fuzz(effort, one, read_line, "a row", LIMIT_MS, share=4.0)
         print(f"lines: {dict(seen.most_common())}")
-        edits = st.lists(EDIT, max_size=4)
-        damaged = st.lists(st.sampled_from(lines).flatmap(damaged_line), max_size=3).map(
-            lambda new: rows + b"".join(new)
+        left = st.tuples(damaged_rows(lines), st.just(order)) | st.tuples(cut_off(rows), damaged_order(order))
+        resumed, ends = fuzz(
+            effort, left, lambda files: resume(files, whole), "went on", 10 * LIMIT_MS, share=RESUMED_SHARE
         )
-        left = st.tuples(
-            st.builds(edited, st.sampled_from([rows, b"".join(lines[:3])]), edits) | damaged,
-            st.builds(edited, st.just(order), edits) | st.just(order),
-        )
-        resumed, ends = fuzz(effort, left, lambda files: resume(files, whole), 10 * LIMIT_MS, share=RESUMED_SHARE)
         print(f"resumed: {dict(ends.most_common())}")
     return Outcome(alone.cases + resumed.cases, alone.failures + resumed.failures)
 
@@ -59,30 +55,10 @@ def arrange() -> tuple[bytes, bytes, bytes]:
     Path("list.txt").write_text("\n".join([*names, "gone"]))
     if batch("whole.jsonl")[0] != SOME_FAILED:
         raise RuntimeError("the uninterrupted run did not end well")
+    with mock.patch("edge.batch.run.complete", side_effect=SystemExit), contextlib.suppress(SystemExit):
+        batch("r.jsonl")  # dies when all rows are there
     whole = Path("whole.jsonl").read_bytes()
-    order = json.dumps(
-        {
-            "model": "minivgg",
-            "version": version(),
-            "sources": ["list.txt"],
-            "column": "path",
-            "null": False,
-            "top": 3,
-            "max_pixels": 50_000_000,
-            "fast_decode": False,
-            "min_probability": 0.0,
-            "regions": None,
-            "face_model": None,
-            "begun_s": 1.0,
-        }
-    ).encode()
-    return b"".join(line + b"\n" for line in whole.splitlines()[:6]), order, whole
-
-
-def version() -> str:
-    from edge.artifact import read_spec
-
-    return read_spec(Path("model.onnx")).version or ""
+    return b"".join(whole.splitlines(keepends=True)[:6]), Path("r.jsonl.run").read_bytes(), whole
 
 
 def batch(output: str, *options: str) -> tuple[int, str]:
@@ -90,6 +66,24 @@ def batch(output: str, *options: str) -> tuple[int, str]:
     with contextlib.redirect_stderr(errors):
         status = main(["batch", "model.onnx", "list.txt", "--output", output, "--quiet", "--threads", "1", *options])
     return status, errors.getvalue()
+
+
+def damaged_rows(lines: list[bytes]) -> st.SearchStrategy[bytes]:
+    """Rows as a kill or a power failure leaves them, rows with other bytes in them, and more that are no rows."""
+    rows = b"".join(lines)
+    edits = st.lists(EDIT, max_size=4)
+    more = st.lists(st.sampled_from(lines).flatmap(damaged_line), max_size=3).map(b"".join)
+    changed = st.builds(edited, st.sampled_from([rows, b"".join(lines[:3])]), edits)
+    return cut_off(rows) | changed | more.map(rows.__add__)
+
+
+def cut_off(rows: bytes) -> st.SearchStrategy[bytes]:
+    """Any number of bytes of the rows, and zeros where a power failure left none of a later part."""
+    return st.builds(lambda size, zeros: rows[:size] + bytes(zeros), st.integers(0, len(rows)), st.integers(0, 99))
+
+
+def damaged_order(order: bytes) -> st.SearchStrategy[bytes]:
+    return st.just(order) | st.builds(edited, st.just(order), st.lists(EDIT, max_size=4))
 
 
 def damaged_line(line: bytes) -> st.SearchStrategy[bytes]:
@@ -130,7 +124,22 @@ def resume(files: Left, whole: bytes) -> str:
         return "refused"
     if status not in (DONE, SOME_FAILED) or errors:
         raise AssertionError(f"status {status}: {errors}")
-    paths = [json.loads(line)["path"] for line in Path("r.jsonl").read_bytes().splitlines()]
+    output = Path("r.jsonl").read_bytes()
+    if not output.startswith(kept(files[0])):
+        raise AssertionError("rows that were there were computed again")
+    paths = [json.loads(line)["path"] for line in output.splitlines()]
     if paths != [json.loads(line)["path"] for line in whole.splitlines()]:
         raise AssertionError(f"rows of other inputs: {paths}")
     return "went on"
+
+
+def kept(partial: bytes) -> bytes:
+    """Return the rows at the beginning of what was left: also where they say what this model does not, they stay."""
+    found = b""
+    for line in io.BytesIO(partial):
+        try:
+            from_line(line)
+        except ValueError:
+            break
+        found += line
+    return found

@@ -34,6 +34,26 @@ PARTS = st.sampled_from(
         "x",
     ]
 )
+# Specs that keep the rules, mostly: they must be read, and come out as they were.
+SIDE, LABEL = st.integers(1, 99), st.text(min_size=1, max_size=8)
+STEPS = st.one_of(
+    st.just({"kind": "grey"}),
+    st.fixed_dictionaries({"kind": st.just("scale"), "factor": st.floats(0.001, 9)}),
+    st.fixed_dictionaries({"kind": st.just("centre_crop"), "height": SIDE, "width": SIDE}),
+)
+REGIONS = st.just({"kind": "faces"}) | st.fixed_dictionaries({"kind": st.just("glyphs"), "count": st.integers(0, 9)})
+OTHER_VALUES = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": LABEL,
+        "version": st.none() | LABEL,
+        "labels": st.lists(LABEL, min_size=10, max_size=10),
+        "preprocessing": st.lists(STEPS, max_size=4),
+        "regions": st.none() | REGIONS,
+        "abstain_below": st.none() | st.floats(0, 1),
+        "self_test": st.none(),
+    },
+)
 DAMAGE = st.tuples(st.integers(0, 10**6), st.sampled_from(["replace", "remove", "add"]), VALUES | PARTS)
 
 
@@ -42,9 +62,10 @@ def run(effort: Effort) -> Outcome:
     damaged = st.lists(DAMAGE, min_size=1, max_size=3).map(
         lambda damages: json.dumps(damage(json.loads(text), damages))
     )
+    other = OTHER_VALUES.map(lambda values: json.dumps(json.loads(text) | values))
     cut = st.tuples(st.integers(0, len(text)), st.text(max_size=20)).map(lambda c: text[: c[0]] + c[1])
     deep = st.integers(1, 200_000).map(lambda depth: "[" * depth)
-    outcome, seen = fuzz(effort, damaged | cut | deep | st.text(), read, LIMIT_MS, share=3.0)
+    outcome, seen = fuzz(effort, other | damaged | cut | deep | st.text(), read, "read", LIMIT_MS, share=3.0)
     print(f"specs: {dict(seen.most_common())}")
     return outcome
 

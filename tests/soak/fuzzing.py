@@ -1,4 +1,7 @@
-"""Hypothesis, with a fixed seed, a count of its examples, and failures in a line in place of an exception."""
+"""Hypothesis, with a fixed seed, a count of its examples, and failures in a line in place of an exception.
+
+A reader that refuses everything would never fail, so a share of the examples must be accepted.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -9,11 +12,20 @@ from hypothesis.strategies import SearchStrategy
 
 from tests.soak.outcome import Effort, Outcome
 
+# Each strategy is made so that about twice as many are, or more; with few examples chance may go below.
+ACCEPTED_SHARE = 0.05
+ENOUGH_TO_TELL = 200
+
 
 def fuzz(
-    effort: Effort, strategy: SearchStrategy[Any], judge: Callable[[Any], str], limit_ms: int, share: float = 1.0
+    effort: Effort,
+    strategy: SearchStrategy[Any],
+    judge: Callable[[Any], str],
+    good: str,
+    limit_ms: int,
+    share: float = 1.0,
 ) -> tuple[Outcome, "Counter[str]"]:
-    """Try `judge` on examples of the strategy; it names the outcome, and raises where that is wrong.
+    """Try `judge` on examples of the strategy; it names the outcome, `good` if accepted, and raises where it is wrong.
 
     The first failure ends it: Hypothesis then shows the smallest input that it found. `share` is of the examples.
     """
@@ -38,4 +50,7 @@ def fuzz(
         attempt()
     except Exception as error:  # noqa: BLE001 # whatever the fuzzed code raised is what was looked for
         failures = [f"{type(error).__name__}: {error} {getattr(error, '__notes__', '')}".replace("\n", " ")[:1500]]
-    return Outcome(seen.pop("tried", 0), failures), seen
+    tried = seen.pop("tried", 0)
+    if not failures and tried >= ENOUGH_TO_TELL and seen[good] < ACCEPTED_SHARE * tried:
+        failures = [f"only {seen[good]} of {tried:,} examples were accepted"]
+    return Outcome(tried, failures), seen
