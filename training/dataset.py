@@ -1,6 +1,8 @@
 """`Dataset`: labelled images that are read one at a time, whatever they come from."""
 
 import hashlib
+import json
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import DatasetError
+
+# Of labels that are described, and of the digest that tells them from others.
+SHOWN_CHARACTERS, DIGEST_CHARACTERS = 80, 12
 
 Part = Literal["train", "held_out"]
 
@@ -48,6 +53,12 @@ class Dataset:
         for name, content in zip(self.names, hashes, strict=True):
             digest.update(name.encode("utf-8", "surrogateescape") + b"\0" + content)
         return digest.hexdigest()
+
+    def describe_labels(self) -> str:
+        """Return a line that is the same for two data sets only if the same labels stand for the same images."""
+        digest = hashlib.sha256(json.dumps([self.labels, self.targets.tolist()]).encode())
+        shown = textwrap.shorten(", ".join(self.labels), SHOWN_CHARACTERS, placeholder=" ...")
+        return f"{shown} ({digest.hexdigest()[:DIGEST_CHARACTERS]})"
 
     def select(self, rows: NDArray[np.int64]) -> "Dataset":
         """Return the images of `rows` as a data set of its own, with the same labels."""

@@ -109,6 +109,12 @@ class _Trainer(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
             )
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if not math.isfinite(logs["val_loss"]):
+            # No later epoch would count as better, and a history that holds it could not be written as JSON.
+            raise DivergenceError(
+                f"the held-out loss became {logs['val_loss']} in epoch {epoch + 1}; lower the learning rate or look "
+                "for damaged pictures"
+            )
         figures = (logs["loss"], logs["accuracy"], logs["val_loss"], logs["val_accuracy"], self._rate)
         self.history = History((*self.history.epochs, Epoch(*map(float, figures))))
         said = f"loss {logs['loss']:.4f}, held-out accuracy {logs['val_accuracy']:.2%}"

@@ -102,17 +102,22 @@ def set_title(figure: Figure, title: str) -> float:
     width = figure.get_size_inches()[0]
     points = max(TITLE_POINTS, TITLE_POINTS_PER_INCH * width)
     characters = int(width * TITLE_CHARACTERS_PER_INCH * TITLE_POINTS / points)
-    figure.suptitle("\n".join(textwrap.wrap(title, characters)), fontsize=points)
+    figure.suptitle("\n".join(textwrap.wrap(readable(title), characters)), fontsize=points)
     return float(points)
 
 
 def shortened(text: str, characters: int) -> str:
     """Return `text` without its middle if it is longer than `characters`; bytes that are no text become escapes."""
-    shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    shown = readable(text)
     if len(shown) <= characters:
         return shown
     half = (characters - 1) // 2
     return f"{shown[:half]}\N{HORIZONTAL ELLIPSIS}{shown[-half:]}"
+
+
+def readable(text: str) -> str:
+    """Return `text`, of a file name perhaps, with escapes for bytes that are no text, which no font has."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def save_figure(figure: Figure, path: Path) -> None:

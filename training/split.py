@@ -70,7 +70,7 @@ def describe_split(dataset: Dataset, split: Split, balanced: bool) -> list[str]:
             f"warning: {count} another label than the picture repeated, such as "
             f"{dataset.names[row]} and {dataset.names[origin]}"
         )
-    return lines + _describe_imbalance(dataset, split, balanced)
+    return [*lines, *_describe_imbalance(dataset, split, balanced), *_describe_unjudged(dataset, split)]
 
 
 def _counted(images: int, singular: str, plural: str) -> str:
@@ -86,6 +86,17 @@ def _describe_imbalance(dataset: Dataset, split: Split, balanced: bool) -> list[
     if balanced:
         return [found + "weighted so that each counts the same"]
     return [f"warning: {found}see --class-weights balanced"]
+
+
+def _describe_unjudged(dataset: Dataset, split: Split) -> list[str]:
+    """Return a warning where the held-out side lacks a class, which only a data set's own division can do."""
+    held_out = np.bincount(dataset.targets[split.held_out], minlength=len(dataset.labels))
+    lacking = [label for label, count in zip(dataset.labels, held_out, strict=True) if count == 0]
+    if not lacking:
+        return []
+    more = f" and {len(lacking) - 1:,} more" if len(lacking) > 1 else ""
+    alone = ", and of only one class one is; evaluate the run with --dataset" if np.count_nonzero(held_out) == 1 else ""
+    return [f"warning: no picture of {lacking[0]!r}{more} is held out, so nothing judges it{alone}"]
 
 
 def _as_given(dataset: Dataset, origin: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

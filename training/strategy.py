@@ -36,11 +36,14 @@ IN_ONE_PIECE = Spread()
 def require_spreadable(spread: Spread, precision: str) -> None:
     """Raise UsageError where TensorFlow and Keras cannot do what is asked for.
 
-    Keras's loss scaling steps over an update by a condition of its own on each worker, and the sums over all
-    workers stand inside it: those that step over one wait for ever for those that do not.
+    Keras's loss scaling steps over an update in which a gradient is not finite. On several workers each decides that
+    for itself, and the sums over all stand inside: those that step over one wait for ever for those that do not. On
+    several devices the first decides for all, before the gradients are summed, and the others' overflow is applied.
     """
-    if spread.strategy == "multiworker" and precision == "mixed_float16":
-        raise UsageError("mixed_float16 scales the loss, which workers cannot do together; say mixed_bfloat16")
+    if spread.strategy != "none" and precision == "mixed_float16":
+        raise UsageError(
+            "mixed_float16 scales the loss, which several devices or workers cannot do together; say mixed_bfloat16"
+        )
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,24 @@ from training.split import Split
 
 
 def require_suitable(recipe: Recipe, dataset: Dataset, split: Split) -> None:
-    """Raise DatasetError if the classes are not as many as the recipe is for, or one cannot be learned."""
+    """Raise DatasetError if the classes are not as many as the recipe is for, one cannot be learned, or none judged."""
+    require_class_count(recipe, dataset)
+    if not len(split.held_out):
+        raise DatasetError(f"{dataset.name}: its held-out side has no pictures; add some, or leave that side out")
+    counts = np.bincount(dataset.targets[split.train], minlength=len(dataset.labels))
+    unseen = np.flatnonzero(counts == 0)
+    if len(unseen):
+        raise DatasetError(
+            f"every class needs pictures to train on, and {dataset.labels[unseen[0]]!r} has held-out ones only; "
+            "add some to its training side, or remove the class"
+        )
+
+
+def require_class_count(recipe: Recipe, dataset: Dataset) -> None:
+    """Raise DatasetError if the classes are not as many as the recipe is for, which shows before anything is read."""
     count = len(dataset.labels)
     if recipe.classes is not None and count != recipe.classes:
         raise DatasetError(
             f"the recipe {recipe.name} is for {recipe.classes} classes. Received: {count} in {dataset.name}; "
             "name the folder above them with --dataset and --class-depth, or take another recipe"
-        )
-    unseen = np.flatnonzero(np.bincount(dataset.targets[split.train], minlength=count) == 0)
-    if len(unseen):
-        raise DatasetError(
-            f"every class needs pictures to train on, and {dataset.labels[unseen[0]]!r} has held-out ones only; "
-            "add some to its training side, or remove the class"
         )

@@ -147,6 +147,8 @@ def _architecture(material: Material, practice: Practice) -> Architecture:
 
 def _plan(recipe: Recipe, practice: Practice, material: Material) -> Plan:
     options = {
+        # The digest of the data does not tell which folder of a path is the class.
+        "labels": material.dataset.describe_labels(),
         "initializer": practice.initializer,
         "precision": practice.precision,
         "early_stopping_epochs": str(practice.early_stopping_epochs),

@@ -17,7 +17,7 @@ from edge.strict_json import encode
 from export.run_folder import HeldOutImage, RunFolder, write_calibration, write_held_out
 from training.dataset import Dataset
 from training.history import History
-from training.plots import HistoryPlot, draw_confusion, save_figure
+from training.plots import HistoryPlot, draw_confusion, readable, save_figure
 from training.recipe import Recipe
 from training.report import count_classes
 from training.train import Material, Trained
@@ -57,7 +57,7 @@ def describe_model(
     """Return the spec of a trained network, as far as it is known before export."""
     return ModelSpec(
         format=SPEC_FORMAT,
-        name=name,
+        name=readable(name),
         version=None,
         labels=material.dataset.labels,
         preprocessing=recipe.preprocessing,
@@ -65,7 +65,7 @@ def describe_model(
         abstain_below=abstain_below,
         training=TrainingRecord(
             recipe=recipe.name,
-            dataset=material.dataset.name,
+            dataset=readable(material.dataset.name),
             data_digest=material.prepared.digest,
             training_images=len(material.split.train),
             held_out_images=len(material.split.held_out),

@@ -25,6 +25,17 @@ def test_digest_is_over_names_and_contents() -> None:
     assert dataset.digest([dataset.content_hash(i) for i in range(3)]) == hashlib.sha256(text).hexdigest()
 
 
+def test_labels_are_told_apart_by_what_they_stand_for() -> None:
+    """As `--class-depth` does, which leaves names and contents alone."""
+    first = make(("a", "b"), [0, 1, 1])
+    lines = [data.describe_labels() for data in (first, make(("a", "c"), [0, 1, 1]), make(("a", "b"), [0, 1, 0]))]
+    assert len(set(lines)) == 3
+    assert lines[0].startswith("a, b (")
+    assert make(("a", "b"), [0, 1, 1]).describe_labels() == lines[0]
+    many = make(tuple(f"class {i}" for i in range(1000)), list(range(1000)))
+    assert len(many.describe_labels()) < 100
+
+
 @pytest.mark.parametrize("labels", [(), ("a",)])
 def test_a_classifier_needs_two_classes(labels: tuple[str, ...]) -> None:
     with pytest.raises(DatasetError, match=f"pets: .*at least two classes. Received: {len(labels)}"):

@@ -34,6 +34,14 @@ def plot_labels(labels: tuple[str, ...], path: Path) -> None:
     plot_confusion(make_report(labels, targets, np.eye(len(labels), dtype=np.float32)), "a title", path)
 
 
+def test_a_title_that_is_no_text_is_drawn_with_escapes(tmp_path: Path) -> None:
+    """It is the name of a folder, which Linux lets be any bytes."""
+    title = b"caf\xe9".decode("utf-8", "surrogateescape")
+    plot_history(history(2), title, tmp_path / "odd.png")
+    plot_history(history(2), "caf\\udce9", tmp_path / "escaped.png")
+    assert (tmp_path / "odd.png").read_bytes() == (tmp_path / "escaped.png").read_bytes()
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 20, 300])
 def test_history_is_a_png_of_ten_by_four_inches(tmp_path: Path, epochs: int) -> None:
     plot_history(history(epochs), "lenet-digits", tmp_path / "history.png")

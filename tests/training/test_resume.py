@@ -121,6 +121,18 @@ def test_a_loss_that_is_no_number_names_epoch_and_step() -> None:
         fit(model, data, batches(None), Course(Constant(0.01), epochs=2), History(), ignore)
 
 
+def test_a_held_out_loss_that_is_no_number_ends_the_training_before_its_history_grows() -> None:
+    judged = batches(None)
+    judged.arrays = IMAGES.copy()
+    judged.arrays[20] = np.nan
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
+    model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    after: list[History] = []
+    with pytest.raises(DivergenceError, match="the held-out loss became nan in epoch 1"):
+        fit(model, batches(5), judged, Course(Constant(0.01), epochs=2), History(), after.append)
+    assert after == []
+
+
 @pytest.mark.slow
 def test_early_stopping_stops() -> None:
     course = Course(Constant(0.0), epochs=20, early_stopping_epochs=2)

@@ -65,3 +65,23 @@ def test_imbalance_is_said() -> None:
 def test_a_class_of_copies_is_too_small() -> None:
     with pytest.raises(DatasetError, match="class 'b' has 1 image; "):
         split_dataset(dataset([0, 0, 0, 1, 1]), [b"0", b"1", b"2", b"3", b"3"], 0.25, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "said"),
+    [
+        ([0, 1, 2], None),
+        ([0, 1], "warning: no picture of 'c' is held out, so nothing judges it"),
+        (
+            [1],
+            "warning: no picture of 'a' and 1 more is held out, so nothing judges it, and of only one class one is; "
+            "evaluate the run with --dataset",
+        ),
+    ],
+)
+def test_a_class_that_nothing_judges_is_said(held_out: list[int], said: str | None) -> None:
+    targets = [0, 1, 2] * 5
+    parts = tuple("held_out" if i in held_out else "train" for i in range(15))
+    data = dataset(targets, parts=parts)
+    split = split_dataset(data, [str(i).encode() for i in range(15)], 0.25, seed=3)
+    assert describe_split(data, split, False)[1:] == ([said] if said else [])

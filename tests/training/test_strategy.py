@@ -14,7 +14,7 @@ import pytest
 
 from edge.errors import UsageError
 from tests.training.conftest import EPOCHS, figures, train_command
-from training.strategy import Spread, require_spreadable
+from training.strategy import Spread, StrategyName, require_spreadable
 
 DEADLINE_S = 240
 # The sums of two halves are rounded otherwise than the sum of the whole, by 1e-7 of it; every step of a training
@@ -175,7 +175,9 @@ def test_two_devices_give_what_one_gives(bright: Path, bright_run: Path, tmp_pat
     assert "the recipe knn is not trained in steps; leave out --strategy" in done.stderr
 
 
-def test_what_workers_cannot_do_is_said() -> None:
+@pytest.mark.parametrize("strategy", ["mirrored", "multiworker"])
+def test_what_several_devices_and_workers_cannot_do_is_said(strategy: StrategyName) -> None:
     with pytest.raises(UsageError, match="say mixed_bfloat16"):
-        require_spreadable(Spread("multiworker"), "mixed_float16")
-    require_spreadable(Spread("mirrored"), "mixed_float16")
+        require_spreadable(Spread(strategy), "mixed_float16")
+    require_spreadable(Spread(strategy), "mixed_bfloat16")
+    require_spreadable(Spread(), "mixed_float16")

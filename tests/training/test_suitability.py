@@ -27,6 +27,11 @@ def test_as_many_classes_as_the_recipe_is_for() -> None:
     require_suitable(load_recipe("lenet"), THREE, split([0, 4, 8]))
 
 
+def test_a_side_with_nothing_held_out_is_said() -> None:
+    with pytest.raises(DatasetError, match="letters: its held-out side has no pictures"):
+        require_suitable(load_recipe("lenet"), THREE, split([]))
+
+
 def test_a_class_that_is_held_out_whole_is_named() -> None:
     with pytest.raises(DatasetError, match="'b' has held-out ones only"):
         require_suitable(load_recipe("lenet"), THREE, split([4, 5, 6, 7]))

@@ -141,6 +141,16 @@ def test_balanced_classes_weigh_the_training_rows_alone(material: Material) -> N
     assert set(material.batches(rows, RECIPE, seed=1).weights) == {1.0}
 
 
+def test_names_that_are_no_text_are_escaped_in_the_spec(material: Material, tmp_path: Path) -> None:
+    odd = b"caf\xe9".decode("utf-8", "surrogateescape")
+    renamed = replace(material, dataset=replace(material.dataset, name=odd))
+    recipe = replace(load_recipe("knn"), preprocessing=RECIPE.preprocessing)
+    trained = train(recipe, Practice(seed=1), renamed, RunFolder(tmp_path), resume=False)
+    spec = describe_model(trained, recipe, renamed, odd, 1, None)
+    assert spec.training is not None
+    assert (spec.name, spec.training.dataset) == ("caf\\udce9", "caf\\udce9")
+
+
 def test_a_folder_that_holds_something_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.txt").write_text("mine")
@@ -172,6 +182,15 @@ def test_a_run_without_an_epoch_leaves_nothing(tmp_path: Path) -> None:
     run = claim_run_folder(tmp_path / "deep" / "run", resume=False)
     discard_empty(run)
     assert not run.path.exists()
+
+
+@pytest.mark.slow
+def test_a_training_is_not_continued_with_other_labels(material: Material, tmp_path: Path) -> None:
+    run = claim_run_folder(tmp_path / "run", resume=False)
+    train(RECIPE, Practice(seed=1), material, run, resume=False)
+    renamed = replace(material, dataset=replace(material.dataset, labels=("cat", "eel")))
+    with pytest.raises(UsageError, match=r"labels was 'cat, dog \(.*\)' and is now 'cat, eel \("):
+        train(RECIPE, Practice(seed=1), renamed, run, resume=True)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ Every picture is handed out as a PNG, so that it passes the one decoder like any
 import gzip
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,10 @@ def load_npz(path: Path) -> Dataset:
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DatasetError(f"{path}: this .npz cannot be read ({error})") from None
+    except (OSError, ValueError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        # A single array in NumPy's own format opens as well, and is a TypeError; a damaged flag says that a file is
+        # encrypted, or packed in an unknown way, which are a RuntimeError and one of its children.
+        raise DatasetError(f"{path}: this .npz cannot be read ({reason_of(error)})") from None
     if {"x", "y"} <= arrays.keys():
         return _from_halves(path.stem, {"train": (arrays["x"], arrays["y"])}, None)
     if not {"x_train", "y_train", "x_test", "y_test"} <= arrays.keys():
@@ -120,14 +123,18 @@ def _read_idx(folder: Path, name: str) -> NDArray[np.uint8]:
         if kind != IDX_UNSIGNED_BYTES:
             raise ValueError("not of unsigned bytes")
         return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
-    except (OSError, EOFError, ValueError, struct.error) as error:
-        raise DatasetError(f"{path}: this IDX file is damaged ({error})") from None
+    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
+        raise DatasetError(f"{path}: this IDX file is damaged ({reason_of(error)})") from None
 
 
 def _from_halves(name: str, halves: Halves, labels: tuple[str, ...] | None) -> Dataset:
     for part, (images, targets) in halves.items():
         _check(name, part, images, targets)
     targets = np.concatenate([half[1].astype(np.int64) for half in halves.values()])
+    if not len(targets):
+        raise DatasetError(f"{name}: there are no pictures in it")
+    if targets.max() >= len(targets):
+        raise DatasetError(f"{name}: there are more classes than pictures. Received: class {targets.max()}")
     labels = labels or tuple(map(str, range(int(targets.max()) + 1)))
     places = [(part, i) for part, (images, _) in halves.items() for i in range(len(images))]
 
@@ -151,5 +158,7 @@ def _check(name: str, part: str, images: NDArray[np.uint8], targets: NDArray[np.
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (3,)):
         received = f"{images.dtype} {list(images.shape)}"
         raise DatasetError(f"{name}: pictures must be uint8 [N, H, W] or [N, H, W, 1 or 3]. Received: {received}")
+    if 0 in images.shape[1:]:
+        raise DatasetError(f"{name}: a picture must have at least one pixel. Received: {list(images.shape[1:])}")
     if targets.shape != (len(images),) or targets.dtype.kind not in "iu" or (len(targets) and targets.min() < 0):
         raise DatasetError(f"{name}: {part} must have one class from 0 for each of its {len(images)} pictures")

@@ -76,6 +76,10 @@ def test_a_damaged_idx_file_is_named(tmp_path: Path) -> None:
         ({"x": COLOUR[..., :2], "y": CLASSES}, "must be uint8"),
         ({"x": GREY, "y": CLASSES[:4]}, "one class from 0 for each of its 6"),
         ({"x": GREY, "y": CLASSES - 1}, "one class from 0"),
+        ({"x": GREY, "y": CLASSES + 10**12}, "more classes than pictures. Received: class 1000000000002"),
+        ({"x": GREY[:0], "y": CLASSES[:0]}, "there are no pictures in it"),
+        ({"x": GREY[:, :0], "y": CLASSES}, r"at least one pixel. Received: \[0, 4\]"),
+        ({"x_train": GREY, "y_train": CLASSES, "x_test": COLOUR[:, :, :0], "y_test": CLASSES}, "at least one pixel"),
     ],
 )
 def test_wrong_arrays_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
@@ -90,6 +94,37 @@ def test_what_is_no_npz_is_refused(tmp_path: Path) -> None:
     path.write_text("hello")
     with pytest.raises(DatasetError, match="cannot be read"):
         load_dataset(str(path))
+
+
+def test_an_npz_that_is_damaged_anywhere_is_read_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "some.npz"
+    np.savez_compressed(path, x=GREY, y=CLASSES)
+    content = path.read_bytes()
+    refused = 0
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        try:
+            load_dataset(str(path))
+        except DatasetError:
+            refused += 1
+    assert refused > len(content) / 2
+
+
+def test_a_single_array_that_is_named_npz_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "some.npz").open("wb") as file:
+        np.save(file, GREY)
+    with pytest.raises(DatasetError, match="cannot be read"):
+        load_dataset(str(tmp_path / "some.npz"))
+
+
+def test_a_damaged_packed_idx_file_is_named(tmp_path: Path) -> None:
+    write_mnist(tmp_path, compressed=True)
+    images = tmp_path / "t10k-images-idx3-ubyte.gz"
+    content = bytearray(images.read_bytes())
+    content[20] ^= 0xFF
+    images.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"t10k-images-idx3-ubyte\.gz: this IDX file is damaged"):
+        load_dataset(str(tmp_path))
 
 
 @pytest.mark.parametrize(
