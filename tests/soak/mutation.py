@@ -13,6 +13,7 @@ Mutation = Callable[[bytes, random.Random], bytes]
 EXTREMES = (0, 1, 0x7F, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 HEADER_BYTES = 64
 CUT_SHARES = (0.02, 0.98)
+UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,12 @@ MUTATIONS: tuple[Mutation, ...] = (
     drop_piece,
     repeat_piece,
 )
+
+
+def unchanged() -> Iterator[Mutant]:
+    """Yield the good ones as they are: a reader that calls everything corrupt must not pass."""
+    for kind, whole in good_files().items():
+        yield Mutant(kind, UNCHANGED, whole)
 
 
 def mutants(of_each: int, chance: random.Random) -> Iterator[Mutant]:
