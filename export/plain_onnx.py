@@ -3,8 +3,9 @@
 1. Functions that a model defines itself are written out.
 2. The opset becomes that of artifacts.
 3. Of several outputs the one float32 [N, classes] is kept; the label that scikit-learn adds is not.
-4. A batch that is fixed at one picture becomes open. Whether that was right, the comparison finds out: the plain
-   file answers pictures one by one, as it was made to.
+4. A batch that is fixed at one picture becomes open (see export/open_batch.py). Whether that was right, the comparison
+   finds out: the plain file answers pictures one by one, as it was made to.
+5. A batch or a side of the input that is written as 0 or -1, which is no length, is open.
 """
 
 from pathlib import Path
@@ -13,13 +14,14 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, inliner, numpy_helper, version_converter
+from onnx import TensorProto, inliner, version_converter
 
 from edge.artifact import METADATA_KEY
 from edge.errors import ModelError, ModelNotFoundError, UsageError, reason_of
 from edge.runtime import create_session
 from export.canonical import canonicalise
 from export.exportable import require_exportable
+from export.open_batch import open_batch
 from export.original import Original, Shape
 from export.preprocessing import OPSET
 from export.run_session import run_session
@@ -33,8 +35,8 @@ def plain_original(path: Path) -> Original:
     """
     plain = load_plain(path)
     image, output = only_input(plain.graph, path), only_output(plain.graph, path)
-    session = create_session(path, str(path))
     batch, *shape = dimensions(image)
+    session = create_session(plain.SerializeToString() if open_sides(image) else path, str(path))
     if batch not in (None, 1):
         raise UsageError(f"{path}: it takes {batch} pictures at once; export it with a batch of 1 or an open one")
 
@@ -45,7 +47,7 @@ def plain_original(path: Path) -> Original:
     def convert(given: tuple[int, ...], units: int) -> onnx.ModelProto:
         model = to_our_opset(plain, path)
         keep_only(model.graph, image.name, output.name)
-        open_batch(model.graph, given)
+        open_batch(model.graph, given, is_fixed=batch == 1)
         return canonicalise(model, classes=units)
 
     notes = ("the batch was fixed at one picture; the file takes any number",) if batch == 1 else ()
@@ -120,9 +122,16 @@ def _has_map(graph: onnx.GraphProto) -> bool:
 def dimensions(value: onnx.ValueInfoProto) -> Shape:
     """Return the shape of a tensor, None where it is open."""
     return tuple(
-        dimension.dim_value if dimension.HasField("dim_value") else None
-        for dimension in value.type.tensor_type.shape.dim
+        dimension.dim_value if dimension.dim_value > 0 else None for dimension in value.type.tensor_type.shape.dim
     )
+
+
+def open_sides(value: onnx.ValueInfoProto) -> bool:
+    """Leave open, in place, what is written as a length below 1 (rule 5), and return whether anything was."""
+    wrong = [d for d in value.type.tensor_type.shape.dim if d.HasField("dim_value") and d.dim_value < 1]
+    for dimension in wrong:
+        dimension.Clear()
+    return bool(wrong)
 
 
 def keep_only(graph: onnx.GraphProto, image: str, output: str) -> None:
@@ -133,37 +142,3 @@ def keep_only(graph: onnx.GraphProto, image: str, output: str) -> None:
         copy.CopyFrom(value)
         del values[:]
         values.append(copy)
-
-
-def open_batch(graph: onnx.GraphProto, given: tuple[int, ...]) -> None:
-    """Let the graph take any number of pictures of the shape `given`, in place (rule 4).
-
-    A batch of one stands in the constants of Reshape as well; there the picture's own numbers follow it.
-    """
-    image = helper.make_tensor_value_info(graph.input[0].name, TensorProto.FLOAT, ["N", *given])
-    graph.input[0].CopyFrom(image)
-    del graph.value_info[:]
-    shapes = {name for node in graph.node if node.op_type == "Reshape" for name in [node.input[1]]}
-    others = {name for node in graph.node for i, name in enumerate(node.input) if (node.op_type, i) != ("Reshape", 1)}
-    for tensor in _constants(graph):
-        if tensor.name in shapes - others and (opened := _opened(numpy_helper.to_array(tensor))) is not None:
-            tensor.CopyFrom(numpy_helper.from_array(opened, tensor.name))
-
-
-def _constants(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
-    """Return initializers and the values of Constant nodes, the latter made initializers, in place."""
-    for node in [node for node in graph.node if node.op_type == "Constant"]:
-        values = [attribute.t for attribute in node.attribute if attribute.name == "value"]
-        if values:
-            graph.initializer.add().CopyFrom(values[0])
-            graph.initializer[-1].name = node.output[0]
-            graph.node.remove(node)
-    return list(graph.initializer)
-
-
-def _opened(shape: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Return the shape of a Reshape with an open batch where it was 1, None if there is nothing to change."""
-    if shape.ndim != 1 or len(shape) < 2 or shape[0] != 1:
-        return None
-    # 0 takes over what the tensor has there; that is the batch, unless -1 may say so of whatever is left.
-    return np.concatenate([[0 if -1 in shape else -1], shape[1:]]).astype(np.int64)

@@ -154,6 +154,62 @@ def test_a_classifier_of_scikit_learn(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "takes a row of 64 numbers; the file flattens [8, 8, 1] to it" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("batch", [-1, 0])
+@pytest.mark.parametrize("side", [SIDE, -1, 0])
+def test_lengths_that_are_none_are_open(tmp_path: Path, batch: int, side: int) -> None:
+    plain = torch_like(tmp_path / "plain.onnx", "N", flat=(-1, 6), ending="Softmax")
+    evaluator = ReferenceEvaluator(str(plain))
+    model = onnx.load(plain)
+    for dimension, length in zip(model.graph.input[0].type.tensor_type.shape.dim, (batch, 3, side, side), strict=True):
+        dimension.dim_value = length
+    onnx.save(model, plain)
+    images = pictures()
+    found = Classifier.load(adopt(plain, "--size", f"{SIDE}x{SIDE}")).probabilities(images)
+    expected = evaluator.run(None, {"pixels": images.transpose(0, 3, 1, 2).astype(np.float32) / 255})[0]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def sparse(path: Path) -> Path:
+    model = onnx.load(torch_like(path))
+    bias = next(tensor for tensor in model.graph.initializer if tensor.name == "bias")
+    values = numpy_helper.from_array(np.array([0.1, -0.1], np.float32), "bias")
+    model.graph.sparse_initializer.append(
+        helper.make_sparse_tensor(values, numpy_helper.from_array(np.array([0, 2]), "bias_places"), [3])
+    )
+    model.graph.initializer.remove(bias)
+    onnx.save(model, path)
+    return path
+
+
+def training(path: Path, constant: bool = True) -> Path:
+    """A network with a Dropout that is switched on, by a constant or by something computed."""
+    model = onnx.load(torch_like(path))
+    (dense,) = (node for node in model.graph.node if node.op_type == "Gemm")
+    nodes = [helper.make_node("Dropout", ["d", "", "on"], ["dropped"], name="/drop/Dropout")]
+    if constant:
+        model.graph.initializer.append(numpy_helper.from_array(np.array(True), "on"))
+    else:
+        nodes.insert(0, helper.make_node("IsNaN", ["zero"], ["on"]))
+        model.graph.initializer.append(numpy_helper.from_array(np.array(0, np.float32), "zero"))
+    dense.input[0] = "dropped"
+    for node in nodes:
+        model.graph.node.insert(len(model.graph.node) - 1, node)
+    onnx.save(model, path)
+    return path
+
+
+def test_a_dropout_that_is_switched_off_is_taken(tmp_path: Path) -> None:
+    plain = training(tmp_path / "plain.onnx")
+    model = onnx.load(plain)
+    next(t for t in model.graph.initializer if t.name == "on").CopyFrom(numpy_helper.from_array(np.array(False), "on"))
+    onnx.save(model, plain)
+    found = Classifier.load(adopt(plain)).probabilities(pictures())
+    without = tmp_path / "without"
+    without.mkdir()
+    expected = Classifier.load(adopt(torch_like(without / "plain.onnx"))).probabilities(pictures())
+    np.testing.assert_array_equal(found, expected)
+
+
 def two_outputs(path: Path) -> Path:
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 3]) for name in "ab"]
     nodes = [helper.make_node("Identity", ["pixels"], [name]) for name in "ab"]
@@ -198,8 +254,14 @@ def garbage(path: Path) -> Path:
         (two_outputs, "one output float32 [N, classes]. Received: a, b"),
         (mixing, "pictures at once than for each alone"),
         (integers, "the input 'pixels' must be float32"),
+        (sparse, "the constant 'bias' is stored sparsely"),
+        (training, "the node '/drop/Dropout' is random when it classifies (Dropout)"),
+        (lambda path: training(path, constant=False), "the node '/drop/Dropout' is random"),
     ],
-    ids=["garbage", "missing", "batch of four", "multi-label", "two outputs", "mixing", "uint8"],
+    ids=[
+        *("garbage", "missing", "batch of four", "multi-label", "two outputs", "mixing", "uint8"),
+        *("sparse", "training", "perhaps training"),
+    ],
 )
 def test_what_cannot_be_adopted_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], make, said: str
