@@ -14,7 +14,6 @@ import onnx
 from onnx import TensorProto, helper
 
 from edge.artifact import OUTPUT_NAME, SEAM_NAME
-from edge.errors import ModelError
 from export.preprocessing import make_model
 
 PREFIX = "network/"
@@ -23,12 +22,9 @@ PREFIX = "network/"
 def canonicalise(network: onnx.ModelProto, classes: int) -> onnx.ModelProto:
     """Return the network from `network_input` to `probabilities` [N, classes] in its one form.
 
-    Raises ModelError, naming the operator, for control flow, whose inner graphs this does not look into.
+    It must be without control flow, whose inner graphs this does not look into (see export/exportable.py).
     """
     graph = network.graph
-    for node in graph.node:
-        if any(a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for a in node.attribute):
-            raise ModelError(f"the network has control flow ({node.op_type} {node.name}), which cannot be exported")
     nodes = list(_needed(graph))  # rule 1
     names = {"": "", graph.input[0].name: SEAM_NAME}
     constants = _name_constants(graph, nodes, names)  # rule 2
@@ -51,15 +47,15 @@ def canonicalise(network: onnx.ModelProto, classes: int) -> onnx.ModelProto:
 def _needed(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
     """Yield copies of the nodes that lead to the output, each behind those that it reads."""
     makers = {output: node for node in graph.node for output in node.output if output}
-    done: set[str] = set()
+    done: set[int] = set()
     waiting = [(graph.output[0].name, False)]
     while waiting:
         name, inputs_done = waiting.pop()
         node = makers.get(name)
-        if node is None or node.output[0] in done:
+        if node is None or id(node) in done:
             continue
         if inputs_done:
-            done.add(node.output[0])
+            done.add(id(node))
             copy = onnx.NodeProto()
             copy.CopyFrom(node)
             yield copy

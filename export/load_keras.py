@@ -6,6 +6,7 @@ Keras 3 stumbles over an argument that Keras 2 wrote for nothing.
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,11 @@ UNGROUPED = (
     "Conv1DTranspose",
     "Conv2DTranspose",
 )
+# What Keras, zipfile and json raise for a damaged file; too deep a nesting is a RuntimeError.
+UNREADABLE = (
+    *(ValueError, OSError, TypeError, KeyError, AttributeError, RuntimeError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 # What a model may be; a layer of these classes is a network inside a network.
 CONTAINERS = frozenset({"Functional", "Sequential", "Model"})
 
@@ -45,7 +51,7 @@ def load_keras(path: Path) -> "keras.Model":
         config = read_config(path)
         _refuse_code(config, path)
         return keras.models.load_model(path, custom_objects=_keras_2_layers(), compile=False)
-    except (ValueError, OSError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         if isinstance(error, ModelError):
             raise
         reason = reason_of(error)

@@ -24,6 +24,9 @@ from export.quiet_tensorflow import log_level_kept, start_tensorflow
 if TYPE_CHECKING:
     import keras
 
+# What protobuf can write, less room for nodes, names and the spec.
+LARGEST_BYTES = (1 << 31) - (16 << 20)
+
 
 def keras_original(model: "keras.Model", source: str) -> Original:
     """Return a Keras model as what export works on; `source` names it in messages.
@@ -134,7 +137,7 @@ def weld(preprocessing: onnx.ModelProto, network: onnx.ModelProto) -> onnx.Model
     """Return one model, `image` to `probabilities`, in which `network_input` is an inner tensor.
 
     Both parts name their own tensors apart, so that the seam is the only name they share. Raises UsageError
-    if what one hands over is not what the other takes, ModelError if the whole is not valid.
+    if what one hands over is not what the other takes, ModelError if the whole is too large or not valid.
     """
     given = [d.dim_value for d in preprocessing.graph.output[0].type.tensor_type.shape.dim[1:]]
     taken = [d.dim_value for d in network.graph.input[0].type.tensor_type.shape.dim[1:]]
@@ -148,6 +151,7 @@ def weld(preprocessing: onnx.ModelProto, network: onnx.ModelProto) -> onnx.Model
         [*preprocessing.graph.initializer, *network.graph.initializer],
         value_info=preprocessing.graph.output,
     )
+    _require_size(graph)
     model = make_model(graph)
     model.opset_import.extend(opset for opset in network.opset_import if opset.domain not in ("", "ai.onnx"))
     try:
@@ -155,3 +159,13 @@ def weld(preprocessing: onnx.ModelProto, network: onnx.ModelProto) -> onnx.Model
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelError(f"the network is no valid ONNX: {reason_of(error):.200}") from None
     return model
+
+
+def _require_size(graph: onnx.GraphProto) -> None:
+    """Raise ModelError for weights that no single file of protobuf holds; writing one would fail much later."""
+    size = sum(len(tensor.raw_data) for tensor in graph.initializer)
+    if size > LARGEST_BYTES:
+        raise ModelError(
+            f"the network's weights take {size / 1e9:.1f} GB, and an .onnx file in one piece holds at most "
+            f"{LARGEST_BYTES / 1e9:.1f} GB; export a smaller network"
+        )

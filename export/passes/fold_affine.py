@@ -116,9 +116,10 @@ def _behind_scale(network: Network, layer: onnx.NodeProto, affine: Affine) -> on
         new = weights * affine.scale[:, None]
         return _layer(network, layer, affine.source, new, offsets + affine.shift @ weights, layer.output[0])
     groups = attributes(layer).get("group", 1)
-    grouped = weights.reshape(groups, -1, *weights.shape[1:])  # [group, filters, channels of the group, h, w]
-    scale, shift = (v.reshape(groups, 1, weights.shape[1], 1, 1) for v in (affine.scale, affine.shift))
-    contributed = (grouped * shift).sum(axis=(2, 3, 4)).reshape(-1)
+    grouped = weights.reshape(groups, -1, *weights.shape[1:])  # [group, filters, channels of the group, sides...]
+    sides = weights.ndim - 2
+    scale, shift = (v.reshape(groups, 1, weights.shape[1], *[1] * sides) for v in (affine.scale, affine.shift))
+    contributed = (grouped * shift).sum(axis=tuple(range(2, grouped.ndim))).reshape(-1)
     new = (grouped * scale).reshape(weights.shape)
     return _layer(network, layer, affine.source, new, offsets + contributed, layer.output[0])
 

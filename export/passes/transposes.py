@@ -94,4 +94,6 @@ def _order(node: onnx.NodeProto | None) -> tuple[int, ...] | None:
 def _axes(network: Network, node: onnx.NodeProto) -> tuple[int, ...]:
     axes = network.constant(node.input[1]) if len(node.input) > 1 else None
     rank = len(network.shape(node.input[0]))
-    return () if axes is None else tuple(sorted(int(axis) % rank for axis in axes.reshape(-1)))
+    if axes is None or not rank:  # of unknown shape
+        return ()
+    return tuple(sorted(int(axis) % rank for axis in axes.reshape(-1)))

@@ -4,10 +4,8 @@ import random
 
 import numpy as np
 import onnx
-import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edge.errors import ModelError
 from edge.runtime import create_session
 from export.canonical import canonicalise
 from export.preprocessing import make_model
@@ -93,13 +91,25 @@ def test_constants_of_equal_bytes_but_other_type_stay_apart() -> None:
     assert sorted(constant.data_type for constant in form.graph.initializer) == [TensorProto.FLOAT, TensorProto.INT32]
 
 
-def test_control_flow_is_refused_by_name() -> None:
-    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2])
-    branch = helper.make_graph(
-        [helper.make_node("Identity", ["x"], ["z"])], "branch", [], [helper.make_tensor_value_info("z", 1, None)]
-    )
-    node = helper.make_node("If", ["flag"], ["y"], name="maybe", then_branch=branch, else_branch=branch)
-    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 2])
-    flag = numpy_helper.from_array(np.array(True), "flag")
-    with pytest.raises(ModelError, match=r"control flow \(If maybe\)"):
-        canonicalise(make_model(helper.make_graph([node], "g", [value], [output], [flag])), 2)
+def test_nodes_whose_first_output_is_left_out_stay_apart() -> None:
+    """As Y of an LSTM of which only the last state is read: both have the empty name for it."""
+    nodes = [
+        helper.make_node("LSTM", [source, "w", "r"], ["", end], name=end, hidden_size=1)
+        for source, end in (("x", "a"), ("a", "b"))
+    ]
+    nodes.append(helper.make_node("Squeeze", ["b", "first"], ["y"]))
+    generator = np.random.default_rng(0)
+    constants = [
+        numpy_helper.from_array(generator.normal(size=(1, 4, 1)).astype(np.float32), "w"),
+        numpy_helper.from_array(generator.normal(size=(1, 4, 1)).astype(np.float32), "r"),
+        numpy_helper.from_array(np.array([0]), "first"),
+    ]
+    ends = [helper.make_tensor_value_info(*end) for end in (("x", 1, [5, "N", 1]), ("y", 1, ["N", 1]))]
+    model = make_model(helper.make_graph(nodes, "g", ends[:1], ends[1:], constants))
+    x = generator.normal(size=(5, 3, 1)).astype(np.float32)
+    expected = create_session(model.SerializeToString(), "before").run(None, {"x": x})[0]
+    form = canonicalise(model, 1)
+    form.graph.input[0].CopyFrom(helper.make_tensor_value_info("network_input", 1, [5, "N", 1]))
+    found = create_session(form.SerializeToString(), "after").run(None, {"network_input": x})[0]
+    assert [node.op_type for node in form.graph.node] == ["LSTM", "LSTM", "Squeeze"]
+    np.testing.assert_array_equal(found, expected)

@@ -1,6 +1,7 @@
 """`eyespot export` on networks from elsewhere: the file answers as Keras does, and says what it changed."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -240,6 +241,17 @@ def test_files_that_hold_no_network_are_one_line(tmp_path: Path, capsys: pytest.
     whole = (tmp_path / "net.keras").read_bytes()
     for name, content in (("cut.keras", whole[: len(whole) // 2]), ("cut.h5", whole[:900]), ("empty.keras", b"")):
         (tmp_path / name).write_bytes(content)
+        assert f"{name}: Keras cannot read this model" in refused(capsys, tmp_path / name)
+    with zipfile.ZipFile(tmp_path / "net.keras") as archive:
+        start = archive.getinfo("config.json").header_offset + 30 + len("config.json")
+    with zipfile.ZipFile(tmp_path / "deep.keras", "w") as archive:
+        archive.writestr("config.json", "[" * 100_000)
+    with zipfile.ZipFile(tmp_path / "packed.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", '{"config": "' + "abcdef" * 200 + '"}')
+    packed = bytearray((tmp_path / "packed.keras").read_bytes())
+    packed[start : start + 8] = b"\xff" * 8
+    (tmp_path / "packed.keras").write_bytes(packed)
+    for name in ("deep.keras", "packed.keras"):
         assert f"{name}: Keras cannot read this model" in refused(capsys, tmp_path / name)
     assert "missing.keras: there is no such file" in refused(capsys, tmp_path / "missing.keras")
     (tmp_path / "saved").mkdir()

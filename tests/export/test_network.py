@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from edge.errors import UsageError
+from edge.errors import ModelError, UsageError
 from edge.runtime import create_session
 from edge.steps import Grey, Resize, Scale
 from export.network import keras_original, weld
@@ -108,6 +108,16 @@ def test_what_is_no_classifier_is_refused(build: "type[keras.Model]") -> None:
 def test_weld_refuses_parts_that_do_not_fit(steps: tuple[Resize | Grey | Scale, ...], given: str) -> None:
     converted = convert_network(network(LAYERS["dense"]()))
     with pytest.raises(UsageError, match=rf"gives {given} .* takes \[8, 8, 3\]"):
+        weld(build_preprocessing(steps), converted)
+
+
+def test_weights_that_no_file_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    converted = convert_network(network(LAYERS["dense"]()))
+    steps = (Resize(8, 8, "antialias"),)
+    weights = sum(len(tensor.raw_data) for tensor in converted.graph.initializer)
+    assert weights > (8 * 8 * 3 * 5 + 5 * 4) * 4
+    monkeypatch.setattr("export.network.LARGEST_BYTES", weights - 1)
+    with pytest.raises(ModelError, match=r"the network's weights take 0\.0 GB, and an \.onnx file in one piece holds"):
         weld(build_preprocessing(steps), converted)
 
 

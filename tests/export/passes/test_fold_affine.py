@@ -48,6 +48,14 @@ def test_what_stands_behind_a_convolution_folds(affine: list[Link], group: int) 
     assert cleaned(chain(convolution(group), *affine, shape=SHAPE)) == {"Conv": 1}
 
 
+@pytest.mark.parametrize("sides", [(9,), (5, 6, 7)])
+def test_what_stands_before_a_convolution_along_one_or_three_axes_folds(sides: tuple[int, ...]) -> None:  # rule 3
+    kernel = normal(3, 2, *[3] * len(sides))
+    scale = ("Mul", [MIXED.reshape(-1, *[1] * len(sides))], {})
+    shift = ("Add", [SHIFT.reshape(-1, *[1] * len(sides))], {})
+    assert cleaned(chain(scale, shift, ("Conv", [kernel[:2]], {"group": 2}), shape=(4, *sides))) == {"Conv": 1}
+
+
 def test_what_stands_around_a_dense_layer_folds() -> None:  # rules 1 and 2
     dense = ("MatMul", [normal(4, 5)], {})
     model = chain(normalisation(MIXED), dense, normalisation(normal(5)), shape=(4,))

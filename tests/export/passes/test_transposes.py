@@ -1,7 +1,10 @@
 """Axes that are moved for nothing."""
 
+from collections import Counter
+
 import numpy as np
 
+from export.passes import clean
 from tests.export.passes.graphs import chain, cleaned, normal
 
 LAST, FIRST = ("Transpose", [], {"perm": [0, 2, 3, 1]}), ("Transpose", [], {"perm": [0, 3, 1, 2]})
@@ -35,6 +38,12 @@ def test_a_mean_over_the_picture_is_a_pooling() -> None:  # rule 2
 
 def test_a_mean_over_channels_stays() -> None:
     assert cleaned(chain(mean(1, keepdims=0), shape=(3, 4, 5))) == {"ReduceMean": 1}
+
+
+def test_a_mean_of_what_has_no_known_shape_stays() -> None:
+    """A Squeeze without axes takes away whatever has length 1, which may be the batch."""
+    model = chain(("Squeeze", [], {}), mean(-1, keepdims=0), shape=(3, 4, 1))
+    assert Counter(node.op_type for node in clean(model).graph.node) == {"Squeeze": 1, "ReduceMean": 1}
 
 
 def test_the_order_of_a_flattened_picture_goes_into_the_weights() -> None:  # rule 3
