@@ -4,6 +4,7 @@ It exists for what grows for hours and must not lose a line: the rows of a batch
 manifest of what was gathered.
 """
 
+import contextlib
 import fcntl
 import os
 from io import FileIO
@@ -16,12 +17,14 @@ class AppendOnlyFile:
     """The file at `path`, open and locked until it is closed. Up to `end`, in bytes, it holds what its owner wrote."""
 
     def __init__(self, path: Path, refusal: str) -> None:
-        """Open or create it; whoever finds something in it says with `keep` how much of that is good.
+        """Open or create it, and its folder; whoever finds something in it says with `keep` how much of it is good.
 
         Raises OutputError with the message `refusal` if another process holds it.
         """
         self.path = path
         self.end = 0
+        self._made_folder = not path.parent.exists()
+        path.parent.mkdir(parents=True, exist_ok=True)
         self._file = _open_locked(path, refusal)
 
     @property
@@ -39,6 +42,11 @@ class AppendOnlyFile:
         self._file.seek(0)
         return self._file.readall()
 
+    def read_lines(self) -> tuple[list[bytes], bytes]:
+        """Return the lines that have their end, and what stands behind them: one that was cut off as it was written."""
+        *lines, torn = self.read().split(b"\n")
+        return [line + b"\n" for line in lines], torn
+
     def keep(self, end: int) -> None:
         """Cut off what stands behind `end`; what is appended follows there."""
         self._file.truncate(end)
@@ -46,9 +54,9 @@ class AppendOnlyFile:
         self.end = end
 
     def append(self, lines: bytes, flush: bool) -> None:
-        """Write all of `lines` or nothing, and with `flush` return once they are on the disk.
+        """Write `lines`, and with `flush` return once they are on the disk.
 
-        Raises OSError, which names the file, if the disk refuses them.
+        Raises OSError, which names the file, if the disk refuses them: then nothing of them stays.
         """
         rest = memoryview(lines)
         try:
@@ -64,6 +72,15 @@ class AppendOnlyFile:
     def flush(self) -> None:
         """Return once all that was written is on the disk. Raises OSError."""
         os.fsync(self._file.fileno())
+
+    def discard(self) -> None:
+        """Remove it, as nothing came of it, and its folder if that was made for it; another file of that name stays."""
+        if not self.has_its_name:
+            return
+        self.path.unlink()
+        if self._made_folder:
+            with contextlib.suppress(OSError):  # somebody has put something there
+                self.path.parent.rmdir()
 
     def close(self) -> None:
         """Close it, which also unlocks it."""

@@ -28,7 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
     OSError names `path`, which a full disk by itself does not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(TOKEN_BYTES)}.partial{path.suffix}")
+    temporary = temporary_beside(path)
     try:
         with _naming(path):
             temporary.touch(exist_ok=False)
@@ -62,8 +62,13 @@ def creating_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def temporary_beside(path: Path) -> Path:
+    """Return a hidden name beside `path`, of the same suffix, which no other writer takes; `is_partial` knows it."""
+    return path.with_name(f".{path.stem}.{secrets.token_hex(TOKEN_BYTES)}.partial{path.suffix}")
+
+
 def is_partial(path: Path) -> bool:
-    """Whether `path` has the name of a file that `replacing` had not finished."""
+    """Whether `path` has the name of a file, or a folder, that its writer has not finished."""
     return PARTIAL.fullmatch(path.name) is not None
 
 

@@ -8,6 +8,7 @@ them has a class attribute `kind`, which is written as the key "kind" and read b
 """
 
 import dataclasses
+import json
 import math
 import types
 from functools import cache
@@ -41,6 +42,20 @@ def decode(expected: type[T], value: Any, where: str) -> T:
     """
     result: T = _decode(expected, value, where)
     return result
+
+
+def encode_line(value: Any) -> bytes:
+    """Return `value`, as `encode` takes it, as one line of JSON, all ASCII."""
+    return json.dumps(encode(value)).encode("ascii") + b"\n"
+
+
+def decode_line(expected: type[T], line: bytes, where: str) -> T:
+    """Return what `decode` makes of the JSON in `line`. Raises ValueError for what is none, or nested too deep, too."""
+    try:
+        value = json.loads(line)
+    except RecursionError:
+        raise ValueError(f"{where} is nested too deep") from None
+    return decode(expected, value, where)
 
 
 def _decode(expected: Any, value: Any, where: str) -> Any:

@@ -37,7 +37,6 @@ class Ledger:
         self.output = output
         self.path = partial_path(output)
         self.order_path = order_path(output)
-        output.parent.mkdir(parents=True, exist_ok=True)
         self._file = AppendOnlyFile(
             self.path, f"{output}: another run is writing it; wait for it, or choose another --output"
         )
@@ -54,8 +53,8 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self.has_rows and self._file.has_its_name:
-            self.path.unlink()  # nothing came of it
             self.order_path.unlink(missing_ok=True)
+            self._file.discard()
         self._file.close()  # which also unlocks it
 
     @property

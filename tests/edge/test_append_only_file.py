@@ -52,6 +52,36 @@ def test_what_is_not_kept_is_cut_off_and_the_next_line_follows(tmp_path: Path) -
     assert path.read_bytes() == b"one\ntwo\nthree\n"
 
 
+@pytest.mark.parametrize("torn", [b"", b"th", b"th\rree"])
+def test_lines_that_have_their_end_are_told_from_one_that_was_cut_off(torn: bytes, tmp_path: Path) -> None:
+    path = written(tmp_path / "rows", b"one\n", b"t\rwo\n", torn)
+    with closing(AppendOnlyFile(path, "not now")) as file:
+        assert file.read_lines() == ([b"one\n", b"t\rwo\n"], torn)
+
+
+def test_of_what_nothing_came_nothing_is_left(tmp_path: Path) -> None:
+    with closing(AppendOnlyFile(tmp_path / "new" / "rows", "not now")) as file:
+        file.discard()
+        assert list(tmp_path.iterdir()) == []
+        file.discard()
+    with closing(AppendOnlyFile(tmp_path / "rows", "not now")) as file:
+        file.discard()
+    assert tmp_path.is_dir()  # it was there before
+
+
+def test_what_is_not_its_own_is_not_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    with closing(AppendOnlyFile(folder / "rows", "not now")) as file:
+        (folder / "notes").write_text("mine")
+        (folder / "rows").unlink()
+        (folder / "rows").write_text("of somebody else")
+        file.discard()
+        assert {path.name for path in folder.iterdir()} == {"notes", "rows"}
+    with closing(AppendOnlyFile(folder / "rows", "not now")) as file:
+        file.discard()
+    assert [path.name for path in folder.iterdir()] == ["notes"]
+
+
 @pytest.mark.parametrize("room", [0, 1, 5])
 def test_a_full_disk_takes_no_part_of_a_line_and_the_next_one_is_whole(room: int, tmp_path: Path) -> None:
     path = tmp_path / "rows"

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from edge.atomic_file import creating_folder, flush_to_disk, remove_abandoned, replacing
+from edge.atomic_file import (
+    creating_folder,
+    flush_to_disk,
+    is_partial,
+    remove_abandoned,
+    replacing,
+    temporary_beside,
+)
 from edge.errors import ModelNotFoundError
 
 OLD, NEW = b"what was here before", b"what was written" * 1000
@@ -190,6 +197,20 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) ->
         (tmp_path / name).touch()
     remove_abandoned(tmp_path / "[r].csv")
     assert names_beside(tmp_path / "[r].csv") == sorted(kept)
+
+
+@pytest.mark.parametrize("name", ["000001.png", "a.b.c", "plain"])
+def test_a_temporary_name_is_hidden_new_each_time_and_known_for_what_it_is(name: str, tmp_path: Path) -> None:
+    first, second = (temporary_beside(tmp_path / name) for _ in range(2))
+    assert first != second
+    for path in (first, second):
+        assert (path.parent, path.name[0], path.suffix or ".partial") == (
+            tmp_path,
+            ".",
+            (tmp_path / name).suffix or ".partial",
+        )
+        assert is_partial(path)
+    assert not is_partial(tmp_path / name)
 
 
 def test_what_a_kill_leaves_is_found_by_its_name(target: Path) -> None:

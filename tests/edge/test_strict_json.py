@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 
-from edge.strict_json import LATER, decode, encode
+from edge.strict_json import LATER, decode, decode_line, encode, encode_line
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,19 @@ def test_a_field_of_later_stands_in_the_text_only_where_it_has_a_value() -> None
     assert decode(Note, {"text": "a", "by": "me"}, "note") == Note("a", "me")
     with pytest.raises(ValueError, match=r"note\.by must be of type str"):
         decode(Note, {"text": "a", "by": 3}, "note")
+
+
+def test_a_line_holds_one_value_and_nothing_but_ascii() -> None:
+    note = Note("gr\u00fcn\nblau", "\udcff")
+    line = encode_line(note)
+    assert line == b'{"text": "gr\\u00fcn\\nblau", "by": "\\udcff"}\n'
+    assert decode_line(Note, line, "note") == note
+
+
+@pytest.mark.parametrize("line", [b"", b"{", b"\xff\n", b'{"text": 3}\n', b"[" * 100_000, b'{"text":' * 100_000])
+def test_a_line_of_anything_else_is_a_value_error(line: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        decode_line(Note, line, "note")
 
 
 def test_a_whole_number_is_good_for_a_float_and_becomes_one() -> None:

@@ -103,9 +103,10 @@ def test_a_ledger_that_became_the_output_while_another_waited_is_not_taken_for_i
 
 
 def test_an_unused_ledger_leaves_nothing_behind(tmp_path: Path) -> None:
-    with Ledger(tmp_path / "r.jsonl"):
-        pass
-    assert list(tmp_path.iterdir()) == []
+    for output in (tmp_path / "r.jsonl", tmp_path / "new" / "r.jsonl"):
+        with Ledger(output) as ledger:
+            ledger.order_path.write_text("what the run was told")
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_killed_run_left_half_written_goes_with_the_next(tmp_path: Path) -> None:
