@@ -6,45 +6,46 @@ writes a folder. A picture of known content is not kept twice, even if its file 
 """
 
 import hashlib
-import json
-import re
-from datetime import UTC, datetime
+import time
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from edge.append_only_file import AppendOnlyFile
-from edge.atomic_file import replacing
+from edge.atomic_file import is_partial, replacing
 from edge.errors import OutputError, UsageError
 from edge.image_header import read_header
-from edge.strict_json import decode, encode
-from training.gather.record import NAME, Record
+from edge.strict_json import decode_line, encode_line
+from training.gather.numbered_name import NUMBERED_NAME, number_of, numbered_name
+from training.gather.record import Record
+from training.gather.utc_text import utc_text
 
 MANIFEST = "manifest.jsonl"
 # What the first line begins with, and all that may be there when it was cut off.
 FIRST_BYTES = b'{"file": "'
 SUFFIXES = {"JPEG": "jpg", "TIFF": "tif"}
-TEMPORARY = re.compile(r"\.\d{6,}\.[0-9a-f]{8}\.partial\.[a-z]+")
 
 
 class Collection:
     """The pictures of one address in `folder`, open and locked. Use it in a `with` statement."""
 
     def __init__(self, folder: Path, url: str) -> None:
-        """Open or create it. Raises UsageError for a folder of something else, OutputError if another run has it."""
+        """Open or create it.
+
+        Raises UsageError for a folder of something else, OutputError if another run has it or its manifest is damaged.
+        """
         self.folder, self.url = folder, url
         manifest = folder / MANIFEST
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is no folder; --output must name one")
         if folder.is_dir() and not manifest.is_file() and any(folder.iterdir()):
             raise UsageError(f"{folder} exists already and has no {MANIFEST}; choose another --output")
-        folder.mkdir(parents=True, exist_ok=True)
         self._file = AppendOnlyFile(manifest, f"{folder}: another run is writing it; wait for it")
         try:
             records = self._read()
             self._known = {record.sha256 for record in records}
-            self._last = max((_number(record.file) for record in records), default=0)
+            self._last = max((number_of(record.file) for record in records), default=0)
             self._kept = sum((folder / record.file).is_file() for record in records)
             self._mend({record.file for record in records})
         except BaseException:
@@ -57,6 +58,8 @@ class Collection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._known:
+            self._file.discard()
         self._file.close()  # which also unlocks it
 
     def __len__(self) -> int:
@@ -72,11 +75,11 @@ class Collection:
         if digest in self._known:
             return False
         kind = read_header(BytesIO(content)).format
-        name = f"{self._last + 1:06}.{SUFFIXES.get(kind, kind.lower())}"
+        name = numbered_name(self._last + 1, f".{SUFFIXES.get(kind, kind.lower())}")
         try:
             with replacing(self.folder / name) as temporary:
                 temporary.write_bytes(content)
-            self._append(Record(name, digest, url, _now(), len(content), self.url))
+            self._append(Record(name, digest, url, utc_text(time.time()), len(content), self.url))
         except OSError as error:
             raise OutputError(
                 f"{self.folder}: {error.strerror}; {len(self):,} pictures are safe, make room and give the same "
@@ -86,42 +89,34 @@ class Collection:
 
     def _read(self) -> list[Record]:
         """Return the records; half a line at the end is cut off."""
-        content = self._file.read()
-        whole = content[: content.rfind(b"\n") + 1]
-        if not whole and not content.startswith(FIRST_BYTES[: len(content)]):
-            raise UsageError(f"{self.folder / MANIFEST}: it is no manifest of eyespot's; choose another --output")
+        lines, torn = self._file.read_lines()
+        if not lines and not torn.startswith(FIRST_BYTES[: len(torn)]):
+            raise OutputError(f"{self._file.path}: it is no manifest of eyespot's; choose another --output")
         records = []
-        for number, line in enumerate(whole.splitlines(), 1):
+        for number, line in enumerate(lines, 1):
             try:
-                records.append(decode(Record, json.loads(line), "record"))
+                records.append(decode_line(Record, line, "record"))
             except ValueError as error:
-                raise UsageError(f"{self.folder / MANIFEST}: line {number} is damaged ({error})") from None
+                raise OutputError(
+                    f"{self._file.path}: line {number} is damaged ({error}); mend it, or choose another --output"
+                ) from None
         for source in {record.source for record in records} - {self.url}:
             raise UsageError(f"{self.folder} holds pictures of {source}; choose another --output")
-        self._file.keep(len(whole))
+        self._file.keep(self._file.size - len(torn))
         return records
 
     def _mend(self, known: set[str]) -> None:
         """Take in the picture that was written just before a kill, and remove what was not written to its end."""
         for path in sorted(self.folder.iterdir()):
-            if TEMPORARY.fullmatch(path.name):
+            if is_partial(path):
                 path.unlink()
-            elif NAME.fullmatch(path.name) and path.name not in known and _number(path.name) > self._last:
+            elif NUMBERED_NAME.fullmatch(path.name) and path.name not in known and number_of(path.name) > self._last:
                 content = path.read_bytes()
-                time = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-                digest = hashlib.sha256(content).hexdigest()
-                self._append(Record(path.name, digest, self.url, time, len(content), self.url))
+                digest, written = hashlib.sha256(content).hexdigest(), utc_text(path.stat().st_mtime)
+                self._append(Record(path.name, digest, self.url, written, len(content), self.url))
 
     def _append(self, record: Record) -> None:
-        self._file.append(json.dumps(encode(record)).encode("ascii") + b"\n", flush=True)
+        self._file.append(encode_line(record), flush=True)
         self._known.add(record.sha256)
-        self._last = _number(record.file)
+        self._last = number_of(record.file)
         self._kept += 1
-
-
-def _number(name: str) -> int:
-    return int(name.partition(".")[0])
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

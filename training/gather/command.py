@@ -7,8 +7,9 @@ ended, however it ended, until DIR holds --count pictures.
 robots.txt is obeyed, and so are Retry-After and a delay that it asks for. Redirects are followed on the same host only.
 Gather where you may: your own pages, or those whose owner agreed, and tell him first what you find out about them.
 
-Exit status: 0 DIR holds as many as were asked for; 1 the server gave no more, the rest is there; 2 nothing was
-gathered; 130 interrupted (the picture in hand is finished; again to leave at once).
+Exit status: 0 DIR holds as many as were asked for; 1 it holds some, now or from before, and the server or the disk
+gave no more; 2 it holds nothing, or the call is wrong; 130 interrupted (the picture in hand is finished; again to leave
+at once).
 """
 
 import argparse
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 
 from edge.arguments import above_zero, count, not_below_zero, positive
 from edge.cli import DONE, INTERRUPTED, SOME_FAILED
-from edge.errors import SourceError
+from edge.errors import OutputError, SourceError
 from edge.stop import stopping_on_signals
 from training.gather.collection import Collection
 from training.gather.patience import Patience, StoppedError
@@ -53,8 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
         except StoppedError:
             progress.say("interrupted; the same command goes on")
             status = INTERRUPTED
-        except SourceError as error:
-            if not tally.new:
+        except (SourceError, OutputError) as error:
+            if not len(collection):
                 raise
             progress.say(str(error))
             status = SOME_FAILED

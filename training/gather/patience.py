@@ -10,6 +10,8 @@ from training.gather.request import TryAgainError
 T = TypeVar("T")
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+# Each pause is twice the one before, as often as it takes to reach the longest; more of it no float could hold.
+DOUBLINGS = 6
 # Who is told to come back later than that had better be started again then.
 LONGEST_ASKED_S = 600.0
 
@@ -41,9 +43,10 @@ class Patience:
             try:
                 return request()
             except TryAgainError as error:
-                reason, pause_s = str(error), self._pause_s(attempt, error.after_s)
-            if pause_s > LONGEST_ASKED_S:
-                raise SourceError(f"{url}: {reason}; the server wants to be asked again in {pause_s:,.0f} seconds")
+                reason, asked_s = str(error), error.after_s
+            if asked_s is not None and asked_s > LONGEST_ASKED_S:
+                raise SourceError(f"{url}: {reason}; the server wants to be asked again in {asked_s:,.0f} seconds")
+            pause_s = self._pause_s(attempt, asked_s)
             if attempt < self.retries:
                 self.say(f"{reason}; asking again in {pause_s:g} s ({attempt + 1} of {self.retries})")
                 if self.wait(pause_s):
@@ -51,5 +54,5 @@ class Patience:
         raise SourceError(f"{url}: {reason}; asked {self.retries + 1} times")
 
     def _pause_s(self, attempt: int, asked_s: float | None) -> float:
-        grown = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)
+        grown = min(FIRST_PAUSE_S * 2 ** min(attempt, DOUBLINGS), LONGEST_PAUSE_S)
         return max(grown if asked_s is None else asked_s, self.delay_s)

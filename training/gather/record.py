@@ -1,9 +1,8 @@
 """`Record`: what the manifest says of one gathered picture."""
 
-import re
 from dataclasses import dataclass
 
-NAME = re.compile(r"\d{6,}\.[a-z]+")
+from training.gather.numbered_name import NUMBERED_NAME
 
 
 @dataclass(frozen=True)
@@ -21,5 +20,5 @@ class Record:
     source: str
 
     def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.file):
+        if not NUMBERED_NAME.fullmatch(self.file):
             raise ValueError(f"file must be a number and a suffix. Received: {self.file!r}")

@@ -14,8 +14,11 @@ from urllib.error import URLError
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from edge.errors import SourceError, UsageError
+from training.gather.timed_connection import TimedHandler, TimedSecureHandler
 
-USER_AGENT = f"eyespot/{version('eyespot')} (gathers pictures to train a classifier)"
+# What robots.txt calls us.
+PRODUCT = "eyespot"
+USER_AGENT = f"{PRODUCT}/{version('eyespot')} (gathers pictures to train a classifier)"
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 5
 CHUNK_BYTES = 64 << 10
@@ -36,7 +39,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one answer may take, from the request to its last byte."""
+    """What one answer may take: seconds from the request to its last byte, behind all redirects, and bytes."""
 
     timeout_s: float
     max_bytes: int
@@ -63,6 +66,10 @@ def parse_url(text: str) -> str:
         raise UsageError(f"an address must begin with http:// or https:// and name a host. Received: {text!r}")
     if parts.username is not None:
         raise UsageError("an address with a password would be written into the manifest; name one without")
+    try:
+        parts.hostname.encode("idna")  # as whoever looks it up does
+    except UnicodeError:
+        raise UsageError(f"a host must be parts of 1 to 63 letters and dots. Received: {parts.hostname!r}") from None
     if not text.isascii() or not text.isprintable() or " " in text:
         raise UsageError(f"an address must be ASCII without spaces, others as in %20. Received: {text!r}")
     return parts._replace(fragment="").geturl()
@@ -104,14 +111,14 @@ def _follow(url: str, limits: Limits, allows: Callable[[str], bool]) -> Page:
         with _OPENER.open(request, timeout=max(ends_at - time.monotonic(), 0.001)) as answer:
             status, found = int(answer.status), answer.headers
             if status not in REDIRECTS or "Location" not in found:
-                return Page(url, status, found, _read(answer, limits.max_bytes, ends_at))
+                return Page(url, status, found, _read(answer, limits.max_bytes))
         url = _same_host(url, found["Location"])
         if not allows(url):
             raise RefusedError("redirected to what robots.txt forbids")
     raise RefusedError(f"more than {MOST_REDIRECTS} redirects")
 
 
-def _read(answer: http.client.HTTPResponse, max_bytes: int, ends_at: float) -> bytes:
+def _read(answer: http.client.HTTPResponse, max_bytes: int) -> bytes:
     announced = answer.length
     if announced is not None and announced > max_bytes:
         raise RefusedError("too many bytes")
@@ -120,8 +127,6 @@ def _read(answer: http.client.HTTPResponse, max_bytes: int, ends_at: float) -> b
         content += chunk
         if len(content) > max_bytes:
             raise RefusedError("too many bytes")
-        if time.monotonic() > ends_at:
-            raise TryAgainError("timed out")
     if announced is not None and len(content) < announced:
         raise TryAgainError("cut short")
     return bytes(content)
@@ -155,8 +160,8 @@ def _make_opener() -> urllib.request.OpenerDirector:
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
+        TimedHandler(),
+        TimedSecureHandler(),
         urllib.request.UnknownHandler(),
     ):
         opener.add_handler(handler)

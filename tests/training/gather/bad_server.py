@@ -11,7 +11,10 @@ from training.captcha.drawing import draw_captcha
 
 @dataclass(frozen=True)
 class Reply:
-    """`announced` is the length that the server claims, None for the true one; `hangs` sends nothing behind it."""
+    """`announced` is the length that the server claims, None for the true one; `hangs` sends nothing behind it.
+
+    `dribbles` sends as many bytes of a head one by one, each in good time, before the rest.
+    """
 
     status: int = 200
     content: bytes = b""
@@ -19,6 +22,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     announced: int | None = None
     hangs: bool = False
+    dribbles: int = 0
 
 
 class BadServer(ThreadingHTTPServer):
@@ -27,6 +31,7 @@ class BadServer(ThreadingHTTPServer):
     def __init__(self, replies: Sequence[Reply], robots: Reply) -> None:
         self.replies, self.robots = list(replies), robots
         self.asked: list[tuple[str, str]] = []
+        self.dribbled = 0
         self.released = Event()
         super().__init__(("127.0.0.1", 0), _Handler)
 
@@ -43,6 +48,12 @@ class _Handler(BaseHTTPRequestHandler):
         replies = self.server.replies
         reply = self.server.robots if self.path == "/robots.txt" else replies.pop(0) if replies[1:] else replies[0]
         self.send_response(reply.status)
+        self.flush_headers()
+        for byte in b"X".ljust(reply.dribbles, b"-") + b": 1\r\n" if reply.dribbles else b"":
+            self.wfile.write(bytes([byte]))
+            self.server.dribbled += 1
+            if self.server.released.wait(0.05):
+                return
         for name, value in reply.headers.items():
             self.send_header(name, value)
         if reply.kind:

@@ -51,6 +51,19 @@ def test_a_picture_that_the_user_removed_is_not_counted_and_not_fetched_again(tm
     assert files(tmp_path)[-1] == "000003.png"
 
 
+def test_where_nothing_came_nothing_is_left(tmp_path: Path) -> None:
+    with Collection(tmp_path / "new", URL):
+        assert (tmp_path / "new" / MANIFEST).exists()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine").mkdir()
+    with Collection(tmp_path / "mine", URL):
+        pass
+    assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]  # which was there before
+    add(tmp_path / "new", 1)
+    add(tmp_path / "new")
+    assert files(tmp_path / "new") == ["000001.png"]
+
+
 def test_two_runs_never_write_one_folder(tmp_path: Path) -> None:
     with Collection(tmp_path, URL), pytest.raises(OutputError, match="another run is writing it"):
         Collection(tmp_path, URL)
@@ -67,14 +80,16 @@ def test_folders_of_something_else_are_refused(tmp_path: Path) -> None:
         Collection(tmp_path / "new", "http://other/")
     with (tmp_path / "new" / MANIFEST).open("a") as lines:
         lines.write('{"file": "../x"}\n')
-    with pytest.raises(UsageError, match="line 2 is damaged"):
+    before = (tmp_path / "new" / MANIFEST).read_bytes()
+    with pytest.raises(OutputError, match=r"line 2 is damaged .*mend it, or choose another --output"):
         Collection(tmp_path / "new", URL)
+    assert (tmp_path / "new" / MANIFEST).read_bytes() == before
 
 
-@pytest.mark.parametrize("content", [b'{"images": []}', b"notes\n", b"notes"])
+@pytest.mark.parametrize("content", [b'{"images": []}', b"notes\n", b"notes", b"[" * 100_000 + b"\n"])
 def test_a_manifest_of_something_else_is_refused_and_left(content: bytes, tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_bytes(content)
-    with pytest.raises(UsageError, match=r"manifest\.jsonl: (it is no manifest|line 1 is damaged)"):
+    with pytest.raises(OutputError, match=r"manifest\.jsonl: (it is no manifest|line 1 is damaged)"):
         Collection(tmp_path, URL)
     assert (tmp_path / MANIFEST).read_bytes() == content
 

@@ -11,6 +11,7 @@ import pytest
 
 from edge.cli import main
 from tests.conftest import Run
+from tests.full_disk import full_behind
 from tests.training.gather.bad_server import Reply, picture, serving
 from training.captcha.server import CaptchaServer
 from training.gather.collection import MANIFEST
@@ -46,6 +47,7 @@ def test_where_nothing_is_to_be_had_nothing_is_done(
     assert out == ""
     assert said in err
     assert len(err.splitlines()) == 1
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_server_that_ends_early_leaves_what_it_gave(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,8 +58,35 @@ def test_a_server_that_ends_early_leaves_what_it_gave(tmp_path: Path, capsys: py
     assert err == f"eyespot: {server.url}: HTTP 410 Gone\n"
 
 
-def test_an_address_of_another_kind_is_one_line(tmp_path: Path, eyespot: Run) -> None:
-    done = eyespot("gather", "file:///etc/passwd", "--output", tmp_path / "new")
+def test_a_server_that_gives_no_more_to_a_folder_that_holds_some_is_told_by_the_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "new"
+    options = ["--output", str(folder), "--delay", "0"]
+    with serving(picture(1), Reply(410)) as server:
+        assert main(["gather", server.url, *options, "--count", "1"]) == 0
+        assert main(["gather", server.url, *options, "--count", "2"]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines()[1] == f"{folder}: 1 of 2 pictures; 0 new"
+    assert err == f"eyespot: {server.url}: HTTP 410 Gone\n"
+
+
+def test_a_disk_that_fills_up_leaves_a_status_and_what_there_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "new"
+    large = Reply(content=picture(1).content + bytes(1 << 20))  # behind its end a PNG may have anything
+    with serving(picture(1), large) as server, full_behind(1 << 20):
+        assert main(["gather", server.url, "--output", str(folder), "--count", "2", "--delay", "0"]) == 1
+    out, err = capsys.readouterr()
+    assert out == f"{folder}: 1 of 2 pictures; 1 new\n"
+    said = "File too large; 1 pictures are safe, make room and give the same command again"
+    assert err == f"eyespot: {folder}: {said}\n"
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://www..example.com/a"])
+def test_an_address_of_another_kind_is_one_line(url: str, tmp_path: Path, eyespot: Run) -> None:
+    done = eyespot("gather", url, "--output", tmp_path / "new")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert not (tmp_path / "new").exists()
 

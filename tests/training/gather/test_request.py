@@ -18,12 +18,14 @@ def test_addresses_stay_as_they_are_but_for_the_fragment(url: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "host/a", "file:///etc/passwd", "ftp://host/", "http://", "http://me:secret@host/", "http://host:99999/",
-     "http://host/a b", "http://host/\u00e4", "http://host/\n"],
+     "http://host/a b", "http://host/\u00e4", "http://host/\n", "http://www..host/", "http://.host/",
+     f"http://{'x' * 64}.host/"],
 )  # fmt: skip
 def test_what_is_no_address_of_the_web_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         parse_url(text)
     assert "secret" not in str(refused.value)
+    assert "codec" not in str(refused.value)
 
 
 def test_retry_after_is_seconds_or_a_date() -> None:

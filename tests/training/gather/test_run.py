@@ -126,6 +126,14 @@ def test_a_server_that_stalls_is_not_waited_for(tmp_path: Path) -> None:
     assert pauses == [DELAY_S, 1.0]
 
 
+def test_a_head_that_comes_byte_by_byte_is_not_waited_for(tmp_path: Path) -> None:
+    with serving(replace(picture(1), dribbles=100), picture(2)) as server:
+        gather_from(server, tmp_path, 1, pauses := Pauses(), Limits(0.2, 100_000))
+        assert server.dribbled < 50  # of 100, which take 5 seconds
+    assert pauses == [DELAY_S, 1.0]
+    assert (tmp_path / "000001.png").read_bytes() == picture(2).content
+
+
 def test_a_redirect_to_what_robots_may_not_have_is_not_followed(tmp_path: Path) -> None:
     rules = Reply(content=b"User-agent: *\nDisallow: /private\n", kind="text/plain")
     with serving(Reply(302, headers={"Location": "/private/1"}), picture(1), robots=rules) as server:
