@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import responses
 
-from edge.decode import MAX_PIXELS, decode_image
+from edge.decode import decode_image
 from edge.errors import ImageError, SourceError
 from training.gather.collection import Collection
 from training.gather.patience import Patience
 from training.gather.request import Limits, Page, RefusedError, TryAgainError, get, retry_after_s
-from training.gather.robots import Robots
+from training.gather.robots_rules import RobotsRules
 
 # An address that gives nothing new so often will not give it soon.
 FRUITLESS_IN_A_ROW = 20
@@ -28,6 +28,13 @@ class Tally:
     new: int = 0
     useless: Counter[str] = field(default_factory=Counter)
 
+    def add(self, useless: str | None) -> None:
+        """Count an answer: a new picture, or one that was `useless` for this reason."""
+        if useless:
+            self.useless[useless] += 1
+        else:
+            self.new += 1
+
     def describe(self) -> str:
         """Return the counts in words."""
         others = "".join(f", {count:,} {reason}" for reason, count in self.useless.most_common())
@@ -37,7 +44,7 @@ class Tally:
 def gather(
     collection: Collection,
     count: int,
-    robots: Robots,
+    robots: RobotsRules,
     limits: Limits,
     patience: Patience,
     tally: Tally,
@@ -50,23 +57,25 @@ def gather(
     in_a_row = 0
     while len(collection) < count:
         patience.pause()
-        try:
-            page = patience.ask(collection.url, lambda: _fetch(collection.url, limits, robots))
-            _require_picture(page)
-            useless = None if collection.add(page.content, page.url) else DUPLICATE
-        except RefusedError as error:
-            useless = str(error)
-        if useless:
-            tally.useless[useless] += 1
-        else:
-            tally.new += 1
+        useless = _gather_one(collection, robots, limits, patience)
+        tally.add(useless)
         in_a_row = in_a_row + 1 if useless else 0
         show()
         if in_a_row == FRUITLESS_IN_A_ROW:
             raise SourceError(f"{collection.url}: {in_a_row} answers in a row gave nothing new (the last: {useless})")
 
 
-def _fetch(url: str, limits: Limits, robots: Robots) -> Page:
+def _gather_one(collection: Collection, robots: RobotsRules, limits: Limits, patience: Patience) -> str | None:
+    """Return why an answer was of no use, None for a picture that is kept now."""
+    try:
+        page = patience.ask(collection.url, lambda: _fetch(collection.url, limits, robots))
+        _require_picture(page)
+        return None if collection.add(page.content, page.url) else DUPLICATE
+    except RefusedError as error:
+        return str(error)
+
+
+def _fetch(url: str, limits: Limits, robots: RobotsRules) -> Page:
     page = get(url, limits, robots.allows)
     if page.status in BUSY:
         raise TryAgainError(f"HTTP {page.status} {_phrase(page.status)}".rstrip(), retry_after_s(page.headers))
@@ -85,6 +94,6 @@ def _require_picture(page: Page) -> None:
     if not kind.startswith("image/") and kind not in UNSPECIFIC:
         raise RefusedError(f"not a picture but {kind}")
     try:
-        decode_image(page.content, MAX_PIXELS)
+        decode_image(page.content)
     except ImageError as error:
         raise RefusedError(f"not decodable ({error.code})") from None

@@ -31,7 +31,7 @@ def test_a_rule_for_all_or_for_us_is_obeyed(text: str, allowed: bool) -> None:
                 require_allowed(robots, server.url)
 
 
-@pytest.mark.parametrize(("text", "delay_s"), [("Crawl-delay: 7", 7), ("Request-rate: 2/30", 15), ("Allow: /", 0)])
+@pytest.mark.parametrize(("text", "delay_s"), [("Crawl-delay: 2.5", 2.5), ("Request-rate: 2/30", 15), ("Allow: /", 0)])
 def test_the_delay_that_it_asks_for_is_known(text: str, delay_s: float) -> None:
     with serving(picture(1), robots=rules(f"User-agent: *\n{text}\n")) as server:
         assert read_robots(server.url, 5.0).delay_s == delay_s
