@@ -8,6 +8,7 @@ of the graph; it is done in float64 and rounded where OpenCV does it (modules/im
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import TensorProto
 
 from export.preprocessing.graph import Graph, Side
@@ -32,24 +33,14 @@ class Taps:
     scale: str
 
 
-@dataclass(frozen=True)
-class Pair:
-    """The two neighbours: int64 [target] positions, and float32 [target] weights that are whole numbers to 2048."""
-
-    low: str
-    high: str
-    low_weight: str
-    high_weight: str
-
-
 def nearest(graph: Graph, source: Side, target: Side) -> str:
     """Return the one source pixel of each target pixel, int64 [target] (OpenCV's INTER_NEAREST)."""
     position = graph.add("Floor", graph.add("Mul", _count(graph, target), _scale(graph, source, target)))
     return _inside(graph, graph.cast(position, TensorProto.INT64), source)
 
 
-def linear(graph: Graph, source: Side, target: Side, clamped: bool) -> Pair:
-    """Return the neighbours of INTER_LINEAR.
+def linear(graph: Graph, source: Side, target: Side, clamped: bool) -> Taps:
+    """Return the two taps of INTER_LINEAR, with weights that are whole numbers to 2048.
 
     OpenCV gives all weight to the outermost column where a column lies outside (`clamped`), but keeps the weights
     of rows, both of which are then the outermost row.
@@ -59,11 +50,14 @@ def linear(graph: Graph, source: Side, target: Side, clamped: bool) -> Pair:
         last = graph.cast(graph.add("Sub", graph.side(source), np.array([1])), TensorProto.FLOAT)
         outside = graph.add("Or", graph.add("Less", whole, np.float32(0)), graph.add("GreaterOrEqual", whole, last))
         fraction = graph.add("Where", outside, np.float32(0), fraction)
-    return _pair(graph, source, whole, fraction)
+    return _pair(graph, source, target, whole, fraction)
 
 
-def enlarging_area(graph: Graph, source: Side, target: Side) -> Pair:
-    """Return the neighbours of INTER_AREA where a side grows: a pixel takes in its neighbour only near its edge."""
+def enlarging_area(graph: Graph, source: Side, target: Side) -> Taps:
+    """Return the two taps of INTER_AREA where a side grows: a pixel takes in its neighbour only near its edge.
+
+    The weights are whole numbers to 2048.
+    """
     index = _count(graph, target)
     whole = graph.add("Floor", graph.add("Mul", index, _scale(graph, source, target)))
     edge = graph.add("Mul", graph.add("Add", whole, np.float64(1)), _inverse_scale(graph, source, target))
@@ -71,7 +65,7 @@ def enlarging_area(graph: Graph, source: Side, target: Side) -> Pair:
     fraction = graph.add("Sub", beyond, graph.add("Floor", beyond))
     last = graph.add("Sub", _double(graph, source), np.array([1.0]))
     none = graph.add("Or", graph.add("LessOrEqual", beyond, np.float32(0)), graph.add("GreaterOrEqual", whole, last))
-    return _pair(graph, source, whole, graph.add("Where", none, np.float32(0), fraction))
+    return _pair(graph, source, target, whole, graph.add("Where", none, np.float32(0), fraction))
 
 
 def cubic(graph: Graph, source: Side, target: Side) -> Taps:
@@ -83,10 +77,8 @@ def cubic(graph: Graph, source: Side, target: Side) -> Taps:
     rest = graph.add("Sub", graph.add("Sub", graph.add("Sub", np.float32(1), far), near), opposite)
     columns = [graph.add("Unsqueeze", weight, np.array([1])) for weight in (far, near, opposite, rest)]
     fixed = graph.add("Round", graph.add("Mul", graph.add("Concat", *columns, axis=1), ONE))
-    first = graph.add("Unsqueeze", graph.cast(whole, TensorProto.INT64), np.array([1]))
-    positions = graph.add("Add", first, np.array([[-1, 0, 1, 2]]))
-    weights = graph.add("Div", fixed, ONE)
-    return Taps(_inside(graph, positions, source), weights, _scale(graph, source, target))
+    positions = _positions(graph, source, whole, np.array([[-1, 0, 1, 2]]))
+    return Taps(positions, graph.add("Div", fixed, ONE), _scale(graph, source, target))
 
 
 def area(graph: Graph, source: Side, target: Side) -> Taps:
@@ -117,15 +109,18 @@ def centres(graph: Graph, source: Side, target: Side) -> str:
     return graph.cast(position, TensorProto.FLOAT)
 
 
-def _pair(graph: Graph, source: Side, whole: str, fraction: str) -> Pair:
-    low = graph.cast(whole, TensorProto.INT64)
-    rest = graph.add("Sub", np.float32(1), fraction)
-    return Pair(
-        _inside(graph, low, source),
-        _inside(graph, graph.add("Add", low, np.array([1])), source),
-        graph.add("Round", graph.add("Mul", rest, ONE)),
-        graph.add("Round", graph.add("Mul", fraction, ONE)),
-    )
+def _pair(graph: Graph, source: Side, target: Side, whole: str, fraction: str) -> Taps:
+    """The pixel `whole` and the next one, which gets `fraction` of the weight."""
+    both = (graph.add("Sub", np.float32(1), fraction), fraction)
+    shares = graph.add("Concat", *(graph.add("Unsqueeze", share, np.array([1])) for share in both), axis=1)
+    weights = graph.add("Round", graph.add("Mul", shares, ONE))
+    return Taps(_positions(graph, source, whole, np.array([[0, 1]])), weights, _scale(graph, source, target))
+
+
+def _positions(graph: Graph, source: Side, whole: str, steps: NDArray[np.int64]) -> str:
+    """Return the pixels `steps` away from `whole`, int64 [target, K]; the outermost ones stand for what is beyond."""
+    first = graph.add("Unsqueeze", graph.cast(whole, TensorProto.INT64), np.array([1]))
+    return _inside(graph, graph.add("Add", first, steps), source)
 
 
 def _split(graph: Graph, position: str) -> tuple[str, str]:
