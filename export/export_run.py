@@ -25,5 +25,5 @@ def export_run(
     if options is not None:
         require_pictures(run, options)
     original = keras_original(load_keras(run.model), str(run.path))
-    shrink = partial(make_run_variant, run, spec.labels, options) if options else None
+    shrink = partial(make_run_variant, run, spec, options) if options else None
     return export_original(original, spec, held_out_pictures(run), output, tolerance, shrink)

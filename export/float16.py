@@ -15,7 +15,7 @@ SCHEME = "IEEE half precision, float32 in and out"
 def to_float16(network: onnx.ModelProto) -> onnx.ModelProto:
     """Return `network`, float32 [N, h, w, c] to [N, classes], in half precision.
 
-    A weight beyond 65,504 is cut to that; the gate on accuracy is what tells whether that matters.
+    A weight beyond 65,504 is cut to that; whoever asks for this refuses such networks (see export/half_range.py).
     """
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 

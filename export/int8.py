@@ -8,8 +8,10 @@ Neural Networks for Efficient Integer-Arithmetic-Only Inference, 2018.
 
 import platform
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,6 +43,9 @@ OPERATORS = (
 )
 # Of the values of an activation, the share that must be within its range, in percent.
 PERCENTILE = 99.99
+# Of the histogram of which entropy tries to keep 128, 129 and so on; twice as many (S. Migacz, 8-bit Inference with
+# TensorRT, 2017) take onnxruntime a second for each activation.
+ENTROPY_BINS = 1024
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,6 @@ class Scheme:
     Both have whole numbers with sign for weights, a scale for each filter, and sums of 32 bits.
     """
 
-    target: Target
     signed_activations: bool
     weight_bits: Literal[7, 8]
 
@@ -60,10 +64,10 @@ class Scheme:
 
 
 SCHEMES: dict[Target, Scheme] = {
-    "arm": Scheme("arm", signed_activations=True, weight_bits=8),
+    "arm": Scheme(signed_activations=True, weight_bits=8),
     # Without VNNI a processor adds two products of U8 and S8 in 16 bits, which overflow; with weights of seven
     # bits they cannot, so the file gives the same sums on every x86.
-    "x86": Scheme("x86", signed_activations=False, weight_bits=7),
+    "x86": Scheme(signed_activations=False, weight_bits=7),
 }
 
 
@@ -74,29 +78,71 @@ def scheme_for(target: Literal["arm", "x86", "auto"]) -> Scheme:
     return SCHEMES[target]
 
 
-def measure_ranges(network: onnx.ModelProto, arrays: Iterable[NDArray[np.float32]], calibration: Calibration) -> Any:
-    """Return the range of every activation, as onnxruntime keeps them, for pictures float32 [1, h, w, c]."""
-    from onnxruntime.quantization.calibrate import CalibrationMethod, create_calibrator
+def measure_ranges(
+    network: onnx.ModelProto,
+    arrays: Sequence[NDArray[np.float32]],
+    calibration: Calibration,
+    extremes: Any = None,
+) -> Any:
+    """Return the range of every activation, as onnxruntime keeps them, for pictures float32 [1, h, w, c].
 
-    methods = {
-        "minmax": CalibrationMethod.MinMax,
-        "percentile": CalibrationMethod.Percentile,
-        "entropy": CalibrationMethod.Entropy,
-    }
-    options = {"percentile": PERCENTILE} if calibration == "percentile" else {}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "network.onnx")
-        onnx.save(network, path)
-        calibrator = create_calibrator(
-            path,
-            list(OPERATORS),
-            augmented_model_path=str(Path(folder, "augmented.onnx")),
-            calibrate_method=methods[calibration],
-            extra_options=options,
-        )
+    `extremes` are the ranges by `minmax`; they are measured where they are not given and needed.
+    """
+    if calibration != "minmax" and extremes is None:
+        extremes = measure_ranges(network, arrays, "minmax")
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):  # onnxruntime says what it does
+        calibrator = _calibrator(network, calibration, Path(folder))
+        if extremes is not None:
+            _spread_bins(calibrator, extremes)
         for array in arrays:  # one at a time, or all activations of all pictures would be in memory
             calibrator.collect_data(_Reader(array))
         return calibrator.compute_data()
+
+
+def _calibrator(network: onnx.ModelProto, calibration: Calibration, folder: Path) -> Any:
+    from onnxruntime.quantization.calibrate import CalibrationMethod, create_calibrator
+
+    path = folder / "network.onnx"
+    onnx.save(network, path)
+    method, options = {
+        "minmax": (CalibrationMethod.MinMax, {}),
+        "percentile": (CalibrationMethod.Percentile, {"percentile": PERCENTILE}),
+        "entropy": (CalibrationMethod.Entropy, {"num_bins": ENTROPY_BINS}),
+    }[calibration]
+    return create_calibrator(
+        path,
+        list(OPERATORS),
+        augmented_model_path=str(folder / "augmented.onnx"),
+        calibrate_method=method,
+        extra_options=options,
+    )
+
+
+def _spread_bins(calibrator: Any, extremes: Any) -> None:
+    """Let the bins of every histogram reach from one extreme to the other.
+
+    onnxruntime makes them of the first picture: were it a black one, those that follow would need millions of bins as
+    narrow. The extremes count once more than they are there, which is one number in as many as the pictures hold.
+    """
+    from onnxruntime.quantization.calibrate import HistogramCollector
+
+    calibrator.collector = HistogramCollector(
+        calibrator.method,
+        calibrator.symmetric,
+        calibrator.num_bins,
+        calibrator.num_quantized_bins,
+        calibrator.percentile,
+        calibrator.scenario,
+    )
+    ends = {tensor: [end.item() for end in data.range_value] for tensor, data in extremes.items()}
+    # 0 is among them, for the bins of sizes without a sign begin at the smallest.
+    calibrator.collector.collect(
+        {
+            tensor: [np.array([0, *ends[tensor]], np.float32)]
+            for tensor in sorted(calibrator.tensors_to_calibrate)
+            if tensor in ends
+        }
+    )
 
 
 class _Reader:
@@ -112,6 +158,13 @@ class _Reader:
 def layers(network: onnx.ModelProto) -> list[str]:
     """Return the names of the nodes that have weights."""
     return [node.name for node in network.graph.node if node.op_type in ("Conv", "Gemm", "MatMul")]
+
+
+def float_layers(network: onnx.ModelProto) -> tuple[str, ...]:
+    """Return the names of the nodes of a network in eight bits whose weights are not."""
+    dequantised = {node.output[0] for node in network.graph.node if node.op_type == "DequantizeLinear"}
+    weights = {node.name: node.input[1] for node in network.graph.node if len(node.input) > 1}
+    return tuple(name for name in layers(network) if weights[name] not in dequantised)
 
 
 def quantise(network: onnx.ModelProto, ranges: Any, scheme: Scheme, excluded: Iterable[str] = ()) -> onnx.ModelProto:

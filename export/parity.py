@@ -6,7 +6,8 @@ welded graph.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from itertools import islice
 
 import cv2
@@ -34,8 +35,11 @@ BATCH = 64
 BATCH_BYTES = 8 << 20
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-Preprocessing = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-WholeGraph = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+# From uint8 RGB [N, H, W, 3] to what a network takes, or to what it gives.
+OfPictures = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+# Comparisons whose pictures are kept, the worst, for the samples inside an artifact; there are thousands of others.
+PICTURES_KEPT = 6
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class Variant:
 class Comparison:
     """What both sides said of one variant: probabilities of the original, and how far ONNX was from them.
 
-    `variant` is None for a picture that is not small: thousands of photographs would not fit into memory.
+    `variant` is None for a picture that is not small, and later for all but the worst: thousands of them would not
+    fit into memory.
     """
 
     name: str
@@ -78,7 +83,7 @@ def make_variants(images: Iterable[tuple[str, NDArray[np.uint8]]]) -> Iterator[V
 
 
 def compare(
-    variants: Iterable[Variant], preprocessing: Preprocessing, reference: Network, onnx: WholeGraph
+    variants: Iterable[Variant], preprocessing: OfPictures, reference: Network, onnx: OfPictures
 ) -> Iterator[Comparison]:
     """Yield a comparison for each variant.
 
@@ -98,12 +103,29 @@ def compare(
 
 
 def worst_first(comparisons: Iterable[Comparison]) -> list[Comparison]:
-    """Return the comparisons, those with another best label first, then those with the largest difference."""
+    """Return the comparisons, those with another best label first, then those with the largest difference.
 
-    def badness(comparison: Comparison) -> tuple[bool, float]:
-        return not comparison.same_top1, float(np.nan_to_num(comparison.difference, nan=np.inf))
+    Only the worst `PICTURES_KEPT` that have their picture keep it.
+    """
+    found: list[Comparison] = []
+    kept: list[tuple[bool, float, int]] = []  # a heap, the least bad first; of equals the earlier is the worse
+    for index, comparison in enumerate(comparisons):
+        found.append(comparison)
+        if comparison.variant is not None:
+            heappush(kept, (*_badness(comparison), -index))
+        if len(kept) > PICTURES_KEPT:
+            dropped = -heappop(kept)[2]
+            found[dropped] = replace(found[dropped], variant=None)
+    return sorted(found, key=_badness, reverse=True)
 
-    return sorted(comparisons, key=badness, reverse=True)
+
+def _badness(comparison: Comparison) -> tuple[bool, float]:
+    return not comparison.same_top1, float(np.nan_to_num(comparison.difference, nan=np.inf))
+
+
+def count_pictures(comparisons: Iterable[Comparison]) -> int:
+    """Return how many pictures were compared on, each at several sizes."""
+    return len({comparison.name.rpartition(" at ")[0] for comparison in comparisons})
 
 
 def is_within(comparison: Comparison, tolerance: float) -> bool:

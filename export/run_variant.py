@@ -1,7 +1,7 @@
 """Make the variant of a run: calibrated on pictures it was trained on, judged by pictures it has not seen."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,29 +10,34 @@ from numpy.typing import NDArray
 
 from edge.decode import decode_image
 from edge.errors import ModelError
-from edge.spec import Variant
+from edge.spec import ModelSpec
 from export.int8 import scheme_for
+from export.parity import OfPictures
 from export.run_folder import RunFolder
-from export.variant import Examples, make_fp16, make_int8
+from export.unsure import describe_unsure
+from export.variant import Examples, Shrunk, make_fp16, make_int8
 from export.variant_options import VariantOptions
-
-Prepare = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 def make_run_variant(
-    run: RunFolder, labels: tuple[str, ...], options: VariantOptions, network: onnx.ModelProto, prepare: Prepare
-) -> tuple[onnx.ModelProto, Variant]:
-    """Return the smaller network of `run`, float32 [N, h, w, c] to [N, classes], and the record of its cost.
+    run: RunFolder, spec: ModelSpec, options: VariantOptions, network: onnx.ModelProto, prepare: OfPictures
+) -> Shrunk:
+    """Return the smaller network of `run`, whose spec is `spec`, with the record of its cost.
 
-    `prepare` takes uint8 RGB [1, H, W, 3] to float32 [1, h, w, c]. Raises ParityError if it loses more than is
-    allowed, ModelError if the run lacks the pictures.
+    Networks go from float32 [N, h, w, c] to [N, classes], `prepare` from uint8 RGB [1, H, W, 3] to float32
+    [1, h, w, c]. Raises ParityError if it loses more than is allowed, ModelError if the run lacks the pictures.
     """
     with tempfile.TemporaryDirectory() as folder:
-        examples = _read_examples(run, labels, prepare, Path(folder, "held_out"))
+        examples = _read_examples(run, spec.labels, prepare, Path(folder, "held_out"))
         if options.kind == "fp16":
-            return make_fp16(network, examples, options.max_drop_points)
-        scheme = scheme_for(options.target)
-        return make_int8(network, scheme, _read_calibration(run, prepare), examples, options.max_drop_points)
+            made, record = make_fp16(network, examples, options.max_drop_points)
+        else:
+            calibration = _read_calibration(run, prepare)
+            scheme = scheme_for(options.target)
+            made, record = make_int8(network, scheme, calibration, examples, options.max_drop_points)
+        if spec.abstain_below is None:
+            return Shrunk(made, record, ())
+        return Shrunk(made, record, (describe_unsure(made, network, examples, spec.abstain_below, options.kind),))
 
 
 def require_pictures(run: RunFolder, options: VariantOptions) -> None:
@@ -44,12 +49,12 @@ def require_pictures(run: RunFolder, options: VariantOptions) -> None:
         )
 
 
-def _read_calibration(run: RunFolder, prepare: Prepare) -> NDArray[np.float32]:
+def _read_calibration(run: RunFolder, prepare: OfPictures) -> NDArray[np.float32]:
     arrays = [prepare(pixels[None]) for _, pixels in run.read_calibration()]
     return np.concatenate(arrays) if arrays else np.empty((0,), np.float32)
 
 
-def _read_examples(run: RunFolder, labels: tuple[str, ...], prepare: Prepare, path: Path) -> Examples:
+def _read_examples(run: RunFolder, labels: tuple[str, ...], prepare: OfPictures, path: Path) -> Examples:
     """Prepare all held-out images once, on disk, for there may be more than fit into memory."""
     targets = []
     shape: tuple[int, ...] = ()
@@ -64,6 +69,6 @@ def _read_examples(run: RunFolder, labels: tuple[str, ...], prepare: Prepare, pa
     return Examples(images, np.array(targets, np.int64))
 
 
-def _labelled(run: RunFolder, prepare: Prepare) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def _labelled(run: RunFolder, prepare: OfPictures) -> Iterator[tuple[str, NDArray[np.float32]]]:
     for image in run.read_held_out_files():
         yield image.label, prepare(decode_image(image.encoded).pixels[None])

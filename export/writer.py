@@ -19,12 +19,12 @@ from edge.classifier import Classifier
 from edge.runtime import create_session
 from edge.self_test import require_self_test
 from edge.spec import ModelSpec, SelfTest, SelfTestSample
-from export.parity import Comparison, Variant
+from export.parity import PICTURES_KEPT, Comparison, Variant
 
 # Another processor sums in another order, and a GPU may round its factors; ten times the parity limit is
 # room for that, and still far from changing an answer.
 SELF_TEST_TOLERANCE = 1e-4
-SELF_TEST_SAMPLES = 6
+SELF_TEST_SAMPLES = PICTURES_KEPT
 # A variant rounds after every layer. Where another processor or runtime sums in another order, a value on the
 # edge between two levels falls to the other side, and what follows moves with it: seldom, but by 1/256 with int8
 # (whole numbers add up alike everywhere, so only what stays float32 can differ), always and by 1/2048 with fp16.

@@ -90,6 +90,31 @@ def test_ranges_are_those_of_numpy() -> None:
     assert (lowest, highest) == (IMAGES.min(), IMAGES.max())
 
 
+@pytest.mark.parametrize("calibration", ["percentile", "entropy"])
+def test_a_faint_picture_at_the_front_changes_no_range(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, calibration: str
+) -> None:
+    """onnxruntime makes the bins of the first picture; those of a faint one are a thousand times too narrow."""
+    monkeypatch.setattr("export.int8.ENTROPY_BINS", 256)
+    network = small_network()
+    faint = [PICTURES[0] * np.float32(1e-3)]
+    first, last = (
+        measure_ranges(network, pictures, calibration)  # type: ignore[arg-type]
+        for pictures in (faint + PICTURES, PICTURES + faint)
+    )
+    for name, data in first.items():
+        assert data.range_value == last[name].range_value
+    # A range that is cut at the 99.99th percentile, or by entropy, still holds most of what the pictures have.
+    assert first["network_input"].range_value[1] > 0.5 * IMAGES.max()
+    assert capsys.readouterr().out == ""
+
+
+def test_percentiles_are_those_of_numpy() -> None:
+    data = measure_ranges(small_network(), PICTURES, "percentile")["network_input"]
+    # Of 1,440 values all but the largest lie below it; a bin is 1/2048 of the largest.
+    assert data.range_value[1].item() == pytest.approx(np.percentile(IMAGES, 99.99), abs=2 / 2048)
+
+
 def test_what_is_excluded_keeps_its_weights() -> None:
     network = small_network()
     small = quantise(network, measure_ranges(network, PICTURES, "minmax"), SCHEMES["arm"], ["conv"])
@@ -149,7 +174,7 @@ def test_layers_are_ranked_by_what_their_rounding_does() -> None:
 def test_auto_is_this_machine(monkeypatch: pytest.MonkeyPatch, machine: str, target: str) -> None:
     monkeypatch.setattr("platform.machine", lambda: machine)
     assert scheme_for("auto") == SCHEMES[target]  # type: ignore[index]
-    assert scheme_for("arm") == Scheme("arm", signed_activations=True, weight_bits=8)
+    assert scheme_for("arm") == Scheme(signed_activations=True, weight_bits=8)
 
 
 def test_optimised_or_not_the_sums_are_the_same() -> None:

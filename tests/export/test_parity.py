@@ -1,5 +1,7 @@
 """The comparison that stands before every file, against pictures and numbers worked out by hand."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import onnx
@@ -87,6 +89,21 @@ def test_compare_takes_more_pictures_than_a_batch() -> None:
 def test_worst_comes_first() -> None:
     names = [c.name for c in check_parity([comparison("a", 1e-7), comparison("b", 3e-6), comparison("c", 0)])]
     assert names == ["b", "a", "c"]
+
+
+def test_only_the_worst_pictures_are_kept() -> None:
+    """The first of equals is the worse, as in the order; a photograph has no picture to keep."""
+    chance = np.random.default_rng(3)
+    found = [
+        replace(comparison(str(i), float(chance.integers(0, 20)) * 1e-7), variant=Variant(str(i), picture()))
+        for i in range(200)
+    ]
+    found[50] = comparison("photograph", 9e-6)
+    ranked = check_parity(iter(found))
+    by_numpy = sorted(range(200), key=lambda i: (-found[i].difference, i))
+    assert [c.name for c in ranked] == [found[i].name for i in by_numpy]
+    assert [c.name for c in ranked if c.variant] == [c.name for c in ranked[1:7]]
+    assert ranked[0].name == "photograph"
 
 
 @pytest.mark.parametrize(

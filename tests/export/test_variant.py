@@ -73,9 +73,47 @@ def test_then_the_most_sensitive_layer_stays_float32(
     network: onnx.ModelProto, examples: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong_until(4, monkeypatch)
-    _, record = make_int8(network, SCHEMES["arm"], IMAGES, examples, 10.0)
+    small, record = make_int8(network, SCHEMES["arm"], IMAGES, examples, 10.0)
     assert record.calibration == "percentile"
-    assert record.float_layers in (("conv",), ("dense",))
+    (name,) = record.float_layers
+    layer = next(node for node in small.graph.node if node.name == name)
+    assert layer.op_type in ("Conv", "Gemm")
+    weights = next(tensor for tensor in small.graph.initializer if tensor.name == layer.input[1])
+    assert weights.data_type == onnx.TensorProto.FLOAT
+
+
+def test_each_calibration_is_measured_once(
+    network: onnx.ModelProto, examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import export.int8
+    import export.variant
+
+    measured = []
+    measure = export.int8.measure_ranges
+
+    def counted(network: object, arrays: object, method: str, *extremes: object) -> object:
+        measured.append(method)
+        return measure(network, arrays, method, *extremes)  # type: ignore[arg-type]
+
+    for module in (export.int8, export.variant):
+        monkeypatch.setattr(module, "measure_ranges", counted)
+    wrong_until(4, monkeypatch)
+    make_int8(network, SCHEMES["arm"], IMAGES, examples, 10.0)
+    assert measured == ["minmax", "percentile", "entropy"]
+
+
+def test_numbers_that_are_not_finite_never_pass(
+    network: onnx.ModelProto, examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import export.variant
+
+    monkeypatch.setattr(
+        export.variant,
+        "answers",
+        lambda made, images: answers(made, images) * np.float32(1 if made is network else np.nan),
+    )
+    with pytest.raises(ParityError, match=r"^int8 gives numbers that are not finite on the held-out images"):
+        make_int8(network, SCHEMES["x86"], IMAGES, examples, 99.0)
 
 
 def test_what_never_gets_good_is_refused(
@@ -91,6 +129,13 @@ def test_fp16_is_gated_as_well(network: onnx.ModelProto, examples: Examples, mon
     assert (record.kind, record.accuracy, record.float_layers) == ("fp16", 18 / 24, ())
     half = Examples(examples.images, answers(network, IMAGES).argmin(axis=1))
     assert make_fp16(network, half, 0.0)[1].float32_accuracy == 0  # nothing to lose
+
+
+def test_fp16_is_refused_what_it_cannot_hold(network: onnx.ModelProto, examples: Examples) -> None:
+    """A processor computes it in float32, so the accuracy here would not tell."""
+    pictures = Examples(examples.images * np.float32(1e5), examples.targets)
+    with pytest.raises(ParityError, match="half precision ends at 65,504"):
+        make_fp16(network, pictures, 99.0)
 
 
 def test_without_pictures_there_is_nothing_to_go_by(network: onnx.ModelProto, examples: Examples) -> None:
