@@ -16,18 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.answer import printable
-from edge.artifact import INPUT_NAME, SEAM_NAME
+from edge.artifact import SEAM_NAME
 from edge.classifier import Classifier
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
 from edge.decode import read_image
 from edge.errors import ImageError, ModelError, UsageError
-from edge.runtime import create_session
 from edge.sources import expand_sources
 from edge.spec import ModelSpec
 from export.load_keras import load_keras
-from export.parity import TOLERANCE, Comparison, compare, is_within, make_variants, worst_first
-from export.preprocessing import build_preprocessing
+from export.network import keras_original
+from export.parity import TOLERANCE, Comparison, compare, count_pictures, is_within, make_variants, worst_first
+from export.preprocessing import build_preprocessing, network_shape
 from export.run_folder import RunFolder
+from export.run_session import of_pictures
 
 WORST_SHOWN = 10
 
@@ -62,7 +63,7 @@ class Verdict:
     @property
     def images(self) -> int:
         """How many pictures were compared on, each at several sizes."""
-        return len({comparison.name.rpartition(" at ")[0] for comparison in self.comparisons})
+        return count_pictures(self.comparisons)
 
     @property
     def status(self) -> int:
@@ -104,17 +105,17 @@ def require_same_origin(model: ModelSpec, run: ModelSpec, model_name: str, run_n
 def verify_against(classifier: Classifier, run: RunFolder, images: str | None, tolerance: float) -> Verdict:
     """Return how far `classifier` is from the Keras network of `run`, on `images` or on the run's held-out ones.
 
-    Raises UsageError if there is no image at all, ModelError for a damaged run.
+    Raises UsageError if there is no image at all, ModelError for a damaged run or one that fails.
     """
     bad: list[BadImage] = []
     pictures = run.read_held_out() if images is None else _readable(images, bad)
-    network = load_keras(run.model)
-    front = create_session(build_preprocessing(classifier.spec.preprocessing).SerializeToString(), "preprocessing")
+    preprocessing = build_preprocessing(classifier.spec.preprocessing)
+    original = keras_original(load_keras(run.model), str(run.model)).accept(network_shape(preprocessing))
     found = worst_first(
         compare(
             make_variants(pictures),
-            preprocessing=lambda array: front.run([SEAM_NAME], {INPUT_NAME: array})[0],
-            reference=lambda arrays: np.asarray(network(arrays, training=False)),
+            preprocessing=of_pictures(preprocessing, SEAM_NAME, "preprocessing"),
+            reference=original.answer,
             onnx=classifier.probabilities,
         )
     )
