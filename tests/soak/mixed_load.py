@@ -1,7 +1,8 @@
 """Mixed good, bad and oversize pictures at more than the service can take, each answer checked against the edge room.
 
 What must hold: no 500, no wrong answer, refusals only as 503, 413, 415 and 422, nothing in the log that looks like a
-crash, and memory that grows by at most 5 % after a fifth of the time.
+crash, and memory that grows by at most 5 % after a fifth of the time. And it must do its work: good pictures are
+classified, and no more requests are refused as one too many than so many connections explain.
 """
 
 import asyncio
@@ -34,6 +35,10 @@ GROWTH = 1.05
 TOLERANCE = 1e-5
 REFUSED = {413, 415, 422, 503}
 HUNG_UP = 0  # the service may do so on a body that is too large, while it is still being sent
+# In 30 s on two cores, which clients share with the service and in one try with others, 51 and 78 % of the good pictures
+# were classified, 49 and 21 % of all requests were one too many, and no large body was hung up on. Far from that is:
+SERVED_SHARE, TOO_MANY_SHARES = 0.2, (0.02, 0.8)
+HUNG_UP_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -135,18 +140,35 @@ def judge(seen: Seen, seconds: float) -> list[str]:
     """Print what was counted; return what of it must not be."""
     for (due, status), count in sorted(seen.answers.items()):
         print(f"due {due}, answered {status or 'by hanging up'}: {count:,}")
-    statuses = Counter[int]()
-    for (_, status), count in seen.answers.items():
-        statuses[status] += count
-    answered = sum(statuses.values())
+    statuses = answered_to(seen, None)
+    answered = statuses.total()
     print(f"{answered / seconds:.0f} requests a second, {statuses[503] / max(answered, 1):.0%} of them one too many")
     before = peak_mb(seen, WARM_UP_SHARE)
     after = peak_mb(seen, 1.0)
     print(f"memory: at most {before:.0f} MB once warm, {after:.0f} MB at the end ({after / before - 1:+.1%})")
     failures = [f"{count} answers with {s}" for s, count in statuses.items() if s not in {200, HUNG_UP, *REFUSED}]
     failures += [f"no answer with {s}: that was not tried" for s in (200, *sorted(REFUSED)) if not statuses[s]]
+    failures += judge_shares(statuses, answered_to(seen, 200), answered_to(seen, 413))
     failures += [f"memory grew from {before:.0f} to {after:.0f} MB"] if after > before * GROWTH else []
     return failures
+
+
+def answered_to(seen: Seen, due: int | None) -> "Counter[int]":
+    """Return how often each status came where `due` was due, or at all."""
+    statuses = Counter[int]()
+    for (was_due, status), count in seen.answers.items():
+        statuses[status] += count * (due in (None, was_due))
+    return statuses
+
+
+def judge_shares(all_of_them: "Counter[int]", good: "Counter[int]", large: "Counter[int]") -> list[str]:
+    """Return which shares say that the service refuses its work, or that there was too little of it."""
+    served, hung_up = good[200] / max(good.total(), 1), large[HUNG_UP] / max(large.total(), 1)
+    too_many, (least, most) = all_of_them[503] / max(all_of_them.total(), 1), TOO_MANY_SHARES
+    failures = [f"only {served:.0%} of the good pictures were classified"] if served < SERVED_SHARE else []
+    failures += [f"{too_many:.0%} were one too many"] if not least <= too_many <= most else []
+    failures += [f"it hung up on {hung_up:.0%} of the large bodies"] if hung_up > HUNG_UP_SHARE else []
+    return failures + ([] if large[413] else ["no large body was answered with 413"])
 
 
 def peak_mb(seen: Seen, until: float) -> float:
