@@ -6,23 +6,23 @@ Exit status: 0 done, 2 nothing was trained, 130 interrupted (--resume continues)
 """
 
 import argparse
-import dataclasses
 import errno
-import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge.cli import DONE
 from edge.errors import EyespotError, UsageError
 from export.quiet_tensorflow import start_tensorflow
-from training.schedule_options import choose_schedule
 from training.train_arguments import add_arguments as add_arguments
 
 if TYPE_CHECKING:
-    from edge.spec import Faces, Glyphs
+    from export.run_folder import RunFolder
+    from training.dataset import Dataset
     from training.practice import Practice
     from training.recipe import Recipe
     from training.train import Material, Trained
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, write the run folder, print what was reached and return the exit status."""
     start_tensorflow()
     from training.device import choose_device
-    from training.history import diagnose
+    from training.recipe_options import change_recipe, choose_practice
     from training.recipes import load_recipe, recipe_table
     from training.train import assist
 
@@ -41,21 +41,17 @@ def run(arguments: argparse.Namespace) -> int:
         return DONE
     if arguments.recipe is None:
         raise UsageError("name a recipe; 'eyespot train --list' shows them")
-    recipe = _with_changes(_with_neighbours(load_recipe(arguments.recipe), arguments), arguments)
+    recipe = change_recipe(load_recipe(arguments.recipe), arguments)
     print(f"training on {choose_device(arguments.device, arguments.jobs)}", file=sys.stderr)
-    practice = _practice(arguments)
-    material = _gather(recipe, arguments)
+    practice = choose_practice(arguments)
+    dataset = _load(recipe, arguments)
     if not practice.spread.is_chief:
-        assist(recipe, practice, material)
+        assist(recipe, practice, _gather(recipe, dataset, arguments))
         print("done; the chief writes the run", file=sys.stderr)
         return DONE
-    output = Path(arguments.output or f"runs/{recipe.name}-{material.dataset.name}")
-    trained = _train_into(output, recipe, practice, material, arguments)
-    report = trained.report
-    for warning in diagnose(trained.history, len(report.classes)) if trained.history.epochs else ():
-        print(f"eyespot: {warning}", file=sys.stderr)
-    print(f"{output}: {report.accuracy:.2%} of {report.images:,} held-out images, {len(report.classes)} classes")
-    print(f"next: eyespot export {output}")
+    output = _choose_output(recipe, dataset, arguments)
+    material = _gather(recipe, dataset, arguments)
+    _report(_train_into(output, recipe, practice, material, arguments), output)
     return DONE
 
 
@@ -63,20 +59,29 @@ def _train_into(
     output: Path, recipe: "Recipe", practice: "Practice", material: "Material", arguments: argparse.Namespace
 ) -> "Trained":
     """Train and finish the run folder `output`; what was reached before an interruption stays in it."""
+    from training.claim_run import claimed_run_folder
     from training.train import train
-    from training.write_run import claim_run_folder, describe_model, discard_empty, finish_run
+    from training.write_run import describe_model, finish_run
 
-    run = claim_run_folder(output, arguments.resume)
-    if arguments.resume and not run.state.is_file():
-        print(f"eyespot: {output} holds no training to go on with; this one starts anew", file=sys.stderr)
-    try:
+    with claimed_run_folder(output, arguments.resume) as run, _saying_what_is_kept(run):
+        if arguments.resume and not run.state.is_file():
+            print(f"eyespot: {output} holds no training to go on with; this one starts anew", file=sys.stderr)
         trained = train(recipe, practice, material, run, arguments.resume)
         threshold = _choose_threshold(trained, material, arguments.answer_accuracy)
         spec = describe_model(trained, recipe, material, output.resolve().name, arguments.seed, threshold)
         finish_run(trained, spec, material, run)
+    return trained
+
+
+@contextmanager
+def _saying_what_is_kept(run: "RunFolder") -> Iterator[None]:
+    """Say of an interruption, or of a disk that is full, how to go on where an epoch was finished."""
+    try:
+        yield
     except KeyboardInterrupt:
         if run.state.is_file():
-            print(f"\neyespot: interrupted; continue with the same command and --resume ({output})", file=sys.stderr)
+            said = f"interrupted; continue with the same command and --resume ({run.path})"
+            print(f"\neyespot: {said}", file=sys.stderr)
         raise
     except OSError as error:
         if isinstance(error, EyespotError) or not run.state.is_file():
@@ -84,29 +89,16 @@ def _train_into(
         room = "make room and " if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
         kept = f"{error.strerror}; the last good epoch is kept, {room}continue with the same command and --resume"
         raise OSError(error.errno, kept, error.filename) from None
-    finally:
-        discard_empty(run)
-    return trained
 
 
-def _practice(arguments: argparse.Namespace) -> "Practice":
-    from training.cluster import read_cluster
-    from training.practice import Practice
-    from training.strategy import Spread
+def _report(trained: "Trained", output: Path) -> None:
+    from training.history import diagnose
 
-    cluster = read_cluster(os.environ) if arguments.strategy == "multiworker" else None
-    # Early stopping ends some epochs behind the best network, which has to be kept to be returned.
-    keeps_best = arguments.early_stopping and arguments.checkpoints == "none"
-    return Practice(
-        seed=arguments.seed,
-        initializer=arguments.initializer or Practice.initializer,
-        checkpoints="best" if keeps_best else arguments.checkpoints,
-        keep_last=arguments.keep_last,
-        early_stopping_epochs=arguments.early_stopping,
-        precision=arguments.precision,
-        tensorboard=arguments.tensorboard,
-        spread=Spread(arguments.strategy, cluster, arguments.worker_timeout),
-    )
+    report = trained.report
+    for warning in diagnose(trained.history, len(report.classes)) if trained.history.epochs else ():
+        print(f"eyespot: {warning}", file=sys.stderr)
+    print(f"{output}: {report.accuracy:.2%} of {report.images:,} held-out images, {len(report.classes)} classes")
+    print(f"next: eyespot export {output}")
 
 
 def _choose_threshold(trained: "Trained", material: "Material", wanted_accuracy: float | None) -> float | None:
@@ -125,53 +117,41 @@ def _choose_threshold(trained: "Trained", material: "Material", wanted_accuracy:
     return found.below
 
 
-def _with_neighbours(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
-    """Return the recipe with the k that was asked for. Raises UsageError for options that mean nothing to it."""
-    if recipe.memory is None:
-        if arguments.k:
-            raise UsageError(f"--k counts the neighbours of knn; the recipe {recipe.name} is trained and has none")
-        return recipe
-    for option in ("epochs", "initializer", "early_stopping", "class_weights", "tensorboard"):
-        if getattr(arguments, option) is not None:
-            name = option.replace("_", "-")
-            raise UsageError(
-                f"--{name} is for training; the recipe {recipe.name} remembers its images and is not trained"
-            )
-    return dataclasses.replace(recipe, memory=dataclasses.replace(recipe.memory, k=arguments.k or recipe.memory.k))
-
-
-def _with_changes(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
-    changes = {"epochs": arguments.epochs, "batch_size": arguments.batch_size}
-    balanced = recipe.balanced_classes or arguments.class_weights == "balanced"
-    return dataclasses.replace(
-        recipe,
-        balanced_classes=balanced,
-        schedule=choose_schedule(recipe, arguments),
-        regions=_choose_regions(recipe, arguments),
-        **{name: value for name, value in changes.items() if value},
-    )
-
-
-def _choose_regions(recipe: "Recipe", arguments: argparse.Namespace) -> "Faces | Glyphs | None":
-    chosen: Faces | Glyphs | Literal["none"] | None = arguments.regions
-    return recipe.regions if chosen is None else None if chosen == "none" else chosen
-
-
-def _gather(recipe: "Recipe", arguments: argparse.Namespace) -> "Material":
-    """Load, prepare and divide the data, and say on standard error what is worth knowing about it."""
+def _load(recipe: "Recipe", arguments: argparse.Namespace) -> "Dataset":
+    """Return the data set that is named, of which nothing but the names was read."""
     from training.datasets import load_dataset
-    from training.prepare_dataset import prepare_dataset
-    from training.split import describe_split, split_dataset
-    from training.suitability import require_suitable
-    from training.train import Material
+    from training.suitability import require_class_count
 
     name = arguments.dataset or recipe.dataset
     if not name:
         raise UsageError(f"the recipe {recipe.name} has no data set of its own; name one with --dataset")
     dataset = load_dataset(name, arguments.class_depth)
+    require_class_count(recipe, dataset)
+    return dataset
+
+
+def _choose_output(recipe: "Recipe", dataset: "Dataset", arguments: argparse.Namespace) -> Path:
+    """Return where the run goes. Raises UsageError or OutputError, before hours of work, if it cannot go there."""
+    from training.claim_run import require_free
+    from training.datasets import require_outside
+
+    output = Path(arguments.output or f"runs/{recipe.name}-{dataset.name}")
+    for written in filter(None, (output, arguments.tensorboard)):
+        require_outside(written, arguments.dataset or recipe.dataset)
+    require_free(output, arguments.resume)
+    return output
+
+
+def _gather(recipe: "Recipe", dataset: "Dataset", arguments: argparse.Namespace) -> "Material":
+    """Prepare and divide the data, and say on standard error what is worth knowing about it."""
+    from training.prepare_dataset import prepare_dataset
+    from training.split import describe_split, split_dataset
+    from training.suitability import require_suitable
+    from training.train import Material
+
     dataset, prepared = prepare_dataset(dataset, recipe.preprocessing, arguments.skip_bad, arguments.jobs)
     split = split_dataset(dataset, prepared.hashes, recipe.held_out_share, arguments.seed)
+    require_suitable(recipe, dataset, split)
     for line in describe_split(dataset, split, recipe.balanced_classes):
         print(line, file=sys.stderr)
-    require_suitable(recipe, dataset, split)
     return Material(dataset, prepared, split)

@@ -24,14 +24,19 @@ INITIALIZERS = (
 )
 
 
+def require_initializer(name: str) -> None:
+    """Raise UsageError, with the nearest name, if there is no initialiser called `name`."""
+    if name not in INITIALIZERS:
+        raise UsageError(unknown_name("initialiser", name, INITIALIZERS))
+
+
 def make_initializer(name: str) -> keras.initializers.Initializer:
     """Return a new initialiser. Raises UsageError, with the nearest name, if there is none called `name`.
 
     LeCun: Y. LeCun et al., Efficient BackProp, 1998. Glorot: X. Glorot, Y. Bengio, Understanding the Difficulty
     of Training Deep Feedforward Neural Networks, 2010. He: K. He et al., Delving Deep into Rectifiers, 2015.
     """
-    if name not in INITIALIZERS:
-        raise UsageError(unknown_name("initialiser", name, INITIALIZERS))
+    require_initializer(name)
     match name:
         case "constant":
             return keras.initializers.Constant(CONSTANT)

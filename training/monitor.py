@@ -7,9 +7,10 @@ training. The page refreshes itself while the training runs; it needs no server 
 import base64
 import html
 import json
+import math
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from edge.atomic_file import replacing
 from edge.strict_json import encode
@@ -21,6 +22,8 @@ from training.schedules import curve
 from training.state import State, write_state
 
 REFRESH_S = 2
+# More steps than these could not be told apart in the picture of the schedule, and millions take minutes.
+DRAWN_STEPS = 2000
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -50,12 +53,23 @@ td, th {{ padding: .1rem .8rem; text-align: right; }}
 """
 
 
+def record_history(run: RunFolder, history: History, plot: HistoryPlot) -> bytes:
+    """Write the history as figures and as a picture, and return the picture, a PNG."""
+    with replacing(run.history) as temporary:
+        temporary.write_text(json.dumps(encode(history), indent=2), encoding="utf-8")
+    picture = render_figure(plot.draw(history))
+    with replacing(run.history_plot) as temporary:
+        temporary.write_bytes(picture)
+    return picture
+
+
 @contextmanager
 def watching(run: RunFolder, recipe: Recipe, steps_per_epoch: int, classes: int) -> Iterator["Monitor"]:
     """Draw the learning rate to come, and yield a monitor that is closed however the block ends."""
-    rates = curve(recipe.schedule, steps_per_epoch, recipe.epochs)
+    every = math.ceil(steps_per_epoch * recipe.epochs / DRAWN_STEPS)
+    rates = curve(recipe.schedule, steps_per_epoch, recipe.epochs, every)
     title = f"{recipe.name}: {recipe.schedule.kind} schedule"
-    save_figure(draw_schedule(rates, steps_per_epoch, title), run.schedule_plot)
+    save_figure(draw_schedule(rates, steps_per_epoch / every, title), run.schedule_plot)
     monitor = Monitor(run, recipe.name, recipe.epochs, classes)
     try:
         yield monitor
@@ -74,6 +88,7 @@ class Monitor:
         self._classes = classes
         self._thread = ThreadPoolExecutor(1, "monitor")
         self._pending: Future[None] | None = None
+        self._shown: tuple[History, bytes] | None = None
 
     def update(self, history: History, state: State) -> None:
         """Write everything for the epoch that just ended.
@@ -94,22 +109,27 @@ class Monitor:
             pending.result()
 
     def close(self) -> None:
-        """End the thread, after what it is writing."""
+        """End the thread, after what it is writing, and let the page of an interrupted training rest."""
         self._thread.shutdown()
+        if self._shown:
+            status = f"The training was interrupted after {len(self._shown[0].epochs)} of {self._epochs} epochs."
+            with suppress(OSError):  # the disk may be full, which is then the reason that it was interrupted
+                self._write_page(*self._shown, status, False)
 
     def _write(self, history: History, state: State | None, running: bool) -> None:
         if state is not None:
             write_state(state, self._run.state)
-        with replacing(self._run.history) as temporary:
-            temporary.write_text(json.dumps(encode(history), indent=2), encoding="utf-8")
-        picture = render_figure(self._plot.draw(history))
-        with replacing(self._run.history_plot) as temporary:
-            temporary.write_bytes(picture)
-        with replacing(self._run.monitor_page) as temporary:
-            temporary.write_text(self._page(history, picture, running), encoding="utf-8")
-
-    def _page(self, history: History, picture: bytes, running: bool) -> str:
+        picture = record_history(self._run, history, self._plot)
         done = len(history.epochs)
+        status = f"Epoch {done} of {self._epochs} is over." if running else f"The training is over after {done} epochs."
+        self._write_page(history, picture, status, running)
+
+    def _write_page(self, history: History, picture: bytes, status: str, running: bool) -> None:
+        with replacing(self._run.monitor_page) as temporary:
+            temporary.write_text(self._page(history, picture, status, running), encoding="utf-8")
+        self._shown = (history, picture) if running else None
+
+    def _page(self, history: History, picture: bytes, status: str, running: bool) -> str:
         rows = [
             f"<tr><td>{i}</td><td>{e.loss:.4f}</td><td>{e.accuracy:.2%}</td><td>{e.held_out_loss:.4f}</td>"
             f"<td>{e.held_out_accuracy:.2%}</td><td>{e.learning_rate:.2e}</td></tr>"
@@ -118,9 +138,7 @@ class Monitor:
         return PAGE.format(
             refresh=f'<meta http-equiv="refresh" content="{REFRESH_S}">' if running else "",
             title=html.escape(self._title),
-            status=f"Epoch {done} of {self._epochs} is over."
-            if running
-            else f"The training is over after {done} epochs.",
+            status=status,
             warnings="\n".join(
                 f'<p class="warning">{html.escape(sentence)}</p>' for sentence in diagnose(history, self._classes)
             ),

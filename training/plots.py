@@ -63,11 +63,11 @@ class HistoryPlot:
         return self._figure
 
 
-def draw_schedule(rates: list[float], steps_per_epoch: int, title: str) -> Figure:
-    """Return the learning rate over the epochs; `rates` has one entry for each step."""
+def draw_schedule(rates: list[float], rates_per_epoch: float, title: str) -> Figure:
+    """Return the learning rate over the epochs; an epoch has so many of the `rates`, which are equally far apart."""
     figure = Figure(figsize=(6, 4), dpi=DPI, layout="constrained")
     axes = figure.subplots()
-    axes.plot(np.arange(len(rates)) / steps_per_epoch, rates)
+    axes.plot(np.arange(len(rates)) / rates_per_epoch, rates)
     set_title(figure, title)
     axes.set(xlabel="epochs done", ylabel="learning rate", ylim=(0, 1.05 * max(rates)))
     axes.grid(alpha=0.3)

@@ -9,8 +9,9 @@ import keras
 
 from edge.errors import MissingExtraError
 from training.checkpoints import Which
-from training.initializers import DEFAULT_INITIALIZER
+from training.initializers import DEFAULT_INITIALIZER, require_initializer
 from training.strategy import IN_ONE_PIECE, Spread, require_spreadable
+from training.train_arguments import KEEP_LAST
 
 Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
@@ -22,13 +23,14 @@ class Practice:
     seed: int
     initializer: str = DEFAULT_INITIALIZER
     checkpoints: Which = "none"
-    keep_last: int = 3
+    keep_last: int = KEEP_LAST
     early_stopping_epochs: int | None = None
     precision: Precision = "float32"
     tensorboard: Path | None = None
     spread: Spread = IN_ONE_PIECE
 
     def __post_init__(self) -> None:
+        require_initializer(self.initializer)
         require_spreadable(self.spread, self.precision)
         if self.tensorboard and find_spec("tensorboard") is None:
             raise MissingExtraError(

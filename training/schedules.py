@@ -98,6 +98,6 @@ class Plateau:
 Schedule = Constant | TimeDecay | StepDecay | Cosine | Plateau
 
 
-def curve(schedule: Schedule, steps_per_epoch: int, epochs: int) -> list[float]:
-    """Return the rate of every step of a training whose held-out loss keeps falling."""
-    return [schedule.at(Moment(step, steps_per_epoch, epochs)) for step in range(steps_per_epoch * epochs)]
+def curve(schedule: Schedule, steps_per_epoch: int, epochs: int, every: int = 1) -> list[float]:
+    """Return the rate of each step, or of one in `every` from the first, where the held-out loss keeps falling."""
+    return [schedule.at(Moment(step, steps_per_epoch, epochs)) for step in range(0, steps_per_epoch * epochs, every)]

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from edge.errors import UsageError
 from training.cluster import Cluster
+from training.train_arguments import WORKER_TIMEOUT_S
 
 StrategyName = Literal["none", "mirrored", "multiworker"]
 
@@ -22,7 +23,7 @@ class Spread:
 
     strategy: StrategyName = "none"
     cluster: Cluster | None = None
-    timeout_s: float = 600.0
+    timeout_s: float = WORKER_TIMEOUT_S
 
     @property
     def is_chief(self) -> bool:

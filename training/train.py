@@ -71,14 +71,13 @@ def train(recipe: Recipe, practice: Practice, material: Material, run: RunFolder
     """
     if recipe.memory is not None:
         return _remember(recipe, practice, material)
-    content = run.state.read_bytes() if resume and run.state.is_file() else b""
-    ready = _make_ready(recipe, practice, material, content, str(run.state))
+    ready = _make_ready(recipe, practice, material, _read_state(run) if resume else b"", str(run.state))
     checkpoints = Checkpoints(run.checkpoints, practice.checkpoints, practice.keep_last)
     with watching(run, recipe, len(ready.training), len(material.dataset.labels)) as monitor:
 
         def after_epoch(history: History) -> None:
             checkpoints.after_epoch(history, ready.network)
-            monitor.update(history, take_state(ready.before.plan, history, ready.trainee))
+            monitor.update(history, take_state(ready.plan, history, ready.trainee))
 
         history = ready.fit(after_epoch, practice.callbacks())
         monitor.finish(history)
@@ -96,17 +95,21 @@ def assist(recipe: Recipe, practice: Practice, material: Material) -> None:
 
 @dataclass(frozen=True)
 class _Ready:
-    """All that stands before the first step: the network, the model that is trained, and what it goes on from."""
+    """All that stands before the first step: the network, the model that is trained, and the history it goes on from.
+
+    The state that it goes on from is not among it: its variables would be held twice until the training ends.
+    """
 
     network: keras.Model
     trainee: keras.Model
     training: Batches
     held_out: Batches
     course: Course
-    before: State
+    plan: Plan
+    history: History
 
     def fit(self, after_epoch: Callable[[History], None], callbacks: Sequence[keras.callbacks.Callback]) -> History:
-        return fit(self.trainee, self.training, self.held_out, self.course, self.before.history, after_epoch, callbacks)
+        return fit(self.trainee, self.training, self.held_out, self.course, self.history, after_epoch, callbacks)
 
 
 def _make_ready(recipe: Recipe, practice: Practice, material: Material, state: bytes, where: str) -> _Ready:
@@ -127,7 +130,11 @@ def _make_ready(recipe: Recipe, practice: Practice, material: Material, state: b
     training = material.batches(material.split.train, recipe, practice.seed)
     held_out = material.batches(np.sort(material.split.held_out), recipe, None)
     course = Course(recipe.schedule, recipe.epochs, practice.early_stopping_epochs, replicas)
-    return _Ready(network, trainee, training, held_out, course, before)
+    return _Ready(network, trainee, training, held_out, course, plan, before.history)
+
+
+def _read_state(run: RunFolder) -> bytes:
+    return run.state.read_bytes() if run.state.is_file() else b""
 
 
 def _remember(recipe: Recipe, practice: Practice, material: Material) -> Trained:

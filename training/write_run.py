@@ -1,54 +1,28 @@
-"""Make a finished run folder of a training, and say where one may be made."""
+"""Make a finished run folder of a training."""
 
+import errno
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.atomic_file import is_partial, replacing
-from edge.errors import UsageError
+from edge.atomic_file import replacing
+from edge.errors import ImageError
 from edge.picture_measures import take_fingerprint
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
 from edge.strict_json import encode
 from export.run_folder import HeldOutImage, RunFolder, write_calibration, write_held_out
+from training.claim_run import claim_run_folder as claim_run_folder
+from training.claim_run import discard_empty as discard_empty
 from training.dataset import Dataset
 from training.history import History
+from training.monitor import record_history
 from training.plots import HistoryPlot, draw_confusion, readable, save_figure
 from training.recipe import Recipe
 from training.report import count_classes
 from training.train import Material, Trained
-
-
-def claim_run_folder(path: Path, resume: bool) -> RunFolder:
-    """Return the run folder at `path`, which is made if it is not there.
-
-    Raises UsageError if it holds anything but an unfinished run that is to be resumed.
-    """
-    run = RunFolder(path)
-    if path.exists() and not path.is_dir():
-        raise UsageError(f"{path} exists already; choose another --output or remove it")
-    leftovers = _leftovers(run) if path.is_dir() else []
-    if path.is_dir() and set(path.iterdir()) - set(leftovers):
-        if run.is_finished:
-            raise UsageError(f"{path} holds a finished run; choose another --output or remove it")
-        if not run.state.is_file():
-            raise UsageError(f"{path} exists already and is no run; choose another --output or remove it")
-        if not resume:
-            raise UsageError(f"{path} holds an unfinished run; continue it with --resume, or remove it")
-    path.mkdir(parents=True, exist_ok=True)
-    for file in leftovers:
-        file.unlink(missing_ok=True)
-    return run
-
-
-def _leftovers(run: RunFolder) -> list[Path]:
-    """Return what a killed training left that is of no use: half files, and what it drew before its first epoch."""
-    begun = [] if run.state.is_file() or run.is_finished else [run.schedule_plot]
-    return [file for file in run.path.iterdir() if is_partial(file) or file in begun]
 
 
 def describe_model(
@@ -100,17 +74,16 @@ def finish_run(trained: Trained, spec: ModelSpec, material: Material, run: RunFo
 
 
 def _images(dataset: Dataset, rows: NDArray[np.int64]) -> Iterator[HeldOutImage]:
-    return (HeldOutImage(dataset.names[i], dataset.labels[dataset.targets[i]], dataset.read(int(i))) for i in rows)
+    return (HeldOutImage(dataset.names[i], dataset.labels[dataset.targets[i]], _encoded(dataset, int(i))) for i in rows)
+
+
+def _encoded(dataset: Dataset, i: int) -> bytes:
+    try:
+        return dataset.read(i)
+    except ImageError as error:  # gone since the training began, which is kept as it is when a disk fails
+        raise OSError(errno.EIO, f"{dataset.names[i]} can no longer be read: {error}") from None
 
 
 def write_history(run: RunFolder, history: History, title: str) -> None:
     """Write the history of a training that no monitor watched, as figures and as a picture."""
-    with replacing(run.history) as temporary:
-        temporary.write_text(json.dumps(encode(history), indent=2), encoding="utf-8")
-    save_figure(HistoryPlot(title).draw(history), run.history_plot)
-
-
-def discard_empty(run: RunFolder) -> None:
-    """Remove a run folder in which no epoch was finished, so that the same command can be given again."""
-    if not run.state.is_file() and not run.is_finished:
-        shutil.rmtree(run.path, ignore_errors=True)
+    record_history(run, history, HistoryPlot(title))

@@ -155,7 +155,13 @@ def test_a_bad_data_set_is_one_line_before_the_training(
         (["knn", "--dataset", "digits", "--k", "0"], "--k: must be at least 1"),
         (["knn", "--dataset", "digits", "--k", "1348"], "1348 neighbours need at least 1348 images. Received: 1347"),
         (["knn", "--dataset", "digits", "--epochs", "3"], "the recipe knn remembers its images and is not trained"),
-        (["knn", "--dataset", "digits", "--early-stopping", "3"], "--early-stopping is for training"),
+        *(
+            (["knn", "--dataset", "digits", f"--{option}", value], f"--{option} is for training")
+            for option, value in [
+                *(("early-stopping", "3"), ("checkpoints", "best"), ("keep-last", "2"), ("strategy", "multiworker")),
+                *(("precision", "mixed_bfloat16"), ("worker-timeout", "5")),
+            ]
+        ),
         (["lenet", "--jobs", "0"], "--jobs: must be at least 1"),
         (["lenet", "--batch-size", "many"], "batch-size"),
         (["lenet", "--ephocs", "3"], "unrecognized arguments: --ephocs 3; did you mean '--epochs'?"),
@@ -180,6 +186,39 @@ def test_a_wrong_call_says_what_is_wrong_and_leaves_nothing(
     assert status == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["lenet", "--initializer", "he-norml"], "unknown initialiser 'he-norml'; did you mean 'he-normal'?"),
+        (["smiles"], "the recipe smiles is for 2 classes. Received: 3 in pets"),
+        (["lenet", "--output", "pets/cat"], "pets/cat is inside the data set"),
+        (["lenet", "--output", "pets/runs/1"], "pets/runs/1 is inside the data set"),
+        (["lenet", "--output", "linked"], "linked is inside the data set"),
+        (["lenet", "--tensorboard", "pets/logs"], "pets/logs is inside the data set"),
+        (["lenet", "--output", "elsewhere"], "elsewhere exists already and is no run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_can_be_known_is_said_before_a_picture_is_read(
+    draw: Draw,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    said: str,
+) -> None:
+    monkeypatch.setattr("training.prepare_dataset.prepare", lambda *_: pytest.fail("pictures were read"))
+    monkeypatch.chdir(tmp_path)
+    folder = draw(cat=NAMES, dog=NAMES, eel=NAMES)
+    (tmp_path / "linked").symlink_to(folder / "out")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "notes.txt").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["train", "--dataset", str(folder), *options]) == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_an_output_that_exists_is_refused_and_left(

@@ -1,7 +1,9 @@
 """The monitor: its page and its files, looked at with other programs' eyes."""
 
 import json
+import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,7 +13,9 @@ from PIL import Image
 
 from export.run_folder import RunFolder
 from training.history import Epoch, History
-from training.monitor import Monitor
+from training.monitor import Monitor, watching
+from training.recipes import load_recipe
+from training.schedules import Cosine
 from training.state import Plan, State, parse_state
 
 PLAN = Plan("lenet <&>", "00", seed=1, epochs=3, batch_size=8, options={})
@@ -36,9 +40,33 @@ def watch(run: RunFolder, finished: bool) -> str:
     return run.monitor_page.read_text(encoding="utf-8")
 
 
+def test_a_schedule_of_more_steps_than_can_be_drawn_is_sampled(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[list[float], float]] = []
+    monkeypatch.setattr("training.monitor.save_figure", lambda *_: None)
+    monkeypatch.setattr("training.monitor.draw_schedule", lambda rates, per_epoch, _: drawn.append((rates, per_epoch)))
+    recipe = replace(load_recipe("lenet"), schedule=Cosine(1.0), epochs=100)
+    with watching(run, recipe, steps_per_epoch=10**7, classes=2):
+        pass
+    ((rates, per_epoch),) = drawn
+    assert (len(rates), per_epoch) == (2000, 20)
+    # A quarter of the way is the cosine of 45 degrees.
+    assert rates[500] == pytest.approx(0.5 * (1 + math.sqrt(0.5)))
+
+
 def test_a_running_page_refreshes_itself_and_a_finished_one_does_not(run: RunFolder) -> None:
-    assert 'http-equiv="refresh"' in watch(run, finished=False)
+    monitor = Monitor(run, "lenet", epochs=3, classes=2)
+    for epochs in (1, 2):  # what the first update writes is there when the second returns
+        monitor.update(history(epochs), State(PLAN, history(epochs), ()))
+    assert 'http-equiv="refresh"' in run.monitor_page.read_text(encoding="utf-8")
+    monitor.close()
     assert 'http-equiv="refresh"' not in watch(run, finished=True)
+
+
+def test_the_page_of_an_interrupted_training_rests_and_says_so(run: RunFolder) -> None:
+    page = watch(run, finished=False)
+    assert 'http-equiv="refresh"' not in page
+    assert "The training was interrupted after 2 of 3 epochs." in page
+    assert "The training is over after 2 epochs." in watch(run, finished=True)
 
 
 def test_the_page_is_whole_and_loads_nothing(run: RunFolder) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from edge.cli import unknown_name
-from edge.errors import DatasetError
+from edge.errors import DatasetError, UsageError
 from training.dataset import Dataset
 from training.datasets.arrays import KERAS_LABELS, holds_idx, load_idx, load_keras_dataset, load_npz
 from training.datasets.digits import load_digits
@@ -33,3 +33,12 @@ def load_dataset(name: str, class_depth: int = 0) -> Dataset:
         f"{unknown_name('data set', name, list(NAMED))}, a folder with one folder for each class, an .npz file, "
         "or a folder of IDX files"
     )
+
+
+def require_outside(written: Path, name: str) -> None:
+    """Raise UsageError if what is to be written at `written` would be a class of the folder that `name` names."""
+    path = Path(name)
+    if name in NAMED or not path.is_dir() or holds_idx(path):
+        return
+    if written.resolve().is_relative_to(path.resolve()):
+        raise UsageError(f"{written} is inside the data set {name}, where it would be a class; choose another folder")
