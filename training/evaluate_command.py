@@ -44,13 +44,13 @@ def run(arguments: argparse.Namespace) -> int:
     from training.prepare_dataset import prepare_dataset
     from training.write_evaluation import as_record, write_evaluation
 
-    dataset = _load(arguments, folder, spec)
+    output = arguments.output or folder.path / "evaluation"
+    dataset = _load(arguments, folder, spec, output)
     dataset, prepared = prepare_dataset(dataset, spec.preprocessing, arguments.skip_bad)
     if arguments.dataset and spec.training and prepared.digest == spec.training.data_digest:
         print("warning: the run was trained on most of these images, so they flatter it", file=sys.stderr)
     probabilities = predict(network, prepared.arrays, spec.labels)
     evaluation = evaluate(dataset, spec.labels, probabilities, spec.abstain_below)
-    output = arguments.output or folder.path / "evaluation"
     write_evaluation(evaluation, dataset, spec.name, output)
     if arguments.json:
         print(json.dumps(as_record(evaluation, dataset)))
@@ -59,11 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _load(arguments: argparse.Namespace, folder: RunFolder, spec: "ModelSpec") -> "Dataset":
-    from training.datasets import load_dataset
+def _load(arguments: argparse.Namespace, folder: RunFolder, spec: "ModelSpec", output: Path) -> "Dataset":
+    from training.datasets import load_dataset, require_outside
     from training.held_out import load_held_out, require_same_labels
 
     if arguments.dataset:
+        require_outside(output, arguments.dataset)
         dataset = load_dataset(arguments.dataset, arguments.class_depth)
         require_same_labels(dataset, spec.labels)
         return dataset
@@ -71,7 +72,21 @@ def _load(arguments: argparse.Namespace, folder: RunFolder, spec: "ModelSpec") -
     count = f"{len(held_out.names):,}"
     of_all = f" of {spec.training.held_out_images:,}" if spec.training else ""
     print(f"{count}{of_all} held-out images are in the run folder", file=sys.stderr)
+    if chosen := _chosen_by_held_out(folder, spec):
+        print(
+            f"these images also chose {chosen}, which flatters the figures; --dataset judges by others", file=sys.stderr
+        )
     return held_out
+
+
+def _chosen_by_held_out(folder: RunFolder, spec: "ModelSpec") -> str:
+    """Return what of a run its held-out images have decided, as part of a sentence; "" if nothing."""
+    chosen = {
+        "the temperature": spec.training is not None and spec.training.temperature != 1.0,
+        "the threshold": spec.abstain_below is not None,
+        "the checkpoint": folder.checkpoints.is_dir(),
+    }
+    return " and ".join(", ".join(name for name, is_chosen in chosen.items() if is_chosen).rsplit(", ", 1))
 
 
 def describe(evaluation: "Evaluation") -> str:

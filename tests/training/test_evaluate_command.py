@@ -133,6 +133,41 @@ def test_another_data_set_without_mistakes(
     assert json.loads((brightness_run / "evaluation" / "mistakes.json").read_text()) == []
 
 
+def test_what_the_held_out_images_have_chosen_is_said(
+    brightness_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*arguments: str) -> str | None:
+        assert main(["evaluate", str(brightness_run), *arguments]) == DONE
+        return next((line for line in capsys.readouterr().err.splitlines() if "flatters" in line), None)
+
+    path = brightness_run / "spec.json"
+    spec = json.loads(path.read_text())
+
+    def change(temperature: float, threshold: float | None) -> None:
+        training = spec["training"] | {"temperature": temperature}
+        path.write_text(json.dumps(spec | {"training": training, "abstain_below": threshold}))
+
+    change(1.0, None)
+    assert said() is None
+    change(1.5, None)
+    behind = ", which flatters the figures; --dataset judges by others"
+    assert said() == f"these images also chose the temperature{behind}"
+    (brightness_run / "checkpoints").mkdir()
+    change(1.5, 0.5)
+    assert said() == f"these images also chose the temperature, the threshold and the checkpoint{behind}"
+    assert said("--dataset", str(write_pictures(tmp_path / "other", {"dark": (5, 15), "bright": (240,)}))) is None
+
+
+def test_an_output_inside_the_data_set_is_refused(
+    brightness_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = write_pictures(tmp_path / "other", {"dark": (5, 15), "bright": (240,)})
+    assert "is inside the data set" in refusal(
+        capsys, brightness_run, "--dataset", other, "--output", other / "evaluation"
+    )
+    assert {path.name for path in other.iterdir()} == {"dark", "bright"}
+
+
 def test_a_warning_where_the_run_has_seen_the_images(
     brightness_run: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
