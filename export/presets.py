@@ -28,6 +28,7 @@ GREY_PRESETS: dict[str, tuple[Step, ...]] = {
     "unit": (Grey(), Scale(1 / 255)),
     "raw": (Grey(),),
 }
+BY_CHANNELS = {3: PRESETS, 1: GREY_PRESETS}
 
 
 def preset_steps(
@@ -37,9 +38,10 @@ def preset_steps(
 
     Raises UsageError for a number of channels that the preset has no numbers for.
     """
-    colours = {3: PRESETS, 1: GREY_PRESETS}.get(channels, {}).get(name)
+    presets = BY_CHANNELS.get(channels, {})
+    colours = presets.get(name)
     if colours is None:
-        fitting = ", ".join({3: PRESETS, 1: GREY_PRESETS}.get(channels, {})) or "none; write the steps into a file"
+        fitting = ", ".join(presets) or "none; write the steps into a file"
         raise UsageError(f"there is no preset {name!r} for networks of {channels} channels. Fitting: {fitting}")
     last: tuple[Step, ...] = (ChannelsFirst(),) if channels_first else ()
     return (Resize(height, width, method), *colours, *last)

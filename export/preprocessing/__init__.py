@@ -6,6 +6,6 @@ arithmetic, so the result does not depend on the processor.
 """
 
 from export.preprocessing.compile import build_preprocessing, network_shape
-from export.preprocessing.graph import IR_VERSION, OPSET, make_model
+from export.preprocessing.graph import OPSET, make_model
 
-__all__ = ["IR_VERSION", "OPSET", "build_preprocessing", "make_model", "network_shape"]
+__all__ = ["OPSET", "build_preprocessing", "make_model", "network_shape"]

@@ -33,7 +33,7 @@ def reverse_channels(graph: Graph, picture: Picture) -> Picture:
 def scale(graph: Graph, picture: Picture, step: Scale) -> Picture:
     """Return all values multiplied by one number."""
     tensor = graph.add("Mul", graph.as_float(picture), np.float32(step.factor))
-    return replace(picture, tensor=tensor, is_float=True, is_whole=False)
+    return replace(picture, tensor=tensor, is_float=True, is_whole=False, is_level=False)
 
 
 def channelwise(graph: Graph, picture: Picture, operator: str, values: tuple[float, ...]) -> Picture:
@@ -42,7 +42,7 @@ def channelwise(graph: Graph, picture: Picture, operator: str, values: tuple[flo
         raise UsageError(f"there are {len(values)} values for {picture.channels} channels; give one for each")
     operand = np.array(values, np.float32).reshape((-1, 1, 1) if picture.channels_first else (-1,))
     tensor = graph.add(operator, graph.as_float(picture), operand)
-    return replace(picture, tensor=tensor, is_float=True, is_whole=False)
+    return replace(picture, tensor=tensor, is_float=True, is_whole=False, is_level=False, black_is_zero=False)
 
 
 def channels_first(graph: Graph, picture: Picture) -> Picture:

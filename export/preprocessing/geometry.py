@@ -30,6 +30,8 @@ def resize_side(graph: Graph, picture: Picture, step: ResizeSide) -> Picture:
 
 def centre_crop(graph: Graph, picture: Picture, step: CentreCrop) -> Picture:
     """Return the middle of the picture, with black where it is smaller."""
+    if not (_reaches(picture.height, step.height) and _reaches(picture.width, step.width)):
+        _require_levels(picture, "constant", 0)
     top, bottom, first_row = _centred(graph, picture.height, step.height)
     left, right, first_column = _centred(graph, picture.width, step.width)
     bordered = _bordered(graph, picture, graph.sides(top, left, bottom, right), "constant", 0)
@@ -41,6 +43,7 @@ def centre_crop(graph: Graph, picture: Picture, step: CentreCrop) -> Picture:
 
 def pad(graph: Graph, picture: Picture, step: Pad) -> Picture:
     """Return the picture with a border of fixed widths."""
+    _require_levels(picture, step.border, step.value)
     widths = graph.sides(step.top, step.left, step.bottom, step.right)
     padded = _bordered(graph, picture, widths, step.border, step.value)
     height = _sum(graph, picture.height, step.top + step.bottom)
@@ -54,6 +57,7 @@ def fit(graph: Graph, picture: Picture, step: Fit) -> Picture:
     is_wide = graph.add("Greater", graph.add("Mul", width, target_height), graph.add("Mul", height, target_width))
     inner_height = graph.add("Where", is_wide, _in_proportion(graph, height, step.width, width), target_height)
     inner_width = graph.add("Where", is_wide, target_width, _in_proportion(graph, width, step.height, height))
+    _require_levels(picture, step.border, step.value)
     inner = resize(graph, picture, inner_height, inner_width, step.method)
     top, outer_height = _even_border(graph, inner_height, target_height)
     left, outer_width = _even_border(graph, inner_width, target_width)
@@ -69,6 +73,20 @@ def _bordered(graph: Graph, picture: Picture, widths: str, border: Border, value
     level = np.float32(value) if picture.is_float else np.uint8(value)
     mode = "constant" if border == "constant" else "edge"
     return replace(picture, tensor=graph.add("Pad", picture.tensor, widths, level, np.array([1, 2]), mode=mode))
+
+
+def _require_levels(picture: Picture, border: Border, value: int) -> None:
+    """Raise UsageError for a border of the level `value` around values that are no levels any more."""
+    if border == "constant" and not picture.is_level and (value or not picture.black_is_zero):
+        raise UsageError(
+            f"a border of level {value} must come before scale, subtract_mean and standardise, behind which values are "
+            "no levels; change the order of the steps"
+        )
+
+
+def _reaches(side: Side, target: int) -> bool:
+    """Whether a side is known to be long enough, so that no border is needed."""
+    return isinstance(side, int) and side >= target
 
 
 def _centred(graph: Graph, side: Side, target: int) -> tuple[str, str, str]:

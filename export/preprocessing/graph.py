@@ -31,8 +31,9 @@ def make_model(graph: onnx.GraphProto) -> onnx.ModelProto:
 class Picture:
     """A batch of pictures of one size: the tensor [N, height, width, channels] and what is known about it.
 
-    `is_float` tells float32 from uint8. `is_whole` says that all values are whole levels 0 to 255. With
-    `channels_first` the tensor is [N, channels, height, width].
+    `is_float` tells float32 from uint8. `is_whole` says that all values are whole levels 0 to 255, `is_level` that they
+    are levels, perhaps with fractions, and `black_is_zero` that black is 0 still. With `channels_first` the tensor is
+    [N, channels, height, width].
     """
 
     tensor: str
@@ -41,6 +42,8 @@ class Picture:
     channels: int = 3
     is_float: bool = False
     is_whole: bool = True
+    is_level: bool = True
+    black_is_zero: bool = True
     channels_first: bool = False
 
 

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.steps import Border, CentreCrop, Fit, Pad, ResizeSide
+from edge.errors import UsageError
+from edge.steps import Border, CentreCrop, Fit, Pad, Resize, ResizeSide, Scale, Standardise, Step, SubtractMean
 from tests.export.preprocessing.running import noise, run
 
 SIZES = [(40, 30), (30, 40), (31, 77), (1, 1), (200, 3), (28, 28), (5, 8), (97, 96), (56, 28)]
@@ -62,6 +63,47 @@ def test_a_border_is_that_of_opencv(border: Border, how: int) -> None:
     value = 77 if border == "constant" else 0
     expected = cv2.copyMakeBorder(image[0], 1, 2, 3, 0, how, value=(value,) * 3)
     assert np.array_equal(run((Pad(1, 2, 3, 0, border, value),), image)[0], expected)
+
+
+NORMAL = Standardise((0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+GREYISH = Pad(1, 1, 1, 1, "constant", 128)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Scale(1 / 255), GREYISH),
+        (SubtractMean((1.0, 2.0, 3.0)), GREYISH),
+        (NORMAL, Pad(1, 0, 0, 0, "constant", 0)),
+        (Scale(1 / 255), Fit(20, 20, "nearest", "constant", 128)),
+        (Resize(20, 20, "area"), NORMAL, CentreCrop(20, 21)),
+        (NORMAL, CentreCrop(20, 20)),
+    ],
+)
+def test_a_border_of_levels_around_what_are_none_is_refused(steps: tuple[Step, ...]) -> None:
+    with pytest.raises(
+        UsageError, match=r"a border of level \d+ must come before scale, subtract_mean and standardise"
+    ):
+        run(steps, noise(9, 9))
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Resize(20, 20, "tf"), GREYISH),
+        (Scale(1 / 255), Pad(1, 1, 1, 1, "constant", 0)),
+        (Scale(1 / 255), CentreCrop(22, 22)),
+        (NORMAL, Pad(1, 1, 1, 1, "replicate", 0)),
+        (Resize(24, 24, "area"), NORMAL, CentreCrop(22, 22)),
+    ],
+)
+def test_a_border_that_means_the_same_after_all_is_made(steps: tuple[Step, ...]) -> None:
+    found = run((Resize(20, 20, "area"), *steps), noise(9, 9))[0]
+    assert found.shape == (22, 22, 3)
+    border = steps[-1]
+    if isinstance(border, Pad) and border.border == "constant":
+        assert (found[0] == border.value).all()
+        assert (found[1:-1, 1:-1] != border.value).any()
 
 
 def the_books_preprocess(image: np.ndarray, width: int, height: int) -> np.ndarray:
