@@ -21,6 +21,8 @@ from edge.spec import ModelSpec
 
 # Shapes and axes, which are no parameters.
 INDEX_TYPES = (TensorProto.INT64, TensorProto.BOOL)
+# Behind what they round these read scales and zero points, which say how parameters are held.
+ROUNDING = ("QuantizeLinear", "DequantizeLinear")
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ def inspect_artifact(path: Path) -> Artifact:
 
 def _parameters(graph: onnx.GraphProto, front: set[str]) -> dict[str, int]:
     """Return how many numbers of each type the network's own constants hold."""
-    used = {name for node in graph.node if node.output[0] not in front for name in node.input}
+    network = (node for node in graph.node if front.isdisjoint(node.output))
+    used = {name for node in network for name in (node.input[:1] if node.op_type in ROUNDING else node.input)}
     counted: Counter[str] = Counter()
     for constant in graph.initializer:
         if constant.name in used and constant.data_type not in INDEX_TYPES:
@@ -79,7 +82,7 @@ def _parameters(graph: onnx.GraphProto, front: set[str]) -> dict[str, int]:
 
 
 def _counted(graph: onnx.GraphProto, front: set[str], in_front: bool) -> dict[str, int]:
-    counted = Counter(node.op_type for node in graph.node if (node.output[0] in front) == in_front)
+    counted = Counter(node.op_type for node in graph.node if front.isdisjoint(node.output) != in_front)
     return dict(counted.most_common())
 
 
@@ -90,8 +93,8 @@ def _before(graph: onnx.GraphProto, name: str) -> set[str]:
     waiting = [name] if name in makers else []
     while waiting:
         node = makers.get(waiting.pop())
-        if node is not None and node.output[0] not in found:
-            found |= set(node.output)
+        if node is not None and found.isdisjoint(node.output):
+            found |= set(filter(None, node.output))
             waiting += node.input
     return found
 

@@ -113,8 +113,11 @@ def _accuracy(spec: ModelSpec) -> str:
     training = spec.training
     if training is None:
         return "<p>The file does not say what the model was trained on and how well it does.</p>"
+    of_float32 = " of the float32 network" if spec.variant else ""
     rows = {
-        "accuracy": f"{training.held_out_accuracy:.2%} of {training.held_out_images:,} pictures that were held out",
+        f"accuracy{of_float32}": (
+            f"{training.held_out_accuracy:.2%} of {training.held_out_images:,} pictures that were held out"
+        ),
         "data": f"{text(training.dataset)}, {training.training_images:,} pictures to train on",
         "recipe": f"{text(training.recipe)}, {training.epochs:,} epochs, seed {training.seed}",
         "temperature": f"{training.temperature:.3g}",
@@ -122,7 +125,14 @@ def _accuracy(spec: ModelSpec) -> str:
     }
     if spec.abstain_below is not None:
         rows["unsure"] = f"below a probability of {spec.abstain_below:.2%}"
-    return facts(rows) + show_confusion(training.classes, spec.labels)
+    heading = f"<h3>Classes{of_float32}, from which this file was made</h3>" if spec.variant else ""
+    return _of_variant(spec.variant) + facts(rows) + heading + show_confusion(training.classes, spec.labels)
+
+
+def _of_variant(variant: Variant | None) -> str:
+    if variant is None:
+        return ""
+    return facts({f"accuracy of this file ({variant.kind})": f"{variant.accuracy:.2%} of {variant.images:,} of these"})
 
 
 def _parity(spec: ModelSpec) -> str:

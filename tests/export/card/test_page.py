@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+from onnx import helper, numpy_helper
 from PIL import Image
 
 from edge.artifact import read_spec
@@ -16,7 +17,8 @@ from edge.class_counts import ClassCounts, Confusion
 from edge.cli import main
 from edge.spec import Variant
 from edge.steps import Grey, Resize, ReverseChannels, Scale, Standardise, Step, SubtractMean
-from tests.edge.artifacts import restamped, written
+from export.card.inspection import inspect_artifact
+from tests.edge.artifacts import restamped, without_entry, written
 from tests.export.card.artifacts import make_labels, photograph, random_counts, write_model
 from tests.export.card.parsed import Page
 
@@ -257,3 +259,25 @@ def test_a_smaller_variant_shows_what_it_cost(tmp_path: Path) -> None:
     assert "98.50%" in page.by_id["header"]
     assert "int8 (U8S8, entropy calibration, 1 layers in float32)" in page.by_id["main"]
     assert "98.50% of 450 held-out images, float32 99.00% (limit 0.5 points less)" in page.by_id["main"]
+    # What was counted class by class was counted on the network that it was made from.
+    assert "accuracy of this file (int8)" in page.by_id["main"]
+    assert "accuracy of the float32 network" in page.by_id["main"]
+    assert "Classes of the float32 network, from which this file was made" in page.by_id["main"]
+
+
+def test_scales_and_zero_points_are_no_parameters(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "m.onnx", make_labels(3), COLOUR)
+    small = without_entry(model.read_bytes())
+    weights = next(c for c in small.graph.initializer if list(c.dims) == [3, 3])
+    small.graph.initializer.remove(weights)
+    for name, value in {
+        "rounded": np.ones((3, 3), np.int8),
+        "scales": np.full(3, 0.1, np.float32),
+        "zeros": np.zeros(3, np.int8),
+    }.items():
+        small.graph.initializer.append(numpy_helper.from_array(value, name))
+    dequantise = helper.make_node("DequantizeLinear", ["rounded", "scales", "zeros"], [weights.name], axis=1)
+    place = next(i for i, node in enumerate(small.graph.node) if node.op_type == "MatMul")
+    small.graph.node.insert(place, dequantise)
+    written(model, restamped(model.read_bytes(), small))
+    assert inspect_artifact(model).parameters == {"int8": 9}
