@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from edge.cli import DONE
-from export.model_arguments import add_model_arguments, describe_model, report, resolve_output
+from export.model_arguments import add_model_arguments, describe_model, model_inputs, report, resolve_output
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Adopt, print what was proven and return the exit status."""
-    output = resolve_output(arguments.output, f"{arguments.model.stem}-eyespot.onnx", arguments.model)
+    output = resolve_output(arguments.output, f"{arguments.model.stem}-eyespot.onnx", *model_inputs(arguments))
     description, pictures = describe_model(arguments)
     from export.export_original import export_original
     from export.plain_onnx import plain_original

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from edge.cli import DONE
 from edge.errors import ModelError, UsageError
-from export.model_arguments import add_model_arguments, describe_model, report, resolve_output
+from export.model_arguments import add_model_arguments, describe_model, model_inputs, report, resolve_output
 from export.publish import Targets, add_target_arguments, choose_targets, publish
 from export.run_folder import RunFolder
 from export.variant_options import add_variant_arguments, choose_variant
@@ -35,7 +35,9 @@ FOREIGN_OPTIONS = ("labels", "preprocessing", "size", "images")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot export` takes."""
     parser.add_argument("model", metavar="MODEL", type=Path, help="a run, a file of Keras, a SavedModel, an artifact")
-    parser.add_argument("--output", metavar="FILE", help="the .onnx file to write (default: MODEL's name)")
+    parser.add_argument(
+        "--output", metavar="FILE", help="the .onnx file to write (default: MODEL's name, with -int8 or -fp16)"
+    )
     add_model_arguments(parser)
     add_variant_arguments(parser)
     add_target_arguments(parser)
@@ -48,15 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
     if path.suffix == ".onnx" and path.is_file():
         _refuse_variant(arguments, "means nothing for what is exported already; give the run that it came from")
         return _publish_only(arguments, targets)
-    is_file = path.suffix.lower() in KERAS_SUFFIXES and not path.is_dir()
-    if is_file and path.suffix not in KERAS_SUFFIXES:
-        raise UsageError(
-            f"{path}: Keras knows files by {', '.join(sorted(KERAS_SUFFIXES))} in small letters; rename it"
-        )
+    is_file = _is_keras_file(path)
     own = path.stem if is_file else path.resolve().name
-    # An .onnx file in a run's folder was exported before; all else there is read.
-    read = [path] if is_file else [file for file in path.glob("*") if file.suffix != ".onnx"]
-    output = resolve_output(arguments.output, f"{own}.onnx", *read)
+    suffix = f"-{options.kind}" if options else ""
+    output = resolve_output(arguments.output, f"{own}{suffix}.onnx", *model_inputs(arguments))
     if is_file or (path / "saved_model.pb").is_file():
         _refuse_variant(arguments, "is calibrated and judged on pictures with labels, which only a run has")
         exported = _export_model(arguments, is_file, output, output.stem if arguments.output else own)
@@ -68,6 +65,16 @@ def run(arguments: argparse.Namespace) -> int:
     report(exported, output)
     publish(output, targets)
     return DONE
+
+
+def _is_keras_file(path: Path) -> bool:
+    if path.suffix.lower() not in KERAS_SUFFIXES or path.is_dir():
+        return False
+    if path.suffix not in KERAS_SUFFIXES:
+        raise UsageError(
+            f"{path}: Keras knows files by {', '.join(sorted(KERAS_SUFFIXES))} in small letters; rename it"
+        )
+    return True
 
 
 def _publish_only(arguments: argparse.Namespace, targets: Targets) -> int:

@@ -53,7 +53,7 @@ def network_input(shape: Shape, size: tuple[int, int] | None) -> tuple[int, int,
     if len(shape) == 1:
         return _flat_input(shape[0], size)
     if len(shape) != 3:
-        raise UsageError(f"the network must take pictures [N, height, width, channels]. Received: [N, {shape}]")
+        raise UsageError(f"the network must take pictures [N, height, width, channels]. Received: {['N', *shape]}")
     channels_first = shape[2] not in (1, 3) and shape[0] in (1, 3)
     channels = shape[0] if channels_first else shape[2]
     height, width = shape[1:] if channels_first else shape[:2]
@@ -63,11 +63,14 @@ def network_input(shape: Shape, size: tuple[int, int] | None) -> tuple[int, int,
         raise UsageError("the network takes pictures of any size; say with --size HxW to which they are brought")
     own = (height or 0, width or 0)
     if size and any(a and a != b for a, b in zip(own, size, strict=True)):
-        raise UsageError(f"the network takes {own[0]}x{own[1]}, --size says {size[0]}x{size[1]}; leave it out")
+        taken = " x ".join(str(side or "any") for side in own)
+        raise UsageError(f"the network takes {taken}, --size says {size[0]} x {size[1]}; leave it out")
     return *(size or own), channels, channels_first
 
 
 def _flat_input(length: int | None, size: tuple[int, int] | None) -> tuple[int, int, int, bool]:
+    if length is None:
+        raise UsageError("the network takes rows of any length; write the steps into a file for --preprocessing")
     if size is None:
         raise UsageError("the network takes a row of numbers; say with --size HxW of which size the pictures are")
     for channels in (1, 3):

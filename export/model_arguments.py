@@ -57,15 +57,30 @@ def size(text: str) -> tuple[int, int]:
     return sides
 
 
-def resolve_output(given: str | Path | None, default: str, *inputs: Path | None) -> Path:
-    """Return the file to write. Raises UsageError if that is a folder, or one of the `inputs` that are read."""
+def resolve_output(given: str | Path | None, default: str, *inputs: str | Path | None) -> Path:
+    """Return the file to write.
+
+    Raises UsageError if that is a folder, one of the `inputs` that are read, or a file inside one that is a folder. An
+    .onnx file in there was exported before; all else is read.
+    """
     output = Path(given or default)
     if output.is_dir():
         raise UsageError(f"{output} is a folder; --output must name a file")
-    for path in inputs:
-        if path and path.exists() and output.exists() and output.samefile(path):
+    for path in [Path(path) for path in inputs if path]:
+        if output.exists() and path.exists() and _is_part(output, path):
             raise UsageError(f"{output} is what is read; --output must name another file")
     return output
+
+
+def model_inputs(arguments: argparse.Namespace) -> tuple[str | Path | None, ...]:
+    """Return the files and folders that the options of `add_model_arguments` name, and perhaps a preset's name."""
+    return arguments.model, arguments.labels, arguments.preprocessing, arguments.images
+
+
+def _is_part(file: Path, whole: Path) -> bool:
+    if not whole.is_dir():
+        return file.samefile(whole)
+    return file.suffix != ".onnx" and whole.resolve() in file.resolve().parents
 
 
 def describe_model(arguments: argparse.Namespace) -> "tuple[Description, Pictures]":

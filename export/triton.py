@@ -48,8 +48,9 @@ dynamic_batching {{ }}
 def publish_to_triton(model: Path, repository: Path) -> tuple[Path, bool]:
     """Copy the artifact `model` into `repository` as a new version; return where it is, and whether it is new.
 
-    The same content is not put there twice. Raises ModelError for the artifact; UsageError where something else
-    has that name in the repository, or a model of other labels, whose clients would misread the answers.
+    What Triton serves already, the newest version, is not put there again. Raises ModelError for the artifact;
+    UsageError where something else has that name in the repository, or a model of other labels, whose clients would
+    misread the answers.
     """
     spec = read_spec(model)
     name = published_name(spec.name)
@@ -63,9 +64,10 @@ def publish_to_triton(model: Path, repository: Path) -> tuple[Path, bool]:
             shutil.copyfile(model, temporary / "1" / MODEL_FILE)
         return folder / "1" / MODEL_FILE, True
     versions = _read_versions(folder, spec, labels)
-    if same := [number for number, version in versions.items() if version == spec.version]:
-        return folder / str(max(same)) / MODEL_FILE, False
-    target = folder / str(max(versions, default=0) + 1)
+    newest = max(versions, default=0)
+    if newest and versions[newest] == spec.version:
+        return folder / str(newest) / MODEL_FILE, False
+    target = folder / str(newest + 1)
     with creating_folder(target) as temporary:
         shutil.copyfile(model, temporary / MODEL_FILE)
     return target / MODEL_FILE, True

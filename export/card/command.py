@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from export.card.stages import choose_sample, read_sample, run_stages
 
     model = Path(arguments.model)
-    output = resolve_output(arguments.output, f"{model.stem}.html", model)
+    output = resolve_output(arguments.output, f"{model.stem}.html", model, arguments.image)
     artifact = inspect_artifact(model)
     sample = read_sample(arguments.image) if arguments.image else choose_sample(artifact.spec)
     page = write_page(artifact, sample, run_stages(artifact.spec.preprocessing, sample.pixels))

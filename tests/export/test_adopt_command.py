@@ -279,5 +279,18 @@ def test_wrong_descriptions_are_one_line(tmp_path: Path, capsys: pytest.CaptureF
     assert "is what is read; --output must name another file" in refused(capsys, plain, "--output", str(plain))
 
 
+@pytest.mark.parametrize("name", ["labels.txt", "steps.json", "photos/one.png"])
+def test_what_the_options_name_is_never_written(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    plain = torch_like(tmp_path / "plain.onnx")
+    (tmp_path / "steps.json").write_text('[{"kind": "resize", "height": 8, "width": 8, "method": "area"}]')
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "photos" / "one.png")
+    given = arguments(plain, preprocessing=str(tmp_path / "steps.json"))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert main([*given, "--images", str(tmp_path / "photos"), "--output", str(tmp_path / name)]) == 2
+    assert f"{tmp_path / name} is what is read" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_an_artifact_is_not_adopted_again(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "an artifact of eyespot already" in refused(capsys, tiny_model)

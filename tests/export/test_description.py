@@ -88,11 +88,13 @@ def test_what_a_network_takes(shape: tuple[int | None, ...], size: tuple[int, in
     ("shape", "size", "message"),
     [
         ((None, None, 3), None, "say with --size HxW"),
-        ((32, 32, 3), (16, 32), "the network takes 32x32, --size says 16x32"),
+        ((32, 32, 3), (16, 32), "the network takes 32 x 32, --size says 16 x 32"),
         ((32, 32, None), None, "any number of channels"),
         ((784,), None, "a row of numbers"),
+        ((None,), (28, 28), "takes rows of any length; write the steps into a file"),
+        ((None, 32, 3), (16, 30), "the network takes any x 32, --size says 16 x 30"),
         ((784,), (28, 27), "takes 784 numbers, which is not 28x27 pixels"),
-        ((8, 32, 32, 3), None, "must take pictures"),
+        ((8, 32, 32, 3), None, r"must take pictures .* Received: \['N', 8, 32, 32, 3\]"),
     ],
 )
 def test_what_a_network_leaves_open(shape: tuple[int | None, ...], size: tuple[int, int] | None, message: str) -> None:

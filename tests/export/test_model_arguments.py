@@ -28,3 +28,16 @@ def test_what_is_read_is_never_written(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=f"{name} is what is read; --output must name another file"):
             resolve_output(str(tmp_path / name), "x.onnx", None, model)
     assert resolve_output(str(tmp_path / "x.onnx"), "y.onnx", model) == tmp_path / "x.onnx"
+
+
+def test_what_stands_in_a_folder_that_is_read_is_never_written(tmp_path: Path) -> None:
+    folder = tmp_path / "saved"
+    (folder / "variables").mkdir(parents=True)
+    for name in ("saved_model.pb", "variables/variables.index", "exported.onnx"):
+        (folder / name).write_bytes(b"the only copy")
+    (tmp_path / "link").symlink_to(folder / "variables")
+    for name in ("saved/saved_model.pb", "saved/variables/variables.index", "link/variables.index"):
+        with pytest.raises(UsageError, match=f"{name} is what is read"):
+            resolve_output(tmp_path / name, "x.onnx", folder)
+    for name in ("saved/exported.onnx", "saved/new.pb"):
+        assert resolve_output(tmp_path / name, "x.onnx", folder) == tmp_path / name

@@ -75,9 +75,15 @@ def test_it_verifies_and_says_what_it_is(int8_model: Path, capsys: pytest.Captur
     assert "limit 0.5 points less" in out
 
 
-def test_half_precision_is_half_the_size(lenet_run: Path, lenet_model: Path, tmp_path: Path) -> None:
-    path = tmp_path / "half.onnx"
-    assert main(["export", str(lenet_run), "--fp16", "--max-drop", "0", "--output", str(path)]) == DONE
+def test_half_precision_is_half_the_size_and_leaves_the_float32_file_alone(
+    lenet_run: Path, lenet_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    whole = tmp_path / f"{lenet_run.name}.onnx"
+    whole.write_bytes(b"what was exported before")
+    assert main(["export", str(lenet_run), "--fp16", "--max-drop", "0"]) == DONE
+    path = tmp_path / f"{lenet_run.name}-fp16.onnx"
+    assert whole.read_bytes() == b"what was exported before"
     variant = read_spec(path).variant
     assert variant is not None
     assert (variant.kind, variant.drop_points, variant.top1_agreement) == ("fp16", 0, 1)

@@ -94,8 +94,10 @@ def test_other_content_is_the_next_version_and_the_same_is_none(model: Path, rep
     assert publish_again(model, repository, abstain_below=0.5) == (repository / "flowers" / "2" / "model.onnx", True)
     shutil.rmtree(repository / "flowers" / "1")  # an old version may go
     assert publish_again(model, repository, abstain_below=0.6) == (repository / "flowers" / "3" / "model.onnx", True)
-    assert publish_again(model, repository, abstain_below=0.5) == (repository / "flowers" / "2" / "model.onnx", False)
-    assert files(repository / "flowers") == {"config.pbtxt", "labels.txt", "2/model.onnx", "3/model.onnx"}
+    assert publish_again(model, repository, abstain_below=0.6) == (repository / "flowers" / "3" / "model.onnx", False)
+    # Triton serves the newest, so that going back is a version of its own.
+    assert publish_again(model, repository, abstain_below=0.5) == (repository / "flowers" / "4" / "model.onnx", True)
+    assert files(repository / "flowers") == {"config.pbtxt", "labels.txt"} | {f"{i}/model.onnx" for i in (2, 3, 4)}
     assert config.read_text() == tuned
     assert first not in {path.read_bytes() for path in repository.rglob("model.onnx")}
 

@@ -44,6 +44,7 @@ def test_it_is_written_where_one_stands_under_the_models_name(model: Path, tmp_p
         (["words.txt"], "words.txt"),
         (["m.onnx", "--output", "folder"], "folder is a folder; --output must name a file"),
         (["m.onnx", "--output", "m.onnx"], "m.onnx is what is read"),
+        (["m.onnx", "--image", "words.txt", "--output", "words.txt"], "words.txt is what is read"),
         (["m.onnx", "--image", "none.png"], "none.png: there is no such file"),
         (["m.onnx", "--image", "words.txt"], "words.txt: "),
     ],
