@@ -7,7 +7,8 @@ order, same loss, up to the rounding of sums that are added in another order. Th
 its part of a batch: batch normalisation measures that part, and dropout and augmentation draw for it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,7 @@ from training.strategy import Replicas
 SEED_STRIDE = 1_000_003
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError, tf.errors.CancelledError)
 Step = Callable[[Any], tf.Tensor]
+Epoch = Callable[[keras.callbacks.CallbackList], dict[str, float]]
 
 
 def fit_spread(
@@ -40,26 +42,42 @@ def fit_spread(
     All workers are told the same. Raises WorkerLostError if another worker stops.
     """
     listeners = keras.callbacks.CallbackList(list(callbacks), model=trainee)
-    total, first, count = replicas.total, replicas.first, replicas.count
-    pictures, rows = (Shares(batches, total, first, count).as_dataset() for batches in (training, held_out))
     with replicas.strategy.scope():
         trainee.optimizer.build(trainee.trainable_variables)
-    learn = _compile(replicas, _learn_step(trainee), pictures)
-    judge = _compile(replicas, lambda share: _figures(trainee, share, False)[1], rows)
-    average = _compile_averaging(replicas.strategy, trainee)
+    pass_once = _compile_epoch(replicas, trainee, training, held_out)
     trainee.stop_training = False
-    try:
+    with _naming_lost_workers():
         part_generators(replicas.strategy, trainee)
         listeners.on_train_begin()
         for epoch in epochs:
             listeners.on_epoch_begin(epoch)
-            logs = _pass(learn, pictures, listeners)
-            average()
-            logs |= {f"val_{name}": value for name, value in _pass(judge, rows, None).items()}
-            listeners.on_epoch_end(epoch, logs)
+            listeners.on_epoch_end(epoch, pass_once(listeners))
             if trainee.stop_training:
                 break
         listeners.on_train_end()
+
+
+def _compile_epoch(replicas: Replicas, trainee: keras.Model, training: Batches, held_out: Batches) -> Epoch:
+    """Return what learns from all training batches once, judges all held-out ones, and gives the means of both."""
+    total, first, count = replicas.total, replicas.first, replicas.count
+    pictures, rows = (Shares(batches, total, first, count).as_dataset() for batches in (training, held_out))
+    learn = _compile(replicas, _learn_step(trainee), pictures)
+    judge = _compile(replicas, lambda share: _figures(trainee, share, False)[1], rows)
+    average = _compile_averaging(replicas.strategy, trainee)
+
+    def pass_once(listeners: keras.callbacks.CallbackList) -> dict[str, float]:
+        logs = _pass(learn, pictures, listeners)
+        average()
+        return logs | {f"val_{name}": value for name, value in _pass(judge, rows, None).items()}
+
+    return pass_once
+
+
+@contextmanager
+def _naming_lost_workers() -> Iterator[None]:
+    """Make what TensorFlow says of a worker that is gone a WorkerLostError."""
+    try:
+        yield
     except LOST as error:
         raise _lost(error) from None
     except tf.errors.OpError as error:

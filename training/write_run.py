@@ -37,21 +37,25 @@ def describe_model(
         preprocessing=recipe.preprocessing,
         regions=recipe.regions,
         abstain_below=abstain_below,
-        training=TrainingRecord(
-            recipe=recipe.name,
-            dataset=readable(material.dataset.name),
-            data_digest=material.prepared.digest,
-            training_images=len(material.split.train),
-            held_out_images=len(material.split.held_out),
-            held_out_accuracy=trained.report.accuracy,
-            epochs=len(trained.history.epochs),
-            seed=seed,
-            temperature=trained.temperature,
-            classes=count_classes(trained.report),
-        ),
+        training=_record(trained, recipe, material, seed),
         parity=None,
         self_test=None,
         fingerprint=take_fingerprint(material.prepared.measures[material.split.train], trained.probabilities),
+    )
+
+
+def _record(trained: Trained, recipe: Recipe, material: Material, seed: int) -> TrainingRecord:
+    return TrainingRecord(
+        recipe=recipe.name,
+        dataset=readable(material.dataset.name),
+        data_digest=material.prepared.digest,
+        training_images=len(material.split.train),
+        held_out_images=len(material.split.held_out),
+        held_out_accuracy=trained.report.accuracy,
+        epochs=len(trained.history.epochs),
+        seed=seed,
+        temperature=trained.temperature,
+        classes=count_classes(trained.report),
     )
 
 

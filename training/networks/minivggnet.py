@@ -16,29 +16,30 @@ def build_minivggnet(architecture: Architecture, normalised: bool = True) -> ker
 
     As in the book, normalisation stands behind the activation.
     """
-
-    def active(layer: layers.Layer) -> Iterator[layers.Layer]:
-        yield layer
-        yield layers.Activation("relu")
-        if normalised:
-            yield architecture.normalisation()
-
     return keras.Sequential(
         [
             architecture.input(),
-            *active(architecture.convolution(32, 3)),
-            *active(architecture.convolution(32, 3)),
-            architecture.pooling(2),
-            layers.Dropout(0.25),
-            *active(architecture.convolution(64, 3)),
-            *active(architecture.convolution(64, 3)),
-            architecture.pooling(2),
-            layers.Dropout(0.25),
+            *_block(architecture, 32, normalised),
+            *_block(architecture, 64, normalised),
             layers.Flatten(),
-            *active(architecture.dense(512)),
+            *_active(architecture, architecture.dense(512), normalised),
             layers.Dropout(0.5),
             architecture.dense(architecture.classes),
             layers.Activation("softmax"),
         ],
         name="minivggnet" if normalised else "minivggnet_plain",
     )
+
+
+def _block(architecture: Architecture, filters: int, normalised: bool) -> Iterator[layers.Layer]:
+    for _ in range(2):
+        yield from _active(architecture, architecture.convolution(filters, 3), normalised)
+    yield architecture.pooling(2)
+    yield layers.Dropout(0.25)
+
+
+def _active(architecture: Architecture, layer: layers.Layer, normalised: bool) -> Iterator[layers.Layer]:
+    yield layer
+    yield layers.Activation("relu")
+    if normalised:
+        yield architecture.normalisation()
