@@ -103,7 +103,7 @@ def _report(trained: "Trained", output: Path) -> None:
 
 def _choose_threshold(trained: "Trained", material: "Material", wanted_accuracy: float | None) -> float | None:
     """Return the probability below which the model is to be unsure, and say what that costs."""
-    from training.calibration import find_abstention
+    from training.abstention import find_abstention
 
     if wanted_accuracy is None:
         return None

@@ -14,7 +14,6 @@ from edge.errors import UsageError
 from export.run_folder import RunFolder
 from training.batches import Batches, balanced_weights
 from training.build import build_trainee, copy_plain
-from training.calibration import fit_temperature, with_temperature
 from training.checkpoints import Checkpoints
 from training.dataset import Dataset
 from training.fit import Course, fit, make_repeatable
@@ -29,6 +28,7 @@ from training.report import Report, make_report
 from training.split import Split
 from training.state import Plan, State, parse_state, require_same_plan, restore_state, take_state
 from training.strategy import make_replicas
+from training.temperature import fit_temperature, with_temperature
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,7 @@ MEMORY = """
 import sys, threading
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from tests.training.test_prepare_cache import LARGE, nothing, pictures
+from tests.training.test_prepared_cache import LARGE, nothing, pictures
 from training.prepare import leave_out_bad, prepare
 
 def anonymous_kib():

@@ -1,11 +1,9 @@
-"""Make probabilities mean what they say, and decide below which of them not to answer.
+"""Make probabilities mean what they say.
 
 A network that is right on 95 of 100 pictures often claims 99. One number, the temperature, by which the logits
 are divided in front of the softmax, mends most of that and changes no answer (C. Guo et al., On Calibration of
 Modern Neural Networks, 2017). It is built into the network, so that every client gets it.
 """
-
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -19,8 +17,6 @@ from edge.errors import UsageError
 COOLEST, HOTTEST = 0.05, 20.0
 # Of a probability that was rounded to 0 the logarithm is taken here.
 SMALLEST = 1e-12
-# Thresholds are rounded down to four digits, so that the last picture answered is not lost to another rounding.
-ROUNDING = 10_000
 
 
 def fit_temperature(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
@@ -50,33 +46,3 @@ def with_temperature(network: keras.Model, temperature: float) -> keras.Model:
     logits = network.layers[-2].output
     cooled = keras.layers.Rescaling(1 / temperature, name="temperature")(logits)
     return keras.Model(network.inputs[0], keras.layers.Activation("softmax")(cooled), name=network.name)
-
-
-@dataclass(frozen=True)
-class Abstention:
-    """A threshold, with what it was found to do: accuracy of the answers given, and the share that is given."""
-
-    below: float
-    accuracy: float
-    answered: float
-
-
-def find_abstention(
-    probabilities: NDArray[np.float32], targets: NDArray[np.int64], wanted_accuracy: float
-) -> Abstention:
-    """Return the lowest threshold at which the answers given are right in `wanted_accuracy` of all cases.
-
-    Raises UsageError if no threshold reaches it.
-    """
-    right = probabilities.argmax(axis=1) == targets
-    # Rounded down as the threshold will be: whatever is above that is answered, however close they are.
-    confidence = np.floor(probabilities.max(axis=1).astype(np.float64) * ROUNDING) / ROUNDING
-    order = np.argsort(-confidence, kind="stable")
-    accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    # A threshold cannot part pictures of equal confidence.
-    last_of_equals = np.append(np.diff(confidence[order]) != 0, True)
-    good = np.flatnonzero((accuracy >= wanted_accuracy) & last_of_equals)
-    if not len(good):
-        raise UsageError(f"no threshold makes {wanted_accuracy:.2%} of the held-out answers right; ask for less")
-    kept = int(good[-1])
-    return Abstention(float(confidence[order][kept]), float(accuracy[kept]), (kept + 1) / len(order))
