@@ -5,14 +5,11 @@ A name, once given to a picture, is never given to another, so that whoever copi
 
 import contextlib
 import os
-import re
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from edge.atomic_file import flush_to_disk
-
-PARTIAL = ".partial"
+from edge.atomic_file import flush_to_disk, is_partial, temporary_beside
+from training.gather.numbered_name import number_of, numbered_name
 
 
 class LabelFolder:
@@ -21,6 +18,7 @@ class LabelFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._last: dict[str, int] = {}
+        self._looked_through: set[str] = set()
 
     def labels(self) -> list[str]:
         """Return the names of the class folders that are there."""
@@ -28,20 +26,25 @@ class LabelFolder:
 
     def take_name(self, label: str, suffix: str) -> str:
         """Return a name below `root` that no picture of this label has had."""
-        number = max(self._last.get(label, 0), _highest(self.root / label)) + 1
+        if label not in self._looked_through:  # once: in the end a class has as many names as there are answers
+            self._looked_through.add(label)
+            self.keep_from(f"{label}/{name}" for name in _names(self.root / label))
+        number = self._last.get(label, 0) + 1
+        while (self.root / label / numbered_name(number, suffix)).exists():  # somebody else has put it there meanwhile
+            number += 1
         self._last[label] = number
-        return f"{label}/{number:06}{suffix}"
+        return f"{label}/{numbered_name(number, suffix)}"
 
     def keep_from(self, files: Iterable[str]) -> None:
         """Never give these names again."""
         for file in files:
             label, _, name = file.rpartition("/")
-            self._last[label] = max(self._last.get(label, 0), _number(name))
+            self._last[label] = max(self._last.get(label, 0), number_of(name))
 
     def stage(self, file: str, content: bytes) -> Path:
         """Bring `content` to the disk under a hidden name; `publish` gives it its own."""
         path = self.root / file
-        staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+        staged = temporary_beside(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             staged.write_bytes(content)
@@ -71,8 +74,9 @@ class LabelFolder:
 
     def sweep(self) -> None:
         """Remove what a process that was killed had staged."""
-        for partial in self.root.glob(f"*/.*{PARTIAL}"):
-            self.discard(partial)
+        for path in self.root.glob("*/.*"):
+            if is_partial(path):
+                self.discard(path)
 
 
 def _remove_empty(folder: Path) -> None:
@@ -80,13 +84,8 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _highest(folder: Path) -> int:
+def _names(folder: Path) -> list[str]:
     try:
-        return max((_number(entry.name) for entry in os.scandir(folder)), default=0)
+        return os.listdir(folder)
     except FileNotFoundError:
-        return 0
-
-
-def _number(name: str) -> int:
-    found = re.match(r"(\d{1,18})\.", name)
-    return int(found[1]) if found else 0
+        return []

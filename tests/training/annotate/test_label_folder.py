@@ -1,5 +1,6 @@
 """The labelled pictures: names, what is hidden until it is whole, and what is left where something fails."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,21 @@ def test_what_was_there_before_is_not_overwritten(tmp_path: Path) -> None:
     folder.keep_from(["dog/000007.png"])
     assert put(folder, "dog") == "dog/000008.png"
     assert folder.labels() == ["cat", "dog"]
+
+
+def test_a_class_is_looked_through_once_and_what_comes_into_it_later_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = LabelFolder(tmp_path)
+    put(folder, "7")
+    (tmp_path / "7" / "000002.png").write_bytes(b"of somebody else")
+    looked = []
+    listdir, scandir = os.listdir, os.scandir
+    monkeypatch.setattr(os, "listdir", lambda path: looked.append(path) or listdir(path))
+    monkeypatch.setattr(os, "scandir", lambda path: looked.append(path) or scandir(path))
+    assert [put(folder, "7") for _ in range(3)] == ["7/000003.png", "7/000004.png", "7/000005.png"]
+    assert looked == []
+    assert (tmp_path / "7" / "000002.png").read_bytes() == b"of somebody else"
 
 
 def test_what_is_staged_is_hidden_until_it_is_published(tmp_path: Path) -> None:
