@@ -1,7 +1,8 @@
 """What holds for each item: the entries of the journal, played in order."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 from training.annotate.journal import Entry
 
@@ -47,9 +48,12 @@ class Answers:
         return entry is None or entry.state == "open"
 
     @property
-    def last(self) -> tuple[Entry, Entry | None] | None:
-        """The entry that can be undone next, and what held for its item before it."""
-        return self._undoable[-1] if self._undoable else None
+    def last_act(self) -> Sequence[tuple[Entry, Entry | None]]:
+        """The entries that can be undone next, the newest first, and what held for the item of each before it."""
+        newest = self._undoable[-1:]
+        if not newest or (act := newest[0][0].act) is None:
+            return newest
+        return list(takewhile(lambda undoable: undoable[0].act == act, reversed(self._undoable)))
 
     def labelled(self) -> list[Entry]:
         """Return the entries that hold and give a label."""

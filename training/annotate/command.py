@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     labels = parse_labels(arguments.labels) if arguments.labels is not None else ()
     cutter = Cutter(arguments.regions, labels)
     suggester = Suggester(Path(arguments.suggest), cutter) if arguments.suggest else None
-    with Journal(output, cutter.text) as journal:
+    with Journal(output, cutter.text, cutter.digits) as journal:
         survey = _survey(folder, cutter, output)
         pictures = Pictures(cutter)
         session = Session(survey.items, journal, pictures.content, labels, Pace())

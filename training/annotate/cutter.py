@@ -31,7 +31,9 @@ class Cutter:
 
     def __init__(self, wanted: Wanted, labels: Sequence[str] = ()) -> None:
         self.wanted = wanted
-        self._digits = bool(labels) and all(label.isdecimal() for label in labels)
+        # None where it makes no difference.
+        digits = bool(labels) and all(label.isdecimal() for label in labels)
+        self.digits = digits if isinstance(wanted, Glyphs) else None
         self._faces = HaarFaces() if isinstance(wanted, Faces) else None
 
     @property
@@ -57,7 +59,7 @@ class Cutter:
             return tuple(self._faces.find(pixels))
         match self.wanted:
             case Glyphs(count):
-                return find_glyphs(pixels, count, self._digits).boxes
+                return find_glyphs(pixels, count, bool(self.digits)).boxes
             case AnyGlyphs():
                 return find_glyphs(pixels, 1).boxes
         return (None,)

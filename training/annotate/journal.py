@@ -5,12 +5,9 @@ another says which, and what holds again. A line that was being written when the
 that cannot be read ends the reading, since an answer must not get lost in silence.
 """
 
-import contextlib
 import errno
-import json
 import os
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -19,20 +16,27 @@ from edge.append_only_file import AppendOnlyFile
 from edge.atomic_file import flush_to_disk
 from edge.errors import OutputError, UsageError
 from edge.regions.region import Box
-from edge.strict_json import decode, encode
+from edge.strict_json import LATER, decode_line, encode_line
 from training.annotate.survey import item_key
+from training.gather.numbered_name import NUMBERED_NAME
 
 NAME = "annotations.jsonl"
 FORMAT = 1
-PICTURE_NAME = re.compile(r"\d{6,18}\.[a-z]{3,5}", re.ASCII)
+# What is said of `Header.digits`.
+GLYPHS = {True: "digits alone", False: "any glyphs"}
 
 
 @dataclass(frozen=True)
 class Header:
-    """The first line: the format of the others, and the regions that were asked about (`none`, `glyphs:4`, ...)."""
+    """The first line: the format of the others, and all that decides where the boxes are.
+
+    `regions` are those that were asked about (`none`, `glyphs:4`, ...). `digits` says whether all glyphs are, None
+    where that makes no difference, and in journals from before it was written down.
+    """
 
     format: int
     regions: str
+    digits: bool | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Entry:
     """One answer, number `number` from 1, about the item in `box` of a picture, None for the whole of it.
 
     `label` and `file`, which it was written to below the journal's folder, are None unless `state` is labelled.
-    `undoes` is the number of the entry that this one takes back. `at` is UTC in ISO 8601.
+    `undoes` is the number of the entry that this one takes back. `at` is UTC in ISO 8601. `act` is the number of the
+    first of several entries that one key press wrote, and which are taken back by one.
     """
 
     number: int
@@ -52,13 +57,14 @@ class Entry:
     file: str | None
     undoes: int | None
     at: str
+    act: int | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         if (self.state == "labelled") != (self.label is not None and self.file is not None):
             raise ValueError("what is labelled, and nothing else, has a label and a file")
         # A journal may come from somebody else; what it names is removed when it is undone.
         folder, _, name = (self.file or "").partition("/")
-        proper = folder and not folder.startswith(".") and PICTURE_NAME.fullmatch(name)
+        proper = folder and not folder.startswith(".") and NUMBERED_NAME.fullmatch(name)
         if self.file is not None and not (proper and folder == self.label):
             raise ValueError(f"a file must be LABEL/NUMBER.SUFFIX. Received: {self.file!r}")
 
@@ -71,13 +77,11 @@ class Entry:
 class Journal:
     """The journal in a folder, open and locked. Use it in a `with` statement."""
 
-    def __init__(self, folder: Path, regions: str) -> None:
-        """Open or create it and read what is there into `entries`.
+    def __init__(self, folder: Path, regions: str, digits: bool | None = None) -> None:
+        """Open or create it and read what is there into `entries`; for `regions` and `digits` see `Header`.
 
         Raises OutputError if another process holds it or a line is damaged, UsageError if it is about other regions.
         """
-        self._made_folder = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / NAME
         self._file = AppendOnlyFile(
             self.path, f"{folder}: another 'eyespot annotate' is writing it; end that, or choose another --output"
@@ -85,7 +89,7 @@ class Journal:
         self.entries: list[Entry] = []
         self.torn = False
         try:
-            self._read(regions)
+            self._read(Header(FORMAT, regions, digits))
         except BaseException:
             self._file.close()
             raise
@@ -96,58 +100,58 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self.entries and self._file.has_its_name:
-            self.path.unlink()  # nothing came of it
-            if self._made_folder:
-                with contextlib.suppress(OSError):  # somebody has put something there
-                    self.path.parent.rmdir()
+        if not self.entries:
+            self._file.discard()
         self._file.close()  # which also unlocks it
 
     def append(self, *entries: Entry) -> None:
-        """Bring all of `entries`, or none, to the disk. Raises OSError if it refuses them."""
+        """Bring `entries` to the disk. Raises OSError if it refuses them: then none of them is there.
+
+        Where the machine stops meanwhile, the first of them may be there without the others.
+        """
         if not self._file.has_its_name:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
-        self._file.append(b"".join(_to_line(entry) for entry in entries), flush=True)
+        self._file.append(b"".join(map(encode_line, entries)), flush=True)
         self.entries.extend(entries)
 
-    def _read(self, regions: str) -> None:
-        end = 0
-        for number, line in enumerate(self._file.read().splitlines(keepends=True)):
-            if not line.endswith(b"\n"):  # lines are written with their end, so this is the last and was cut off
-                if not number and not _to_line(Header(FORMAT, regions)).startswith(line):
-                    raise OutputError(f"{self.path}: it is no journal of eyespot's; choose another --output")
-                self.torn = True
-                break
+    def _read(self, asked: Header) -> None:
+        lines, torn = self._file.read_lines()
+        if not lines and not encode_line(asked).startswith(torn):
+            raise OutputError(f"{self.path}: it is no journal of eyespot's; choose another --output")
+        self.torn = bool(lines and torn)
+        for number, line in enumerate(lines):
             try:
-                self._take(number, json.loads(line), regions)
+                self._take(number, line, asked)
             except UsageError:
                 raise
             except ValueError as error:
                 raise OutputError(
                     f"{self.path}: line {number + 1} is damaged ({error}); mend it, or remove it and label anew"
                 ) from None
-            end += len(line)
-        self._file.keep(end)
-        if not end:
-            self._file.append(_to_line(Header(FORMAT, regions)), flush=True)
+        self._file.keep(self._file.size - len(torn))
+        if not lines:
+            self._file.append(encode_line(asked), flush=True)
             flush_to_disk(self.path.parent)
 
-    def _take(self, number: int, value: object, regions: str) -> None:
-        if number:
-            entry = decode(Entry, value, "entry")
-            if entry.number != number:
-                raise ValueError(f"entry {number} is missing")
-            return self.entries.append(entry)
-        header = decode(Header, value, "header")
-        if header.format != FORMAT:
-            raise UsageError(f"{self.path}: it has format {header.format}, this eyespot reads {FORMAT}; upgrade it")
-        if header.regions != regions:
+    def _take(self, number: int, line: bytes, asked: Header) -> None:
+        if number == 0:
+            return self._require_same(decode_line(Header, line, "header"), asked)
+        entry = decode_line(Entry, line, "entry")
+        if entry.number != number:
+            raise ValueError(f"entry {number} is missing")
+        return self.entries.append(entry)
+
+    def _require_same(self, begun: Header, asked: Header) -> None:
+        """Raise UsageError where other boxes would be asked about than those that were answered."""
+        if begun.format != FORMAT:
+            raise UsageError(f"{self.path}: it has format {begun.format}, this eyespot reads {FORMAT}; upgrade it")
+        if begun.regions != asked.regions:
             raise UsageError(
-                f"{self.path}: it was begun with --regions {header.regions}. Received: {regions}; "
+                f"{self.path}: it was begun with --regions {begun.regions}. Received: {asked.regions}; "
                 "go on with the same, or choose another --output"
             )
-        return None
-
-
-def _to_line(line: Header | Entry) -> bytes:
-    return json.dumps(encode(line)).encode("ascii") + b"\n"
+        if begun.digits is not None and asked.digits is not None and begun.digits != asked.digits:
+            raise UsageError(
+                f"{self.path}: it was begun with --labels for {GLYPHS[begun.digits]}, by which touching ones are cut. "
+                f"Received: {GLYPHS[asked.digits]}; go on with the same, or choose another --output"
+            )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from edge.errors import UsageError
 
 LONGEST_BYTES = 255  # what file systems take
+# The key by which the page ignores an item; no label has it.
+IGNORE_KEY = "~"
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,18 @@ def parse_labels(text: str) -> tuple[str, ...]:
 def assign_keys(labels: Sequence[str]) -> tuple[Choice, ...]:
     """Return `labels` with their keys: a label of one character is its own key, the others have their place and letter.
 
-    The place is 1 to 9; the first letter counts where no other label begins with it. No key stands for two.
+    The place is 1 to 9; the first letter counts where no other label begins with it. No key stands for two, in
+    whichever case it is typed.
     """
-    keys: dict[str, list[str]] = {label: [label] for label in labels if len(label) == 1}
+    keys: dict[str, list[str]] = {label: [label] for label in labels if len(label) == 1 and label != IGNORE_KEY}
     taken = {label.casefold() for label in keys}
     initials = [label[0].casefold() for label in labels]
     for place, label in enumerate(labels, 1):
         initial = label[0].casefold()
         wanted = [str(place)] if place <= 9 else []
-        wanted += [initial] if initials.count(initial) == 1 and not initial.isdecimal() and initial != "~" else []
-        if len(label) > 1:
+        alone = initials.count(initial) == 1 and not initial.isdecimal() and initial != IGNORE_KEY
+        wanted += [initial] if alone else []
+        if label not in keys:
             keys[label] = [key for key in wanted if key not in taken]
     return tuple(Choice(label, tuple(keys[label])) for label in labels)
 

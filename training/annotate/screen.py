@@ -22,11 +22,22 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far the work is; the entry numbered `last` can be undone (0: nothing)."""
+
+    labels: tuple[Tally, ...]
+    ignored: int
+    left: int
+    seconds_left: float | None
+    last: int
+
+
+@dataclass(frozen=True)
 class Screen:
     """The item at `index` of `items`; `number` is that of the entry that holds for it, 0 for none.
 
     `state`, `label` and `guess` are about the item, `width` and `height` in pixels about its picture. `problem` says
-    why it cannot be shown, `warning` what went wrong with the answer before; `last` can be undone (0: nothing).
+    why it cannot be shown, `warning` what went wrong with the answer before.
     """
 
     index: int
@@ -45,11 +56,7 @@ class Screen:
     guess: Guess | None
     problem: str | None
     warning: str | None
-    labels: tuple[Tally, ...]
-    ignored: int
-    left: int
-    seconds_left: float | None
-    last: int
+    progress: Progress
 
 
 @dataclass(frozen=True)
@@ -64,14 +71,13 @@ class About:
     typed: str
     unreadable: tuple[Unreadable, ...]
     empty: tuple[str, ...]
-    copies: int
 
 
 def describe(noun: str, labels: tuple[str, ...], survey: Survey) -> About:
     """Return what the page needs to know once."""
     typed = "" if labels else "key" if noun == "glyph" else "text"
     unreadable = tuple(Unreadable(printable(u.name), u.reason) for u in survey.unreadable)
-    return About(noun, assign_keys(labels), typed, unreadable, tuple(map(printable, survey.empty)), survey.copies)
+    return About(noun, assign_keys(labels), typed, unreadable, tuple(map(printable, survey.empty)))
 
 
 class Screens:
@@ -92,14 +98,12 @@ class Screens:
 
     def show(self, index: int, warning: str | None = None) -> Screen:
         """Return the screen of the item at `index`."""
-        session, answers = self._session, self._session.answers
-        item = session.items[index]
-        entry = answers.of(item.key)
+        item = self._session.items[index]
+        entry = self._session.answers.of(item.key)
         guess, problem = _tried(lambda: self._guess(item))
-        left = session.left()
         return Screen(
             index=index,
-            items=len(session.items),
+            items=len(self._session.items),
             key=item.key,
             number=entry.number if entry else 0,
             picture=printable(item.picture.name),
@@ -114,11 +118,17 @@ class Screens:
             guess=guess,
             problem=problem,
             warning=warning,
+            progress=self._progress(),
+        )
+
+    def _progress(self) -> Progress:
+        answers, left = self._session.answers, self._session.left()
+        return Progress(
             labels=tuple(Tally(label, count) for label, count in sorted(answers.counts.copy().items()) if count),
             ignored=answers.ignored,
             left=left,
-            seconds_left=session.seconds_left(left),
-            last=answers.last[0].number if answers.last else 0,
+            seconds_left=self._session.seconds_left(left),
+            last=next((entry.number for entry, _ in answers.last_act), 0),
         )
 
     def _guess(self, item: Item) -> Guess | None:

@@ -8,8 +8,8 @@
 | `GET /crop?item=N&key=K`, `/picture?item=N&key=K` | a picture |
 | `POST /answer` (`Answer`), `POST /undo` (`Undo`) | the next `Screen`, once the answer is on the disk |
 
-Whatever goes wrong is `{"error": "..."}`: 400 the request or the label, 403 a stranger, 404 no such place or item,
-409 another tab was quicker, 410 the picture has changed, 413 and 415 the body, 507 the disk refuses it.
+Whatever goes wrong is `{"error": "..."}`: 400 the request, its item or label, 403 a stranger, 404 no such place, 409
+another tab was quicker, 410 the picture has changed, 413 and 415 the body, 507 the disk refuses it.
 """
 
 import json
@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 from edge.errors import EyespotError, ImageError, OutputError, UsageError
 from edge.house_page import content_policy, dressed
 from edge.local_server import LocalServer
-from edge.strict_json import decode, encode
+from edge.strict_json import decode_line, encode
 from training.annotate.pictures import Pictures
 from training.annotate.screen import About, Screen, Screens
 from training.annotate.session import Aim, Session, StaleError
@@ -47,17 +47,26 @@ STATUS = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What a key press sends; `whole_picture` goes with ignored and means all that is open of the picture."""
+    """What a key press sends: a `label` for what is labelled, None for what is ignored.
+
+    `whole_picture` goes with ignored, and means all that is open of the picture.
+    """
 
     aim: Aim
     state: Literal["labelled", "ignored"]
     label: str | None
     whole_picture: bool
 
+    def __post_init__(self) -> None:
+        if (self.state == "labelled") != (self.label is not None):
+            raise ValueError("what is labelled, and nothing else, has a label")
+        if self.whole_picture and self.state != "ignored":
+            raise ValueError("whole_picture goes with ignored alone")
+
 
 @dataclass(frozen=True)
 class Undo:
-    """What Backspace sends: the number of the entry to take back."""
+    """What Backspace sends: the number of the entry to take back, with all that were written together with it."""
 
     last: int
 
@@ -76,11 +85,11 @@ class Server(LocalServer):
         if answer.whole_picture:
             warning = self.session.ignore_picture(answer.aim)
         else:
-            warning = self.session.answer(answer.aim, answer.state, answer.label)
+            warning = self.session.answer(answer.aim, answer.label)
         return self.screens.show(self.screens.behind(answer.aim.item), warning)
 
     def take_back(self, undo: Undo) -> Screen:
-        """Undo an answer and return its item."""
+        """Undo an answer and return its item, the first of several."""
         key, warning = self.session.undo(undo.last)
         return self.screens.show(self.session.index_of[key], warning)
 
@@ -179,6 +188,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _parsed(kind: type[T], body: bytes) -> T:
     try:
-        return decode(kind, json.loads(body), kind.__name__.lower())
-    except (ValueError, RecursionError) as error:
+        return decode_line(kind, body, kind.__name__.lower())
+    except ValueError as error:
         raise UsageError(f"the body cannot be read: {error}") from None

@@ -6,10 +6,10 @@ because another tab was quicker or the server was started anew, the answer lands
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
+from time import time
 from typing import Literal
 
 from edge.errors import EyespotError, OutputError, UsageError
@@ -19,6 +19,7 @@ from training.annotate.label_folder import LabelFolder
 from training.annotate.labels import check_label
 from training.annotate.pace import Pace
 from training.annotate.survey import Item
+from training.gather.utc_text import utc_text
 
 Content = Callable[[Item], tuple[str, bytes]]
 
@@ -46,8 +47,8 @@ class Session:
         self, items: tuple[Item, ...], journal: Journal, content: Content, labels: tuple[str, ...], pace: Pace
     ) -> None:
         self.items, self.labels = items, labels
-        self._keys = [item.key for item in items]
-        self.index_of = {key: index for index, key in enumerate(self._keys)}
+        keys = [item.key for item in items]
+        self.index_of = {key: index for index, key in enumerate(keys)}
         self._journal, self._content, self._pace = journal, content, pace
         self._folder = LabelFolder(journal.path.parent)
         self._lock = Lock()
@@ -56,16 +57,19 @@ class Session:
             self.answers = Answers(journal.entries)
         except ValueError as error:
             raise OutputError(f"{journal.path}: {error}; it was changed by hand, put it back") from None
+        # A byte for each item, 1 while it is open, in which C looks for the next: there may be hundreds of thousands.
+        # Of two that nothing tells apart the last counts.
+        self._open = bytearray(self.answers.is_open(k) and self.index_of[k] == i for i, k in enumerate(keys))
 
-    def answer(self, aim: Aim, state: Literal["labelled", "ignored"], label: str | None) -> str | None:
-        """Write an answer to the disk; return a warning if only the folder, not the journal, refused it.
+    def answer(self, aim: Aim, label: str | None) -> str | None:
+        """Write a label, None for an item to ignore; return a warning if only the folder, not the journal, refused it.
 
         Raises StaleError, UsageError for a label that cannot be, ImageError if the picture is gone, OutputError.
         """
         with self._writing():
             item = self._aimed(aim)
-            if state == "ignored" or label is None:
-                return self._commit([self._entry(item, "ignored")])
+            if label is None:
+                return self._commit([self._entry(item, "ignored")], {})
             if self.labels and label not in self.labels:
                 raise UsageError(f"the label must be one of {', '.join(self.labels)}. Received: {label!r}")
             check_label(label, self._known())
@@ -73,8 +77,8 @@ class Session:
             if current and current.label == label:
                 return None
             suffix, content = self._content(item)
-            entry = self._entry(item, "labelled", label, self._folder.take_name(label, suffix))
-            return self._commit([entry], content)
+            file = self._folder.take_name(label, suffix)
+            return self._commit([self._entry(item, "labelled", label, file)], {file: content})
 
     def ignore_picture(self, aim: Aim) -> str | None:
         """Ignore all that is still open of the picture of an item; see `answer`."""
@@ -82,23 +86,30 @@ class Session:
             picture = self._aimed(aim).picture
             parts = (Item(picture, part) for part in range(1, len(picture.boxes) + 1))
             found = [item for item in parts if self.answers.is_open(item.key)]
-            return self._commit([self._entry(item, "ignored", ahead=n) for n, item in enumerate(found)])
+            entries = [self._entry(item, "ignored", ahead=ahead) for ahead, item in enumerate(found)]
+            if len(entries) > 1:
+                entries = [replace(entry, act=entries[0].number) for entry in entries]
+            return self._commit(entries, {})
 
     def undo(self, last: int) -> tuple[str, str | None]:
-        """Take back the entry numbered `last`; return the key of its item, and a warning as `answer` does."""
+        """Take back the entry numbered `last`, and what was written together with it.
+
+        Return the key of its item, the first of several, and a warning as `answer` does.
+        """
         with self._writing():
-            newest = self.answers.last
-            if newest is None or newest[0].number != last:
+            act = self.answers.last_act
+            if not act or act[0][0].number != last:
                 raise StaleError("something else was answered or undone meanwhile, in another tab")
-            entry, before = newest
-            item = self._item(entry.key)
-            if item is None:
-                raise StaleError(f"what was answered last, in {entry.picture}, is not there any more")
-            if before is None or before.state != "labelled" or before.label is None or before.file is None:
-                state = before.state if before else "open"
-                return entry.key, self._commit([self._entry(item, state, undoes=entry.number)])
-            restored = self._entry(item, "labelled", before.label, before.file, undoes=entry.number)
-            return entry.key, self._commit([restored], self._content(item)[1])
+            entries, pictures = [], {}
+            for ahead, (entry, before) in enumerate(act):
+                item = self._item(entry.key)
+                if item is None:
+                    raise StaleError(f"what was answered last, in {entry.picture}, is not there any more")
+                state, label, file = (before.state, before.label, before.file) if before else ("open", None, None)
+                entries.append(self._entry(item, state, label, file, undoes=entry.number, ahead=ahead))
+                if file:
+                    pictures[file] = self._content(item)[1]
+            return act[-1][0].key, self._commit(entries, pictures)
 
     def rebuild(self) -> list[str]:
         """Make the folder what the journal says; return the files that cannot be, because their pictures are gone."""
@@ -120,12 +131,13 @@ class Session:
 
     def next_open(self, after: int) -> int | None:
         """Return the first open item behind index `after`, else the first of all, None if there is none."""
-        order = [*range(after + 1, len(self.items)), *range(min(after + 1, len(self.items)))]
-        return next((index for index in order if self.answers.is_open(self._keys[index])), None)
+        found = self._open.find(1, after + 1)
+        found = self._open.find(1) if found < 0 else found
+        return None if found < 0 else found
 
     def left(self) -> int:
         """Return how many items are open."""
-        return sum(map(self.answers.is_open, self._keys))
+        return self._open.count(1)
 
     def seconds_left(self, items: int) -> float | None:
         """Return how long so many items will take, None while that is unknown."""
@@ -170,32 +182,31 @@ class Session:
         ahead: int = 0,
     ) -> Entry:
         number = len(self._journal.entries) + 1 + ahead
-        at = datetime.now(UTC).isoformat(timespec="seconds")
         picture = item.picture
-        return Entry(number, picture.name, picture.sha256, item.box, state, label, file, undoes, at)
+        return Entry(number, picture.name, picture.sha256, item.box, state, label, file, undoes, utc_text(time()))
 
-    def _commit(self, entries: list[Entry], content: bytes | None = None) -> str | None:
-        """Stage the picture, write the journal, publish: whenever the machine stops, `rebuild` finds its way."""
+    def _commit(self, entries: list[Entry], pictures: dict[str, bytes]) -> str | None:
+        """Stage `pictures`, write the journal, publish: whenever the machine stops, `rebuild` finds its way."""
         replaced = [old.file for e in entries if (old := self.answers.of(e.key)) and old.file and old.file != e.file]
-        staged: Path | None = None
-        file = entries[0].file if entries else None
+        staged: dict[str, Path] = {}
         try:
-            if content is not None and file:
-                staged = self._folder.stage(file, content)
+            for file, content in pictures.items():
+                staged[file] = self._folder.stage(file, content)
             self._journal.append(*entries)
         except OSError:
-            if staged:
-                self._folder.discard(staged)
+            for path in staged.values():
+                self._folder.discard(path)
             raise
         for entry in entries:
             self.answers.play(entry)
+            self._open[self.index_of[entry.key]] = self.answers.is_open(entry.key)
         self._pace.answered()
-        return self._publish(staged, file, replaced)
+        return self._publish(staged, replaced)
 
-    def _publish(self, staged: Path | None, file: str | None, replaced: list[str]) -> str | None:
+    def _publish(self, staged: dict[str, Path], replaced: list[str]) -> str | None:
         try:
-            if staged and file:
-                self._folder.publish(staged, file)
+            for file, path in staged.items():
+                self._folder.publish(path, file)
             for old in replaced:
                 self._folder.remove(old)
         except OSError as error:

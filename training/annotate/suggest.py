@@ -23,7 +23,8 @@ class Guess:
 class Suggester:
     """Guesses by the artifact at `path`. Raises ModelError or ModelNotFoundError, UsageError if it reads other things.
 
-    It gets the crop that it would have cut itself, so that its guess is the answer that `eyespot classify` would give.
+    It is shown what is labelled. A model that by itself looks for the same, as many glyphs and digits or not, cuts them
+    alike, and its guess is the answer of `eyespot classify`.
     """
 
     def __init__(self, path: Path, cutter: Cutter) -> None:

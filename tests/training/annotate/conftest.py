@@ -25,7 +25,7 @@ TEXTS = ("7391", "2846")
 def begun(folder: Path, output: Path, labels: tuple[str, ...] = ()) -> Iterator[Session]:
     """The session of `eyespot annotate folder --regions glyphs:4 --output output`."""
     cutter = Cutter(Glyphs(4))
-    with Journal(output, cutter.text) as journal:
+    with Journal(output, cutter.text, cutter.digits) as journal:
         survey = survey_folder(folder, cutter, output, lambda _: None)
         session = Session(survey.items, journal, Pictures(cutter).content, labels, Pace())
         session.rebuild()

@@ -16,9 +16,10 @@ import pytest
 
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
 from edge.spec import Faces
+from tests.conftest import Run
 from tests.edge.artifacts import restamped, written
 from tests.training.annotate.conftest import TEXTS
-from tests.training.annotate.sittings import EYESPOT, ended, labelled, sitting, truth
+from tests.training.annotate.sittings import EYESPOT, WITHIN_S, ended, labelled, sitting, truth
 from training.annotate.journal import NAME
 from training.datasets.folder import load_folder
 
@@ -49,7 +50,7 @@ def test_from_nothing_to_a_folder_that_training_reads(codes: Path, output: Path)
         for text in "".join(TEXTS):
             _, found = label(address, found, text)
         counts = ", ".join(f"{c}: 1" for c in "12346789")
-        assert found["left"] == 0
+        assert found["progress"]["left"] == 0
         assert ended(process) == (DONE, f"{output}: 8 labels ({counts}), 0 ignored, 0 left\n")
     assert labelled(output) == truth(codes, *TEXTS)
     dataset = load_folder(output)
@@ -73,6 +74,19 @@ def test_a_second_process_is_refused(codes: Path, output: Path, capsys: pytest.C
     assert capsys.readouterr().err == (
         f"eyespot: {output}: another 'eyespot annotate' is writing it; end that, or choose another --output\n"
     )
+
+
+def test_labels_by_which_glyphs_would_be_cut_elsewhere_are_refused(codes: Path, output: Path, eyespot: Run) -> None:
+    with sitting(codes, *GLYPHS, output, "--labels", "1,2,3,7") as (address, _):
+        label(address, ask(address, "/screen")[1], "7")
+    for labels in ([], ["--labels", "7,x"]):
+        done = eyespot("annotate", codes, *GLYPHS, output, *labels, "--port", "0", timeout=WITHIN_S)
+        said = "it was begun with --labels for digits alone, by which touching ones are cut. Received: any glyphs; "
+        assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
+        assert done.stderr.startswith(f"eyespot: {output / NAME}: {said}")
+        assert len(done.stderr.splitlines()) == 1
+    with sitting(codes, *GLYPHS, output, "--labels", "7,8,9") as (address, _):
+        assert ask(address, "/screen")[1]["index"] == 1
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits a process that runs")

@@ -57,7 +57,7 @@ def test_a_torn_header_is_that_of_a_journal_without_answers(tmp_path: Path) -> N
     assert (tmp_path / NAME).read_text().splitlines()[0] == '{"format": 1, "regions": "faces"}'
 
 
-@pytest.mark.parametrize("damage", [b"{}\n", b"no json\n", b'{"number": 1}\n'])
+@pytest.mark.parametrize("damage", [b"{}\n", b"no json\n", b'{"number": 1}\n', b'{"num\rber": 1}\n'])
 def test_a_damaged_line_in_the_middle_is_named_and_nothing_is_lost(tmp_path: Path, damage: bytes) -> None:
     path = written(tmp_path, 3)
     lines = path.read_bytes().splitlines(keepends=True)
@@ -100,6 +100,30 @@ def test_other_regions_are_another_journal(tmp_path: Path) -> None:
     written(tmp_path, 1)
     with pytest.raises(UsageError, match=r"begun with --regions glyphs:4\. Received: faces; go on with the same"):
         Journal(tmp_path, "faces")
+
+
+@pytest.mark.parametrize(("begun", "asked"), [(True, False), (False, True)])
+def test_other_kinds_of_glyphs_are_another_journal(tmp_path: Path, begun: bool, asked: bool) -> None:
+    with Journal(tmp_path, "glyphs:4", begun) as journal:
+        journal.append(entry(1))
+    header = json.loads((tmp_path / NAME).read_text().splitlines()[0])
+    assert header == {"format": 1, "regions": "glyphs:4", "digits": begun}
+    said = {True: "digits alone", False: "any glyphs"}
+    with pytest.raises(UsageError) as refused:
+        Journal(tmp_path, "glyphs:4", asked)
+    assert str(refused.value) == (
+        f"{tmp_path / NAME}: it was begun with --labels for {said[begun]}, by which touching ones are cut. "
+        f"Received: {said[asked]}; go on with the same, or choose another --output"
+    )
+    with Journal(tmp_path, "glyphs:4", begun) as journal:
+        assert journal.entries == [entry(1)]
+
+
+def test_a_journal_from_before_that_was_written_down_goes_on_either_way(tmp_path: Path) -> None:
+    written(tmp_path, 1)
+    for digits in (True, False):
+        with Journal(tmp_path, "glyphs:4", digits) as journal:
+            assert journal.entries == [entry(1)]
 
 
 def test_a_newer_format_is_not_guessed_at(tmp_path: Path) -> None:
@@ -146,7 +170,9 @@ def test_a_full_disk_takes_no_half_of_a_line(tmp_path: Path) -> None:
     assert len(path.read_bytes().splitlines()) == 3
 
 
-@pytest.mark.parametrize("content", [b'{"images": []}\n', b'{"images": []}', b"notes\n", b"notes"])
+@pytest.mark.parametrize(
+    "content", [b'{"images": []}\n', b'{"images": []}', b"notes\n", b"notes", b"[" * 100_000 + b"\n"]
+)
 def test_a_file_of_something_else_is_refused_and_left(tmp_path: Path, content: bytes) -> None:
     (tmp_path / NAME).write_bytes(content)
     with pytest.raises(OutputError, match=r"annotations\.jsonl: (line 1 is damaged|it is no journal)"):

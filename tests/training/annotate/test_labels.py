@@ -49,13 +49,15 @@ def test_labels_that_training_would_confuse_are_refused(first: str, second: str,
             [(str(i + 1), c) if i < 9 else (c,) for i, c in enumerate("abcdefghijk")],
         ),
         (("a", "bb", "cc"), [("a",), ("2", "b"), ("3", "c")]),
+        (("A", "b", "ab", "cc"), [("A",), ("b",), ("3",), ("4", "c")]),
+        (("~", "~~", "x"), [("1",), ("2",), ("x",)]),  # that key ignores
     ],
 )
 def test_each_key_stands_for_one_label(labels: tuple[str, ...], keys: list[tuple[str, ...]]) -> None:
     choices = assign_keys(labels)
     assert [choice.label for choice in choices] == list(labels)
     assert [choice.keys for choice in choices] == keys
-    given = [key for choice in choices for key in choice.keys]
+    given = [key.casefold() for choice in choices for key in choice.keys]
     assert len(given) == len(set(given))
 
 

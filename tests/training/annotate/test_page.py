@@ -135,6 +135,12 @@ def test_undo_correct_and_ignore(page: Page, codes: Path, tmp_path: Path) -> Non
         page.press("Delete", shift=True)
         settle(page)
         assert shown(page, "caption").startswith("002.png, glyph 1 of 4")
+        page.press("Backspace")  # takes back what one key did to two glyphs
+        settle(page)
+        assert shown(page, "caption").startswith("001.png, glyph 3 of 4")
+        assert shown(page, "progress-text").startswith("4 labelled, 2 ignored, 6 left")
+        page.press("Delete", shift=True)
+        settle(page)
         assert ended(process) == (0, f"{output}: 4 labels (1: 1, 3: 1, 7: 1, 9: 1), 4 ignored, 4 left\n")
     (codes / "001.png").unlink()
     (codes / "002.png").unlink()
@@ -265,6 +271,15 @@ def test_whole_pictures_by_given_labels(page: Page, tmp_path: Path, tiny_content
         f"{label}/000001.jpg": (folder / name).read_bytes()
         for label, name in (("dark", "a.jpg"), ("middle", "b.jpg"), ("bright", "c.jpg"))
     }
+
+
+def test_keys_count_in_either_case_and_that_of_ignoring_for_that_alone(page: Page, codes: Path, tmp_path: Path) -> None:
+    output = tmp_path / "dataset"
+    with sitting(codes, "--regions", "glyphs:4", "--labels", "A,b,~", "--output", output) as (address, process):
+        begin(page, address)
+        type_keys(page, "aABb~3")
+        assert shown(page, "alert") == ""
+        assert ended(process) == (0, f"{output}: 5 labels (A: 2, b: 2, ~: 1), 1 ignored, 6 left\n")
 
 
 def test_whole_pictures_by_typed_labels(page: Page, codes: Path, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_the_page_loads_nothing_from_elsewhere_and_may_not(server: Server) -> No
 
 def test_an_answer_is_on_the_disk_before_the_next_screen_is_there(server: Server, output: Path) -> None:
     first = screen(server)
-    assert (first["index"], first["items"], first["left"], first["last"]) == (0, 8, 8, 0)
+    assert (first["index"], first["items"], first["progress"]["left"], first["progress"]["last"]) == (0, 8, 8, 0)
     assert (first["picture"], first["part"], first["parts"], first["state"]) == ("000.png", 1, 4, "open")
     status, kind, body = ask(server, "POST", "/answer", answer_to(first, "7"))
     assert (status, kind) == (200, "application/json")
@@ -82,12 +82,12 @@ def test_an_answer_is_on_the_disk_before_the_next_screen_is_there(server: Server
     assert (written["label"], written["file"]) == ("7", "7/000001.png")
     assert [label for label, _ in labelled(output)] == ["7"]
     second = json.loads(body)
-    assert (second["index"], second["left"], second["last"]) == (1, 7, 1)
-    assert second["labels"] == [{"label": "7", "count": 1}]
+    assert (second["index"], second["progress"]["left"], second["progress"]["last"]) == (1, 7, 1)
+    assert second["progress"]["labels"] == [{"label": "7", "count": 1}]
     status, _, body = ask(server, "POST", "/undo", {"last": 1})
     assert (status, json.loads(body)["index"], labelled(output)) == (200, 0, [])
     status, _, body = ask(server, "POST", "/answer", answer_to(json.loads(body), None, whole_picture=True))
-    assert (json.loads(body)["index"], json.loads(body)["ignored"]) == (4, 4)
+    assert (json.loads(body)["index"], json.loads(body)["progress"]["ignored"]) == (4, 4)
 
 
 def test_the_pictures_are_the_item_and_what_is_around_it(server: Server) -> None:
@@ -103,7 +103,7 @@ def test_the_pictures_are_the_item_and_what_is_around_it(server: Server) -> None
 
 def test_what_stays_the_same_is_told_once(server: Server) -> None:
     about = json.loads(ask(server, "GET", "/about")[2])
-    assert about == {"noun": "glyph", "choices": [], "typed": "key", "unreadable": [], "empty": [], "copies": 0}
+    assert about == {"noun": "glyph", "choices": [], "typed": "key", "unreadable": [], "empty": []}
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/../../etc/passwd", "/dataset/7/000001.png", "/page.html"])
@@ -175,6 +175,26 @@ def test_a_body_that_is_none_is_refused(server: Server, body: bytes) -> None:
     status, _, answer = ask(server, "POST", "/answer", body)
     assert (status, json.loads(answer)["error"][:24]) == (400, "the body cannot be read:")
     assert ask(server, "POST", "/answer", body, Content_Type="text/plain")[0] == 415
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"label": None},
+        {"state": "ignored"},
+        {"whole_picture": True},
+        {"label": None, "whole_picture": True},
+    ],
+    ids=str,
+)
+def test_an_answer_that_says_two_things_is_refused_and_changes_nothing(
+    server: Server, output: Path, changes: dict[str, Any]
+) -> None:
+    before = screen(server)
+    status, _, answer = ask(server, "POST", "/answer", answer_to(before, "7") | changes)
+    assert (status, json.loads(answer)["error"][:24]) == (400, "the body cannot be read:")
+    assert screen(server) == before
+    assert len((output / NAME).read_text().splitlines()) == 1
 
 
 def test_a_body_that_is_too_long_is_not_read(server: Server) -> None:

@@ -41,7 +41,7 @@ def type_the_rest(address: str, texts: dict[str, str]) -> int:
         return found
 
     shown = ask("/screen")
-    while shown["left"]:
+    while shown["progress"]["left"]:
         aim = {"item": shown["index"], "key": shown["key"], "seen": shown["number"]}
         whole = shown["parts"] == 4
         skipped += not whole
