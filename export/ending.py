@@ -139,4 +139,4 @@ def _handed_on(node: onnx.NodeProto, makers: dict[str, onnx.NodeProto]) -> str:
 
 
 def _makers(graph: onnx.GraphProto) -> dict[str, onnx.NodeProto]:
-    return {output: node for node in graph.node for output in node.output if node.op_type != "Constant"}
+    return {output: node for node in graph.node for output in node.output if output and node.op_type != "Constant"}

@@ -70,16 +70,15 @@ def export_original(
         parity=_certify(comparisons, converted.original, pictures, tolerance),
         self_test=make_self_test(comparisons),
     )
-    notes = converted.notes
+    notes: tuple[str, ...] = ()
     if shrink is not None:
         shrunk = shrink(converted.network, converted.preprocess)
         welded = replace(converted, network=shrunk.network).weld()
         self_test = make_variant_self_test(comparisons, welded, shrunk.record.kind)
-        certified = replace(certified, variant=shrunk.record, self_test=self_test)
-        notes += shrunk.notes
+        certified, notes = replace(certified, variant=shrunk.record, self_test=self_test), shrunk.notes
     content, certified = stamp(welded, certified)
     write_artifact(content, output)
-    return Exported(certified, len(content), comparisons, notes)
+    return Exported(certified, len(content), comparisons, converted.notes + notes)
 
 
 def _prove(converted: Converted, answer: OfPictures, pictures: Pictures, tolerance: float) -> list[Comparison]:

@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 
 from edge.errors import ModelError, UsageError, reason_of
-from export.network import answer_call, convert_call, import_tf2onnx, open_batch
+from export.network import answer_call, convert_call, import_tf2onnx, picture_shape
 from export.original import Original
 from export.quiet_tensorflow import start_tensorflow
 
@@ -26,11 +26,7 @@ def saved_model_original(path: Path) -> Original:
     start_tensorflow()
     import tensorflow
 
-    try:
-        loaded = tensorflow.saved_model.load(str(path))
-    except (ValueError, OSError, TypeError, KeyError, AttributeError, tensorflow.errors.OpError) as error:
-        reason = reason_of(error)
-        raise ModelError(f"{path}: TensorFlow cannot read this SavedModel ({reason:.200})") from None
+    loaded = _load(path)
     signature = _signature(loaded, path)
     function = loaded.signatures[signature]
     image, shape = _only_input(function, path)
@@ -46,6 +42,16 @@ def saved_model_original(path: Path) -> Original:
         return convert_call(call, given, units, {})
 
     return Original(str(path), "tensorflow", shape, answer, convert, (tensorflow, import_tf2onnx()))
+
+
+def _load(path: Path) -> Any:
+    import tensorflow
+
+    try:
+        return tensorflow.saved_model.load(str(path))
+    except (ValueError, OSError, TypeError, KeyError, AttributeError, tensorflow.errors.OpError) as error:
+        reason = reason_of(error)
+        raise ModelError(f"{path}: TensorFlow cannot read this SavedModel ({reason:.200})") from None
 
 
 def _signature(loaded: Any, path: Path) -> str:
@@ -74,4 +80,4 @@ def _only_input(function: Any, path: Path) -> tuple[str, tuple[int | None, ...]]
             f"{path}: the input {name!r} must be float32 of a known number of axes. Received: {spec.dtype.name} "
             f"{spec.shape}"
         )
-    return name, open_batch(list(spec.shape), str(path))
+    return name, picture_shape(list(spec.shape), str(path))

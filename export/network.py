@@ -37,18 +37,9 @@ def keras_original(model: "keras.Model", source: str) -> Original:
     import keras
     import tensorflow
 
-    try:
-        one_each = len(model.inputs) == 1 and len(model.outputs) == 1 and len(model.outputs[0].shape) == 2
-    except (AttributeError, TypeError, ValueError):  # of a model that was never built
-        raise UsageError(f"{source}: the network was never built, it does not know its input; call it once") from None
-    if not one_each:
-        raise UsageError(
-            f"{source}: a classifier must have one input and one output [N, classes]. Received: {model.name!r} with "
-            f"inputs {_shapes(model.inputs)} and outputs {_shapes(model.outputs)}"
-        )
+    _require_classifier(model, source)
     layers = {layer.name: type(layer).__name__ for layer in _all_layers(model)}
-
-    shape = open_batch(model.inputs[0].shape, source)
+    shape = picture_shape(model.inputs[0].shape, source)
 
     def call(x: Any) -> Any:
         return model(x, training=False)
@@ -63,8 +54,20 @@ def keras_original(model: "keras.Model", source: str) -> Original:
     return Original(source, "keras", shape, answer, convert, (tensorflow, keras, import_tf2onnx()))
 
 
-def open_batch(shape: Sequence[int | None], source: str) -> Shape:
-    """Return the shape of one picture. Raises UsageError if the number of pictures is fixed."""
+def _require_classifier(model: "keras.Model", source: str) -> None:
+    try:
+        one_each = len(model.inputs) == 1 and len(model.outputs) == 1 and len(model.outputs[0].shape) == 2
+    except (AttributeError, TypeError, ValueError):  # of a model that was never built
+        raise UsageError(f"{source}: the network was never built, it does not know its input; call it once") from None
+    if not one_each:
+        raise UsageError(
+            f"{source}: a classifier must have one input and one output [N, classes]. Received: {model.name!r} with "
+            f"inputs {_shapes(model.inputs)} and outputs {_shapes(model.outputs)}"
+        )
+
+
+def picture_shape(shape: Sequence[int | None], source: str) -> Shape:
+    """Return the shape of one picture of a batch. Raises UsageError if the number of pictures is fixed."""
     batch, *rest = shape
     if batch is not None:
         raise UsageError(f"{source}: the network takes {batch} pictures at once; save it with an open batch (None)")

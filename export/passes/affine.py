@@ -23,30 +23,36 @@ class Affine:
 def read_affine(network: Network, node: onnx.NodeProto) -> Affine | None:
     """Return what `node` does to each channel (axis 1) of its input, None if that is not all it does."""
     if node.op_type == "BatchNormalization" and len(node.output) == 1:
-        values = [network.constant(name) for name in node.input[1:]]
-        if any(value is None for value in values):
-            return None
-        gamma, beta, mean, variance = (np.asarray(value, np.float64) for value in values)
-        scale = gamma / np.sqrt(variance + attributes(node).get("epsilon", 1e-5))
-        return Affine(node.input[0], scale, beta - mean * scale)
-    if node.op_type not in ("Mul", "Add", "Sub", "Div"):
+        return _read_normalisation(network, node)
+    return _read_arithmetic(network, node) if node.op_type in ("Mul", "Add", "Sub", "Div") else None
+
+
+def _read_normalisation(network: Network, node: onnx.NodeProto) -> Affine | None:
+    values = [network.constant(name) for name in node.input[1:]]
+    if any(value is None for value in values):
         return None
+    gamma, beta, mean, variance = (np.asarray(value, np.float64) for value in values)
+    scale = gamma / np.sqrt(variance + attributes(node).get("epsilon", 1e-5))
+    return Affine(node.input[0], scale, beta - mean * scale)
+
+
+def _read_arithmetic(network: Network, node: onnx.NodeProto) -> Affine | None:
     source, constant = node.input
     if network.is_constant(source) and node.op_type in ("Mul", "Add"):
         source, constant = constant, source
-    values_by_channel = _by_channel(network, source, constant)
-    if values_by_channel is None:
+    values = _by_channel(network, source, constant)
+    if values is None:
         return None
-    zeros, ones = np.zeros_like(values_by_channel), np.ones_like(values_by_channel)
+    zeros, ones = np.zeros_like(values), np.ones_like(values)
     match node.op_type:
         case "Mul":
-            return Affine(source, values_by_channel, zeros)
+            return Affine(source, values, zeros)
         case "Div":
-            return Affine(source, 1 / values_by_channel, zeros) if values_by_channel.all() else None
+            return Affine(source, 1 / values, zeros) if values.all() else None
         case "Add":
-            return Affine(source, ones, values_by_channel)
+            return Affine(source, ones, values)
         case _:
-            return Affine(source, ones, -values_by_channel)
+            return Affine(source, ones, -values)
 
 
 def _by_channel(network: Network, source: str, constant: str) -> Array | None:

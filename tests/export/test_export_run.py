@@ -176,7 +176,7 @@ def test_a_wrong_converter_is_caught_before_anything_is_written(
         damage(model)
         return model
 
-    monkeypatch.setattr("export.export_original.weld", weld_wrongly)
+    monkeypatch.setattr("export.convert_original.weld", weld_wrongly)
     with pytest.raises(ParityError, match=r"\d/digit_\d{4}\.png at \d+x\d+"):
         export_run(RunFolder(lenet_run), tmp_path / "x.onnx")
     assert list(tmp_path.iterdir()) == []
