@@ -111,12 +111,13 @@ def _refuse_shares(sample: Rows) -> None:
     """Raise UsageError if logits and probabilities look alike: all numbers lie between 0 and 1."""
     if sample.min() < -SUM_TOLERANCE or sample.max() > 1 + SUM_TOLERANCE:
         return
-    activation, sums = ("Softmax", " and do not sum to 1") if sample.shape[1] > 1 else ("Sigmoid", "")
+    several = sample.shape[1] > 1
+    activation = "Softmax" if several else "Sigmoid"
     raise UsageError(
         f"the network's numbers lie between {sample.min():.3g} and {sample.max():.3g} for all {len(sample)} made "
-        f"pictures{sums}, so logits cannot be told from probabilities. If they are logits, end the network in "
-        f"{activation}; if they are probabilities, let the {activation} that made them be its last step, or take "
-        "the activation away, so that it ends in logits"
+        f"pictures{' and do not sum to 1' if several else ''}, so logits cannot be told from probabilities. If they "
+        f"are logits, end the network in {activation}; if they are probabilities, let the {activation} that made them "
+        f"be its last step, or let it give {'numbers that sum to 1' if several else 'two numbers, 1 - p and p'}"
     )
 
 

@@ -6,8 +6,9 @@ The reference is onnx's own evaluator, and SciPy for what eyespot adds.
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from scipy import special
 
@@ -49,7 +50,7 @@ def plain(path: Path, units: int, *ending: Node) -> Path:
         helper.make_node("MatMul", ["rows", "weights"], ["all"]),
         helper.make_node("Gather", ["all", "columns"], ["logits"], axis=1),
         *(
-            helper.make_node(kind, list(inputs), [output], **({"axis": 1} if kind == "Gather" else {}))
+            helper.make_node(kind, list(inputs), [output], **({"axis": 1} if kind in ("Gather", "Concat") else {}))
             for kind, inputs, output in ending
         ),
     ]
@@ -111,6 +112,7 @@ MEAN_OF_TWO: list[Node] = [
     ("Add", ["p", "other"], "sum"),
     ("Mul", ["sum", "half"], "mean"),
 ]
+BOTH: Node = ("Concat", ["rest", "mean"], "both")
 HARD_SIGMOID: list[Node] = [
     ("Add", ["logits", "three"], "a"),
     ("Clip", ["a", "zero", "six"], "b"),
@@ -137,6 +139,19 @@ def test_numbers_that_may_be_either_are_refused(
     line = refused(capsys, path, labels=LABELS[: max(2, units)])
     assert "for all 24 made pictures" in line
     assert remedy in line
+
+
+def test_the_remedy_for_a_mean_of_sigmoids_is_one(tmp_path: Path) -> None:
+    """The refusal says: let it give two numbers, 1 - p and p."""
+    path = plain(tmp_path / "plain.onnx", 2, *MEAN_OF_TWO, ("Sub", ["one", "mean"], "rest"), BOTH)
+    model = onnx.load(path)
+    next(t for t in model.graph.initializer if t.name == "columns").CopyFrom(
+        numpy_helper.from_array(np.array([0]), "columns")
+    )
+    onnx.save(model, path)
+    expected = original(path)
+    found = Classifier.load(adopt(path, labels=LABELS[:2])).probabilities(pictures())
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(("units", "said"), [(1, "one logit"), (3, "logits; a softmax")])
