@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from edge.errors import UsageError
+from edge.errors import OutputError, UsageError
 from training.captcha.drawing import draw_captcha
 from training.captcha.server import CaptchaServer
 
@@ -50,6 +50,46 @@ def test_a_server_that_starts_again_goes_on_behind_its_truth(tmp_path: Path) -> 
         with CaptchaServer(0, 7, 1, truth) as server:
             serve(server)
             assert get(server.url) == draw_captcha(7, expected).encode()
+
+
+@pytest.mark.parametrize("kept", [0, 1, 12, -1])
+def test_half_a_line_is_written_again(kept: int, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    with CaptchaServer(0, 7, None, truth) as server:
+        for _ in range(3):
+            server.next_captcha()
+    whole = truth.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    truth.write_bytes(lines[0] + lines[1] + lines[2][:kept])
+    with CaptchaServer(0, 7, None, truth) as server:
+        assert server.next_captcha() == draw_captcha(7, 3).encode()
+    assert truth.read_bytes() == whole
+
+
+@pytest.mark.parametrize("content", [b"notes", b"notes\n", b'{"number": 1}\n{"num', b"[" * 100_000 + b"\n"])
+def test_a_file_of_something_else_is_refused_and_left(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_bytes(content)
+    with pytest.raises(OutputError, match=r"notes\.txt: (it is no truth|line 1 is damaged).*; name another --truth"):
+        CaptchaServer(0, 7, None, tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_bytes() == content
+
+
+def test_one_server_writes_a_file_and_where_none_was_asked_nothing_is_left(tmp_path: Path) -> None:
+    truth = tmp_path / "new" / "truth.jsonl"
+    with CaptchaServer(0, 7, None, truth), pytest.raises(OutputError, match="another server is writing it"):
+        CaptchaServer(0, 7, None, truth)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_ends_when_all_have_left_and_not_when_the_last_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+    with CaptchaServer(0, 7, 2, tmp_path / "truth.jsonl") as server:
+        monkeypatch.setattr(server, "shutdown", lambda: ended.append("now"))
+        assert [server.next_captcha() is None for _ in range(3)] == [False, False, True]
+        server.has_left()  # while a slow client still takes the other
+        assert ended == []
+        server.has_left()
+        assert ended == ["now"]
 
 
 def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
