@@ -44,18 +44,20 @@ def read_cluster(environment: Mapping[str, str]) -> Cluster:
         raise _refusal("is not set")
     try:
         config = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _refusal(f"is no JSON ({error})") from None
     cluster, task = (_object(_object(config, "it"), "it", name) for name in ("cluster", "task"))
     if unknown := sorted(set(cluster) - set(KINDS)):
         raise _refusal(f"has tasks of the kind {unknown[0]!r} in its cluster; only chief and worker take part")
+    if len(_list(cluster, "chief")) > 1:
+        raise _refusal("has more than one chief in its cluster")
     listed = [(kind, i, address) for kind in KINDS for i, address in enumerate(_list(cluster, kind))]
     addresses = tuple(_address(address) for _, _, address in listed)
     if len(addresses) < 2 or len(set(addresses)) < len(addresses):
         raise _refusal(f"must name at least two workers, each once. Received: {', '.join(addresses) or 'none'}")
     places = [(kind, i) for kind, i, _ in listed]
     own = (task.get("type"), task.get("index"))
-    if own not in places or isinstance(own[1], bool):
+    if own not in places or type(own[1]) is not int:  # 0.0 and False are equal to 0
         raise _refusal(f"has a task that is not in its cluster: type {own[0]!r}, index {own[1]!r}")
     return Cluster(addresses, places.index(own))
 

@@ -9,18 +9,19 @@ What is said: the worker its `Hello`, a line of JSON; the chief its `Welcome`, a
 the worker `READY`; and the chief, once all are, `GO`.
 """
 
-import json
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TypeVar
 
 from edge.errors import UsageError, WorkerLostError
-from edge.strict_json import decode, encode
+from edge.strict_json import decode_line, encode_line
 from training.cluster import Cluster
 from training.state import Plan, difference
+
+T = TypeVar("T")
 
 READY, GO = b"ready\n", b"go\n"
 LONGEST_LINE = 1 << 20
@@ -50,13 +51,24 @@ class _Peer:
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
-        self.incoming: BinaryIO = connection.makefile("rb")
+        self.incoming = connection.makefile("rb")
 
     def say(self, message: Hello | Welcome, rest: bytes = b"") -> None:
-        self.connection.sendall(json.dumps(encode(message)).encode() + b"\n" + rest)
+        self.connection.sendall(encode_line(message) + rest)
 
-    def hear(self) -> object:
-        return json.loads(self.incoming.readline(LONGEST_LINE))
+    def hear(self, expected: type[T], ends_at: float) -> T:
+        """Return one line of it. Raises OSError if that is not there by `ends_at`, ValueError if it is another."""
+        line = bytearray()
+        while not line.endswith(b"\n"):
+            left_s = ends_at - time.monotonic()
+            if left_s <= 0 or len(line) > LONGEST_LINE:
+                raise TimeoutError("it did not come to its point")
+            self.connection.settimeout(left_s)  # which is for one read: a word now and then must not do
+            came = self.incoming.peek()
+            if not came:
+                raise ConnectionError("it hung up")
+            line += self.incoming.read(came.find(b"\n") + 1 or len(came))
+        return decode_line(expected, bytes(line), expected.__name__.lower())
 
     def close(self) -> None:
         self.incoming.close()
@@ -104,18 +116,20 @@ def _listen(cluster: Cluster) -> socket.socket:
 
 def _admit(listener: socket.socket, cluster: Cluster, peers: dict[int, tuple[_Peer, Plan]], deadline: float) -> None:
     """Take in one worker. Whoever else calls, a scanner or a worker of another training, is not answered."""
-    listener.settimeout(max(deadline - time.monotonic(), 0.001))
+    left_s = deadline - time.monotonic()
     try:
+        if left_s <= 0:
+            raise TimeoutError
+        listener.settimeout(left_s)
         connection, _ = listener.accept()
     except TimeoutError:
         absent = [address for i, address in enumerate(cluster.addresses) if i and i not in peers]
         raise WorkerLostError(
             f"not all workers came within the time of --worker-timeout; missing: {', '.join(absent)}"
         ) from None
-    connection.settimeout(CONNECT_S)
     peer = _Peer(connection)
     try:
-        hello = decode(Hello, peer.hear(), "hello")
+        hello = peer.hear(Hello, min(deadline, time.monotonic() + CONNECT_S))
     except (OSError, ValueError):
         peer.close()
         return
@@ -182,8 +196,9 @@ def _call(cluster: Cluster, plan: Plan, deadline: float) -> bytes:
     peer = _Peer(socket.create_connection((host, _port(cluster, 0)), CONNECT_S))
     try:
         peer.say(Hello(cluster.index, plan))
-        peer.connection.settimeout(max(deadline - time.monotonic(), CONNECT_S) + ANSWER_S)
-        welcome = decode(Welcome, peer.hear(), "welcome")
+        patience_s = max(deadline - time.monotonic(), CONNECT_S) + ANSWER_S
+        welcome = peer.hear(Welcome, time.monotonic() + patience_s)
+        peer.connection.settimeout(patience_s)
         if welcome.problem:
             raise UsageError(welcome.problem)
         state = peer.incoming.read(welcome.state_bytes)

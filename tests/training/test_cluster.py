@@ -40,6 +40,9 @@ def test_workers_are_counted_as_tensorflow_counts_them() -> None:
         (config({"worker": PAIR}, index=2), "type 'worker', index 2"),
         (config({"worker": PAIR}, "chief"), "type 'chief', index 0"),
         (config({"worker": PAIR}, index=True), "index True"),
+        (config({"worker": PAIR}, index=0.0), "index 0.0"),
+        (config({"worker": PAIR, "chief": ["a:1", "b:1"]}), "has more than one chief"),
+        ({"TF_CONFIG": "[" * 100_000}, "is no JSON"),
         (config({"worker": PAIR}, index="0"), "index '0'"),
     ],
 )
