@@ -84,7 +84,7 @@ def draw_layers(layers: Sequence[LayerRow], name: str) -> Figure:
     axes.text(width / 2, MARGIN, name, ha="center", va="top", fontsize=12, weight="bold")
     axes.text(width / 2, MARGIN + TITLE_HEIGHT / 3, str(add_up(layers)), ha="center", va="top", fontsize=9)
     for edge in layout.edges:
-        points = list(_route(edge.path, page))
+        points = list(_route(edge, page))
         arrow = FancyArrowPatch(path=Path(points), arrowstyle="-|>", mutation_scale=8, linewidth=0.8, color=LINE_COLOUR)
         axes.add_patch(arrow)
     for layer, place in zip(layers, layout.places, strict=True):
@@ -102,7 +102,7 @@ def _fold(layout: Layout) -> Iterator[_Column]:
     breaks = sorted({min(ends, key=lambda row: abs(row - ideal) + 2 * layout.widths[row]) for ideal in wanted if ends})
     left = MARGIN
     for first, end in pairwise([0, *breaks, count]):
-        x = [p.x for edge in layout.edges for p in edge.path if first <= p.row < end] or [0.0]
+        x = [p.x for edge in layout.edges for p in edge if first <= p.row < end] or [0.0]
         width = (max(x) - min(x)) * PLACE_WIDTH + BOX_WIDTH
         if not breaks:  # a narrow picture stands in the middle of a page that its title makes wider
             left += max(SMALLEST_WIDTH - width - 2 * MARGIN, 0) / 2

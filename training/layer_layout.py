@@ -26,20 +26,14 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Edge:
-    """From a layer to one that reads it, by the places it passes."""
-
-    source: int
-    target: int
-    path: tuple[Place, ...]
-
-
-@dataclass(frozen=True)
 class Layout:
-    """A place for each layer, in order, and the edges between them. `widths` counts the places of each row."""
+    """A place for each layer, in order. `widths` counts the places of each row.
+
+    `edges` lead from a layer to one that reads it, each by the places that it passes.
+    """
 
     places: tuple[Place, ...]
-    edges: tuple[Edge, ...]
+    edges: tuple[tuple[Place, ...], ...]
     widths: tuple[int, ...]
 
 
@@ -54,7 +48,7 @@ def lay_out(layers: Sequence[LayerRow]) -> Layout:
     places = tuple(Place(row, x[vertex]) for vertex, row in enumerate(rows))
     return Layout(
         places=places[: len(layers)],
-        edges=tuple(Edge(chain[0], chain[-1], tuple(places[vertex] for vertex in chain)) for chain in chains),
+        edges=tuple(tuple(places[vertex] for vertex in chain) for chain in chains),
         widths=tuple(len(by_row[row]) for row in sorted(by_row)),
     )
 

@@ -8,12 +8,16 @@ from typing import Any
 import keras
 from keras import layers
 
+CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
+TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
+
 
 @dataclass(frozen=True)
 class LayerRow:
     """One layer. `shape` is that of its output without the batch; `inputs` are rows that stand before it.
 
-    `multiply_adds` are those of one image; 0 for layers other than convolutions and dense ones.
+    `multiply_adds` are those of one image; see `count_multiply_adds` for which layers have any.
     """
 
     name: str
@@ -55,31 +59,34 @@ def tabulate_layers(network: keras.Model) -> tuple[LayerRow, ...]:
     return tuple(_row(operation, calls[id(operation)], places) for operation in operations)
 
 
-def count_multiply_adds(operation: keras.Operation, shape: Sequence[int | None]) -> int:
-    """Return the multiply-adds of a convolution or a dense layer for one image, without those of its bias.
+def count_multiply_adds(operation: keras.Operation, taken: Sequence[int | None], given: Sequence[int | None]) -> int:
+    """Return the multiply-adds of a layer for one image, without those of its bias.
 
-    Each weight of a kernel is used once for every place of the output, whose `shape` is given without the
-    batch: the pixels of a convolution, the rows of a dense layer that is given several.
+    `taken` and `given` are the shapes of its input and output without the batch. Each weight of a kernel is used once
+    for every place of the output: the pixels of a convolution, the rows of a dense layer that is given several; that of
+    a transposed convolution for every pixel of the input. Layers of other kinds have none.
     """
     if isinstance(operation, layers.Dense):
-        return _size(operation.kernel.shape) * _size(shape[:-1])
-    if isinstance(operation, layers.SeparableConv2D):
+        return _size(operation.kernel.shape) * _size(given[:-1])
+    if isinstance(operation, SEPARABLE):
         weights = _size(operation.depthwise_kernel.shape) + _size(operation.pointwise_kernel.shape)
-    elif isinstance(operation, layers.Conv2D | layers.DepthwiseConv2D):
+    elif isinstance(operation, CONVOLUTIONS + TRANSPOSED):
         weights = _size(operation.kernel.shape)
     else:
         return 0
-    return weights * _size(shape[:2] if operation.data_format == "channels_last" else shape[1:])
+    places = taken if isinstance(operation, TRANSPOSED) else given
+    return weights * _size(places[:-1] if operation.data_format == "channels_last" else places[1:])
 
 
 def _row(operation: keras.Operation, call: Any, places: dict[int, int]) -> LayerRow:
     shape = tuple(call.output_tensors[0].shape[1:])
+    taken = next((tensor.shape[1:] for tensor in call.input_tensors), ())
     return LayerRow(
         name=operation.name,
         kind=type(operation).__name__,
         shape=shape,
         parameters=operation.count_params() if isinstance(operation, layers.Layer) else 0,
-        multiply_adds=count_multiply_adds(operation, shape),
+        multiply_adds=count_multiply_adds(operation, taken, shape),
         inputs=tuple(dict.fromkeys(places[id(tensor._keras_history.operation)] for tensor in call.input_tensors)),
     )
 
