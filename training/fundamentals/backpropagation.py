@@ -96,7 +96,7 @@ def train_xor(seed: int) -> Weights:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train on XOR and on digits, print what was reached and, with --output, write a run folder of the digits."""
-    parser = command_parser(__doc__)
+    parser = command_parser("backpropagation", __doc__)
     parser.add_argument("--epochs", type=positive, default=200, metavar="N", help="on the digits (default 200)")
     parser.add_argument("--seed", type=seed_number, default=42, help="of split, weights and batches (default 42)")
     parser.add_argument("--output", metavar="RUN", help="a run folder to write, for 'eyespot export'")

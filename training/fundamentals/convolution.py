@@ -72,9 +72,15 @@ def to_levels(sums: NDArray[np.float64]) -> NDArray[np.uint8]:
     return np.rint(np.clip(sums, 0, WHITE)).astype(np.uint8)
 
 
+def share_cut_off(sums: NDArray[np.float64]) -> float:
+    """Return the share, 0 to 1, of sums that `to_levels` cuts."""
+    levels = np.rint(sums)  # before that a blur of white is a little more than white: its weights are no binary numbers
+    return float(((levels < 0) | (levels > WHITE)).mean())
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Apply every kernel to one picture and write the contact sheet."""
-    parser = command_parser(__doc__)
+    parser = command_parser("convolution", __doc__)
     parser.add_argument("picture", metavar="PICTURE", nargs="?", help="an image file (default: a temple)")
     parser.add_argument(
         "--output", type=picture_path, default="convolution.png", metavar="FILE", help="(default convolution.png)"
@@ -89,7 +95,7 @@ def _show(arguments: argparse.Namespace) -> int:
         started = time.perf_counter()
         sums = convolve(grey, kernel)
         took_ms = (time.perf_counter() - started) * 1000
-        cut = ((sums < 0) | (sums > WHITE)).mean()
+        cut = share_cut_off(sums)
         size = f"{kernel.shape[0]} x {kernel.shape[1]}"
         print(f"{name:<12}{size:<9}sums {sums.min():6.0f} to {sums.max():5.0f}, {cut:6.1%} cut off, {took_ms:4.0f} ms")
         tiles[f"{name}, {size}"] = to_levels(sums)

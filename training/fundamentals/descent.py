@@ -117,7 +117,7 @@ CLOUDS_SEED = 1
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train one sigmoid unit in four ways, print how the loss fell and how many held-out points are right."""
-    parser = command_parser(__doc__)
+    parser = command_parser("descent", __doc__)
     parser.add_argument("--epochs", type=positive, default=100, metavar="N", help="(default 100)")
     parser.add_argument(
         "--batch-size", type=positive, default=32, metavar="N", help="for all but the first (default 32)"

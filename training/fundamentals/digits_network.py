@@ -47,7 +47,6 @@ class DigitsTraining:
     dataset: Dataset
     prepared: Prepared
     split: Split
-    descent: Descent
     weights: Weights
     history: History
     probabilities: NDArray[np.float32]
@@ -69,7 +68,7 @@ def train_digits(epochs: int, seed: int) -> DigitsTraining:
         done.append(Epoch(*next(sides), *next(sides), descent.in_epoch(epoch).learning_rate))
     probabilities = predict(weights, inputs[split.held_out]).astype(np.float32)
     report = make_report(dataset.labels, dataset.targets[split.held_out], probabilities)
-    return DigitsTraining(dataset, prepared, split, descent, weights, History(tuple(done)), probabilities, report)
+    return DigitsTraining(dataset, prepared, split, weights, History(tuple(done)), probabilities, report)
 
 
 def _noisy_loss(seed: int) -> Objective:

@@ -99,7 +99,7 @@ EXAMPLES = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the three losses of a few rows of scores, and where each would push the scores of the last."""
-    return run_command(command_parser(__doc__), argv, _show)
+    return run_command(command_parser("losses", __doc__), argv, _show)
 
 
 def _show(_: argparse.Namespace) -> int:

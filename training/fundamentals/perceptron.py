@@ -64,7 +64,7 @@ def train_perceptron(inputs: NDArray[np.float64], targets: NDArray[np.int64], ep
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train one perceptron for each gate and print its truth table."""
-    parser = command_parser(__doc__)
+    parser = command_parser("perceptron", __doc__)
     parser.add_argument("--epochs", type=positive, default=100, metavar="N", help="at the most (default 100)")
     parser.add_argument("--seed", type=seed_number, default=42, help="of the first weights (default 42)")
     return run_command(parser, argv, _show)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from edge.errors import UsageError
 from tests.training.fundamentals.programs import run_module
-from training.fundamentals.convolution import KERNELS, convolve, main, to_levels
+from training.fundamentals.convolution import KERNELS, convolve, main, share_cut_off, to_levels
 
 SIZES = [(40, 60), (61, 33), (5, 7), (1, 1), (1, 30)]
 
@@ -48,6 +48,16 @@ def test_sobel_sees_one_direction_each() -> None:
 
 def test_levels_are_cut_and_rounded() -> None:
     np.testing.assert_array_equal(to_levels(np.array([-3.0, 0.4, 0.6, 254.6, 300.0])), [0, 0, 1, 255, 255])
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_blur_of_what_is_black_or_white_cuts_nothing_off(level: int) -> None:
+    flat = np.full((30, 30), level, np.uint8)
+    assert [share_cut_off(convolve(flat, KERNELS[name])) for name in ("small blur", "large blur")] == [0, 0]
+
+
+def test_what_is_cut_off_is_what_rounding_leaves_outside() -> None:
+    assert share_cut_off(np.array([-1.0, -0.6, -0.4, 255.4, 255.6])) == 3 / 5
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (3, 2), (3,)], ids=str)
