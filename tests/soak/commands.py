@@ -14,9 +14,10 @@ LIMIT_S = 300.0
 
 @dataclass(frozen=True)
 class Ended:
-    """What a command left: its status, what it said on standard error, and its peak of memory."""
+    """What a command left: its status, what it said on both outputs, and its peak of memory."""
 
     status: int
+    output: str
     errors: str
     peak_mb: float
 
@@ -33,8 +34,8 @@ class Ended:
 def eyespot(*arguments: str | Path, cwd: Path, preexec_fn: Callable[[], None] | None = None) -> Ended:
     """Run a command to its end. Raises TimeoutExpired where that takes more than five minutes."""
     with started(*arguments, cwd=cwd, preexec_fn=preexec_fn) as process:
-        _, errors = process.communicate(timeout=LIMIT_S)
-    return Ended(process.returncode, errors.decode(errors="replace"), process.peak_mb)
+        said = (text.decode(errors="replace") for text in process.communicate(timeout=LIMIT_S))
+    return Ended(process.returncode, *said, process.peak_mb)
 
 
 class Measured(subprocess.Popen):  # type: ignore[type-arg]
@@ -53,7 +54,7 @@ def started(*arguments: str | Path, cwd: Path, preexec_fn: Callable[[], None] | 
     """Start a command; whatever happens, it has ended after the block."""
     command = [EYESPOT, *map(str, arguments)]
     process = Measured(
-        command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=preexec_fn, text=False
+        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=preexec_fn, text=False
     )
     try:
         with process:
