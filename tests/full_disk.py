@@ -1,9 +1,16 @@
 """A disk that is full, as far as this process can tell."""
 
+import errno
+import os
 import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+def full(*_: object) -> None:
+    """Fail as whatever writes to it does."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @contextmanager

@@ -68,6 +68,11 @@ def png(samples: np.ndarray, *before_pixels: bytes) -> bytes:
     return PNG_MAGIC + png_chunk(b"IHDR", header) + b"".join(before_pixels) + pixels + png_chunk(b"IEND")
 
 
+def grey(level: int) -> bytes:
+    """A PNG of one level."""
+    return png(np.full((9, 11, 3), level, np.uint8))
+
+
 def tiff_of(entries: list[tuple[int, int, int, bytes]], rest: bytes = b"", order: str = "<") -> bytes:
     """A TIFF whose first directory, at byte 8, holds `entries` (tag, type, count, value) as they are given."""
     magic = b"II*\0" if order == "<" else b"MM\0*"

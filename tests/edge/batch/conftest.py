@@ -4,19 +4,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edge.cli import main
 from tests.conftest import TINY_LABELS, tiny_probabilities
 from tests.edge.artifacts import written
-from tests.edge.pictures import png
+from tests.edge.pictures import grey
 
 LEVELS = (10, 20, 128, 130, 240, 250)
-
-
-def grey(level: int) -> bytes:
-    return png(np.full((9, 11, 3), level, np.uint8))
 
 
 def best(level: int) -> str:
@@ -29,6 +24,10 @@ def rows_of(path: Path) -> list[dict]:  # type: ignore[type-arg]
 
 def codes_of(path: Path) -> list[tuple[str, str | None]]:
     return [(row["path"], row["error"] and row["error"]["code"]) for row in rows_of(path)]
+
+
+def lines_in(path: str) -> int:
+    return Path(path).read_bytes().count(b"\n") if Path(path).exists() else 0
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from edge.batch.archives import read_archive
 from edge.decode import MAX_PIXELS
-from tests.edge.batch.conftest import grey
+from tests.edge.pictures import grey
 
 MEMBERS = {
     "b.png": grey(10),

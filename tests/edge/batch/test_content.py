@@ -12,8 +12,7 @@ import pytest
 
 from edge.batch.content import HEAD_BYTES, read_content, read_file
 from edge.decode import MAX_PIXELS, decode_image
-from tests.edge.batch.conftest import grey
-from tests.edge.pictures import PNG_MAGIC, noise, png, png_chunk
+from tests.edge.pictures import PNG_MAGIC, grey, noise, png, png_chunk
 
 WIDE = PNG_MAGIC + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 65_535, 65_535, 8, 2, 0, 0, 0)) + png_chunk(b"IDAT")
 WIDE += png_chunk(b"IEND")

@@ -11,8 +11,7 @@ import pytest
 from edge.cli import NOTHING_DONE, SOME_FAILED
 from tests.conftest import Run
 from tests.edge.artifacts import written
-from tests.edge.batch.conftest import grey
-from tests.edge.pictures import png
+from tests.edge.pictures import grey, png
 from tests.edge.regions.photographs import photograph
 
 # Starting Ray takes ten seconds by itself.

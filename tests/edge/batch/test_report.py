@@ -15,7 +15,9 @@ from PIL import Image
 
 from edge.cli import NOTHING_DONE, SOME_FAILED
 from tests.edge.artifacts import written
-from tests.edge.batch.conftest import grey, rows_of
+from tests.edge.batch.conftest import rows_of
+from tests.edge.pictures import grey
+from tests.full_disk import full
 
 HOSTILE = '<script>alert("1")</script>&.png'
 
@@ -94,9 +96,6 @@ def test_a_picture_that_is_gone_or_another_is_not_shown(
 def test_a_page_that_cannot_be_written_leaves_the_rows_to_resume(
     batch: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
     arguments = ("images", "--output", "r.jsonl", "--report", "r.html")
     with monkeypatch.context() as patched:
         patched.setattr("edge.batch.run.write_report", full)

@@ -7,16 +7,22 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from edge.batch.content import Content, read_file
+from edge.batch.inputs import Input
+from edge.batch.row import Row
+from edge.batch.work import Work
 from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED
 from tests.edge.artifacts import restamped, written
-from tests.edge.batch.conftest import codes_of, grey, rows_of
-from tests.edge.batch.waiting import until
+from tests.edge.batch.conftest import codes_of, lines_in, rows_of
+from tests.edge.pictures import grey
+from tests.full_disk import full
+from tests.waiting import until
 
 Batch = Callable[..., int]
 EYESPOT = str(Path(sys.executable).with_name("eyespot"))
@@ -50,21 +56,49 @@ def cut_off(batch: Batch, whole: bytes, monkeypatch: pytest.MonkeyPatch) -> Call
     return leave
 
 
-def test_cut_at_any_byte_it_ends_the_same(batch: Batch, whole: bytes, cut_off: Callable[..., None]) -> None:
+@pytest.fixture
+def computed(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of the inputs that were worked on; a test clears them where it begins to look."""
+    paths: list[str] = []
+    work_on = Work.__call__
+
+    def note_and_work_on(work: Work, items: Sequence[Input]) -> list[Row]:
+        paths.extend(item.path for item in items)
+        return work_on(work, items)
+
+    monkeypatch.setattr(Work, "__call__", note_and_work_on)
+    return paths
+
+
+def paths_before_and_behind(whole: bytes, size: int) -> tuple[list[str], list[str]]:
+    """The inputs that have a whole row in the first `size` bytes of an output, and, sorted, those that have none."""
+    paths, rows = [json.loads(line)["path"] for line in whole.splitlines()], whole[:size].count(b"\n")
+    return paths[:rows], sorted(paths[rows:])
+
+
+def test_cut_at_any_byte_it_ends_the_same_and_computes_the_rest_only(
+    batch: Batch, whole: bytes, cut_off: Callable[..., None], computed: list[str]
+) -> None:
     for size in [*range(0, len(whole), 311), len(whole) - 1, len(whole)]:
         cut_off(size)
+        computed.clear()
         assert batch("images", "a.zip", "--output", "r.jsonl", "--resume", "--quiet") == SOME_FAILED
         assert Path("r.jsonl").read_bytes() == whole
+        assert sorted(computed) == paths_before_and_behind(whole, size)[1]
     assert sorted(os.listdir()) == ["a.zip", "images", "r.jsonl", "tiny.onnx", "whole.jsonl"]
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_so_do_csv_and_parquet(batch: Batch, whole: bytes, cut_off: Callable[..., None], ending: str) -> None:
+def test_so_do_csv_and_parquet(
+    batch: Batch, whole: bytes, cut_off: Callable[..., None], computed: list[str], ending: str
+) -> None:
     output = f"r.{ending}"
     assert batch("images", "a.zip", "--output", f"whole.{ending}", "--quiet") == SOME_FAILED
     for size in (0, len(whole) // 2, len(whole)):
         cut_off(size, output)
+        computed.clear()
         assert batch("images", "a.zip", "--output", output, "--resume", "--quiet") == SOME_FAILED
+        assert sorted(computed) == paths_before_and_behind(whole, size)[1]
         if ending == "csv":
             assert Path(output).read_bytes() == Path("whole.csv").read_bytes()
         else:
@@ -73,12 +107,14 @@ def test_so_do_csv_and_parquet(batch: Batch, whole: bytes, cut_off: Callable[...
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv"])
 def test_killed_while_it_completes_it_is_completed(
-    batch: Batch, whole: bytes, cut_off: Callable[..., None], ending: str
+    batch: Batch, whole: bytes, cut_off: Callable[..., None], computed: list[str], ending: str
 ) -> None:
     output = Path(f"r.{ending}")
     cut_off(len(whole), str(output))
     Path(f"{output}.run").unlink()  # all rows are there, and only the output is missing
+    computed.clear()
     assert batch("images", "a.zip", "--output", output, "--resume", "--quiet") == SOME_FAILED
+    assert computed == []
     assert batch("images", "a.zip", "--output", f"other.{ending}", "--quiet") == SOME_FAILED
     assert output.read_bytes() == Path(f"other.{ending}").read_bytes()
     assert not Path(f"{output}.partial").exists()
@@ -160,23 +196,43 @@ def test_a_ledger_that_is_damaged_in_the_middle_is_one_line_and_never_a_shorter_
     assert (Path(f"{output}.partial").read_bytes(), Path(output).read_bytes()) == (damaged, b"an earlier result")
 
 
-def test_a_file_that_was_only_touched_has_not_changed(batch: Batch, whole: bytes, cut_off: Callable[..., None]) -> None:
-    cut_off(len(whole) // 2)
+@pytest.fixture
+def read_again(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that a resumed run reads to hold them against their rows."""
+    paths: list[str] = []
+
+    def note_and_read(path: str, max_pixels: int) -> Content:
+        paths.append(path)
+        return read_file(path, max_pixels)
+
+    monkeypatch.setattr("edge.batch.resume.read_file", note_and_read)
+    return paths
+
+
+def test_a_file_that_was_only_touched_is_read_but_not_computed_again(
+    batch: Batch, whole: bytes, cut_off: Callable[..., None], computed: list[str], read_again: list[str]
+) -> None:
+    size = len(whole) // 2
+    cut_off(size)
     os.utime("images/1.png")
+    computed.clear()
     assert batch("images", "a.zip", "--output", "r.jsonl", "--resume", "--quiet") == SOME_FAILED
     assert Path("r.jsonl").read_bytes() == whole
+    assert "images/1.png" in read_again
+    assert (read_again, sorted(computed)) == paths_before_and_behind(whole, size)
 
 
-def test_a_file_untouched_since_long_before_the_run_is_not_read_again(
-    batch: Batch, whole: bytes, cut_off: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_a_file_untouched_since_long_before_the_run_is_not_even_read_again(
+    batch: Batch, whole: bytes, cut_off: Callable[..., None], computed: list[str], read_again: list[str]
 ) -> None:
-    cut_off(len(whole) * 3 // 4)
+    size = len(whole) * 3 // 4
+    cut_off(size)
     order = json.loads(Path("r.jsonl.run").read_bytes())
     Path("r.jsonl.run").write_text(json.dumps(order | {"begun_s": order["begun_s"] + 3600}))
-    read = []
-    monkeypatch.setattr("edge.batch.resume.read_file", lambda path, _: read.append(path))
+    computed.clear()
     assert batch("images", "a.zip", "--output", "r.jsonl", "--resume", "--quiet") == SOME_FAILED
-    assert (read, Path("r.jsonl").read_bytes()) == ([], whole)
+    assert Path("r.jsonl").read_bytes() == whole
+    assert (read_again, sorted(computed)) == ([], paths_before_and_behind(whole, size)[1])
 
 
 def start(*arguments: str, **options: object) -> "subprocess.Popen[bytes]":
@@ -184,12 +240,8 @@ def start(*arguments: str, **options: object) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, **options)  # type: ignore[call-overload,no-any-return]
 
 
-def lines_in(path: str) -> int:
-    return Path(path).read_bytes().count(b"\n") if Path(path).exists() else 0
-
-
 @pytest.mark.slow
-def test_killed_again_and_again_it_ends_the_same(batch: Batch, folder: Path) -> None:
+def test_killed_again_and_again_it_ends_the_same(batch: Batch, folder: Path, computed: list[str]) -> None:
     names = [f"images/{i % 8}.png" for i in range(3_000)]
     Path("list.txt").write_text("\n".join(names))
     assert batch("list.txt", "--output", "whole.jsonl", "--quiet") == SOME_FAILED
@@ -198,8 +250,12 @@ def test_killed_again_and_again_it_ends_the_same(batch: Batch, folder: Path) -> 
             until(lambda rows=rows: lines_in("r.jsonl.partial") >= rows)  # type: ignore[misc]
             process.kill()
         assert process.returncode == -signal.SIGKILL
+    rows = lines_in("r.jsonl.partial")
+    assert rows >= 1_900
+    computed.clear()
     assert batch("list.txt", "--output", "r.jsonl", "--resume", "--quiet") == SOME_FAILED
     assert Path("r.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
+    assert sorted(computed) == sorted(names[rows:])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -276,9 +332,6 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(batch: B
 def test_a_disk_that_is_full_for_the_csv_keeps_the_rows(
     batch: Batch, whole: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
     with monkeypatch.context() as patched:
         patched.setattr("edge.batch.outputs.write_csv", full)
         assert batch("images", "a.zip", "--output", "r.csv") == NOTHING_DONE

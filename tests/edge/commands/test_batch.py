@@ -20,7 +20,9 @@ from edge.batch.content import Content
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
 from tests.conftest import TINY_LABELS, Run, tiny_probabilities
 from tests.edge.artifacts import written
-from tests.edge.batch.conftest import LEVELS, batch, best, codes_of, folder, grey, rows_of
+from tests.edge.batch.conftest import LEVELS, batch, best, codes_of, folder, lines_in, rows_of
+from tests.edge.pictures import grey
+from tests.waiting import until
 
 __all__ = ["batch", "folder"]
 
@@ -247,15 +249,9 @@ def test_a_model_that_is_replaced_during_the_run_changes_nothing(folder: Path) -
         assert isinstance(process.stdin, io.BufferedIOBase)
         process.stdin.write(b"images/0.png\n")
         process.stdin.flush()
-        until_rows(Path("r.jsonl.partial"), 1)
+        until(lambda: lines_in("r.jsonl.partial") >= 1)
         written(Path("tiny.onnx"), b"no model any more")
         process.stdin.write(b"images/4.png\n")
         process.stdin.close()
         assert process.wait(60) == DONE
     assert [row["predictions"][0]["label"] for row in rows_of(Path("r.jsonl"))] == ["dark", "bright"]
-
-
-def until_rows(path: Path, count: int) -> None:
-    from tests.edge.batch.waiting import until
-
-    until(lambda: path.exists() and path.read_bytes().count(b"\n") >= count)

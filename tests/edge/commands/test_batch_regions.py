@@ -19,8 +19,8 @@ from PIL import Image
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
 from edge.spec import Glyphs
 from tests.edge.artifacts import restamped, written
-from tests.edge.batch.conftest import batch, codes_of, folder, grey, rows_of
-from tests.edge.pictures import png
+from tests.edge.batch.conftest import batch, codes_of, folder, rows_of
+from tests.edge.pictures import grey, png
 from tests.edge.regions.drawn_glyphs import code
 from tests.edge.regions.photographs import photograph
 from tests.edge.regions.test_faces import yunet_stand_in

@@ -17,16 +17,12 @@ import pytest
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
 from tests.conftest import Run, tiny_probabilities
 from tests.edge.artifacts import entry_of, with_entry, without_entry, written
-from tests.edge.pictures import PNG_MAGIC, animation, png, png_chunk
+from tests.edge.pictures import PNG_MAGIC, animation, grey, png, png_chunk
 from tests.edge.regions.drawn_glyphs import code
 from tests.edge.regions.photographs import photograph
 
 LABELS = ("dark", "middle", "bright")
 LEVELS = {"dark.png": 10, "middle.png": 128, "bright.png": 240}
-
-
-def grey(level: int) -> bytes:
-    return png(np.full((9, 11, 3), level, np.uint8))
 
 
 @pytest.fixture(autouse=True)

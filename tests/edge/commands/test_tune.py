@@ -17,7 +17,8 @@ from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
 from edge.tune.record import remember
 from tests.conftest import broken_self_test
 from tests.edge.artifacts import written
-from tests.edge.batch.conftest import grey, rows_of
+from tests.edge.batch.conftest import rows_of
+from tests.edge.pictures import grey
 from tests.edge.tune.networks import TRAINING, VARIANT, float32, int8, pair, record
 
 Say = pytest.CaptureFixture[str]

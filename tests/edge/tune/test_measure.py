@@ -13,7 +13,7 @@ from edge.tune.configuration import Configuration
 from edge.tune.measure import LEAST_RUNS, made_picture, take_turn
 from tests.conftest import broken_self_test
 from tests.edge.artifacts import restamped, written
-from tests.edge.batch.conftest import grey
+from tests.edge.pictures import grey
 
 
 def shapes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[int, ...]]:
