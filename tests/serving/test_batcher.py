@@ -1,11 +1,11 @@
 """The micro-batcher: batches of what waits, nobody waits too long, each item once."""
 
 import threading
-import time
 from collections.abc import Sequence
 
 import pytest
 
+import serving.batcher
 from serving.batcher import MicroBatcher
 
 FOREVER_S = 3600.0
@@ -67,19 +67,25 @@ def test_one_that_will_not_come_is_not_waited_for() -> None:
     batcher.close()
 
 
-def test_a_lone_item_is_not_held_longer_than_promised() -> None:
+def test_a_lone_item_is_held_as_long_as_promised_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one is expected and never comes; only the batcher's own thread can run the first."""
-    run = Recorder()
-    batcher = MicroBatcher(run, SIZES, 0.01)
+    now_s, ran_at_s, run = [0.0], [], Recorder()
+    monkeypatch.setattr(serving.batcher, "monotonic", lambda: now_s[0])
+
+    def note_and_run(items: Sequence[int]) -> None:
+        ran_at_s.append(now_s[0])
+        run(items)
+
+    batcher = MicroBatcher(note_and_run, SIZES, 0.01)
     batcher.expect()
     batcher.expect()
-    before = time.monotonic()
     batcher.put(1)
+    assert run.batches == []
+    now_s[0] = 0.01
     assert run.entered.acquire(timeout=30)
-    assert time.monotonic() - before >= 0.01
     batcher.drop()
     batcher.close()
-    assert run.batches == [[1]]
+    assert (run.batches, ran_at_s) == ([[1]], [0.01])
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(1, [1]), (3, [2, 1]), (7, [4, 2, 1]), (8, [8]), (21, [8, 8, 4, 1])])

@@ -11,6 +11,7 @@ from edge.watch.address import parse_address
 from edge.watch.live import LiveSource
 from edge.watch.pace import Pace
 from tests.edge.watch.streams import MjpegCamera
+from tests.waiting import until
 
 LOSS = 2
 
@@ -26,20 +27,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "LONGEST_PAUSE_S", 0.02)
 
 
-class Said(list[str]):
-    """Lines about the source, with a way to wait for one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.more = Event()
-
-    def __call__(self, line: str) -> None:
-        self.append(line)
-        self.more.set()
-
-
-def source(camera: MjpegCamera, said: Said | None = None, pace: Pace | None = None) -> LiveSource:
-    return LiveSource(parse_address(camera.address), pace or Pace(), Said() if said is None else said)
+def source(camera: MjpegCamera, said: list[str] | None = None, pace: Pace | None = None) -> LiveSource:
+    """The camera's pictures; lines about it go into `said`."""
+    return LiveSource(parse_address(camera.address), pace or Pace(), ([] if said is None else said).append)
 
 
 def level(frame: object) -> int:
@@ -55,8 +45,7 @@ def test_a_frame_that_was_overtaken_is_dropped_and_counted(camera: MjpegCamera) 
         assert abs(level(next(frames)) - 10) <= LOSS
         for value in (50, 90, 130, 170):
             camera.show(value)
-        while live_source.tally.read < 5:
-            Event().wait(0.005)
+        until(lambda: live_source.tally.read == 5)
         newest = next(frames)
         assert newest.number == 4
         assert abs(level(newest) - 170) <= LOSS
@@ -66,15 +55,13 @@ def test_a_frame_that_was_overtaken_is_dropped_and_counted(camera: MjpegCamera) 
 
 
 def test_a_lost_source_is_found_again_and_gives_no_frames_meanwhile(camera: MjpegCamera) -> None:
-    said, stop = Said(), Event()
-    live_source = source(camera, said)
+    said: list[str] = []
+    stop, live_source = Event(), source(camera, said)
     frames = live_source.frames(stop)
     with camera.up():
         camera.show(10)
         assert abs(level(next(frames)) - 10) <= LOSS
-    while len(said) < 3:  # it tries again and again
-        said.more.wait(1)
-        said.more.clear()
+    until(lambda: len(said) >= 3)  # it tries again and again
     assert not live_source.connected
     assert live_source.tally.read == 1
     with camera.up():
@@ -155,20 +142,20 @@ def test_the_source_is_released_when_the_iteration_ends(camera: MjpegCamera) -> 
 
 
 def test_it_ends_while_the_source_is_gone(camera: MjpegCamera) -> None:
-    said, stop = Said(), Event()
+    said: list[str] = []
+    stop = Event()
     frames = source(camera, said).frames(stop)
     with camera.up():
         camera.show(10)
         next(frames)
-    said.more.wait(10)
+    until(lambda: said)
     stop.set()
     assert list(frames) == []
-    assert said
 
 
 def test_a_camera_that_is_not_there_says_which_are(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SourceError, match=r"^camera 987: there is no /dev/video987; cameras here: ") as caught:
-        next(LiveSource(parse_address("987"), Pace(), Said()).frames(Event()))
+        next(LiveSource(parse_address("987"), Pace(), print).frames(Event()))
     assert "\n" not in str(caught.value)
 
 
@@ -176,4 +163,4 @@ def test_a_device_that_is_no_camera_is_one_line() -> None:
     with pytest.raises(
         SourceError, match=r"^camera /dev/null: /dev/null gives no pictures; is another program using it"
     ):
-        next(LiveSource(parse_address("/dev/null"), Pace(), Said()).frames(Event()))
+        next(LiveSource(parse_address("/dev/null"), Pace(), print).frames(Event()))
