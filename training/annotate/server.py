@@ -25,9 +25,10 @@ from edge.errors import EyespotError, ImageError, OutputError, UsageError
 from edge.house_page import content_policy, dressed
 from edge.local_server import LocalServer
 from edge.strict_json import decode_line, encode
+from training.annotate.aim import Aim, StaleError
 from training.annotate.pictures import Pictures
 from training.annotate.screen import About, Screen, Screens
-from training.annotate.session import Aim, Session, StaleError
+from training.annotate.session import Session
 from training.annotate.survey import Item
 
 T = TypeVar("T")

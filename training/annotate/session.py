@@ -6,13 +6,14 @@ because another tab was quicker or the server was started anew, the answer lands
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from time import time
 from typing import Literal
 
 from edge.errors import EyespotError, OutputError, UsageError
+from training.annotate.aim import Aim, StaleError
 from training.annotate.answers import Answers
 from training.annotate.journal import Entry, Journal
 from training.annotate.label_folder import LabelFolder
@@ -22,19 +23,6 @@ from training.annotate.survey import Item
 from training.gather.utc_text import utc_text
 
 Content = Callable[[Item], tuple[str, bytes]]
-
-
-class StaleError(EyespotError, LookupError):
-    """An answer to something that is not so any more: another tab has answered, or the server is another."""
-
-
-@dataclass(frozen=True)
-class Aim:
-    """What an answer is about: an item by index and key, and the number of the entry that held for it, 0 for none."""
-
-    item: int
-    key: str
-    seen: int
 
 
 class Session:

@@ -9,13 +9,14 @@ import pytest
 
 from edge.spec import Glyphs
 from tests.training.annotate.sittings import write_codes
+from training.annotate.aim import Aim
 from training.annotate.cutter import Cutter
 from training.annotate.journal import Journal
 from training.annotate.pace import Pace
 from training.annotate.pictures import Pictures
 from training.annotate.screen import Screens, describe
 from training.annotate.server import Server
-from training.annotate.session import Aim, Session
+from training.annotate.session import Session
 from training.annotate.survey import survey_folder
 
 TEXTS = ("7391", "2846")

@@ -10,12 +10,13 @@ from edge.errors import ImageError, OutputError, UsageError
 from edge.spec import Glyphs
 from tests.training.annotate.conftest import TEXTS, aim, begun
 from tests.training.annotate.sittings import labelled, truth
+from training.annotate.aim import Aim, StaleError
 from training.annotate.answers import Answers
 from training.annotate.cutter import Cutter
 from training.annotate.journal import NAME, Journal
 from training.annotate.pace import Pace
 from training.annotate.pictures import Pictures
-from training.annotate.session import Aim, Session, StaleError
+from training.annotate.session import Session
 
 ALL = "".join(TEXTS)
 
