@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.classifier import Classifier
-from edge.errors import EyespotError, ModelError, ParityError
+from edge.errors import ModelError, ParityError
 from edge.self_test import SelfTestResult, replay_self_test, require_self_test
 from edge.spec import SelfTest, SelfTestSample, Variant
 from export.writer import encode_png
@@ -100,8 +100,16 @@ def test_a_model_without_samples_is_refused(replay: Replay) -> None:
 
 
 @pytest.mark.parametrize(
-    "picture", ["", "x", "AAAA", "iVBORw0KGgo=", "ü"], ids=["none", "odd", "zeros", "cut", "umlaut"]
+    ("picture", "reason"),
+    [
+        ("", "the file is empty"),
+        ("x", "Invalid base64"),
+        ("AAAA", "not an image"),
+        ("iVBORw0KGgo=", "cut short"),
+        ("ü", "only ASCII"),
+    ],
+    ids=["none", "odd", "zeros", "cut", "umlaut"],
 )
-def test_a_sample_that_is_no_picture_is_an_error_of_ours(replay: Replay, picture: str) -> None:
-    with pytest.raises(EyespotError):
+def test_a_sample_that_is_no_picture_is_an_error_of_ours(replay: Replay, picture: str, reason: str) -> None:
+    with pytest.raises(ModelError, match=rf"^tiny: the self-test sample 'odd' is no picture \(.*{reason}.*\)$"):
         replay(SelfTest(1e-4, (SelfTestSample("odd", picture, (0.2, 0.3, 0.5)),)))

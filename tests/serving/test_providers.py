@@ -42,10 +42,30 @@ def test_a_provider_that_is_built_in_but_whose_library_is_missing_is_named(monke
     assert "libonnxruntime_providers_" in reason or "cannot open shared object file" in reason
 
 
-def test_another_provider_than_the_one_asked_for_is_an_error(tiny_content: bytes) -> None:
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        pytest.skip("this onnxruntime has CUDA")
-    with pytest.raises((InstallationError, ModelError), match="m"):
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this onnxruntime has CUDA"
+)
+def test_a_provider_that_is_not_built_in_is_never_another_one(tiny_content: bytes) -> None:
+    said = r"^m: onnxruntime \S+ cannot load this model \(.*'CUDAExecutionProvider' is not in available provider names"
+    with pytest.raises(ModelError, match=said):
+        create_provider_session(cut(tiny_content, "m").network, "m", "cuda", 1)
+
+
+def test_another_provider_than_the_one_asked_for_is_an_error(
+    tiny_content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OnTheProcessor:
+        """A session as onnxruntime makes it where CUDA is built in and a library of it is missing."""
+
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def get_providers(self) -> list[str]:
+            return ["CPUExecutionProvider"]
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", OnTheProcessor)
+    with pytest.raises(
+        InstallationError, match=r"^m: CUDAExecutionProvider was asked for and CPUExecutionProvider came up$"
+    ):
         create_provider_session(cut(tiny_content, "m").network, "m", "cuda", 1)
 
 
