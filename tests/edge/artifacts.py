@@ -1,16 +1,29 @@
 """Artifacts that differ from the tiny one in a single thing, made with the onnx package and the exporter."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import helper
 
 from edge.artifact import METADATA_KEY
+from edge.errors import ModelError
 from edge.spec import parse_spec
 from export.writer import stamp
+
+
+def refusal_by(read: Callable[[Path], object], path: Path) -> str:
+    """The one line, less the path in front, that says why `read` takes the file for no artifact."""
+    with pytest.raises(ModelError) as caught:
+        read(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{path}: ")
 
 
 def without_entry(content: bytes) -> onnx.ModelProto:

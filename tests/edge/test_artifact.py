@@ -12,17 +12,12 @@ from onnx import numpy_helper
 from edge.artifact import read_spec
 from edge.errors import ModelError, ModelNotFoundError
 from edge.spec import ModelSpec
-from tests.edge.artifacts import entry_of, restamped, with_entry, without_entry, written
+from tests.edge.artifacts import entry_of, refusal_by, restamped, with_entry, without_entry, written
 from tests.edge.pictures import encode, image
 
 
 def refusal(path: Path) -> str:
-    with pytest.raises(ModelError) as caught:
-        read_spec(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ")
-    assert "\n" not in message
-    return message.removeprefix(f"{path}: ")
+    return refusal_by(read_spec, path)
 
 
 def spec_or_error(path: Path) -> ModelSpec | ModelError:
