@@ -14,8 +14,6 @@ from edge.picture_measures import take_fingerprint
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
 from edge.strict_json import encode
 from export.run_folder import HeldOutImage, RunFolder, write_calibration, write_held_out
-from training.claim_run import claim_run_folder as claim_run_folder
-from training.claim_run import discard_empty as discard_empty
 from training.dataset import Dataset
 from training.history import History
 from training.monitor import record_history

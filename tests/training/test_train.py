@@ -15,6 +15,7 @@ from edge.steps import Grey, Resize, Scale
 from export.quiet_tensorflow import start_tensorflow
 from export.run_folder import RunFolder
 from tests.training.conftest import save_picture
+from training.claim_run import claim_run_folder, discard_empty
 from training.datasets.folder import load_folder
 
 start_tensorflow()
@@ -26,7 +27,7 @@ from training.recipe import Recipe
 from training.recipes import load_recipe
 from training.split import split_dataset
 from training.train import Material, Trained, train
-from training.write_run import claim_run_folder, describe_model, discard_empty, finish_run
+from training.write_run import describe_model, finish_run
 
 SMALL = {"preprocessing": (Resize(8, 8, "antialias"), Grey(), Scale(1 / 255)), "epochs": 2, "batch_size": 4}
 RECIPE = replace(load_recipe("lenet"), **SMALL)

@@ -7,11 +7,12 @@ import numpy as np
 from keras import layers
 
 from export.preprocessing import build_preprocessing, network_shape
+from training.claim_run import claimed_run_folder
 from training.fundamentals.digits_network import PREPROCESSING, DigitsTraining, train_digits
 from training.fundamentals.weights import Weights
 from training.recipe import Recipe
 from training.train import Material, Trained
-from training.write_run import claim_run_folder, describe_model, discard_empty, finish_run, write_history
+from training.write_run import describe_model, finish_run, write_history
 
 # It is trained here and not by the recipes' optimisers; what is left of a recipe is its name and its pictures.
 RECIPE = Recipe(
@@ -42,13 +43,10 @@ def to_keras(weights: Weights) -> keras.Model:
 
 def train_digits_run(epochs: int, seed: int, path: Path) -> DigitsTraining:
     """Train, and write the run folder `path`. Raises UsageError if it is something already."""
-    run = claim_run_folder(path, resume=False)
-    try:
+    with claimed_run_folder(path, resume=False) as run:
         digits = train_digits(epochs, seed)
         material = Material(digits.dataset, digits.prepared, digits.split)
         trained = Trained(to_keras(digits.weights), digits.history, digits.report, 1.0, digits.probabilities)
         write_history(run, digits.history, RECIPE.name)
         finish_run(trained, describe_model(trained, RECIPE, material, path.resolve().name, seed, None), material, run)
-    finally:
-        discard_empty(run)
     return digits
