@@ -5,8 +5,6 @@ import json
 import shutil
 import signal
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,8 @@ from typing import Any
 
 import httpx
 from httpx_ws import WebSocketSession, connect_ws
+
+from tests.waiting import until
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WITHIN_S = 30
@@ -61,11 +61,7 @@ class Page:
 
     def wait_for(self, expression: str) -> Any:
         """Return the value of an expression once it is true."""
-        pause, deadline = threading.Event(), time.monotonic() + WITHIN_S
-        while not (value := self.evaluate(expression)):
-            assert time.monotonic() < deadline, f"never true: {expression}; errors: {self.errors}"
-            pause.wait(0.05)
-        return value
+        return until(lambda: self.evaluate(expression), lambda: f"never true: {expression}; errors: {self.errors}")
 
     def open(self, address: str) -> None:
         """Go to an address and wait until it is there."""
@@ -119,10 +115,11 @@ def chromium(profile: Path) -> Iterator[Page]:
 
 
 def _debugging_port(process: "subprocess.Popen[bytes]", profile: Path) -> str:
-    pause, deadline = threading.Event(), time.monotonic() + WITHIN_S
     file = profile / "DevToolsActivePort"
-    while not (file.exists() and "\n" in file.read_text()):
+
+    def port() -> str:
         assert process.poll() is None, (profile / "chromium.log").read_text()
-        assert time.monotonic() < deadline, "Chromium does not start"
-        pause.wait(0.05)
-    return file.read_text().splitlines()[0]
+        first, line_end, _ = (file.read_text() if file.exists() else "").partition("\n")
+        return first if line_end else ""
+
+    return until(port, lambda: "Chromium does not start")

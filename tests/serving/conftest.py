@@ -6,9 +6,8 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import anyio
 import cv2
 import httpx
 import numpy as np
+import psutil
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -24,11 +24,10 @@ from starlette.applications import Starlette
 from serving.application import build_app
 from serving.settings import Settings
 from serving.state import ServiceState
+from tests.waiting import until
 
 Ask = Callable[..., httpx.Response]
 
-READY_S = 60
-RETRY_S = 0.05
 STOP_S = 30
 MAX_BODY_BYTES = 100_000
 MAX_PIXELS = 10_000
@@ -81,10 +80,8 @@ def listening(app: Starlette) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
-    deadline = time.monotonic() + READY_S
-    while not server.started and time.monotonic() < deadline:
-        thread.join(RETRY_S)
     try:
+        until(lambda: server.started or not thread.is_alive())
         yield f"127.0.0.1:{port}"
     finally:
         server.should_exit = True
@@ -101,16 +98,20 @@ def find_free_port() -> int:
 
 def wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
     """Return once the server says that it is ready; fail with its log where it ends or takes too long."""
-    pause = threading.Event()
-    deadline = time.monotonic() + READY_S
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        pause.wait(RETRY_S)
-    pytest.fail(f"not ready, status {process.poll()}:\n{log.read_text()}")
+
+    def is_ready() -> bool:
+        assert process.poll() is None, f"it ended with status {process.poll()}:\n{log.read_text()}"
+        with suppress(httpx.TransportError):
+            return httpx.get(f"{url}/readyz").status_code == 200
+        return False
+
+    until(is_ready, lambda: f"not ready:\n{log.read_text()}")
+
+
+def workers(server: int) -> list[psutil.Process]:
+    """Return the processes that live of those that the process `server` started."""
+    children = psutil.Process(server).children()
+    return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
 
 
 @contextmanager

@@ -5,8 +5,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,22 +14,17 @@ import psutil
 import pytest
 
 from tests.edge.artifacts import restamped, written
-from tests.serving.conftest import STOP_S, encode_png, serve
+from tests.serving.conftest import STOP_S, encode_png, serve, workers
+from tests.waiting import LIMIT_S, until
 
 pytestmark = pytest.mark.slow
 
-WITHIN_S = 30
 KEY = "0123456789abcdef"
-
-
-def workers(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
-    children = psutil.Process(process.pid).children()
-    return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
 
 
 def connections(process: "subprocess.Popen[bytes]") -> list[int]:
     """How many clients are connected to each worker."""
-    found = [worker.net_connections("tcp") for worker in workers(process)]
+    found = [worker.net_connections("tcp") for worker in workers(process.pid)]
     return [sum(connection.status == psutil.CONN_ESTABLISHED for connection in of_one) for of_one in found]
 
 
@@ -41,22 +34,13 @@ def shares_of(clients: int, process: "subprocess.Popen[bytes]", url: str) -> lis
     with ExitStack() as leaving:
         for _ in range(5):
             leaving.enter_context(socket.create_connection(address))
-        assert eventually(lambda: sum(connections(process)) == 5)
-    assert eventually(lambda: sum(connections(process)) == 0)
+        until(lambda: sum(connections(process)) == 5)
+    until(lambda: sum(connections(process)) == 0)
     with ExitStack() as staying:
         for _ in range(clients):
             staying.enter_context(socket.create_connection(address))
-        assert eventually(lambda: sum(connections(process)) == clients)
+        until(lambda: sum(connections(process)) == clients)
         return connections(process)
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    pause, deadline = threading.Event(), time.monotonic() + WITHIN_S
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        pause.wait(0.05)
-    return True
 
 
 def label(url: str, level: int = 250) -> str:
@@ -77,31 +61,31 @@ def test_a_service_lives_through_what_befalls_it(
     log = tmp_path / "log.txt"
     options = ["--workers", "2", "--threads", "1", "--reload-every-s", "0"]
     with serve(tiny_model, tmp_path, log, *options) as (url, process), ThreadPoolExecutor(4) as pool:
-        assert eventually(lambda: len(workers(process)) == 2)
+        until(lambda: len(workers(process.pid)) == 2)
         assert httpx.get(f"{url}/v1/models").status_code == 401
         assert labels_now(url) == {"bright"}
 
         # Clients that come together are shared out, and those that have left do not count.
-        assert eventually(lambda: shares_of(16, process, url) == [8, 8])
+        until(lambda: shares_of(16, process, url) == [8, 8])
 
         # SIGHUP: a bad file is refused by both, a good one taken by both, and nobody notices.
         busy = threading.Event()
         asking = [pool.submit(ask_until, busy, url) for _ in range(2)]
         written(tiny_model, b"no model")
         process.send_signal(signal.SIGHUP)
-        assert eventually(lambda: log.read_text().count("a model file was refused") == 2)
+        until(lambda: log.read_text().count("a model file was refused") == 2)
         assert labels_now(url) == {"bright"}
         written(tiny_model, restamped(tiny_content, labels=("bright", "middle", "dark")))
         process.send_signal(signal.SIGHUP)
-        assert eventually(lambda: log.read_text().count('"message": "model loaded"') == 2)
+        until(lambda: log.read_text().count('"message": "model loaded"') == 2)
         assert labels_now(url) == {"dark"}
         busy.set()
         assert set().union(*(found.result() for found in asking)) == {"bright", "dark"}
 
         # One worker is killed; another takes its place.
-        before = workers(process)
+        before = workers(process.pid)
         os.kill(before[0].pid, signal.SIGKILL)
-        assert eventually(lambda: len(workers(process)) == 2 and before[0].pid not in [w.pid for w in workers(process)])
+        until(lambda: len(workers(process.pid)) == 2 and before[0].pid not in [w.pid for w in workers(process.pid)])
         assert labels_now(url) == {"dark"}
         metrics = httpx.get(f"{url}/metrics", headers={"X-API-Key": KEY}).text
         assert 'eyespot_pictures_total{model="tiny",outcome="ok"}' in metrics
@@ -113,9 +97,9 @@ def test_a_service_lives_through_what_befalls_it(
             half.sendall(head.encode() + body[:20])
             assert label(url) == "dark"  # a later one is through, so the half one has arrived
             process.send_signal(signal.SIGTERM)
-            assert eventually(lambda: not accepts(url))
+            until(lambda: not accepts(url))
             half.sendall(body[20:])
-            half.settimeout(WITHIN_S)
+            half.settimeout(LIMIT_S)
             assert half.recv(1 << 16).startswith(b"HTTP/1.1 200")
         assert process.wait(STOP_S) == 0
     assert "Traceback" not in log.read_text()

@@ -23,8 +23,9 @@ import psutil
 from edge.classifier import Classifier
 from tests.benchmarks.minivgg import make_artifact
 from tests.edge.pictures import whole_files
-from tests.serving.conftest import serve
+from tests.serving.conftest import serve, workers
 from tests.soak.outcome import Effort, Outcome
+from tests.waiting import until
 
 WORKERS, CLIENTS = 2, 8
 BACK_WITHIN_S = 10.0
@@ -102,8 +103,7 @@ def kill(server: int, port: int, chance: random.Random, seen: Seen) -> float:
     before = workers(server)
     for worker in before if chance.random() < 0.25 else [chance.choice(before)]:
         os.kill(worker.pid, signal.SIGSTOP)
-        while worker.status() != psutil.STATUS_STOPPED:
-            time.sleep(0.001)
+        until(lambda stopped=worker: stopped.status() == psutil.STATUS_STOPPED)  # type: ignore[misc]
         seen.doomed |= clients_of(worker, port)
         os.kill(worker.pid, signal.SIGKILL)
         worker.wait()
@@ -126,11 +126,6 @@ def back(server: int, gone: set[int], count: int, port: int) -> None:
                 answered |= {worker.pid for worker in now if own in clients_of(worker, port)}
         connection.close()
         time.sleep(0.02)
-
-
-def workers(server: int) -> list[psutil.Process]:
-    children = psutil.Process(server).children()
-    return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
 
 
 def clients_of(worker: psutil.Process, port: int) -> set[int]:
