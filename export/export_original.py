@@ -24,7 +24,7 @@ from export.parity import (
     check_parity,
     compare,
     count_pictures,
-    make_variants,
+    make_views,
     require_different_answers,
 )
 from export.pictures import Pictures, made_pictures
@@ -84,7 +84,7 @@ def export_original(
 def _prove(converted: Converted, answer: OfPictures, pictures: Pictures, tolerance: float) -> list[Comparison]:
     """Return the comparisons, worst first. Raises ParityError if `answer`, the file, is not the original's."""
     comparisons = check_parity(
-        compare(make_variants(pictures.read()), converted.preprocess, converted.expected, answer), tolerance
+        compare(make_views(pictures.read()), converted.preprocess, converted.expected, answer), tolerance
     )
     require_different_answers(comparisons, tolerance)
     _check_batch(answer, tolerance)

@@ -43,7 +43,7 @@ PICTURES_KEPT = 6
 
 
 @dataclass(frozen=True)
-class Variant:
+class View:
     """One picture to compare on, as it came or changed in size and colour."""
 
     name: str
@@ -58,41 +58,39 @@ class Variant:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What both sides said of one variant: probabilities of the original, and how far ONNX was from them.
+    """What both sides said of one view: probabilities of the original, and how far ONNX was from them.
 
-    `variant` is None for a picture that is not small, and later for all but the worst: thousands of them would not
+    `view` is None for a picture that is not small, and later for all but the worst: thousands of them would not
     fit into memory.
     """
 
     name: str
-    variant: Variant | None
+    view: View | None
     expected: NDArray[np.float32]
     difference: float
     same_top1: bool
 
 
-def make_variants(images: Iterable[tuple[str, NDArray[np.uint8]]]) -> Iterator[Variant]:
+def make_views(images: Iterable[tuple[str, NDArray[np.uint8]]]) -> Iterator[View]:
     """Yield each image, uint8 RGB [H, W, 3], at its native size, and at an odd size tinted and grey."""
     for i, (name, pixels) in enumerate(images):
         height, width = ODD_SIZES_PX[i % len(ODD_SIZES_PX)]
         odd = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(odd, cv2.COLOR_RGB2GRAY)
-        yield Variant(f"{name} at {pixels.shape[0]}x{pixels.shape[1]}", pixels)
-        yield Variant(f"{name} at {height}x{width} in colour", (odd * TINT).astype(np.uint8))
-        yield Variant(f"{name} at {height}x{width} in grey", np.repeat(grey[:, :, None], 3, axis=2))
+        yield View(f"{name} at {pixels.shape[0]}x{pixels.shape[1]}", pixels)
+        yield View(f"{name} at {height}x{width} in colour", (odd * TINT).astype(np.uint8))
+        yield View(f"{name} at {height}x{width} in grey", np.repeat(grey[:, :, None], 3, axis=2))
 
 
 def compare(
-    variants: Iterable[Variant], preprocessing: OfPictures, reference: Network, onnx: OfPictures
+    views: Iterable[View], preprocessing: OfPictures, reference: Network, onnx: OfPictures
 ) -> Iterator[Comparison]:
-    """Yield a comparison for each variant.
+    """Yield a comparison for each view.
 
     `preprocessing` takes uint8 RGB [1, H, W, 3] to float32 [1, h, w, c], `reference` takes [N, h, w, c] to
     probabilities [N, classes], and `onnx` goes from the first to the last in one step.
     """
-    answers = (
-        (v.name, v if v.is_small else None, preprocessing(v.pixels[None]), onnx(v.pixels[None])) for v in variants
-    )
+    answers = ((v.name, v if v.is_small else None, preprocessing(v.pixels[None]), onnx(v.pixels[None])) for v in views)
     while first := list(islice(answers, 1)):
         more = min(BATCH, max(1, BATCH_BYTES // first[0][2].nbytes)) - 1
         chunk = first + list(islice(answers, more))
@@ -111,11 +109,11 @@ def worst_first(comparisons: Iterable[Comparison]) -> list[Comparison]:
     kept: list[tuple[bool, float, int]] = []  # a heap, the least bad first; of equals the earlier is the worse
     for index, comparison in enumerate(comparisons):
         found.append(comparison)
-        if comparison.variant is not None:
+        if comparison.view is not None:
             heappush(kept, (*_badness(comparison), -index))
         if len(kept) > PICTURES_KEPT:
             dropped = -heappop(kept)[2]
-            found[dropped] = replace(found[dropped], variant=None)
+            found[dropped] = replace(found[dropped], view=None)
     return sorted(found, key=_badness, reverse=True)
 
 

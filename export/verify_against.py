@@ -25,7 +25,7 @@ from edge.sources import expand_sources
 from edge.spec import ModelSpec
 from export.load_keras import load_keras
 from export.network import keras_original
-from export.parity import TOLERANCE, Comparison, compare, count_pictures, is_within, make_variants, worst_first
+from export.parity import TOLERANCE, Comparison, compare, count_pictures, is_within, make_views, worst_first
 from export.preprocessing import build_preprocessing, network_shape
 from export.run_folder import RunFolder
 from export.run_session import of_pictures
@@ -113,7 +113,7 @@ def verify_against(classifier: Classifier, run: RunFolder, images: str | None, t
     original = keras_original(load_keras(run.model), str(run.model)).accept(network_shape(preprocessing))
     found = worst_first(
         compare(
-            make_variants(pictures),
+            make_views(pictures),
             preprocessing=of_pictures(preprocessing, SEAM_NAME, "preprocessing"),
             reference=original.answer,
             onnx=classifier.probabilities,

@@ -19,7 +19,7 @@ from edge.classifier import Classifier
 from edge.runtime import create_session
 from edge.self_test import require_self_test
 from edge.spec import ModelSpec, SelfTest, SelfTestSample
-from export.parity import PICTURES_KEPT, Comparison, Variant
+from export.parity import PICTURES_KEPT, Comparison, View
 
 # Another processor sums in another order, and a GPU may round its factors; ten times the parity limit is
 # room for that, and still far from changing an answer.
@@ -36,7 +36,7 @@ def make_self_test(comparisons: Iterable[Comparison]) -> SelfTest:
 
     Large ones are left out so that the file stays small; the odd sizes of the parity check are all small.
     """
-    small = ((c.variant, c.expected) for c in comparisons if c.variant)
+    small = ((c.view, c.expected) for c in comparisons if c.view)
     return SelfTest(SELF_TEST_TOLERANCE, tuple(make_sample(*pair) for pair in islice(small, SELF_TEST_SAMPLES)))
 
 
@@ -45,17 +45,17 @@ def make_variant_self_test(
 ) -> SelfTest:
     """Return the same samples with the probabilities that `model`, `image` to `probabilities`, gives them here."""
     session = create_session(model.SerializeToString(), "variant")
-    small = (c.variant for c in comparisons if c.variant)
+    small = (c.view for c in comparisons if c.view)
     samples = tuple(
-        make_sample(variant, session.run([OUTPUT_NAME], {INPUT_NAME: variant.pixels[None]})[0][0])
-        for variant in islice(small, SELF_TEST_SAMPLES)
+        make_sample(view, session.run([OUTPUT_NAME], {INPUT_NAME: view.pixels[None]})[0][0])
+        for view in islice(small, SELF_TEST_SAMPLES)
     )
     return SelfTest(VARIANT_SELF_TEST_TOLERANCES[kind], samples)
 
 
-def make_sample(variant: Variant, probabilities: NDArray[np.float32]) -> SelfTestSample:
+def make_sample(view: View, probabilities: NDArray[np.float32]) -> SelfTestSample:
     """Return a picture with the probabilities [classes] that it must get."""
-    return SelfTestSample(variant.name, encode_png(variant.pixels), tuple(map(float, probabilities)))
+    return SelfTestSample(view.name, encode_png(view.pixels), tuple(map(float, probabilities)))
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> str:

@@ -18,7 +18,7 @@ from edge.artifact import OUTPUT_NAME, SEAM_NAME
 from edge.spec import SPEC_FORMAT, ModelSpec, SelfTest, SelfTestSample
 from edge.steps import Grey, Resize, Scale
 from export.network import weld
-from export.parity import Comparison, Variant
+from export.parity import Comparison, View
 from export.preprocessing import build_preprocessing, make_model
 from export.writer import encode_png, make_self_test, stamp
 
@@ -119,7 +119,7 @@ def tiny_content() -> bytes:
     )
     steps = (Resize(4, 4, "antialias"), Grey(), Scale(1 / 255))
     model = weld(build_preprocessing(steps), make_model(network))
-    samples = [Variant(f"grey {level}", np.full((6, 5, 3), level, np.uint8)) for level in (10, 128, 240)]
+    samples = [View(f"grey {level}", np.full((6, 5, 3), level, np.uint8)) for level in (10, 128, 240)]
     answers = [tiny_probabilities(float(sample.pixels[0, 0, 0])).astype(np.float32) for sample in samples]
     known = [Comparison(v.name, v, answer, 0.0, True) for v, answer in zip(samples, answers, strict=True)]
     spec = ModelSpec(SPEC_FORMAT, "tiny", None, TINY_LABELS, steps, None, None, None, None, make_self_test(known))

@@ -10,7 +10,7 @@ from edge.spec import SPEC_FORMAT, ModelSpec
 from edge.steps import Resize, Scale
 from export.int8 import measure_ranges, quantise, scheme_for
 from export.network import weld
-from export.parity import Comparison, Variant
+from export.parity import Comparison, View
 from export.preprocessing import build_preprocessing, make_model
 from export.writer import make_self_test, stamp
 
@@ -40,9 +40,9 @@ def make_int8() -> bytes:
 def _seal(network: onnx.ModelProto) -> bytes:
     model = weld(build_preprocessing(STEPS), network)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    variant = Variant("grey", np.full((6, 5, 3), 100, np.uint8))
-    answer = session.run([OUTPUT_NAME], {INPUT_NAME: variant.pixels[None]})[0][0]
-    test = make_self_test([Comparison(variant.name, variant, answer, 0.0, True)])
+    view = View("grey", np.full((6, 5, 3), 100, np.uint8))
+    answer = session.run([OUTPUT_NAME], {INPUT_NAME: view.pixels[None]})[0][0]
+    test = make_self_test([Comparison(view.name, view, answer, 0.0, True)])
     labels = tuple(f"class {i}" for i in range(CLASSES))
     return stamp(model, ModelSpec(SPEC_FORMAT, "minivgg", None, labels, STEPS, None, None, None, None, test))[0]
 

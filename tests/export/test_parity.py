@@ -14,10 +14,10 @@ from edge.runtime import create_session
 from export.parity import (
     ODD_SIZES_PX,
     Comparison,
-    Variant,
+    View,
     check_parity,
     compare,
-    make_variants,
+    make_views,
     require_different_answers,
 )
 from tests.conftest import tiny_probabilities
@@ -33,7 +33,7 @@ def comparison(name: str, difference: float, same_top1: bool = True) -> Comparis
 
 def test_each_picture_gives_native_colour_and_grey() -> None:
     pixels = picture()
-    native, colour, grey = make_variants([("a/x.png", pixels)])
+    native, colour, grey = make_views([("a/x.png", pixels)])
     height, width = ODD_SIZES_PX[0]
     assert [native.name, colour.name, grey.name] == [
         "a/x.png at 8x8",
@@ -51,21 +51,21 @@ def test_each_picture_gives_native_colour_and_grey() -> None:
 
 
 def test_odd_sizes_are_taken_in_turn() -> None:
-    names = [variant.name for variant in make_variants([(str(i), picture()) for i in range(6)])]
+    names = [view.name for view in make_views([(str(i), picture()) for i in range(6)])]
     found = [name.split(" at ")[1].split(" in ")[0] for name in names[1::3]]
     assert found == ["13x29", "97x61", "31x33", "1x7", "121x240", "13x29"]
 
 
 def test_compare_measures_what_numpy_measures() -> None:
     pictures = [picture(seed=seed) for seed in range(3)]
-    variants = [Variant(str(i), pixels) for i, pixels in enumerate(pictures)]
+    views = [View(str(i), pixels) for i, pixels in enumerate(pictures)]
 
     def mean(arrays: np.ndarray) -> np.ndarray:
         share = arrays.reshape(len(arrays), -1).mean(axis=1, dtype=np.float64) / 255
         return np.stack([share, 1 - share], axis=1).astype(np.float32)
 
     shifted = np.array([[0.25, -0.25]], np.float32)
-    found = list(compare(variants, lambda x: x.astype(np.float32), mean, lambda x: mean(x) + shifted))
+    found = list(compare(views, lambda x: x.astype(np.float32), mean, lambda x: mean(x) + shifted))
     assert [c.name for c in found] == ["0", "1", "2"]
     for pixels, c in zip(pictures, found, strict=True):
         share = pixels.mean() / 255
@@ -76,12 +76,12 @@ def test_compare_measures_what_numpy_measures() -> None:
 
 
 def test_compare_takes_more_pictures_than_a_batch() -> None:
-    variants = [Variant(str(i), np.full((2, 2, 3), i, np.uint8)) for i in range(150)]
+    views = [View(str(i), np.full((2, 2, 3), i, np.uint8)) for i in range(150)]
 
     def level(arrays: np.ndarray) -> np.ndarray:
         return np.stack([arrays[:, 0, 0, 0], np.zeros(len(arrays))], axis=1).astype(np.float32)
 
-    found = list(compare(variants, lambda x: x.astype(np.float32), level, level))
+    found = list(compare(views, lambda x: x.astype(np.float32), level, level))
     assert [int(c.expected[0]) for c in found] == list(range(150))
     assert {c.difference for c in found} == {0.0}
 
@@ -95,14 +95,14 @@ def test_only_the_worst_pictures_are_kept() -> None:
     """The first of equals is the worse, as in the order; a photograph has no picture to keep."""
     chance = np.random.default_rng(3)
     found = [
-        replace(comparison(str(i), float(chance.integers(0, 20)) * 1e-7), variant=Variant(str(i), picture()))
+        replace(comparison(str(i), float(chance.integers(0, 20)) * 1e-7), view=View(str(i), picture()))
         for i in range(200)
     ]
     found[50] = comparison("photograph", 9e-6)
     ranked = check_parity(iter(found))
     by_numpy = sorted(range(200), key=lambda i: (-found[i].difference, i))
     assert [c.name for c in ranked] == [found[i].name for i in by_numpy]
-    assert [c.name for c in ranked if c.variant] == [c.name for c in ranked[1:7]]
+    assert [c.name for c in ranked if c.view] == [c.name for c in ranked[1:7]]
     assert ranked[0].name == "photograph"
 
 
@@ -141,7 +141,7 @@ def test_a_network_that_says_the_same_of_everything_proves_nothing() -> None:
 def compare_tiny(content: bytes) -> list[Comparison]:
     """Compare the tiny graph with NumPy in the place of Keras."""
     levels = [0, 60, 100, 170, 255]
-    variants = [Variant(f"grey {level}", np.full((9, 6, 3), level, np.uint8)) for level in levels]
+    views = [View(f"grey {level}", np.full((9, 6, 3), level, np.uint8)) for level in levels]
     whole = create_session(content, "test")
 
     def by_numpy(arrays: np.ndarray) -> np.ndarray:
@@ -149,7 +149,7 @@ def compare_tiny(content: bytes) -> list[Comparison]:
 
     return list(
         compare(
-            variants,
+            views,
             lambda images: images.astype(np.float32),
             by_numpy,
             lambda images: whole.run(["probabilities"], {"image": images})[0],

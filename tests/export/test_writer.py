@@ -18,7 +18,7 @@ from PIL import Image
 
 from edge.errors import ParityError
 from edge.spec import ModelSpec, parse_spec
-from export.parity import Variant, compare
+from export.parity import View, compare
 from export.writer import encode_png, make_self_test, stamp, write_artifact
 from tests.conftest import broken_self_test
 
@@ -42,15 +42,15 @@ def test_png_is_what_pillow_reads() -> None:
 def test_self_test_takes_the_first_six_small_pictures() -> None:
     sizes = [(300, 2), (256, 256), (2, 257), (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6)]
     answers = [np.array([i / 16, 1 - i / 16], np.float32) for i in range(len(sizes))]
-    variants = [Variant(f"{h}x{w}", np.full((h, w, 3), h % 256, np.uint8)) for h, w in sizes]
+    views = [View(f"{h}x{w}", np.full((h, w, 3), h % 256, np.uint8)) for h, w in sizes]
     answer_of = dict(zip([h * 1000 + w for h, w in sizes], answers, strict=True))
 
     def answer(images: np.ndarray) -> np.ndarray:
         return answer_of[images.shape[1] * 1000 + images.shape[2]][None]
 
-    comparisons = list(compare(variants, preprocessing=answer, reference=lambda arrays: arrays, onnx=answer))
+    comparisons = list(compare(views, preprocessing=answer, reference=lambda arrays: arrays, onnx=answer))
     # Large pictures are let go of as soon as they were compared; thousands of photographs would fill the memory.
-    assert [c.name for c in comparisons if c.variant is None] == ["300x2", "2x257"]
+    assert [c.name for c in comparisons if c.view is None] == ["300x2", "2x257"]
     samples = make_self_test(comparisons).samples
     assert [sample.name for sample in samples] == ["256x256", "1x1", "2x2", "3x3", "4x4", "5x5"]
     assert [sample.probabilities[0] * 16 for sample in samples] == [1, 3, 4, 5, 6, 7]

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     name = arguments.name
     steps = pretrained_steps(name)
-    output = resolve_output(arguments.output, f"{name}.onnx", arguments.weights)
+    output = resolve_output(arguments.output, f"{name}.onnx", arguments.weights, arguments.images)
     pictures = read_pictures(arguments.images)
     network = load_pretrained(name, arguments.weights)
     spec = ModelSpec(SPEC_FORMAT, name, None, imagenet_labels(), steps, None, None, None, None, None)

@@ -12,7 +12,7 @@ from edge.runtime import create_session
 from edge.spec import SPEC_FORMAT, Faces, Glyphs, ModelSpec, Parity, TrainingRecord
 from edge.steps import Step
 from export.network import weld
-from export.parity import Comparison, Variant
+from export.parity import Comparison, View
 from export.preprocessing import build_preprocessing, make_model, network_shape
 from export.writer import make_self_test, stamp
 from training.report import count_classes, make_report
@@ -69,7 +69,7 @@ def write_model(
     model = weld(preprocessing, make_model(network))
     session = create_session(model.SerializeToString(), "made up")
     (answer,) = session.run([OUTPUT_NAME], {INPUT_NAME: photograph()[None]})[0]
-    known = [Comparison("waves", Variant("waves", photograph()), answer, 0.0, True)]
+    known = [Comparison("waves", View("waves", photograph()), answer, 0.0, True)]
     counts = counts or random_counts(labels)
     right = sum(counts.right) / sum(counts.shown)
     spec = ModelSpec(
