@@ -16,6 +16,7 @@ from edge.cli import main
 from edge.errors import UsageError
 from edge.steps import Resize
 from export.quiet_tensorflow import start_tensorflow
+from tests.export.preprocessing.running import run
 
 start_tensorflow()
 import keras
@@ -80,6 +81,14 @@ def prove(name: str, folder: Path) -> None:
 @pytest.mark.slow
 def test_mobilenetv2_answers_as_keras_applications(tmp_path: Path) -> None:
     prove("mobilenetv2", tmp_path)
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_pictures_are_prepared_as_keras_applications_prepares_them(name: str) -> None:
+    pictures = photographs(NETWORKS[name].input[0])
+    expected = import_module(f"keras.applications.{MODULES[name]}").preprocess_input(pictures.astype(np.float32))
+    # Float32 numbers up to 255, rounded once or twice.
+    np.testing.assert_allclose(run(pretrained_steps(name), pictures), expected, rtol=0, atol=2e-5)
 
 
 def test_every_network_that_can_be_built_is_described() -> None:
