@@ -3,10 +3,15 @@
 import ast
 import re
 import sys
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import files, packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,6 +29,19 @@ EDGE_NEEDS = {"numpy", "cv2", "onnxruntime"}
 # What one extra brings, and the one file that may ask for it; no other file imports that one but inside a function.
 EDGE_EXTRAS = {"edge/batch/parquet.py": {"pyarrow"}, "edge/batch/ray_engine.py": {"pyarrow", "ray"}}
 
+# What each room may import of others: what the base install, the runtime and these extras bring.
+EXTRAS = {
+    "edge": ("cpu", "gpu", "batch", "ray"),
+    "export": ("cpu", "gpu", "export"),
+    "training": ("cpu", "gpu", "training"),
+    "serving": ("cpu", "gpu", "serving"),
+    "tests": ("cpu", "gpu", "training", "serving", "ray", "dev"),
+}
+# It is imported where --bento is asked for, and missed with the name of its extra.
+OF_ANOTHER_EXTRA = {"export": {"bentoml"}}
+# They have environments of their own.
+WITHOUT_EXTRAS = ROOT / "tests" / "benchmarks"
+
 FILES = sorted(path for package in ALLOWED for path in (ROOT / package).rglob("*.py"))
 
 Definition = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -35,13 +53,18 @@ def parse(path: Path) -> ast.Module:
 
 def imported_packages(tree: ast.Module) -> set[str]:
     """Return the top-level packages that are imported anywhere, inside functions and for types as well."""
+    return {name.partition(".")[0] or "." for name in imported_modules(tree)}
+
+
+def imported_modules(tree: ast.Module) -> set[str]:
+    """Return the modules that are imported anywhere, `.` for a relative import."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found.add(node.module if node.level == 0 and node.module else ".")
-    return {name.partition(".")[0] or "." for name in found}
+    return found
 
 
 def public_definitions(tree: Definition, name: str) -> Iterator[tuple[str, Definition]]:
@@ -85,6 +108,50 @@ def test_edge_loads_what_an_extra_brings_only_when_it_is_asked_for(path: Path) -
 @pytest.mark.parametrize("path", sorted((ROOT / "serving").rglob("*.py")), ids=lambda path: path.name)
 def test_a_server_needs_nothing_that_makes_models(path: Path) -> None:
     assert not imported_packages(parse(path)) & {"onnx", "tensorflow", "keras", "tf2onnx", "google"}
+
+
+def declared(*extras: str) -> set[str]:
+    """Return the distributions that an installation with some extras asks for by name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    texts = [*project["dependencies"], *(text for extra in extras for text in project["optional-dependencies"][extra])]
+    found = set()
+    for requirement in map(Requirement, texts):
+        ours = requirement.name == project["name"]
+        found |= declared(*requirement.extras) if ours else {canonicalize_name(requirement.name)}
+    return found
+
+
+@cache
+def installed() -> Mapping[str, list[str]]:
+    """Return the distributions of each package that can be imported here."""
+    return packages_distributions()
+
+
+def brought_by(module: str) -> set[str]:
+    """Return the installed distributions that a module is of; several may share the package at its top."""
+    sharing = set(installed().get(module.partition(".")[0], ()))
+    starts = tuple(module.replace(".", "/") + end for end in ("/", ".py"))
+    own = {name for name in sharing if any(str(file).startswith(starts) for file in files(name) or ())}
+    return {canonicalize_name(name) for name in (own if len(sharing) > 1 else sharing)}
+
+
+@pytest.mark.parametrize("room", EXTRAS)
+def test_what_a_room_imports_is_what_its_extras_ask_for(room: str) -> None:
+    paths = [path for path in (ROOT / room).rglob("*.py") if WITHOUT_EXTRAS not in path.parents]
+    modules = set().union(*(imported_modules(parse(path)) for path in paths))
+    known = set(sys.stdlib_module_names) | {*ALLOWED, "tests"} | OF_ANOTHER_EXTRA.get(room, set())
+    foreign = {module for module in modules if module.partition(".")[0] not in known}
+    assert {"numpy", "cv2"} <= foreign
+    asked_for = declared(*EXTRAS[room])
+    assert {module: names for module in foreign if not (names := brought_by(module)) & asked_for} == {}
+
+
+def test_who_brings_a_module_that_several_could() -> None:
+    assert brought_by("opentelemetry.instrumentation.asgi") == {"opentelemetry-instrumentation-asgi"}
+    assert brought_by("google.protobuf.message") == {"protobuf"}
+    assert brought_by("yaml") == {"pyyaml"}
+    assert brought_by("nobody.brings.this") == set()
+    assert {"keras", "protobuf", "scikit-learn"} <= declared("training")
 
 
 def named_modules(tree: ast.Module) -> set[str]:
