@@ -115,15 +115,15 @@ def _resized(picture: _Picture, height: int, width: int, method: Method) -> tupl
     source, result = picture.height * picture.width, height * width
     lines, columns = height * picture.width, picture.height * width
     grows = height > picture.height or width > picture.width
-    resized = replace(picture, height=height, width=width, level_bytes=floats)
+    resized = replace(picture, height=height, width=width, level_bytes=1)
     match method:
         case "antialias" | "antialias-cubic":
-            resized = replace(resized, level_bytes=1)
             taken = columns + (1 + floats) * result + (source if level == floats else 0)
         case "nearest":
             resized = replace(resized, level_bytes=level)
             taken = 2 * level * (lines + result) + floats * result
         case "tf" | "tf-antialias":
+            resized = replace(resized, level_bytes=floats)
             taken = floats * (source + result + (columns if method == "tf-antialias" else 0))
         case "cubic":  # four lines for each of the result, as they are and as floats
             taken = 4 * (level + floats) * lines + 6 * floats * result
@@ -131,7 +131,7 @@ def _resized(picture: _Picture, height: int, width: int, method: Method) -> tupl
             read = (-(-picture.height // height) + 1) * lines
             taken = (level + floats) * read + floats * lines
         case "linear" | "area":  # two lines for each of the result, upright and turned on their side
-            taken = 4 * level * lines + 30 * result
+            taken = 4 * level * lines + 34 * result
     return resized, taken * picture.channels
 
 
