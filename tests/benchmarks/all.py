@@ -64,13 +64,14 @@ def main() -> int:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     peers = make_peers(arguments.environments / "peers")
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+    code = describe_code()  # before the results themselves are changed
     failed = []
     for name in arguments.names or BENCHMARKS:
         print(f"\n== {name}", flush=True)
         rows = run(BENCHMARKS[name], peers)
         failed += [name] if rows is None else []
         if rows is not None:
-            record[name] = {"machine": describe_machine(), "rows": rows}
+            record[name] = {"machine": describe_machine(code), "rows": rows}
             RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
             RESULTS.write_text(as_markdown(record), encoding="utf-8")
     if failed:
@@ -103,14 +104,18 @@ def run(benchmark: Benchmark, peers: str) -> list[dict[str, object]] | None:
         return [json.loads(line) for line in collection.read_text(encoding="utf-8").splitlines()]
 
 
-def describe_machine() -> str:
-    """Return the processor, its cores, how busy they are with other work, the versions, the code and the day."""
+def describe_code() -> str:
+    """Return the commit that is measured, and whether anything was changed since."""
+    words = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    return subprocess.run(words, check=False, capture_output=True, text=True).stdout.strip() or "no checkout"
+
+
+def describe_machine(code: str) -> str:
+    """Return the day, the code, the processor, its cores, how busy they are with other work, and the versions."""
     names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     processor = names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     day = datetime.datetime.now(datetime.UTC).date()
-    words = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    code = subprocess.run(words, check=False, capture_output=True, text=True).stdout.strip() or "no checkout"
     return (
         f"{day}, {code}: {processor}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end; "
         f"Python {platform.python_version()}, {packages}"
