@@ -23,6 +23,8 @@ _IMAGE, _FOLDER = "0", "1"
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff"}
     | {".pbm", ".pgm", ".ppm", ".pnm"}
+    # Nothing here decodes these, and nobody should lose one in silence: a telephone writes the first.
+    | {".heic", ".heif", ".avif", ".jp2"}
 )
 
 

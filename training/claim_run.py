@@ -36,7 +36,6 @@ def claimed_run_folder(path: Path, resume: bool) -> Iterator[RunFolder]:
     `require_free` does.
     """
     _require_ours(RunFolder(path), resume)
-    path.mkdir(parents=True, exist_ok=True)
     lock = _lock(path)
     try:
         run = claim_run_folder(path, resume)  # looks once more: whoever held it may have finished in between
@@ -45,7 +44,7 @@ def claimed_run_folder(path: Path, resume: bool) -> Iterator[RunFolder]:
         finally:
             discard_empty(run)
     finally:
-        lock.path.unlink(missing_ok=True)
+        lock.discard()
         lock.close()
 
 

@@ -151,7 +151,7 @@ def _gather(recipe: "Recipe", dataset: "Dataset", arguments: argparse.Namespace)
 
     dataset, prepared = prepare_dataset(dataset, recipe.preprocessing, arguments.skip_bad, arguments.jobs)
     split = split_dataset(dataset, prepared.hashes, recipe.held_out_share, arguments.seed)
-    require_suitable(recipe, dataset, split)
+    require_suitable(dataset, split)
     for line in describe_split(dataset, split, recipe.balanced_classes):
         print(line, file=sys.stderr)
     return Material(dataset, prepared, split)

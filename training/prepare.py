@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from edge.artifact import INPUT_NAME, SEAM_NAME
@@ -30,7 +29,7 @@ from edge.steps import Step
 from edge.strict_json import encode
 from export.preprocessing import build_preprocessing, network_shape
 from training.dataset import Dataset
-from training.prepared_cache import read_or_build, write_entry_rest
+from training.prepared_cache import read_or_build
 
 # Raise it when the same steps come to compute something else, or when something else is stored.
 CACHE_FORMAT = 4
@@ -71,10 +70,11 @@ def prepare(
     digest = dataset.digest(hashes)
     key = hashlib.sha256(f"{CACHE_FORMAT} {digest} {canonical_json(encode(tuple(steps)))}".encode()).hexdigest()
 
-    def fill(folder: Path) -> None:
+    def fill(path: Path) -> tuple[NDArray[np.float64], dict[int, str]]:
         graph = build_preprocessing(steps)
         session = create_session(graph.SerializeToString(), "preprocessing", threads=1)
-        _fill(folder, graph, _loader(dataset, steps, session, was_read), len(hashes), progress, jobs)
+        load = _loader(dataset, steps, session, was_read)
+        return _write_arrays(path, network_shape(graph), load, len(hashes), progress, jobs)
 
     entry = read_or_build(cache / key[:32], fill)
     return Prepared(entry.arrays, entry.measures, hashes, digest, entry.bad)
@@ -102,12 +102,13 @@ def _hash(dataset: Dataset, i: int) -> tuple[bytes, bool]:
         return hashlib.sha256(dataset.names[i].encode("utf-8", "surrogateescape")).digest(), False
 
 
-def _fill(folder: Path, graph: onnx.ModelProto, load: Load, count: int, progress: Progress, jobs: int | None) -> None:
-    """Write into `folder` what `load` gives for each of `count` images, and which could not be read and why."""
+def _write_arrays(
+    path: Path, shape: tuple[int, ...], load: Load, count: int, progress: Progress, jobs: int | None
+) -> tuple[NDArray[np.float64], dict[int, str]]:
+    """Write the arrays, of `shape` each, that `load` gives for `count` images, and return what goes with them."""
     bad: dict[int, str] = {}
     measures = array("d")  # a list of Python's floats would take ten times as much, and there may be millions
-    shape = network_shape(graph)
-    with (folder / "arrays.npy").open("wb") as file:
+    with path.open("wb") as file:
         _write_header(file, (count, *shape))
         for row, found in enumerate(_in_parallel(load, count, jobs, result_bytes=math.prod(shape) * FLOAT_BYTES)):
             if isinstance(found, str):
@@ -119,7 +120,7 @@ def _fill(folder: Path, graph: onnx.ModelProto, load: Load, count: int, progress
         # Only now it is known how many there are. NumPy leaves room in the header for any number of rows.
         file.seek(0)
         _write_header(file, (count - len(bad), *shape))
-    write_entry_rest(folder, np.array(measures).reshape(-1, len(PictureMeasures._fields)), bad)
+    return np.array(measures).reshape(-1, len(PictureMeasures._fields)), bad
 
 
 def _loader(dataset: Dataset, steps: Sequence[Step], session: Any, was_read: Sequence[bool]) -> Load:

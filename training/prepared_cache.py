@@ -19,6 +19,9 @@ from edge.atomic_file import creating_folder, is_partial
 
 # Nobody prepares one picture for so long: whoever wrote last into such a folder was killed.
 ABANDONED_S = 24 * 3600
+ARRAYS, MEASURES, BAD = "arrays.npy", "measures.npy", "bad.json"
+# Writes the arrays into the file that it is given, and returns their measures and why other rows are not among them.
+Fill = Callable[[Path], tuple[NDArray[np.float64], dict[int, str]]]
 # What an entry that was cut short raises where it is read.
 DAMAGED = (FileNotFoundError, ValueError, EOFError)
 
@@ -32,8 +35,8 @@ class Entry:
     bad: dict[int, str]
 
 
-def read_or_build(folder: Path, fill: Callable[[Path], None]) -> Entry:
-    """Return the entry at `folder`, which `fill` writes into a folder that it is given, if it is not there yet.
+def read_or_build(folder: Path, fill: Fill) -> Entry:
+    """Return the entry at `folder`, which is made with `fill` if it is not there yet.
 
     An entry that is damaged is built anew. Raises OSError, which names `folder`, if it cannot be written.
     """
@@ -44,23 +47,19 @@ def read_or_build(folder: Path, fill: Callable[[Path], None]) -> Entry:
     _sweep(folder.parent)
     try:
         with creating_folder(folder) as unfinished:
-            fill(unfinished)
+            measures, bad = fill(unfinished / ARRAYS)
+            np.save(unfinished / MEASURES, measures)
+            (unfinished / BAD).write_text(json.dumps(bad), encoding="utf-8")
     except OSError as error:
         if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
             raise  # else another process was as busy, and faster
     return _read(folder)
 
 
-def write_entry_rest(folder: Path, measures: NDArray[np.float64], bad: dict[int, str]) -> None:
-    """Write what belongs to an entry beside `arrays.npy`."""
-    np.save(folder / "measures.npy", measures)
-    (folder / "bad.json").write_text(json.dumps(bad), encoding="utf-8")
-
-
 def _read(folder: Path) -> Entry:
-    bad = json.loads((folder / "bad.json").read_text(encoding="utf-8"))
-    arrays = np.load(folder / "arrays.npy", mmap_mode="r")
-    measures = np.load(folder / "measures.npy")
+    bad = json.loads((folder / BAD).read_text(encoding="utf-8"))
+    arrays = np.load(folder / ARRAYS, mmap_mode="r")
+    measures = np.load(folder / MEASURES)
     if len(arrays) != len(measures):
         raise ValueError(f"{len(arrays)} arrays have {len(measures)} measures")
     return Entry(arrays, measures, {int(row): reason for row, reason in bad.items()})

@@ -8,9 +8,8 @@ from training.recipe import Recipe
 from training.split import Split
 
 
-def require_suitable(recipe: Recipe, dataset: Dataset, split: Split) -> None:
-    """Raise DatasetError if the classes are not as many as the recipe is for, one cannot be learned, or none judged."""
-    require_class_count(recipe, dataset)
+def require_suitable(dataset: Dataset, split: Split) -> None:
+    """Raise DatasetError if a class has nothing to be learned from, or nothing judges any."""
     if not len(split.held_out):
         raise DatasetError(f"{dataset.name}: its held-out side has no pictures; add some, or leave that side out")
     counts = np.bincount(dataset.targets[split.train], minlength=len(dataset.labels))

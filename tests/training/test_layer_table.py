@@ -61,26 +61,26 @@ def test_every_kind_of_kernel_by_hand() -> None:
         layers.Dense(4): (9 * 11) * 6 * 4,
         layers.BatchNormalization(): 0,
     }
-    counts_of(image, counts)
+    assert_counts(image, counts)
 
 
-def counts_of(image: keras.KerasTensor, counts: dict[keras.Layer, int]) -> None:
+def assert_counts(image: keras.KerasTensor, counts: dict[keras.Layer, int]) -> None:
     for layer, expected in counts.items():
         assert count_multiply_adds(layer, image.shape[1:], layer(image).shape[1:]) == expected, layer.name
 
 
 def test_kernels_of_one_and_three_dimensions_by_hand() -> None:
-    counts_of(keras.Input((9, 6)), {
+    assert_counts(keras.Input((9, 6)), {
         layers.Conv1D(8, 3): 7 * 8 * (3 * 6),
         layers.DepthwiseConv1D(3, padding="same"): 9 * 6 * 3,
         layers.SeparableConv1D(7, 3, padding="same"): 9 * (6 * 3 + 6 * 7),
     })  # fmt: skip
-    counts_of(keras.Input((5, 9, 11, 6)), {layers.Conv3D(8, 3): (3 * 7 * 9) * 8 * (3 * 3 * 3 * 6)})
+    assert_counts(keras.Input((5, 9, 11, 6)), {layers.Conv3D(8, 3): (3 * 7 * 9) * 8 * (3 * 3 * 3 * 6)})
 
 
 def test_a_transposed_kernel_is_laid_on_every_pixel_that_it_is_given() -> None:
-    counts_of(keras.Input((9, 6)), {layers.Conv1DTranspose(8, 3, strides=2): 9 * 6 * 3 * 8})
-    counts_of(keras.Input((9, 11, 6)), {layers.Conv2DTranspose(8, 3, strides=2): (9 * 11) * 6 * (3 * 3) * 8})
+    assert_counts(keras.Input((9, 6)), {layers.Conv1DTranspose(8, 3, strides=2): 9 * 6 * 3 * 8})
+    assert_counts(keras.Input((9, 11, 6)), {layers.Conv2DTranspose(8, 3, strides=2): (9 * 11) * 6 * (3 * 3) * 8})
     rows = tabulate_layers(keras.Sequential([keras.Input((4, 4, 2)), layers.Conv2DTranspose(3, 2, strides=2)]))
     assert [row.multiply_adds for row in rows] == [0, (4 * 4) * 2 * (2 * 2) * 3]
 

@@ -9,7 +9,7 @@ from edge.errors import DatasetError
 from training.dataset import Dataset
 from training.recipes import load_recipe
 from training.split import Split
-from training.suitability import require_suitable
+from training.suitability import require_class_count, require_suitable
 
 NAMES = tuple(f"{label}/{i}.png" for label in "abc" for i in range(4))
 THREE = Dataset("letters", ("a", "b", "c"), NAMES, np.repeat(np.arange(3), 4), lambda _: b"")
@@ -22,16 +22,17 @@ def split(held_out: list[int]) -> Split:
 def test_as_many_classes_as_the_recipe_is_for() -> None:
     two = replace(load_recipe("lenet"), classes=2)
     with pytest.raises(DatasetError, match=r"for 2 classes\. Received: 3 in letters"):
-        require_suitable(two, THREE, split([0, 4, 8]))
-    require_suitable(replace(two, classes=3), THREE, split([0, 4, 8]))
-    require_suitable(load_recipe("lenet"), THREE, split([0, 4, 8]))
+        require_class_count(two, THREE)
+    require_class_count(replace(two, classes=3), THREE)
+    require_class_count(load_recipe("lenet"), THREE)
+    require_suitable(THREE, split([0, 4, 8]))
 
 
 def test_a_side_with_nothing_held_out_is_said() -> None:
     with pytest.raises(DatasetError, match="letters: its held-out side has no pictures"):
-        require_suitable(load_recipe("lenet"), THREE, split([]))
+        require_suitable(THREE, split([]))
 
 
 def test_a_class_that_is_held_out_whole_is_named() -> None:
     with pytest.raises(DatasetError, match="'b' has held-out ones only"):
-        require_suitable(load_recipe("lenet"), THREE, split([4, 5, 6, 7]))
+        require_suitable(THREE, split([4, 5, 6, 7]))

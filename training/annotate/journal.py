@@ -18,7 +18,7 @@ from edge.errors import OutputError, UsageError
 from edge.regions.region import Box
 from edge.strict_json import LATER, decode_line, encode_line
 from training.annotate.survey import item_key
-from training.gather.numbered_name import NUMBERED_NAME
+from training.numbered_name import NUMBERED_NAME
 
 NAME = "annotations.jsonl"
 FORMAT = 1

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edge.atomic_file import flush_to_disk, is_partial, temporary_beside
-from training.gather.numbered_name import number_of, numbered_name
+from training.numbered_name import number_of, numbered_name
 
 
 class LabelFolder:

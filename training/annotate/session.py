@@ -20,7 +20,7 @@ from training.annotate.label_folder import LabelFolder
 from training.annotate.labels import check_label
 from training.annotate.pace import Pace
 from training.annotate.survey import Item
-from training.gather.utc_text import utc_text
+from training.utc_text import utc_text
 
 Content = Callable[[Item], tuple[str, bytes]]
 

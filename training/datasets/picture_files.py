@@ -1,34 +1,32 @@
 """The pictures of a folder as files: which there are, and their contents.
 
-It exists because a folder of training pictures is one whole: a part of it that cannot be listed is an error, and what
-is no picture of a kind that is decoded here is counted and not passed over.
+It exists because a folder of training pictures is one whole: a part of it that cannot be listed is an error.
 """
 
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from edge.decode import BYTES_PER_PIXEL, MAX_PIXELS, METADATA_BYTES
 from edge.errors import DatasetError, ImageError
 from edge.image_file import opened_image
-from edge.sources import is_image_name
+from edge.sources import walk
 
 # No picture that is decoded needs more, whatever its header says.
 LARGEST_BYTES = MAX_PIXELS * BYTES_PER_PIXEL + METADATA_BYTES
-# Pictures of formats that the decoder knows by name and refuses; a telephone writes the first.
-REFUSED_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".jp2"})
 
 
 def walk_pictures(folder: str) -> Iterator[str]:
-    """Yield the paths of the pictures below `folder`: first its own in order of names, then those of each folder in it.
+    """Yield the paths of the pictures below `folder`, as `walk` finds them.
 
-    Hidden names and linked folders are passed over. Raises DatasetError, naming it, for a folder that cannot be read.
+    Raises DatasetError, naming it, for a folder that cannot be read.
     """
-    for parent, folders, files in os.walk(folder, onerror=_refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (os.path.join(parent, name) for name in sorted(files) if _is_picture_name(name))
+    for source in walk(folder):
+        if source.error:
+            raise DatasetError(f"{source.path}: {source.error}, and a data set is taken whole or not at all")
+        yield source.path
 
 
 def read_picture(path: str) -> bytes:
@@ -50,14 +48,3 @@ def _opened(path: str) -> Iterator[BinaryIO]:
         if size_bytes > LARGEST_BYTES:
             raise ImageError("too_many_bytes", f"{size_bytes:,} bytes are more than any picture can need")
         yield stream
-
-
-def _is_picture_name(name: str) -> bool:
-    refused = os.path.splitext(name)[1].lower() in REFUSED_SUFFIXES
-    return is_image_name(name) or (refused and not name.startswith("."))
-
-
-def _refuse(error: OSError) -> NoReturn:
-    raise DatasetError(
-        f"{error.filename}: the folder cannot be read ({error.strerror}), and a data set is taken whole or not at all"
-    ) from None

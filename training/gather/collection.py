@@ -17,9 +17,9 @@ from edge.atomic_file import is_partial, replacing
 from edge.errors import OutputError, UsageError
 from edge.image_header import read_header
 from edge.strict_json import decode_line, encode_line
-from training.gather.numbered_name import NUMBERED_NAME, number_of, numbered_name
 from training.gather.record import Record
-from training.gather.utc_text import utc_text
+from training.numbered_name import NUMBERED_NAME, number_of, numbered_name
+from training.utc_text import utc_text
 
 MANIFEST = "manifest.jsonl"
 # What the first line begins with, and all that may be there when it was cut off.

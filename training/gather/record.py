@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from training.gather.numbered_name import NUMBERED_NAME
+from training.numbered_name import NUMBERED_NAME
 
 
 @dataclass(frozen=True)
