@@ -132,7 +132,8 @@ def _accuracy(spec: ModelSpec) -> str:
 def _of_variant(variant: Variant | None) -> str:
     if variant is None:
         return ""
-    return facts({f"accuracy of this file ({variant.kind})": f"{variant.accuracy:.2%} of {variant.images:,} of these"})
+    figure = f"{variant.accuracy:.2%} of {variant.images:,} pictures that were held out"
+    return facts({f"accuracy of this file ({variant.kind})": figure})
 
 
 def _parity(spec: ModelSpec) -> str:
