@@ -1,7 +1,7 @@
 """How much memory the preprocessing of a picture takes; one that takes far too much is refused before it begins.
 
 It exists because the pixels of a picture say little about it: where the shorter side is to become 256 pixels long,
-1 x 65,535 become 256 x 16.8 million. The sizes are those of the tensors that `export.preprocessing` builds, and what
+1 x 65,535 become 256 x 16.8 million. The sizes are those of the tensors that `export.preprocess` builds, and what
 is said here was compared with what onnxruntime takes.
 """
 

@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from edge.artifact import OUTPUT_NAME, SEAM_NAME
-from export.preprocessing import make_model
+from export.preprocess import make_model
 
 PREFIX = "network/"
 

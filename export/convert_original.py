@@ -15,7 +15,7 @@ from export.network import weld
 from export.original import Original
 from export.parity import OfPictures
 from export.pictures import made_pictures
-from export.preprocessing import build_preprocessing, network_shape
+from export.preprocess import build_preprocessing, network_shape
 from export.run_session import of_pictures
 
 # Pictures that are answered at once; between its layers a network may need a hundred times their memory.

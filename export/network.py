@@ -18,7 +18,7 @@ from export.exportable import require_exportable
 from export.lean_conversion import lean_conversion
 from export.original import Original, Shape
 from export.passes import clean
-from export.preprocessing import OPSET, make_model
+from export.preprocess import OPSET, make_model
 from export.quiet_tensorflow import log_level_kept, start_tensorflow
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from export.canonical import canonicalise
 from export.exportable import require_exportable
 from export.open_batch import open_batch
 from export.original import Original, Shape
-from export.preprocessing import OPSET
+from export.preprocess import OPSET
 from export.run_session import run_session
 
 

@@ -26,7 +26,7 @@ from edge.spec import ModelSpec
 from export.load_keras import load_keras
 from export.network import keras_original
 from export.parity import TOLERANCE, Comparison, compare, count_pictures, is_within, make_views, worst_first
-from export.preprocessing import build_preprocessing, network_shape
+from export.preprocess import build_preprocessing, network_shape
 from export.run_folder import RunFolder
 from export.run_session import of_pictures
 

@@ -19,7 +19,7 @@ from edge.spec import SPEC_FORMAT, ModelSpec, SelfTest, SelfTestSample
 from edge.steps import Grey, Resize, Scale
 from export.network import weld
 from export.parity import Comparison, View
-from export.preprocessing import build_preprocessing, make_model
+from export.preprocess import build_preprocessing, make_model
 from export.writer import encode_png, make_self_test, stamp
 
 # Whatever needs a training, or an environment of its own, is slow; 'make check' leaves it out.

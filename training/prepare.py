@@ -27,7 +27,7 @@ from edge.runtime import create_session
 from edge.spec import canonical_json
 from edge.steps import Step
 from edge.strict_json import encode
-from export.preprocessing import build_preprocessing, network_shape
+from export.preprocess import build_preprocessing, network_shape
 from training.dataset import Dataset
 from training.prepared_cache import read_or_build
 

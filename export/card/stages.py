@@ -18,7 +18,7 @@ from edge.errors import ImageError, ModelError, UsageError
 from edge.runtime import create_session
 from edge.spec import ModelSpec
 from edge.steps import ChannelsFirst, Step, describe
-from export.preprocessing import build_preprocessing
+from export.preprocess import build_preprocessing
 
 # A picture that is all black and one that is all white, uint8 RGB [2, 8, 8, 3].
 EXTREMES = np.repeat(np.array([0, 255], np.uint8), 8 * 8 * 3).reshape(2, 8, 8, 3)

@@ -14,7 +14,7 @@ from export.canonical import canonicalise
 from export.int8 import measure_ranges, quantise, scheme_for
 from export.network import weld
 from export.passes import clean
-from export.preprocessing import OPSET, build_preprocessing
+from export.preprocess import OPSET, build_preprocessing
 from export.quiet_tensorflow import start_tensorflow
 
 CALIBRATION_PICTURES = 16

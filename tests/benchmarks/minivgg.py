@@ -11,7 +11,7 @@ from edge.steps import Resize, Scale
 from export.int8 import measure_ranges, quantise, scheme_for
 from export.network import weld
 from export.parity import Comparison, View
-from export.preprocessing import build_preprocessing, make_model
+from export.preprocess import build_preprocessing, make_model
 from export.writer import make_self_test, stamp
 
 SIDE, CLASSES = 32, 10

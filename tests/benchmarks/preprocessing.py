@@ -22,17 +22,16 @@ from verdicts import at_least, at_most
 from edge.artifact import INPUT_NAME
 from edge.runtime import create_session
 from edge.steps import Method, Resize, Scale
-from export.preprocessing import build_preprocessing
+from export.preprocess import build_preprocessing
 
 OPENCV = {
     "area": cv2.INTER_AREA,
     "linear": cv2.INTER_LINEAR,
     "nearest": cv2.INTER_NEAREST,
-    "cubic": cv2.INTER_CUBIC,
 }
 PILLOW = {"antialias": Image.Resampling.BILINEAR, "antialias-cubic": Image.Resampling.BICUBIC}
-FEW_PIXELS = ("linear", "nearest", "cubic")
-METHODS: tuple[Method, ...] = ("area", "linear", "nearest", "cubic", "antialias", "antialias-cubic")
+FEW_PIXELS = ("linear", "nearest")
+METHODS: tuple[Method, ...] = ("area", "linear", "nearest", "antialias", "antialias-cubic")
 
 SOURCES_PX = ((240, 320), (1080, 1920), (3000, 4000))
 TARGETS_PX = (32, 224)

@@ -17,7 +17,7 @@ from edge.classifier import Classifier
 from edge.decode import DecodedImage, read_image
 from edge.errors import ImageError, ModelError, ModelNotFoundError, UsageError
 from edge.spec import Faces, Glyphs
-from export.preprocessing import make_model
+from export.preprocess import make_model
 from tests.conftest import tiny_probabilities
 from tests.edge.artifacts import restamped, without_entry, written
 from tests.edge.pictures import animation, noise, png

@@ -13,7 +13,7 @@ from edge.cut import cut
 from edge.errors import ModelError
 from edge.steps import CentreCrop, Fit, Grey, Method, Pad, Resize, ResizeSide, Scale, Standardise, Step
 from export.network import weld
-from export.preprocessing import build_preprocessing, make_model
+from export.preprocess import build_preprocessing, make_model
 
 METHODS = get_args(Method)
 # Fit stretches again after its resize, for which levels must be whole.

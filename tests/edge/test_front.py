@@ -12,7 +12,7 @@ from edge.front import MOST_COPIES, OFTEN, Front
 from edge.load_cut import make_front
 from edge.runtime import create_session
 from edge.steps import Step
-from export.preprocessing import build_preprocessing
+from export.preprocess import build_preprocessing
 from tests.edge.test_cut import CASES
 
 SIZES = [(1, 1), (3, 17), (64, 48), (31, 100)]

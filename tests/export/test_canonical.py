@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge.runtime import create_session
 from export.canonical import canonicalise
-from export.preprocessing import make_model
+from export.preprocess import make_model
 
 SLOPE = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
 OFFSET = np.array([0.25, -0.5, 0.125], np.float32)

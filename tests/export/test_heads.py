@@ -11,7 +11,7 @@ from edge.errors import ModelError
 from edge.runtime import create_session
 from export.ending import find_head
 from export.heads import Head, apply_head, attach_head
-from export.preprocessing import make_model
+from export.preprocess import make_model
 
 # Logits of a sure yes, a sure no, a doubt, and both so low that a float32 sigmoid of them is 0.
 LOGITS = np.array([[9.0, -9.0], [-3.0, 4.0], [0.25, 0.5], [-120.0, -120.0], [90.0, 80.0]], np.float32)

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edge.runtime import create_session
 from export.answers import answers
 from export.int8 import SCHEMES, Scheme, layers, measure_ranges, quantise, scheme_for
-from export.preprocessing import make_model
+from export.preprocess import make_model
 from export.sensitivity import most_sensitive
 
 

@@ -12,7 +12,7 @@ from edge.errors import ModelError, UsageError
 from edge.runtime import create_session
 from edge.steps import Grey, Resize, Scale
 from export.network import keras_original, weld
-from export.preprocessing import build_preprocessing
+from export.preprocess import build_preprocessing
 from export.quiet_tensorflow import start_tensorflow
 
 start_tensorflow()

@@ -8,7 +8,7 @@ from onnx.reference import ReferenceEvaluator
 
 from edge.runtime import create_session
 from export.open_batch import open_batch
-from export.preprocessing import make_model
+from export.preprocess import make_model
 
 GIVEN = (2, 3, 3)
 GAMMA = np.array([2, -3], np.float32)

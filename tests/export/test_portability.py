@@ -15,7 +15,7 @@ from PIL import Image
 
 from edge.runtime import create_session
 from edge.steps import Grey, Resize, Scale
-from export.preprocessing import build_preprocessing
+from export.preprocess import build_preprocessing
 from tests.conftest import Run
 
 # -I keeps our packages out: neither the folder nor the environment of the caller is searched.

@@ -7,7 +7,7 @@ from PIL import Image
 from edge.artifact import INPUT_NAME, SEAM_NAME
 from edge.errors import UsageError
 from edge.runtime import create_session
-from export.preprocessing import build_preprocessing
+from export.preprocess import build_preprocessing
 from export.presets import PRESETS, preset_steps
 from export.quiet_tensorflow import start_tensorflow
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from export.preprocessing import build_preprocessing, network_shape
+from export.preprocess import build_preprocessing, network_shape
 from training.claim_run import claimed_run_folder
 from training.fundamentals.digits_network import PREPROCESSING, DigitsTraining, train_digits
 from training.fundamentals.weights import Weights

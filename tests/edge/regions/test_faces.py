@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edge.errors import InstallationError, ModelError, ModelNotFoundError
 from edge.regions.faces import HaarFaces, YunetFaces
 from edge.regions.region import Box
-from export.preprocessing import make_model
+from export.preprocess import make_model
 from tests.edge.pictures import noise
 from tests.edge.regions.photographs import ASTRONAUT_FACE, overlap, photograph
 

@@ -13,7 +13,7 @@ from edge.spec import SPEC_FORMAT, Faces, Glyphs, ModelSpec, Parity, TrainingRec
 from edge.steps import Step
 from export.network import weld
 from export.parity import Comparison, View
-from export.preprocessing import build_preprocessing, make_model, network_shape
+from export.preprocess import build_preprocessing, make_model, network_shape
 from export.writer import make_self_test, stamp
 from training.report import count_classes, make_report
 

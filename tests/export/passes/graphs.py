@@ -10,7 +10,7 @@ from onnx.reference import ReferenceEvaluator
 
 from edge.runtime import create_session
 from export.passes import clean
-from export.preprocessing import make_model
+from export.preprocess import make_model
 
 Node = tuple[str, list[str], str, dict[str, Any]]
 

@@ -16,7 +16,7 @@ from edge.cli import main
 from edge.errors import UsageError
 from edge.steps import Resize
 from export.quiet_tensorflow import start_tensorflow
-from tests.export.preprocessing.running import run
+from tests.export.preprocess.running import run
 
 start_tensorflow()
 import keras

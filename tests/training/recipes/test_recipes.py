@@ -10,7 +10,7 @@ import training.recipes
 from edge.errors import UsageError
 from edge.spec import Faces, Glyphs
 from edge.steps import Fit, Grey, Resize, Scale
-from export.preprocessing import build_preprocessing, network_shape
+from export.preprocess import build_preprocessing, network_shape
 from training.networks.architecture import Architecture
 from training.networks.knn import NearestNeighbours
 from training.optimizers import Adam, Sgd

@@ -22,8 +22,8 @@ from edge.steps import (
     Step,
     SubtractMean,
 )
-from export.preprocessing import build_preprocessing, network_shape
-from tests.export.preprocessing.running import noise, run
+from export.preprocess import build_preprocessing, network_shape
+from tests.export.preprocess.running import noise, run
 
 
 def test_a_batch_gives_what_its_images_give() -> None:
@@ -33,7 +33,7 @@ def test_a_batch_gives_what_its_images_give() -> None:
 
 
 def test_resize_after_grey_keeps_one_channel() -> None:
-    for method in ("antialias", "area", "linear", "cubic", "nearest", "tf"):
+    for method in ("antialias", "area", "linear", "nearest", "tf"):
         steps = (Grey(), Resize(6, 9, method))
         assert run(steps, noise(20, 20)).shape == (1, 6, 9, 1)
         assert network_shape(build_preprocessing(steps)) == (6, 9, 1)
@@ -75,7 +75,7 @@ def test_nodes_that_nothing_needs_are_not_there() -> None:
     assert len(graph.initializer) == 1
 
 
-@pytest.mark.parametrize("method", ["area", "linear", "cubic", "nearest", "antialias", "tf"])
+@pytest.mark.parametrize("method", ["area", "linear", "nearest", "antialias", "tf"])
 def test_the_graph_is_valid_onnx(method: str) -> None:
     model = build_preprocessing((ResizeSide("longer", 40, method), Pad(1, 2, 3, 4, "replicate", 0), CentreCrop(9, 9)))  # type: ignore[arg-type]
     onnx.checker.check_model(model, full_check=True)
@@ -84,7 +84,7 @@ def test_the_graph_is_valid_onnx(method: str) -> None:
 @pytest.mark.parametrize(
     "steps",
     [
-        *((Resize(28, 20, method),) for method in ("area", "linear", "cubic", "nearest")),
+        *((Resize(28, 20, method),) for method in ("area", "linear", "nearest")),
         (Fit(28, 28, "area", "replicate", 0), Grey(), Scale(1 / 255)),
         (ResizeSide("shorter", 30, "area"), CentreCrop(28, 28), ReverseChannels()),
         (CentreCrop(60, 20), Pad(1, 2, 3, 4, "replicate", 0)),
@@ -101,6 +101,7 @@ def test_another_implementation_of_onnx_gives_the_same_bits(steps: tuple[Step, .
 @pytest.mark.parametrize(
     ("steps", "said"),
     [
+        ((Resize(8, 8, "cubic"),), "cubic"),
         ((Grey(), Grey()), "three channels"),
         ((Scale(2.0), Grey()), "put it before scaling"),
         ((Scale(2.0), Resize(8, 8, "area")), "put it before scaling"),

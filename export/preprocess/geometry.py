@@ -8,8 +8,8 @@ from onnx import TensorProto
 
 from edge.errors import UsageError
 from edge.steps import Border, CentreCrop, Fit, Pad, ResizeSide
-from export.preprocessing.graph import Graph, Picture, Side
-from export.preprocessing.resize import resize
+from export.preprocess.graph import Graph, Picture, Side
+from export.preprocess.resize import resize
 
 
 def measure(graph: Graph, tensor: str) -> tuple[Side, Side]:

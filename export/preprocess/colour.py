@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.errors import UsageError
 from edge.steps import Scale
-from export.preprocessing.graph import Graph, Picture
+from export.preprocess.graph import Graph, Picture
 
 # ITU-R BT.601 luma for R, G and B in 15 fractional bits, as OpenCV's cvtColor has it. All sums stay below
 # 2^24, so float32 computes them exactly.

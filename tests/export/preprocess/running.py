@@ -5,7 +5,7 @@ import numpy as np
 from edge.artifact import INPUT_NAME, SEAM_NAME
 from edge.runtime import create_session
 from edge.steps import Step
-from export.preprocessing import build_preprocessing
+from export.preprocess import build_preprocessing
 
 
 def run(steps: tuple[Step, ...], images: np.ndarray) -> np.ndarray:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from edge.steps import Grey, ReverseChannels, Scale, Standardise, Step, SubtractMean
-from export.preprocessing.colour import LUMA_15_BIT
-from tests.export.preprocessing.running import noise, run
+from export.preprocess.colour import LUMA_15_BIT
+from tests.export.preprocess.running import noise, run
 
 # keras/src/applications/imagenet_utils.py, _preprocess_numpy_input.
 CAFFE = (ReverseChannels(), SubtractMean((103.939, 116.779, 123.68)))

@@ -12,11 +12,10 @@ from onnx import TensorProto
 
 from edge.errors import UsageError
 from edge.steps import Method
-from export.preprocessing import taps
-from export.preprocessing.graph import Graph, Picture, Side
-from export.preprocessing.taps import Taps
+from export.preprocess import taps
+from export.preprocess.graph import Graph, Picture, Side
+from export.preprocess.taps import Taps
 
-HIGHEST_LEVEL = np.float32(255)
 # onnxruntime copies pixels that are gathered one by one, at 7.5 ns each, and turns a picture of bytes at 0.1 ns a byte:
 # from so many columns on, turning all that were read is faster, up to twenty times as many (both measured).
 MANY_COLUMNS = 64
@@ -25,7 +24,7 @@ MANY_COLUMNS = 64
 def resize(graph: Graph, picture: Picture, height: Side, width: Side, method: Method) -> Picture:
     """Return `picture` as uint8 [N, height, width, c]; float32 by `tf` and `tf-antialias`, and by `nearest` if it was.
 
-    Raises UsageError for a picture whose levels are whole no more, except for `tf`, `tf-antialias` and `nearest`.
+    Raises UsageError for a picture whose levels are not whole any more, except for `tf`, `tf-antialias` and `nearest`.
     """
     if picture.channels_first:
         raise UsageError("a resize must come before channels_first; change the order of the steps")
@@ -42,7 +41,9 @@ def resize(graph: Graph, picture: Picture, height: Side, width: Side, method: Me
             pairs = taps.linear(graph, *rows, clamped=False), taps.linear(graph, *columns, clamped=True)
             tensor = _fixed_point(graph, picture, *pairs, height)
         case "cubic":
-            tensor = _cubic(graph, picture, rows, columns)
+            raise UsageError(
+                "a resize by cubic is only read in files of before, not made any more; use antialias-cubic or linear"
+            )
         case "area":
             tensor = _area(graph, picture, rows, columns)
         case "tf" | "tf-antialias":
@@ -99,12 +100,6 @@ def _fixed_point(graph: Graph, picture: Picture, rows: Taps, columns: Taps, heig
     summed = graph.add("Add", *(graph.add("Gather", products, np.int64(i), axis=2) for i in (0, 1)))
     quarters = graph.add("Mul", graph.cast(summed, TensorProto.FLOAT), np.float32(0.25))
     return _levels(graph, graph.add("Add", quarters, np.float32(0.5)), height, picture.channels)
-
-
-def _cubic(graph: Graph, picture: Picture, rows: Axis, columns: Axis) -> str:
-    summed = _weighted(graph, picture, taps.cubic(graph, *rows), taps.cubic(graph, *columns))
-    within = graph.add("Clip", graph.add("Round", summed), np.float32(0), HIGHEST_LEVEL)
-    return _levels(graph, within, rows[1], picture.channels)
 
 
 def _area(graph: Graph, picture: Picture, rows: Axis, columns: Axis) -> str:

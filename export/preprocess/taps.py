@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from export.preprocessing.graph import Graph, Side
+from export.preprocess.graph import Graph, Side
 
-# OpenCV's INTER_RESIZE_COEF_SCALE: the weights of `linear` and `cubic` are whole multiples of 1/2048.
+# OpenCV's INTER_RESIZE_COEF_SCALE: the weights of `linear` are whole multiples of 1/2048.
 ONE = np.float32(2048)
-# The parameter of OpenCV's cubic, as in R. Keys, Cubic Convolution Interpolation, 1981.
-CUBIC_A = np.float32(-0.75)
 # OpenCV leaves out what covers less of a pixel than this.
 SMALLEST_OVERLAP = 1e-3
 
@@ -68,19 +66,6 @@ def enlarging_area(graph: Graph, source: Side, target: Side) -> Taps:
     return _pair(graph, source, target, whole, graph.add("Where", none, np.float32(0), fraction))
 
 
-def cubic(graph: Graph, source: Side, target: Side) -> Taps:
-    """Return the four taps of INTER_CUBIC, with weights that are rounded as OpenCV does and sum to 1."""
-    whole, x = _split(graph, centres(graph, source, target))
-    near = _near_weight(graph, x)
-    far = _far_weight(graph, x)
-    opposite = _near_weight(graph, graph.add("Sub", np.float32(1), x))
-    rest = graph.add("Sub", graph.add("Sub", graph.add("Sub", np.float32(1), far), near), opposite)
-    columns = [graph.add("Unsqueeze", weight, np.array([1])) for weight in (far, near, opposite, rest)]
-    fixed = graph.add("Round", graph.add("Mul", graph.add("Concat", *columns, axis=1), ONE))
-    positions = _positions(graph, source, whole, np.array([[-1, 0, 1, 2]]))
-    return Taps(positions, graph.add("Div", fixed, ONE), _scale(graph, source, target))
-
-
 def area(graph: Graph, source: Side, target: Side) -> Taps:
     """Return the taps of INTER_AREA where no side grows: how much of each source pixel a target pixel covers.
 
@@ -126,20 +111,6 @@ def _positions(graph: Graph, source: Side, whole: str, steps: NDArray[np.int64])
 def _split(graph: Graph, position: str) -> tuple[str, str]:
     whole = graph.add("Floor", position)
     return whole, graph.add("Sub", position, whole)
-
-
-def _near_weight(graph: Graph, x: str) -> str:
-    """((A + 2) x - (A + 3)) x x + 1, for the two pixels on either side of the centre."""
-    inner = graph.add("Sub", graph.add("Mul", x, CUBIC_A + np.float32(2)), CUBIC_A + np.float32(3))
-    return graph.add("Add", graph.add("Mul", graph.add("Mul", inner, x), x), np.float32(1))
-
-
-def _far_weight(graph: Graph, x: str) -> str:
-    """((A (x + 1) - 5A) (x + 1) + 8A) (x + 1) - 4A, for the pixel one further to the left."""
-    z = graph.add("Add", x, np.float32(1))
-    inner = graph.add("Sub", graph.add("Mul", z, CUBIC_A), 5 * CUBIC_A)
-    middle = graph.add("Add", graph.add("Mul", inner, z), 8 * CUBIC_A)
-    return graph.add("Sub", graph.add("Mul", middle, z), 4 * CUBIC_A)
 
 
 def _count(graph: Graph, length: Side) -> str:

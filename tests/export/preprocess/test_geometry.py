@@ -6,7 +6,7 @@ import pytest
 
 from edge.errors import UsageError
 from edge.steps import Border, CentreCrop, Fit, Pad, Resize, ResizeSide, Scale, Standardise, Step, SubtractMean
-from tests.export.preprocessing.running import noise, run
+from tests.export.preprocess.running import noise, run
 
 SIZES = [(40, 30), (30, 40), (31, 77), (1, 1), (200, 3), (28, 28), (5, 8), (97, 96), (56, 28)]
 
