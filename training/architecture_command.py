@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     layers = tabulate_layers(network)
     if output:
         from training.layer_drawing import draw_layers
-        from training.plots import save_figure
+        from training.report.plots import save_figure
 
         save_figure(draw_layers(layers, network.name), output)
     print(describe(network.name, layers))

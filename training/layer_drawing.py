@@ -12,7 +12,7 @@ from matplotlib.path import Path
 
 from training.layer_layout import Layout, Place, lay_out
 from training.layer_table import LayerRow, add_up
-from training.plots import DPI
+from training.report.plots import DPI
 
 # All in inches, of which the axes have one for each of the figure's.
 BOX_WIDTH, BOX_HEIGHT = 2.2, 0.44

