@@ -120,6 +120,7 @@ class Evaluation:
             "calibration_error": self.calibration_error,
             "bins": [asdict(b) for b in self.bins],
             "mistakes": len(self.mistakes),
+            "suspects": count_suspects(self),
             "answers": asdict(self.answers) if self.answers else None,
         }
 
