@@ -55,7 +55,7 @@ class Backbone:
                 f"the image size must be {SMALLEST_PX} to {LARGEST_PX} pixels. Received: {image_size}; "
                 f"{self.name} was trained with {self.image_size}"
             )
-        return ResizeSide("shorter", round(image_size * SHORTER_SIDE), "area"), CentreCrop(image_size, image_size)
+        return ResizeSide("shorter", round(image_size * SHORTER_SIDE), "antialias"), CentreCrop(image_size, image_size)
 
     def values(self) -> tuple[Step, ...]:
         """Return the steps from these pixels to the float32 that the network takes."""
@@ -66,9 +66,9 @@ class Backbone:
 
         Without `weights` they are those of ImageNet. `weights` is one of two kinds of file:
 
-        - `.weights.h5` or `.h5`: the weights of this very network, with its 1,000 classes or without its head.
-        - `.keras`: a network of one's own, of which all in front of its last Dense layer is taken, or the whole where
-          there is none. It takes pictures of `image_size` and the values of this backbone.
+        - `.weights.h5` or `.h5`: the weights of this very network, with a head or without.
+        - `.keras`: a network of one's own, of which all in front of the Dense layer at its end is taken, or the whole
+          where there is none. It takes pictures of `image_size` and the values of this backbone.
 
         Raises UsageError for a file of another kind or of another input, ModelError for one that cannot be read or does
         not fit, ModelNotFoundError where there is no such file or ImageNet's weights cannot be fetched, and
@@ -123,7 +123,7 @@ class Backbone:
             return load_efficientnet_lite_weights(network)
         try:
             with contextlib.redirect_stdout(sys.stderr):  # where Keras draws its bar
-                network.set_weights(APPLICATIONS[self.name](weights="imagenet").get_weights())
+                fetched = APPLICATIONS[self.name](weights="imagenet").get_weights()
         except Exception as error:
             # Keras raises Exception itself while it handles what the network raised.
             if not isinstance(error, OSError | ValueError) and not isinstance(error.__context__, OSError):
@@ -132,6 +132,10 @@ class Backbone:
                 f"the weights of {self.name} cannot be had ({reason_of(error).rpartition('-- ')[2]:.200}); give them "
                 "with --weights FILE, or try again where there is a network"
             ) from None
+        try:
+            network.set_weights(fetched)
+        except ValueError:  # VGG's layers behind the convolutions
+            raise UsageError(f"{self.name} takes pictures of {self.image_size} pixels alone") from None
 
     def _load(self, network: "keras.Model", weights: Path) -> None:
         from training.pretrained.squeezenet_weights import load_squeezenet_weights
@@ -178,28 +182,44 @@ def find_backbone(name: str) -> Backbone:
 
 
 def cut_head(network: "keras.Model") -> "keras.Model":
-    """Return what is in front of the last Dense layer of a classifier, or all of it where there is none.
+    """Return a classifier without its head, or the whole of a network that has none.
 
-    Of SqueezeNet, which has none, it is what is in front of its last convolution. A map of features is averaged over
-    its pixels. Raises UsageError where no vector of features comes out.
+    The head is the Dense layer at the end (SqueezeNet's `conv10`), with activations, pooling and dropout around it. A
+    map of features is averaged over its pixels. Raises UsageError where no vector of features comes out, and for a head
+    inside a layer that is itself a network.
     """
     import keras
+    from keras import layers
 
-    heads = [
-        i for i, layer in enumerate(network.layers) if isinstance(layer, keras.layers.Dense) or layer.name == "conv10"
-    ]
-    if not heads:
+    parts, head = network.layers, _find_head(network)
+    end = len(parts) if head is None else head
+    while head is not None and isinstance(parts[end - 1], layers.Dropout):
+        end -= 1
+    if head is None:
         features = network.outputs[0]
     elif isinstance(network, keras.Sequential):  # one that was read from a file has called its layers twice
-        kept = keras.Sequential([keras.Input(network.input_shape[1:]), *network.layers[: heads[-1]]])
-        network, features = kept, kept.outputs[0]
+        network = keras.Sequential([keras.Input(network.input_shape[1:]), *parts[:end]])
+        features = network.outputs[0]
     else:
-        features = network.layers[heads[-1]].input
+        features = parts[end].input
     if len(features.shape) == 4:
         features = keras.layers.GlobalAveragePooling2D(name="features")(features)
     if len(features.shape) != 2 or features.shape[-1] is None:
         raise UsageError(f"a backbone must give one vector for each picture. Received: {tuple(features.shape)}")
     return keras.Model(network.inputs[0], features, name=network.name)
+
+
+def _find_head(network: "keras.Model") -> int | None:
+    """Return the place of the head among the layers of a network."""
+    import keras
+    from keras import layers
+
+    around = (layers.Activation, layers.Softmax, layers.Dropout, layers.GlobalAveragePooling2D)
+    last = max((i for i, layer in enumerate(network.layers) if not isinstance(layer, around)), default=0)
+    layer = network.layers[last]
+    if isinstance(layer, keras.Model) and _find_head(layer) is not None:
+        raise UsageError(f"the last Dense layer must not be inside another network. Received: {layer.name}")
+    return last if isinstance(layer, layers.Dense) or layer.name == "conv10" else None
 
 
 def _read_backbone(path: Path, image_size: int) -> "keras.Model":

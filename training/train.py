@@ -58,12 +58,8 @@ def train(target: str, **options: Any) -> Run:
     Raises EyespotError for data, options or an output that cannot be used, DivergenceError for a loss that is not
     finite; KeyboardInterrupt leaves what `resume=True` goes on from.
     """
-    return run_training(
-        TrainConfig(target=target, **{k: Path(v) if k in PATHS and v else v for k, v in options.items()})
-    )
-
-
-PATHS = ("output", "weights", "tensorboard")
+    paths = {name: Path(options[name]) for name in ("output", "weights", "tensorboard") if options.get(name)}
+    return run_training(TrainConfig(target=target, **(options | paths)))
 
 
 def run_training(config: TrainConfig) -> Run:

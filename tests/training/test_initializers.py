@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.errors import UsageError
-from training.initializers import INITIALIZERS, make_initializer
+from training.networks.initializers import INITIALIZERS, make_initializer
 
 FAN_IN, FAN_OUT = 400, 600
 # Standard deviations from the papers; a uniform distribution of limit l has l / sqrt(3).

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Literal
 
@@ -99,6 +100,8 @@ def with_test_part(dataset: Dataset, test: Dataset) -> Dataset:
     if strangers := [label for label in test.labels if label not in dataset.labels]:
         raise DatasetError(f"{test.name}: its class {strangers[0]!r} is none of {', '.join(dataset.labels)}")
     count, sources = len(dataset.names), (dataset, test)
+    before: Iterable[Part] = dataset.parts or repeat("train", count)
+    after: Iterable[Part] = repeat("test", len(test.names))
     places = np.array([dataset.labels.index(label) for label in test.labels], np.int64)
 
     def place(i: int) -> tuple[Dataset, int]:
@@ -122,7 +125,7 @@ def with_test_part(dataset: Dataset, test: Dataset) -> Dataset:
         (*dataset.names, *(f"test/{name}" for name in test.names)),
         np.concatenate([dataset.targets, places[test.targets]]),
         read,
-        (*(dataset.parts or ("train",) * count), *("test",) * len(test.names)),
+        (*before, *after),
         content_hash,
         path if all(source.path for source in sources) else None,
     )

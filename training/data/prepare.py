@@ -77,7 +77,7 @@ class Pictures:
         require_preparable(self.geometry, pixels.shape)
         prepared: NDArray[np.uint8] = self._session.run([PIXELS_NAME], {INPUT_NAME: pixels[None]})[0][0]
         height, width = pixels.shape[:2]
-        return prepared, Note(tuple(measure(pixels)), (width, height), _camera(encoded))
+        return prepared, Note((*measure(pixels),), (width, height), _camera(encoded))
 
     def fill(self, jobs: int | None, progress: Callable[[int], Any]) -> tuple[list[Note | None], dict[int, str]]:
         """Prepare what the cache lacks; return the note of each picture, and why others cannot be used, by row."""

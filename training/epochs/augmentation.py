@@ -5,6 +5,8 @@ It acts on pictures of levels 0 to 255, between geometry and values, and never r
 
 from dataclasses import dataclass
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -38,14 +40,14 @@ class Augmentation:
         height, width, channels = pictures.shape[1:]
         result = np.empty_like(pictures)
         for i, picture in enumerate(pictures):
-            moved = cv2.warpAffine(
+            moved: NDArray[Any] = cv2.warpAffine(
                 picture,
                 self._placement(height, width, random),
                 (width, height),
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_REFLECT_101,
-            ).reshape(height, width, channels)
-            result[i] = self._coloured(moved, random)
+            )
+            result[i] = self._coloured(moved.reshape(height, width, channels), random)
         return result
 
     def _placement(self, height: int, width: int, random: np.random.Generator) -> NDArray[np.float64]:
@@ -75,7 +77,8 @@ class Augmentation:
             levels = grey + (levels - grey) * np.float32(1 + saturation)
         mean = levels.mean()
         levels = mean + (levels - mean) * np.float32(1 + contrast)
-        return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+        result: NDArray[np.uint8] = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+        return result
 
 
 # What --augment chooses: light is safe for characters too; strong is for photographs, which may be mirrored.

@@ -49,7 +49,9 @@ def train_epochs(recipe: Recipe, config: TrainConfig, material: Material, run: R
     precision = config.precision or "float32"
     with _strategy_scope(config, precision):
         network = _build(recipe, material, config, precision)
-        network.compile(recipe.optimizer.make(recipe.schedule.rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        network.compile(
+            recipe.optimizer.make(recipe.schedule.rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
+        )
     save_schedule(run, recipe.schedule, -(-len(split.train) // recipe.batch_size), recipe.epochs, recipe.name)
     fit_config = FitConfig(recipe.schedule, recipe.epochs, config.early_stopping)
     options = {"optimizer": repr(recipe.optimizer), "precision": precision, "strategy": config.strategy or "none"}

@@ -17,8 +17,8 @@ from edge.errors import ModelError, reason_of
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 DTYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "LongStorage": "<i8", "IntStorage": "<i4"}
-
-
+# What pickle raises for a damaged file.
+UNREADABLE = (pickle.UnpicklingError, ArithmeticError, AttributeError, EOFError, LookupError, TypeError, ValueError)
 # A storage's key, an offset into it, the shape, and the strides; offset and strides count elements.
 Description = tuple[str, int, tuple[int, ...], tuple[int, ...]]
 
@@ -36,8 +36,8 @@ def read_torch_tensors(content: bytes, name: str) -> dict[str, NDArray[Any]]:
         described = _Data(file)
         tensors: Mapping[str, Description] = described.load()
         storages = {key: _read_storage(file, described.storages[key]) for key in _Data(file).load()}
-        return {key: _view(storages[storage], *place) for key, (storage, *place) in tensors.items()}
-    except (pickle.UnpicklingError, ValueError, KeyError, TypeError, AttributeError, EOFError, IndexError) as error:
+        return {k: _view(storages[key], at, shape, strides) for k, (key, at, shape, strides) in tensors.items()}
+    except UNREADABLE as error:
         raise ModelError(f"{name}: no readable file of PyTorch tensors ({reason_of(error):.200})") from None
 
 

@@ -48,7 +48,8 @@ def fit_temperature(probabilities: NDArray[np.float32], targets: NDArray[np.int6
 def apply_temperature(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
     """Return `probabilities` [N, classes] as the network gives them once its logits are divided by `temperature`."""
     logits = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
-    return np.exp(log_softmax(logits / temperature, axis=1)).astype(np.float32)
+    scaled: NDArray[np.float32] = np.exp(log_softmax(logits / temperature, axis=1)).astype(np.float32)
+    return scaled
 
 
 def require_softmax(network: keras.Model) -> None:

@@ -1,12 +1,13 @@
 """Heads: classifiers on fixed features that are solved and not trained in epochs, as layers of a network.
 
 A head is fitted on features float32 [N, d], and cross-validated in folds: `folds[i]` is the fold in which row i is
-predicted by a head that was fitted on all other folds. Weights [N] say how much each row counts.
+predicted by a head that was fitted on all other folds. Weights [N] say how much each row counts; `calibrated` says
+whether a temperature makes sense of the probabilities.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import ClassVar, Literal
 
 import keras
 import numpy as np
@@ -20,35 +21,17 @@ from sklearn.neighbors import KNeighborsClassifier
 from edge.errors import DatasetError
 
 # What the inverse strength of the penalty is chosen from, the strongest penalty first.
-STRENGTHS = (0.01, 0.1, 1.0, 10.0)
+STRENGTHS = (0.01, 0.1, 1.0)
 # A loss that is not better by this share does not pay for a weaker penalty.
 WORTH = 0.01
-ITERATIONS = 200
+# Of the gradient: a smaller one changes no answer.
+TOLERANCE = 1e-3
+ITERATIONS = 1000
 # Above this size of the features a head is trained in batches, for which they need not fit in memory.
 SOLVED_BYTES = 4 << 30
 BATCH, BATCH_EPOCHS, BATCH_RATE = 256, 10, 1e-3
 
 Attach = Callable[[keras.KerasTensor], keras.KerasTensor]
-
-
-class Head(Protocol):
-    """What is put behind features; `calibrated` says whether a temperature makes sense of its probabilities."""
-
-    calibrated: bool
-
-    def cross_validate(
-        self,
-        features: NDArray[np.float32],
-        targets: NDArray[np.int64],
-        weights: NDArray[np.float32],
-        folds: NDArray[np.int64],
-    ) -> tuple["Head", NDArray[np.float32]]:
-        """Return the head with its open settings chosen, and out-of-fold probabilities float32 [N, classes]."""
-        ...
-
-    def fit(self, features: NDArray[np.float32], targets: NDArray[np.int64], weights: NDArray[np.float32]) -> Attach:
-        """Return what puts the fitted head behind a tensor of features; it ends in a softmax if `calibrated`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -60,7 +43,7 @@ class Logistic:
 
     penalty: Literal["l2", "l1"] | None = "l2"
     strength: float | None = None
-    calibrated: bool = True
+    calibrated: ClassVar[bool] = True
 
     def cross_validate(
         self,
@@ -111,7 +94,7 @@ class Logistic:
             l1_ratio=1.0 if self.penalty == "l1" else 0.0,
             solver="saga" if self.penalty == "l1" else "lbfgs",
             max_iter=ITERATIONS,
-            tol=1e-3 if self.penalty == "l1" else 1e-4,
+            tol=TOLERANCE,
             random_state=0,
             warm_start=start is not None,
         )
@@ -133,7 +116,7 @@ class NearestNeighbours:
     """The `k` nearest of the training pictures vote (Starter Bundle, chapter 7)."""
 
     k: int
-    calibrated: bool = False
+    calibrated: ClassVar[bool] = False
 
     def cross_validate(
         self,
@@ -180,6 +163,9 @@ class NearestNeighbours:
     def _require_enough(self, images: int) -> None:
         if images < self.k:
             raise DatasetError(f"{self.k} neighbours need at least {self.k} images to learn from. Received: {images}")
+
+
+Head = Logistic | NearestNeighbours
 
 
 def _train_in_batches(
