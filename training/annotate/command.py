@@ -49,8 +49,6 @@ def run(arguments: argparse.Namespace) -> int:
     say = partial(print, "eyespot:", file=sys.stderr, flush=True)
     folder, output, suspects, model = arguments.folder, arguments.output, arguments.suspects, None
     labels = [label.strip() for label in arguments.labels.split(",")] if arguments.labels else []
-    for index, label in enumerate(labels):
-        check_label(label, labels[:index])
     cutter = Cutter(arguments.regions, labels)
     if suspects and not (folder or output or arguments.suggest or cutter.kind != "none"):
         items, problems = read_suspects(suspects)
@@ -68,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
         journal = output / "annotations.jsonl"
     else:
         raise UsageError("name either a folder and --output DIR, or --suspects FILE, which goes with --labels alone")
+    for index, label in enumerate(labels):
+        check_label(label, labels[:index])
     for problem in problems:
         say(f"{problem}; skipped")
     if not items:

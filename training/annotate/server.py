@@ -7,6 +7,7 @@ label, 403 a stranger, 404 no such place, 507 the disk.
 """
 
 from collections import Counter
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from importlib.resources import files
 from io import BytesIO
@@ -45,17 +46,14 @@ class Server(LocalServer):
         """Return what the page shows of an item, by default of the first open one behind an index, as JSON."""
         session, items, left = self.session, self.session.items, self.session.open(behind)
         item = item or (left[0] if left else items[min(behind + 1, len(items) - 1)])
-        index, guess, problem = session.index[item.key], item.guess, item.remark
-        try:
-            pixels = self.cutter.crop(item, session.place(item))  # without a model too: whether it can be shown
-            if self.model:
-                (best,) = self.model.classify(pixels, 1).predictions
+        index, guess = session.index[item.key], item.guess
+        if self.model:
+            with suppress(ImageError):  # the page sees for itself that it cannot be shown
+                (best,) = self.model.classify(self.cutter.crop(item, session.place(item)), 1).predictions
                 guess = best.label, best.probability
-        except ImageError as error:
-            problem = f"it cannot be shown: {error}"
         around = items[max(index - 1, 0)].key, items[min(index + 1, len(items) - 1)].key
         known = guess if guess and guess[0] in (session.labels or guess) else None
-        seen = {"item": item, "present": item.folder and item.folder.name, "guess": known, "problem": problem}
+        seen = {"item": item, "present": item.folder and item.folder.name, "guess": known}
         state = {"answer": session.held.get(item.key), "counts": Counter(session.held.values()), "left": len(left)}
         return msgspec.json.encode(self.about | seen | state | {"index": index, "around": around}, enc_hook=ascii)
 
@@ -66,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         try:
             status, kind, content = self._answer()
-        except (EyespotError, OSError) as error:
+        except (EyespotError, OSError, ValueError) as error:
             said = str(error)
             if isinstance(error, OSError) and error.strerror:
                 said = f"not saved: {error.filename}: {error.strerror}; mend it and answer again"

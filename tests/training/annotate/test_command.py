@@ -5,8 +5,10 @@ import json
 import resource
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlencode
 
 import cv2
 import numpy as np
@@ -123,7 +125,7 @@ def test_what_gives_nothing_is_skipped_and_a_picture_too_many_is_said(codes: Pat
     write_codes(codes / "more", "28465")
     with sitting(codes, *GLYPHS, output) as (address, process):
         label(address, *[""] * 8)
-        assert ask(address)[1]["problem"] == "5 found, 4 expected"
+        assert ask(address)[1]["item"]["remark"] == "5 found, 4 expected"
         for _ in range(8):
             ask(address, "undo")
         assert ended(process)[0] == SOME_FAILED
@@ -240,9 +242,12 @@ def test_rows_that_cannot_be_are_told(suspects: Path, tmp_path: Path) -> None:
     with suspects.open("a") as file:
         file.write("../train/cats/1.png,lions,dogs,0.7\n../train/cats/gone.png,cats,dogs,0.6\n")
     with sitting("--suspects", suspects) as (address, process):
-        assert "cannot be shown" in label(address, "", "", "")["problem"]
+        key = label(address, "", "", "")["item"]["key"]
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(f"{address}picture?{urlencode({'key': key})}")
         assert ended(process)[0] == SOME_FAILED
-    for text in ("path,label\na,b\n", "path,label,predicted,probability\na/b,a,c,much\n", "nothing"):
+    header = "path,label,predicted,probability\n"
+    for text in ("path,label\na,b\n", f"{header}a/b,a,c,much\n", f"{header}a/b,a,../c,0.9\n", "nothing"):
         (tmp_path / "other.csv").write_text(text)
         assert main(["annotate", "--suspects", str(tmp_path / "other.csv")]) == NOTHING_DONE
 
