@@ -50,24 +50,26 @@ def run(arguments: argparse.Namespace) -> int:
     folder, output, suspects, model = arguments.folder, arguments.output, arguments.suspects, None
     labels = [label.strip() for label in arguments.labels.split(",")] if arguments.labels else []
     cutter = Cutter(arguments.regions, labels)
-    if suspects and not (folder or output or arguments.suggest or cutter.kind != "none"):
+    if (suspects is None) == (folder is None) or (folder is None) != (output is None):
+        raise UsageError("name either a folder and --output DIR, or --suspects FILE")
+    if suspects:
         items, problems = read_suspects(suspects)
-        labels = sorted({*labels, *(x for i in items if i.folder and i.guess for x in (i.folder.name, i.guess[0]))})
+        labels = sorted(
+            {*labels, *(x for i in items.values() if i.folder and i.guess for x in (i.folder.name, i.guess[0]))}
+        )
         digest = hashlib.sha256(suspects.read_bytes()).hexdigest()[:8]  # the answers are to this version of the file
         journal = suspects.with_name(f"{suspects.stem}-{digest}.jsonl")
-    elif folder and output and not suspects:
-        if not folder.is_dir():
-            raise UsageError(f"{folder}: there is no such folder")
-        if arguments.suggest:
-            model = Classifier.load(arguments.suggest, regions="none")
-            if model.spec.regions and model.spec.regions.kind != cutter.kind:
-                raise UsageError(f"{arguments.suggest} reads {model.spec.regions.kind}; name a model of {cutter.kind}")
-        items, problems = read_folder(folder, output, cutter)
-        journal = output / "annotations.jsonl"
-    else:
-        raise UsageError("name either a folder and --output DIR, or --suspects FILE, which goes with --labels alone")
     for index, label in enumerate(labels):
         check_label(label, labels[:index])
+    if arguments.suggest:
+        model = Classifier.load(arguments.suggest, regions="none")
+        if model.spec.regions and model.spec.regions.kind != cutter.kind:
+            raise UsageError(f"{arguments.suggest} reads {model.spec.regions.kind}; name a model of {cutter.kind}")
+    if folder:
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: there is no such folder")
+        items, problems = read_folder(folder, output, cutter)
+        journal = output / "annotations.jsonl"
     for problem in problems:
         say(f"{problem}; skipped")
     if not items:

@@ -87,7 +87,7 @@ class Cutter:
         return stream.getvalue()
 
 
-def read_folder(folder: Path, output: Path, cutter: Cutter) -> tuple[list[Item], list[str]]:
+def read_folder(folder: Path, output: Path, cutter: Cutter) -> tuple[dict[str, Item], list[str]]:
     """Return what is to be labelled below `folder` but not in `output`, equal content once, and what gave nothing."""
 
     def look(source: Source) -> list[Item] | str:
@@ -105,10 +105,10 @@ def read_folder(folder: Path, output: Path, cutter: Cutter) -> tuple[list[Item],
                 problems.append(found)
             for item in found if isinstance(found, list) else ():
                 items.setdefault(item.key, item)
-    return list(items.values()), problems
+    return items, problems
 
 
-def read_suspects(file: Path) -> tuple[list[Item], list[str]]:
+def read_suspects(file: Path) -> tuple[dict[str, Item], list[str]]:
     """Return the rows of a CSV with `SUSPECT_COLUMNS`, and those in no folder of their label. Raises UsageError."""
     items, problems = dict[str, Item](), list[str]()
     with file.open(newline="", encoding="utf-8", errors="backslashreplace") as lines:
@@ -122,4 +122,4 @@ def read_suspects(file: Path) -> tuple[list[Item], list[str]]:
                 items[name] = Item(name, path, name, folder=folder, guess=guess)
             else:
                 problems.append(f"{name}: it is in no folder named {label}")
-    return list(items.values()), problems
+    return items, problems

@@ -20,7 +20,7 @@ from edge.classifier import Classifier
 from edge.errors import EyespotError, ImageError
 from edge.house_page import content_policy, dressed
 from edge.local_server import LocalServer
-from training.annotate.items import Cutter, Item
+from training.annotate.items import Cutter
 from training.annotate.session import Session
 
 PAGE = dressed(files("training.annotate").joinpath("page.html").read_text(encoding="utf-8"))
@@ -42,19 +42,19 @@ class Server(LocalServer):
         self.about = {"noun": cutter.noun, "labels": session.labels, "typed": typed, "items": len(session.items)}
         super().__init__(host, port, _Handler)
 
-    def screen(self, item: Item | None = None, behind: int = -1) -> bytes:
-        """Return what the page shows of an item, by default of the first open one behind an index, as JSON."""
-        session, items, left = self.session, self.session.items, self.session.open(behind)
-        item = item or (left[0] if left else items[min(behind + 1, len(items) - 1)])
-        index, guess = session.index[item.key], item.guess
+    def screen(self, key: str = "", behind: str = "") -> bytes:
+        """Return what the page shows of an item, by default of the first open one behind another, as JSON."""
+        session, keys, left = self.session, list(self.session.items), self.session.open(behind)
+        key = key or (left[0] if left else behind or keys[-1])
+        index, item, guess = keys.index(key), session.items[key], session.items[key].guess
         if self.model:
             with suppress(ImageError):  # the page sees for itself that it cannot be shown
                 (best,) = self.model.classify(self.cutter.crop(item, session.place(item)), 1).predictions
                 guess = best.label, best.probability
-        around = items[max(index - 1, 0)].key, items[min(index + 1, len(items) - 1)].key
+        around = keys[max(index - 1, 0)], keys[min(index + 1, len(keys) - 1)]
         known = guess if guess and guess[0] in (session.labels or guess) else None
         seen = {"item": item, "present": item.folder and item.folder.name, "guess": known}
-        state = {"answer": session.held.get(item.key), "counts": Counter(session.held.values()), "left": len(left)}
+        state = {"answer": session.held.get(key), "counts": Counter(session.held.values()), "left": len(left)}
         return msgspec.json.encode(self.about | seen | state | {"index": index, "around": around}, enc_hook=ascii)
 
 
@@ -86,21 +86,23 @@ class _Handler(BaseHTTPRequestHandler):
         if not (own and server.admits(self.headers.get("Host"))):
             return 403, JSON, b'{"error": "this is for this machine and its own page alone"}'
         key = query.get("key", "")
+        if key and key not in session.items:
+            return 400, JSON, b'{"error": "there is no such item any more; load the page again"}'
         match self.command, asked.path:
             case "GET", "/":
                 return 200, "text/html; charset=utf-8", PAGE.encode()
             case "GET", "/screen":
-                return 200, JSON, server.screen(session.find(key) if key else None)
-            case "GET", "/picture" | "/crop":
-                item = session.find(key)
+                return 200, JSON, server.screen(key)
+            case "GET", "/picture" | "/crop" if key:
+                item = session.items[key]
                 image = Image.fromarray(server.cutter.crop(item, session.place(item), asked.path == "/picture"))
                 image.thumbnail((1600, 1600))  # a screen shows no more
                 kind = "png" if image.width * image.height <= PNG_PIXELS else "jpeg"
                 image.save(stream := BytesIO(), kind, quality=90)
                 return 200, f"image/{kind}", stream.getvalue()
-            case "POST", "/answer":
+            case "POST", "/answer" if key:
                 session.answer(key, query.get("label", ""))
-                return 200, JSON, server.screen(behind=session.index[key])
+                return 200, JSON, server.screen(behind=key)
             case "POST", "/undo":
                 return 200, JSON, server.screen(session.undo())
         return 404, JSON, b'{"error": "there is no such page"}'

@@ -36,10 +36,9 @@ class Session:
     LABEL/KEY.SUFFIX, with the content that `cutter` gives it. Without `labels` it may have any.
     """
 
-    def __init__(self, journal: Path, items: Sequence[Item], labels: Sequence[str], cutter: Cutter) -> None:
+    def __init__(self, journal: Path, items: dict[str, Item], labels: Sequence[str], cutter: Cutter) -> None:
         """Raises OutputError if another process has the journal or it is damaged, UsageError if it asked otherwise."""
         self.items, self.labels, self._root, self._cutter = items, labels, journal.parent, cutter
-        self.index = {item.key: index for index, item in enumerate(items)}
         self.held: dict[str, str] = {}
         self._undoable: list[tuple[str, str | None]] = []
         self._ever: set[str | None] = {None}
@@ -47,22 +46,16 @@ class Session:
         self._file = AppendOnlyFile(journal, f"{journal}: another 'eyespot annotate' is writing it; end that first")
         try:
             mentioned = self._read(Entry(asked=cutter.asked))
-            for key in mentioned & self.index.keys():
-                self._bring(self.find(key), self.held.get(key))
+            for key in mentioned & items.keys():
+                self._bring(items[key], self.held.get(key))
         except BaseException:
             self._file.close()
             raise
 
-    def find(self, key: str) -> Item:
-        """Return the item of a key. Raises UsageError if there is none."""
-        if key not in self.index:
-            raise UsageError(f"there is no such item any more, load the page again. Received: {key!r:.80}")
-        return self.items[self.index[key]]
-
     def answer(self, key: str, label: str) -> None:
         """Write the label of an item, "" to ignore it. Where it raises nothing is saved.
 
-        Raises UsageError for a label that cannot be, ImageError for a picture that is damaged now, OSError.
+        Raises KeyError, UsageError for a label that cannot be, ImageError for a picture that is damaged now, OSError.
         """
         with self._lock:
             if self.labels and label not in ("", *self.labels):
@@ -70,20 +63,23 @@ class Session:
             if label and not self.labels:
                 check_label(label, os.listdir(self._root))
             if self.held.get(key) != label:
-                self._commit(Entry(self.find(key).name, key, label))
+                self._commit(Entry(self.items[key].name, key, label))
 
-    def undo(self) -> Item | None:
-        """Take the last answer back and return its item, None if there is none. Raises as `answer` does."""
+    def undo(self) -> str:
+        """Take the last answer back and return the key of its item, "" if there is none. Raises as `answer` does."""
         with self._lock:
-            if not self._undoable:
-                return None
-            key, before = self._undoable[-1]
-            self._commit(Entry(self.find(key).name, key, before, undo=True))
-            return self.find(key)
+            key, before = self._undoable[-1] if self._undoable else ("", None)
+            if key and key not in self.items:
+                raise UsageError("the picture that was answered last is not there any more; put it back to undo that")
+            if key:
+                self._commit(Entry(self.items[key].name, key, before, undo=True))
+            return key
 
-    def open(self, behind: int = -1) -> list[Item]:
-        """Return the open items, those behind an index first."""
-        return [item for item in (*self.items[behind + 1 :], *self.items[: behind + 1]) if item.key not in self.held]
+    def open(self, behind: str = "") -> list[str]:
+        """Return the keys of the open items, those behind an item first."""
+        keys = list(self.items)
+        start = keys.index(behind) + 1 if behind else 0
+        return [key for key in keys[start:] + keys[:start] if key not in self.held]
 
     def place(self, item: Item) -> Path:
         """Return where the picture of an item is now: a suspect may have been moved."""
@@ -132,7 +128,7 @@ class Session:
         end = self._file.end
         try:
             self._file.append(msgspec.json.encode(entry) + b"\n", flush=True)
-            self._bring(self.find(entry.key), entry.label)
+            self._bring(self.items[entry.key], entry.label)
         except BaseException:
             self._file.keep(end)
             raise

@@ -82,6 +82,17 @@ def test_answers_are_corrected_ignored_and_undone_in_the_next_sitting_too(codes:
     assert len(journal(output)) == 12
 
 
+def test_pictures_that_are_gone_keep_their_labels_and_more_may_come(codes: Path, output: Path) -> None:
+    with sitting(codes, *GLYPHS, output) as (address, process):
+        label(address, *"73912846")
+        ended(process)
+    (codes / "001.png").unlink()
+    write_codes(codes / "more", "5513")
+    with sitting(codes, *GLYPHS, output) as (address, process):
+        assert (ask(address)[1]["left"], ask(address, "undo")[0], len(labelled(output))) == (4, 400, 8)
+        ended(process)
+
+
 def test_a_kill_at_any_moment_costs_nothing(codes: Path, output: Path) -> None:
     with sitting(codes, *GLYPHS, output) as (address, process):
         label(address, *"7391")
@@ -149,6 +160,7 @@ def test_only_this_page_may_answer_and_only_what_can_be(codes: Path, output: Pat
             ("GET", f"/answer?key={key}&label=7", {"Origin": f"http://{host}"}, 404),
             ("GET", "/annotations.jsonl", {}, 404),
             ("GET", "/picture?key=other", {}, 400),
+            ("GET", "/picture", {}, 404),
             ("GET", "/", {}, 200),
         ):
             connection = http.client.HTTPConnection(host, timeout=30)
