@@ -183,7 +183,7 @@ def test_the_delay_that_robots_txt_asks_for_is_kept(tmp_path: Path, monkeypatch:
     assert waited == [7]
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://www..example.com/a", "http://a:b@localhost/", "nowhere"])
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://[::1/a", "http://a:b@localhost/", "nowhere"])
 def test_an_address_of_another_kind_is_one_line(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gather", url, "--output", str(tmp_path / "new")]) == NOTHING_DONE
     assert len(capsys.readouterr().err.splitlines()) == 1
