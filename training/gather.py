@@ -160,7 +160,8 @@ def run(options: argparse.Namespace) -> int:
     with closing(AppendOnlyFile(folder / MANIFEST, f"{folder}: another run is writing it; wait for it")) as manifest:
         known = read_known(manifest)
         try:
-            asyncio.run(gather(url, manifest, known, options))
+            if len(known) < options.count:
+                asyncio.run(gather(url, manifest, known, options))
         except OSError as error:  # of the source or the disk
             if not known:
                 raise
