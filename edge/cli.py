@@ -46,7 +46,7 @@ class Subcommand:
 
 
 SUBCOMMANDS = {
-    "gather": Subcommand("training.gather.command", None, "fetch pictures to label from an address"),
+    "gather": Subcommand("training.gather", "training", "fetch pictures to label from an address"),
     "annotate": Subcommand("training.annotate.command", None, "label pictures, glyphs or faces on a local page"),
     "train": Subcommand("training.command", "training", "train a recipe on a data set"),
     "evaluate": Subcommand("training.report.command", "training", "say how good a run is, and where it is wrong"),
