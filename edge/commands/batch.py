@@ -37,7 +37,7 @@ from edge.decode import MAX_PIXELS
 from edge.errors import MissingExtraError, UsageError
 from edge.fast_decode import require_reducible
 from edge.ordered_map import OrderedMap
-from edge.stop import stopping_or_leaving_on_signals
+from edge.signals import stopping_or_leaving_on_signals
 
 THREADS, RAY = "threads", "ray"
 
