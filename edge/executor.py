@@ -1,11 +1,11 @@
 """Apply a function to many items in threads, and give the results back in order as soon as their turn comes.
 
 Pillow and onnxruntime work outside of Python's lock, so threads use all cores with one copy of the model. The standard
-library's executors read all items before they give the first result, and none of their threads takes several at once.
+library's executors read all items before they give the first result.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from threading import Condition, Event, Lock, Thread
 from typing import Generic, TypeVar
 
@@ -20,26 +20,21 @@ HELD_BYTES = 256 << 20
 TICK_S = 0.5
 
 
-def in_order(
-    function: Callable[[Sequence[T]], Sequence[R]],
+def ordered_map(
+    function: Callable[[T], R],
     items: Iterable[T],
     threads: int,
     stop: Event | None = None,
     size_of: Callable[[T], int] = lambda _: 0,
-    *,
-    run_batch: int = 1,
 ) -> Iterator[R | None]:
-    """Yield the result of each of `items`, in order; None now and then while there is none.
-
-    `function` is given up to `run_batch` items, a power of two of them, that wait anyway: none waits for others, and
-    where few wait the threads share them. It returns a result for each.
+    """Yield `function` of each of `items`, in order; None now and then while there is nothing.
 
     Items are read by a thread of their own, since they may come through a pipe; at most `WINDOW_PER_THREAD` for each
     thread are under way, and those that wait hold at most `HELD_BYTES` as `size_of` counts (a single one always
     fits). After `stop` is set no further item is begun, and those in work are finished. What `items` or `function`
     raise is raised in its place.
     """
-    window = _Window(function, threads, size_of, run_batch)
+    window = _Window(function, size_of, threads * WINDOW_PER_THREAD)
     Thread(target=window.read, args=(items,), name="eyespot-reader", daemon=True).start()
     workers = [Thread(target=window.work, name=f"eyespot-{i}", daemon=True) for i in range(threads)]
     for worker in workers:
@@ -72,19 +67,15 @@ class _Slot(Generic[T, R]):
 class _Window(Generic[T, R]):
     """What is under way: one deque in the order of the items, and one of those that no thread has taken yet."""
 
-    def __init__(
-        self, function: Callable[[Sequence[T]], Sequence[R]], threads: int, size_of: Callable[[T], int], run_batch: int
-    ) -> None:
-        self._function, self._threads, self._size_of, self._run_batch = function, threads, size_of, run_batch
-        self._most = threads * WINDOW_PER_THREAD
+    def __init__(self, function: Callable[[T], R], size_of: Callable[[T], int], most: int) -> None:
+        self._function, self._size_of, self._most = function, size_of, most
         self._slots: deque[_Slot[T, R]] = deque()
         self._waiting: deque[_Slot[T, R]] = deque()
         self._awaited: _Slot[T, R] | None = None
         self._held = 0
         self._complete = self._closed = False
-        lock = Lock()
-        self._lock = lock
-        self._has_room, self._has_work, self._has_result = Condition(lock), Condition(lock), Condition(lock)
+        self._lock = Lock()
+        self._has_room, self._has_work, self._has_result = (Condition(self._lock) for _ in range(3))
 
     def read(self, items: Iterable[T]) -> None:
         """Take in items as there is room for them."""
@@ -92,7 +83,8 @@ class _Window(Generic[T, R]):
             for item in items:
                 slot = _Slot[T, R](item, self._size_of(item))
                 with self._lock:
-                    self._has_room.wait_for(lambda size=slot.size: self._closed or self._fits(size))  # type: ignore[misc]
+                    while not (self._closed or self._fits(slot.size)):
+                        self._has_room.wait()
                     if self._closed:
                         return
                     self._held += slot.size
@@ -116,28 +108,25 @@ class _Window(Generic[T, R]):
 
     def work(self) -> None:
         """Compute what waits until there is no more."""
-        while group := self._take_waiting():
-            error, results = None, None
+        while slot := self._take_waiting():
             try:
-                results = self._function([slot.item for slot in group])  # type: ignore[misc]
-            except BaseException as raised:  # noqa: BLE001 # it belongs to whoever asks for the results
-                error = raised
+                slot.result = self._function(slot.item)  # type: ignore[arg-type]
+            except BaseException as error:  # noqa: BLE001 # it belongs to whoever asks for the result
+                slot.error = error
+            slot.item = None
             with self._lock:
-                for i, slot in enumerate(group):
-                    slot.result, slot.error = results[i] if results is not None else None, error
-                    slot.item, slot.done = None, True
+                slot.done = True
+                if slot is self._awaited:
+                    self._has_result.notify()
+                if slot.size:
                     self._held -= slot.size
-                    if slot is self._awaited:
-                        self._has_result.notify()
-                if any(slot.size for slot in group):
                     self._has_room.notify()
 
-    def _take_waiting(self) -> list[_Slot[T, R]]:
+    def _take_waiting(self) -> _Slot[T, R] | None:
         with self._lock:
-            self._has_work.wait_for(lambda: self._waiting or self._complete or self._closed)
-            share = min(self._run_batch, -(-len(self._waiting) // self._threads))
-            count = 1 << (share.bit_length() - 1) if share else 0
-            return [self._waiting.popleft() for _ in range(count)]
+            while not (self._waiting or self._complete or self._closed):
+                self._has_work.wait()
+            return self._waiting.popleft() if self._waiting else None
 
     def take_ready(self, stop: Event | None) -> list[_Slot[T, R]] | None:
         """Return the slots that are done and whose turn it is, after half a second at most; None after the last."""
@@ -154,8 +143,14 @@ class _Window(Generic[T, R]):
             ready = []
             while self._slots and self._slots[0].done:
                 ready.append(self._slots.popleft())
-            self._has_room.notify()
+            if ready:
+                self._has_room.notify()
             return ready
+
+    def close(self) -> None:
+        """End the threads as soon as they have done what they are at."""
+        with self._lock:
+            self._drop_waiting()
 
     def _drop_waiting(self) -> None:
         """Let nothing in any more, and drop what no thread has taken: always the last of what is under way."""
@@ -165,8 +160,3 @@ class _Window(Generic[T, R]):
         self._waiting.clear()
         self._has_work.notify_all()
         self._has_room.notify()
-
-    def close(self) -> None:
-        """End the threads as soon as they have done what they are at."""
-        with self._lock:
-            self._drop_waiting()

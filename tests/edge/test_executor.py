@@ -1,16 +1,12 @@
 """Results in order, items read lazily, and an end that leaves nothing behind."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from threading import Barrier, Event, Lock, active_count
 
 import pytest
 
-from edge.executor import WINDOW_PER_THREAD, in_order
-
-
-def each(function: Callable[[int], int]) -> Callable[[Sequence[int]], list[int]]:
-    return lambda items: [function(item) for item in items]
+from edge.executor import WINDOW_PER_THREAD, ordered_map
 
 
 def results(mapped: Iterator[int | None]) -> list[int]:
@@ -27,12 +23,12 @@ def test_results_come_in_order_whichever_is_first_to_finish() -> None:
             second_is_done.set()
         return item * item
 
-    assert results(in_order(each(function), range(500), 2)) == [i * i for i in range(500)]
+    assert results(ordered_map(function, range(500), 2)) == [i * i for i in range(500)]
 
 
 def test_items_are_worked_on_at_the_same_time() -> None:
     both = Barrier(2, timeout=30)
-    assert results(in_order(each(lambda item: item + 0 * both.wait()), range(20), 2)) == list(range(20))
+    assert results(ordered_map(lambda item: item + 0 * both.wait(), range(20), 2)) == list(range(20))
 
 
 def test_items_are_read_no_further_than_the_window_and_the_threads_end_with_the_caller() -> None:
@@ -43,7 +39,7 @@ def test_items_are_read_no_further_than_the_window_and_the_threads_end_with_the_
             read.append(item)
             yield item
 
-    mapped = in_order(list, items(), 2)
+    mapped = ordered_map(lambda item: item, items(), 2)
     assert list(itertools.islice((r for r in mapped if r is not None), 10)) == list(range(10))
     mapped.close()  # type: ignore[attr-defined]
     assert len(read) <= 10 + 2 * WINDOW_PER_THREAD + 2
@@ -61,12 +57,12 @@ def test_items_under_way_hold_no_more_bytes_than_they_may(monkeypatch: pytest.Mo
                 most[0] = max(most[0], held[0])
             yield size
 
-    def function(sizes: Sequence[int]) -> Sequence[int]:
+    def function(size: int) -> int:
         with lock:
-            held[0] -= sum(sizes)
-        return sizes
+            held[0] -= size
+        return size
 
-    assert len(results(in_order(function, items(), 4, size_of=lambda size: size))) == 45
+    assert len(results(ordered_map(function, items(), 4, size_of=lambda size: size))) == 45
     # What is allowed, the largest single item that is, and the one that waits at the door.
     assert most[0] <= 250 + 250
 
@@ -81,8 +77,8 @@ def test_what_raises_is_raised_in_its_place_a_timeout_too() -> None:
             raise TimeoutError("of its own")
         return item
 
-    for work, error in ((each(lambda item: item), RuntimeError), (each(function), TimeoutError)):
-        mapped = (result for result in in_order(work, items(), 2) if result is not None)
+    for work, error in ((lambda item: item, RuntimeError), (function, TimeoutError)):
+        mapped = (result for result in ordered_map(work, items(), 2) if result is not None)
         assert next(mapped) == 1
         with pytest.raises(error):
             list(mapped)
@@ -95,7 +91,7 @@ def test_after_stop_what_is_under_way_is_finished_and_no_more_begun() -> None:
         begun.append(item)
         return item
 
-    for result in in_order(each(function), itertools.count(), 2, stop):
+    for result in ordered_map(function, itertools.count(), 2, stop):
         found += [] if result is None else [result]
         if len(found) == 5:
             stop.set()
@@ -111,32 +107,15 @@ def test_after_stop_what_waits_is_dropped_while_the_items_do_not_end() -> None:
         stop.set()  # all of them are read, and the first is in work
         never.wait(30)
 
-    def function(items: Sequence[int]) -> Sequence[int]:
-        begun.extend(items)
+    def function(item: int) -> int:
+        begun.append(item)
         stopped.wait(30)
-        return items
+        return item
 
-    for result in in_order(function, items(), 1, stop):
+    for result in ordered_map(function, items(), 1, stop):
         found += [] if result is None else [result]
         if stop.is_set():
             stopped.set()
     never.set()
     assert found == begun
     assert len(found) < WINDOW_PER_THREAD
-
-
-def test_what_waits_is_done_together_in_powers_of_two_and_shared_by_the_threads() -> None:
-    all_read, groups = Event(), []
-
-    def items() -> Iterator[int]:
-        yield from range(30)
-        all_read.set()
-
-    def function(items: Sequence[int]) -> Sequence[int]:
-        all_read.wait(30)
-        groups.append(len(items))
-        return items
-
-    assert results(in_order(function, items(), 2, run_batch=8)) == list(range(30))
-    assert sum(groups) == 30
-    assert {8} <= set(groups) <= {1, 2, 4, 8}
