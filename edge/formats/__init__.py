@@ -1,1 +1,1 @@
-"""One file for each image format: how to read what its header claims, and nothing of its pixels."""
+"""What Pillow does not say of a file: parts of TIFF that it reads wrongly, PNG's texts, and kinds that it does not know."""

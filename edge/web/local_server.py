@@ -1,7 +1,7 @@
-"""An HTTP server of the standard library for a page on one's own machine, and who may ask it.
+"""An HTTP server of the standard library for a page on one's own machine.
 
-It exists so that the page of a camera and that of an annotation keep strangers out by the same rule: a page elsewhere
-could reach a server here by a name of its own that leads to this machine (DNS rebinding), so the name must be ours.
+A page elsewhere could reach a server here by a name of its own that leads to this machine (DNS rebinding), so requests
+must be for a name of this machine.
 """
 
 import socket

@@ -1,4 +1,4 @@
-"""What the pages that eyespot serves have in common: their colours, by day and by night, and what they may load."""
+"""What the pages that eyespot serves share: their style, light and dark, and what they may load."""
 
 import base64
 import hashlib
@@ -28,8 +28,8 @@ button { cursor: pointer; margin: 0.2rem 0.1rem; }
 [hidden] { display: none !important; }"""
 
 
-def dressed(page: str) -> str:
-    """Return `page` with the house's style in its place."""
+def with_style(page: str) -> str:
+    """Return `page` with the shared style in its place."""
     return page.replace(PLACE, STYLE)
 
 

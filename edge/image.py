@@ -1,0 +1,390 @@
+"""The one image decoder: encoded bytes in, uint8 RGB out, for training, serving and edge alike. Pillow opens every picture.
+
+- EXIF orientation is applied; colour profiles are not.
+- Grey becomes three equal channels, palettes become their colours, CMYK is converted as Pillow does.
+- Transparency is laid over white, as a browser shows it. The alpha of BMP is ignored.
+- 16 bits a channel are cut to the upper 8; other depths are scaled to 0 to 255. Floats and signed integers are refused.
+- Of an animation or a document of several pages the first picture counts, and a note says so; where the first frame of
+  a GIF is smaller than the whole, the rest is white.
+- A file that ends early is an error, never half a picture.
+"""
+
+import os
+import struct
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import import_module
+from io import BytesIO
+from stat import S_ISREG
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edge.errors import ImageError, UsageError, reason_of
+from edge.steps import Fit, Resize, ResizeSide, Step
+
+MAX_PIXELS = 100_000_000
+# No image needs more: 16 bits in four channels for each pixel, and room for previews and profiles.
+BYTES_PER_PIXEL, METADATA_BYTES = 8, 64 << 20
+# Encoders write ten scans, and twenty or so where they search for the best ones. A dozen bytes are a scan over the whole
+# picture, so that a megabyte could keep a decoder busy for hours.
+MOST_SCANS = 100
+# Converted at once, since the steps between need several times their memory.
+BAND_PIXELS = 1 << 20
+
+# The limits of this module hold before anything is decoded; Pillow's own would warn above 89 megapixels.
+Image.MAX_IMAGE_PIXELS = None
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of metadata that is damaged, which is nobody's business here
+
+MAGIC = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"BM": "BMP",
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF"),
+    **dict.fromkeys((b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"), "PPM"),
+}
+# Named in the message, so that it can say what to do.
+REFUSED_MAGIC = {
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"\xff\x0a": "JPEG XL",
+    b"II\xbc\x01": "JPEG XR",
+    b"P7": "PAM",
+    b"Pf": "PFM",
+    b"PF": "PFM",
+    b"IIRO": "raw camera",
+    b"IIU\0": "raw camera",
+    b"%PDF": "PDF",
+    b"8BPS": "PSD",
+    b"\0\0\1\0": "ICO",
+}
+AVIF_BRANDS = (b"avif", b"avis")
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+# The modules of Pillow that are not loaded by Image.open itself.
+PLUGINS = {"WEBP": "WebPImagePlugin", "TIFF": "TiffImagePlugin", "AVIF": "AvifImagePlugin"}
+
+# EXIF 2.32, tag 0x0112: whether rows and columns are exchanged first, and what is turned round then.
+ORIENTATION = 0x0112
+TURNS = {
+    2: (False, np.s_[:, ::-1]),
+    3: (False, np.s_[::-1, ::-1]),
+    4: (False, np.s_[::-1]),
+    5: (True, np.s_[:]),
+    6: (True, np.s_[:, ::-1]),
+    7: (True, np.s_[::-1, ::-1]),
+    8: (True, np.s_[::-1]),
+}
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """Pixels, uint8 RGB [H, W, 3], and a note where they are not all that the file held."""
+
+    pixels: NDArray[np.uint8]
+    note: str | None
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What the header of a file says: JPEG, PNG, GIF, WEBP, BMP, TIFF, PPM, AVIF or HEIF, and the size in pixels."""
+
+    format: str
+    width: int
+    height: int
+
+
+def prefer_opencv() -> None:
+    """From here on let OpenCV, where it is installed, decode plain JPEG: the same bits in about two thirds of the time.
+
+    To import it takes as long as a hundred pictures, so it is for callers with many.
+    """
+    with suppress(ImportError):
+        import_module("cv2")
+
+
+def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS, shrink_for: Step | None = None) -> DecodedImage:
+    """Return the image in the file at `path`, as `decode_image` does. Raises ImageError."""
+    with opened_image(path) as stream:
+        return _decode(stream, max_pixels, shrink_for)
+
+
+def decode_image(encoded: bytes, max_pixels: int = MAX_PIXELS, shrink_for: Step | None = None) -> DecodedImage:
+    """Return the image in `encoded`; see the module for what is defined. Raises ImageError with one of its codes.
+
+    With `shrink_for`, the first step of a preprocessing, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that is
+    no less than the step needs: sooner, with slightly different pixels.
+    """
+    return _decode(BytesIO(encoded), max_pixels, shrink_for)
+
+
+def read_header(stream: BinaryIO) -> ImageHeader:
+    """Return what the header of `stream` (seekable, from its start) says, before anything is decoded.
+
+    Raises ImageError: `empty` for no bytes, `unsupported_format` for an image of a kind that is not decoded here,
+    `not_an_image` for anything else, `corrupt` for a header that ends early or makes no sense.
+    """
+    kind = _recognise(stream.read(32))
+    return ImageHeader(kind, *_open(stream, kind).size)
+
+
+def read_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> bytes:
+    """Return the bytes of the file at `path`. Raises ImageError, also where no image of `max_pixels` has so many."""
+    with opened_image(path) as stream:
+        if (size := stream.seek(0, os.SEEK_END)) > (most := most_bytes(max_pixels)):
+            raise ImageError("too_many_bytes", f"{size:,} bytes are more than the limit of {most:,}")
+        stream.seek(0)
+        return stream.read()
+
+
+def most_bytes(pixels: int) -> int:
+    """Return how many bytes the file of an image of so many pixels may have."""
+    return pixels * BYTES_PER_PIXEL + METADATA_BYTES
+
+
+@contextmanager
+def opened_image(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Yield the regular file at `path`, without ever waiting for it.
+
+    Raises ImageError, also for what goes wrong while it is read in the block.
+    """
+    try:
+        # Without O_NONBLOCK, opening a named pipe that nobody writes to would wait for ever.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as stream:
+            if not S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise ImageError("unreadable", "this is not a regular file")
+            yield stream
+    except FileNotFoundError:
+        raise ImageError("not_found", "there is no such file") from None
+    except OSError as error:
+        raise ImageError("unreadable", f"the file cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        if isinstance(error, ImageError):
+            raise
+        raise ImageError("not_found", f"no file can have this name ({error})") from None
+
+
+def require_shrinkable(first: Step) -> None:
+    """Raise UsageError unless the `first` step of a preprocessing is a resize, so that the size does not matter."""
+    if not isinstance(first, Resize | ResizeSide | Fit):
+        raise UsageError(
+            f"--fast-decode needs a model whose first step is a resize; this one begins with {first.kind!r}"
+        )
+
+
+def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> DecodedImage:
+    kind = _recognise(stream.read(32))
+    image = _open(stream, kind)
+    size = image.size
+    _check_limits(*size, stream.seek(0, os.SEEK_END), max_pixels)
+    if kind == "JPEG":
+        if image.info.get("progressive"):
+            _check_scans(stream)
+        if shrink_for and (factor := _reduction(*size, shrink_for)) > 1:
+            image.draft(image.mode, (max(size[0] // factor, 1), max(size[1] // factor, 1)))
+    try:
+        pixels = _pixels_by_opencv(image, stream) if kind == "JPEG" and image.size == size else None
+        orientation = 1 if kind == "TIFF" else _orientation(image)  # Pillow turns a TIFF itself
+        turned = _turn(_pixels(image, kind) if pixels is None else pixels, orientation)
+        several = kind != "JPEG" and _several(image)
+    except ImageError:
+        raise
+    except Exception as error:  # noqa: BLE001 # Pillow's decoders share no base class; one image is one answer
+        raise _failed(stream, kind, error) from None
+    return DecodedImage(turned, f"first picture of several in this {kind}" if several else None)
+
+
+def _recognise(start: bytes) -> str:
+    """Return the format that a file with these first bytes has. Raises ImageError for one that is not decoded here."""
+    if not start:
+        raise ImageError("empty", "the file is empty")
+    if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
+        return "WEBP"
+    if start[4:8] == b"ftyp":
+        brands = (start[8:12], start[16:20], start[20:24], start[24:28])  # the major one, and those it is compatible with
+        if brands[0] in AVIF_BRANDS or (brands[0] in (b"mif1", b"msf1") and set(brands) & set(AVIF_BRANDS)):
+            return "AVIF"
+        if brands[0] in HEIF_BRANDS:
+            return "HEIF"
+        if brands[0] == b"crx ":
+            raise ImageError("unsupported_format", "raw camera images are not supported; convert to JPEG or PNG")
+    for magic, kind in MAGIC.items():
+        if start.startswith(magic):
+            return kind
+    for magic, name in REFUSED_MAGIC.items():
+        if start.startswith(magic):
+            raise ImageError("unsupported_format", f"{name} images are not supported; convert to JPEG or PNG")
+    raise ImageError("not_an_image", "the content is not an image of a known format")
+
+
+def _open(stream: BinaryIO, kind: str) -> Any:
+    """Return Pillow's image, of which only the header was read. Raises ImageError."""
+    if kind == "HEIF":
+        try:
+            import_module("pi_heif").register_heif_opener()
+        except ImportError:
+            raise ImageError(
+                "unsupported_format", "HEIC images need the extra 'heif': pip install 'eyespot[heif]'"
+            ) from None
+    elif kind in PLUGINS:
+        import_module(f"PIL.{PLUGINS[kind]}")
+    if kind == "PNG":
+        from edge.formats.png import without_text
+
+        stream = without_text(stream)
+    stream.seek(0)
+    try:
+        image = Image.open(stream, formats=["BMP", "DIB"] if kind == "BMP" else [kind])
+    except Exception as error:  # noqa: BLE001 # Pillow's readers share no base class; one image is one answer
+        raise _failed(stream, kind, error) from None
+    if min(image.size) < 1:
+        raise ImageError("corrupt", f"the header claims {image.width} x {image.height} pixels")
+    if kind == "TIFF":
+        from edge.formats.tiff import prepare_tiff
+
+        prepare_tiff(image)
+    return image
+
+
+def _check_limits(width: int, height: int, size_bytes: int, max_pixels: int) -> None:
+    """Raise ImageError if a picture is larger than `max_pixels`, or its file than it can need."""
+    pixels = width * height
+    if pixels > max_pixels:
+        raise ImageError(
+            "too_many_pixels",
+            f"the header claims {width} x {height} = {pixels:,} pixels; the limit is {max_pixels:,}",
+        )
+    if size_bytes > most_bytes(pixels):
+        raise ImageError("too_many_bytes", f"{size_bytes:,} bytes are more than {pixels:,} pixels can need")
+
+
+def _check_scans(stream: BinaryIO) -> None:
+    from edge.formats.unknown import count_scans
+
+    stream.seek(0)
+    if (scans := count_scans(stream.read())) > MOST_SCANS:
+        raise ImageError("corrupt", f"the JPEG has {scans:,} scans; {MOST_SCANS} are the limit")
+
+
+def _failed(stream: BinaryIO, kind: str, error: Exception) -> ImageError:
+    """Return what to say of a file that Pillow could not open or decode: of a kind that it does not know, or corrupt."""
+    if isinstance(error, OSError) and error.errno:
+        return ImageError("unreadable", f"the file cannot be read ({error.strerror})")
+    from edge.formats.unknown import is_unknown_kind
+
+    stream.seek(0)
+    if is_unknown_kind(kind, stream.read()) or (kind == "HEIF" and "nsupported" in str(error)):
+        return ImageError("unsupported_format", f"{kind} of this rare kind is not supported; convert to JPEG or PNG")
+    return ImageError("corrupt", f"the {kind} is cut short or damaged ({reason_of(error)})")
+
+
+def _reduction(width: int, height: int, first: Step) -> int:
+    """Return by how much a JPEG may be reduced: 8, 4, 2, or 1 for not at all."""
+    shorter, longer = sorted((width, height))
+    match first:
+        case Resize() | Fit():  # either side may become the width: the orientation is not known yet
+            ratio = shorter / max(first.width, first.height)
+        case ResizeSide():
+            ratio = (shorter if first.side == "shorter" else longer) / first.length
+        case _:
+            return 1
+    return next((factor for factor in (8, 4, 2) if ratio >= factor), 1)
+
+
+def _pixels_by_opencv(image: Any, stream: BinaryIO) -> NDArray[np.uint8] | None:
+    """Return the pixels of a grey or RGB JPEG, [H, W, 3], if OpenCV was loaded and decodes it; None if not."""
+    cv2 = sys.modules.get("cv2")
+    if cv2 is None or image.mode not in ("L", "RGB"):
+        return None
+    stream.seek(0)
+    try:
+        encoded = np.frombuffer(stream.read(), np.uint8)
+        pixels = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        return None
+    return pixels if pixels is not None and pixels.shape[1::-1] == image.size else None
+
+
+def _pixels(image: Any, kind: str) -> NDArray[np.uint8]:
+    """Return what Pillow decodes as it is meant to be seen but for its orientation, [H, W, 3]."""
+    if kind == "PNG" and image.mode == "L" and isinstance(image.info.get("transparency"), int):
+        bits = _png_bits(image.fp)  # Pillow spreads 1, 2 or 4 bits over 8, but not the transparent level
+        image.info["transparency"] = image.info["transparency"] * 255 // (2**bits - 1)
+    if kind == "PNG" and image.mode == "RGB" and "transparency" in image.info and _png_bits(image.fp) == 16:
+        raise ImageError("unsupported_format", "PNG of 16 bits with a transparent colour is not supported")
+    if kind == "GIF" and not image.tile:
+        raise ImageError("corrupt", "the GIF holds no picture")
+    left, top, right, bottom = image.tile[0][1] if kind == "GIF" else (0, 0, *image.size)
+    image.load()
+    if kind == "TIFF":  # Pillow has turned it
+        right, bottom = image.size
+    pixels = np.full((*image.size[::-1], 3), 255, np.uint8)
+    rows = max(BAND_PIXELS // (right - left), 1)
+    for start in range(top, bottom, rows):
+        end = min(start + rows, bottom)
+        band = image.crop((left, start, right, end))
+        if band.mode.startswith("I"):
+            pixels[start:end, left:right] = _grey_levels(band, image, kind)[:, :, None]
+        else:
+            pixels[start:end, left:right] = _as_seen(band, kind)
+    return pixels
+
+
+def _png_bits(stream: BinaryIO) -> int:
+    place = stream.tell()
+    stream.seek(24)  # behind the signature, the name and length of IHDR, and two sides
+    bits = stream.read(1)[0]
+    stream.seek(place)
+    return bits
+
+
+def _grey_levels(band: Any, image: Any, kind: str) -> NDArray[np.uint8]:
+    """Return [H, W] for a band of 16 bits of grey."""
+    deep = np.asarray(band)
+    if kind == "TIFF":
+        from edge.formats.tiff import grey_levels
+
+        return grey_levels(deep, image.tag_v2)
+    levels = (deep >> 8).astype(np.uint8)
+    if (transparent := image.info.get("transparency")) is not None:
+        levels[deep == transparent] = 255
+    return levels
+
+
+def _as_seen(band: Any, kind: str) -> NDArray[np.uint8]:
+    """Return a band of a picture as uint8 RGB [H, W, 3], with transparency laid over white."""
+    if not band.has_transparency_data or kind == "BMP":
+        return np.asarray(band if band.mode == "RGB" else band.convert("RGB"))
+    band = band.convert("LA" if band.mode == "La" else "RGBA").convert("RGBA")
+    white = Image.new("RGB", band.size, "white")
+    white.paste(band.convert("RGB"), mask=band.getchannel("A"))
+    return np.asarray(white)
+
+
+def _orientation(image: Any) -> int:
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except (SyntaxError, struct.error, ValueError, TypeError, KeyError, IndexError, OverflowError, EOFError):
+        return 1  # metadata that is damaged
+
+
+def _turn(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Return pixels [H, W, 3] as they are meant to be seen."""
+    if orientation not in TURNS:
+        return pixels
+    exchanged, turned = TURNS[orientation]
+    return np.ascontiguousarray((pixels.transpose(1, 0, 2) if exchanged else pixels)[turned])
+
+
+def _several(image: Any) -> bool:
+    """Whether there are more pictures behind the first."""
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except (SyntaxError, struct.error, ValueError, TypeError, KeyError, IndexError, OSError, EOFError):
+        return True  # there is one, which is damaged
