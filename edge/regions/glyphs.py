@@ -4,12 +4,12 @@
 2. Otsu's threshold, inverted; where ink and ground differ by less than 32 levels there is nothing to read.
 3. External contours; those less than half as high as the highest are specks.
 4. Where there are fewer glyphs than expected, wide ones are taken for touching ones and cut where a column holds the
-   least ink, near the places where equal parts would end. It takes evidence: a bridge of one stroke between parts as
-   high as the others, or a width that no single glyph has. Without it what was found stays as it is.
-   Where there are only digits, one that begins with a 1 is cut behind the stroke of that, since the half is elsewhere.
-5. Where there are as many as expected, and only digits, what is wider than any digit is taken for two: a code of five
+   least ink, near the places where equal parts would end. That needs evidence: a bridge of one stroke between parts as
+   high as the others, or a width that no single glyph has. Without it the glyph stays whole.
+   Among digits, a pair that begins with a 1 is cut behind the stroke of the 1, since its middle is elsewhere.
+5. Where there are as many as expected, and only digits, what is wider than any digit is cut in two: a code of five
    with two that touch must not be read as one of four. A pair with a narrow 1 is not noticed by that.
-6. From left to right. More or fewer than expected is for the caller to say; nothing is made to fit.
+6. From left to right. More or fewer than expected is for the caller to report; nothing is made to fit.
 """
 
 from itertools import pairwise
@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.regions.region import Box, FoundBoxes
+from edge.regions.boxes import FoundBoxes
+from edge.result import Box
 
 PADDING_PX = 8
 # Around each glyph, as in the book; what the network sees.
@@ -112,7 +113,7 @@ def _cut(box: Box, parts: int, ink: NDArray[np.uint8], height: float) -> list[Bo
     part_width = box.width / parts
     if not NARROWEST_PART * height <= part_width <= WIDEST_PART * height:
         return []
-    inside = box.cut(ink) > 0
+    inside = box.crop(ink) > 0
     cuts = [_lightest_column(inside, part_width * part, part_width * CUT_REACH) for part in range(1, parts)]
     pieces = [_tight(box, inside, *ends) for ends in pairwise([0, *cuts, box.width])]
     bridged = all(_strokes(inside[:, cut]) <= 1 for cut in cuts)
@@ -124,7 +125,7 @@ def _cut_behind_one(box: Box, ink: NDArray[np.uint8], height: float) -> list[Box
     """Return a 1 and what is behind it; none where `box` does not begin with a stroke as high as a digit."""
     if box.width < NARROWEST_PAIR * height:
         return []
-    inside = box.cut(ink) > 0
+    inside = box.crop(ink) > 0
     longest = np.array([_longest_stroke(column) for column in inside.T])
     stem = np.flatnonzero(longest[: round(STEM_REACH * height)] >= LOWEST_PART * height)
     if not stem.size:

@@ -1,7 +1,7 @@
-"""An HTTP server of the standard library for a page on one's own machine.
+"""An HTTP server of the standard library for a page on one's own machine, and who may ask it.
 
-A page elsewhere could reach a server here by a name of its own that leads to this machine (DNS rebinding), so requests
-must be for a name of this machine.
+A page on another site could reach a server on this machine by a name of its own that leads here (DNS rebinding), so a
+server that listens on the loopback answers only where the request names the loopback.
 """
 
 import socket
@@ -15,7 +15,10 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class LocalServer(ThreadingHTTPServer):
-    """Listens on a host and port (0: any free one) as `url`. Raises UsageError where that cannot be had."""
+    """An HTTP server that listens on a host and port (0: any free one) as `url`.
+
+    Raises UsageError where that address cannot be had.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -43,7 +46,7 @@ class LocalServer(ThreadingHTTPServer):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     def admits(self, host_header: str | None) -> bool:
-        """Whether a request with this Host header may be answered."""
+        """Return whether a request with this Host header may be answered."""
         if not self.local:
             return True
         try:
