@@ -1,75 +1,77 @@
-"""Turn what a user names into inputs, one by one: images, folders, globs, lists and archives.
+"""`Input`: one thing to classify, read with its digest, and held in memory only as far as an image can need."""
 
-It exists so that a million inputs are never held at once: each is found when its turn comes.
-"""
-
+import hashlib
+import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
-from edge.batch.archives import ARCHIVE_SUFFIXES, read_archive
-from edge.batch.content import Content
-from edge.batch.lists import open_standard_input, read_csv, read_lines
 from edge.errors import ImageError
-from edge.sources import STANDARD_INPUT, expand_sources
+from edge.image import most_bytes, opened_image, read_header
 
-TEXT_LIST_SUFFIXES = (".txt", ".lst")
-CSV_SUFFIX = ".csv"
+CHUNK_BYTES = 1 << 20
+# The header of nearly every image is in the first chunk; what is no image by it is not held.
+NO_IMAGE = ("empty", "not_an_image", "unsupported_format")
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One thing to classify: a file to read, or, for what has no path of its own, its content."""
+    """One thing to classify: a path that is still to be read, or what was read: the bytes of a file, or its error.
+
+    `sha256` is hexadecimal and that of the whole content; it is None where not all of it was read.
+    """
 
     path: str
-    content: Content | None = None
+    encoded: bytes | None = None
+    error: ImageError | None = None
+    sha256: str | None = None
+    size_bytes: int | None = None
 
     @property
     def held_bytes(self) -> int:
         """How much memory it holds while it waits for its turn."""
-        return len(self.content.encoded) if self.content and self.content.encoded else 0
+        return len(self.encoded) if self.encoded else 0
 
 
-@dataclass(frozen=True)
-class Selection:
-    """What to classify: the names a user gave, and how lists and archives among them are read.
+def failed(path: str, code: str, message: str, size_bytes: int | None = None) -> Input:
+    """Return an input that could not be read."""
+    return Input(path, error=ImageError(code, message), size_bytes=size_bytes)
 
-    `column` is that of the paths in a CSV list; `null` says that lists end names with NUL in place of a new line.
+
+def read_file(path: str, max_pixels: int) -> Input:
+    """Return the file at `path` as it was read; what is wrong with it is in there too, nothing is raised."""
+    try:
+        with opened_image(path) as stream:
+            size_bytes = os.fstat(stream.fileno()).st_size
+            return read_chunks(path, iter(partial(stream.read, CHUNK_BYTES), b""), size_bytes, max_pixels)
+    except ImageError as error:
+        return Input(path, error=error)
+
+
+def read_chunks(path: str, chunks: Iterable[bytes], size_bytes: int, max_pixels: int) -> Input:
+    """Return the input that consists of `chunks` and claims `size_bytes`; raises what they raise.
+
+    What is larger than its image can be is not read on, and what is no image is read for its digest only.
     """
-
-    names: tuple[str, ...]
-    column: str
-    null: bool
-    max_pixels: int
-
-    def __iter__(self) -> Iterator[Input]:
-        """Yield the inputs in order. Raises UsageError for a CSV list without the column."""
-        for name in self.names:
-            yield from self._expand(name)
-
-    @property
-    def countable(self) -> bool:
-        """Whether the inputs can be counted beforehand for little: no pipe, no archive to read through."""
-        return not any(name == STANDARD_INPUT or name.lower().endswith(ARCHIVE_SUFFIXES) for name in self.names)
-
-    def _expand(self, name: str) -> Iterator[Input]:
-        suffix = "" if os.path.isdir(name) else name.lower()
-        if name == STANDARD_INPUT:
-            yield from _in_list(read_lines(open_standard_input(), "standard input", self.null))
-        elif suffix.endswith(TEXT_LIST_SUFFIXES) and os.path.lexists(name):
-            yield from _in_list(read_lines(name, name, self.null))
-        elif suffix.endswith(CSV_SUFFIX) and os.path.lexists(name):
-            yield from _in_list(read_csv(name, self.column))
-        elif suffix.endswith(ARCHIVE_SUFFIXES) and os.path.lexists(name):
-            yield from (Input(path, content) for path, content in read_archive(name, self.max_pixels))
-        else:
-            for source in expand_sources([name]):
-                yield _named(source.path, source.error)
-
-
-def _in_list(entries: Iterable[tuple[str, ImageError | None]]) -> Iterator[Input]:
-    return (_named(path, error) for path, error in entries)
-
-
-def _named(path: str, error: ImageError | None) -> Input:
-    return Input(path, Content(None, None, None, error) if error else None)
+    held, digest, size, error = list[bytes](), hashlib.sha256(), 0, None
+    if size_bytes > (most := most_bytes(max_pixels)):
+        return failed(
+            path, "too_many_bytes", f"{size_bytes:,} bytes are more than any image of the limit needs", size_bytes
+        )
+    for chunk in chunks:
+        if not size:
+            try:
+                header = read_header(io.BytesIO(chunk))
+                most = most_bytes(header.width * header.height)
+            except ImageError as reason:
+                error = reason if reason.code in NO_IMAGE else None  # of others the header may be cut short here
+        digest.update(chunk)
+        size += len(chunk)
+        if size > size_bytes or size_bytes > most:
+            return failed(
+                path, "too_many_bytes", "it holds more bytes than it claims, or than its pixels need", size_bytes
+            )
+        if not error:
+            held.append(chunk)
+    return Input(path, None if error else b"".join(held), error, digest.hexdigest(), size)

@@ -1,24 +1,32 @@
-"""The formats of the output. JSON lines are the ledger itself; CSV and parquet are written from it at the end.
+"""The formats of the output. JSON lines are the journal itself; CSV and parquet are written from it at the end.
 
-It exists so that only one file has to survive a kill: whatever happens while another is written, it is written again.
+Only the journal has to survive a kill: whatever happens while another file is written, it is written again.
 """
 
 import csv
 import json
+import os
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from edge.answer import region_fields
-from edge.atomic_file import replacing
-from edge.batch.ledger import Ledger
-from edge.batch.order import Order
-from edge.batch.row import Row
-from edge.classification import Classification
-from edge.errors import OutputError, UsageError
+import msgspec
+
+from edge.batch.journal import Journal
+from edge.batch.rows import Row
+from edge.batch.run_config import RunConfig
+from edge.errors import UsageError
+from edge.files import replacing
 
 JSON_LINES, CSV, PARQUET = ".jsonl", ".csv", ".parquet"
-
-Cell = str | float | None
+# So many rows of parquet are in memory at once.
+GROUP_ROWS = 10_000
+# The columns of a table, in order, and the kind of their cells.
+INPUT = {"path": "string", "path_bytes": "binary", "sha256": "string", "size_bytes": "int64"}
+PREDICTION = {"label": "string", "probability": "float64"}
+REGIONS = {"text": "string", "regions": "regions"}
+OUTCOME = {"unsure": "bool", "note": "string", "error_code": "string", "error_message": "string"}
 
 
 def require_format(output: Path) -> None:
@@ -26,60 +34,75 @@ def require_format(output: Path) -> None:
     if output.suffix not in (JSON_LINES, CSV, PARQUET):
         raise UsageError(f"--output must end in {JSON_LINES}, {CSV} or {PARQUET}. Received: {output}")
     if output.suffix == PARQUET:
-        import edge.batch.parquet  # noqa: F401 # now, not after the night
+        import pyarrow.parquet  # noqa: F401 # now, not after the night
 
 
-def complete(ledger: Ledger, order: Order) -> None:
-    """Make the output of a ledger that has all rows, whole or not at all, and remove the ledger.
+def write_output(journal: Journal, config: RunConfig) -> None:
+    """Make the output of a journal that has all rows, whole or not at all, and remove the journal.
 
-    `order` says which columns a table has. Raises OutputError if the disk refuses the output; the ledger stays.
+    `config` says which columns a table has. Raises OutputError if the disk refuses the output; the journal stays.
     """
-    ledger.mark_whole()
-    if ledger.output.suffix == JSON_LINES:
-        ledger.become_output()
-        return
-    try:
-        with replacing(ledger.output) as temporary:
-            if ledger.output.suffix == PARQUET:
-                from edge.batch.parquet import write_parquet
-
-                write_parquet(temporary, ledger.read(), with_regions=order.regions is not None)
-            else:
-                write_csv(temporary, ledger.read(), order)
-    except OSError as error:
-        raise OutputError(
-            f"{ledger.output}: {error.strerror or error}; all rows are safe in {ledger.path.name}; "
-            "make room and run the same command with --resume"
-        ) from None
-    ledger.remove()
+    journal.mark_whole()
+    if journal.output.suffix != JSON_LINES:
+        write = write_parquet if journal.output.suffix == PARQUET else write_csv
+        with journal.keeping_rows(journal.output), replacing(journal.output) as temporary:
+            write(temporary, journal.read(), columns(config))
+    journal.end(become_output=journal.output.suffix == JSON_LINES)
 
 
-def write_csv(path: Path, rows: Iterable[Row], order: Order) -> None:
-    """Write `rows` as RFC 4180 has it; a name that is no text keeps its bytes.
+def columns(config: RunConfig) -> dict[str, str]:
+    """Return the columns of a table in order, each with the kind of its cells.
 
-    A row has the label and probability of `order.top` predictions. Where regions are looked for it has the text and,
-    their number being open, all regions in one column, as the JSON that a row of JSON lines holds.
+    There are a label and a probability for each of `config.top_k` predictions. Where regions are looked for, their
+    number being open, all of them are in one column, and the text that they read in another.
     """
-    pairs = [f"{name}_{i}" for i in range(1, order.top + 1) for name in ("label", "probability")]
-    names = ["text", "regions"] if order.regions else pairs
-    cells_of = _region_cells if order.regions else _prediction_cells
-    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+    pairs = {f"{name}_{i}": kind for i in range(1, config.top_k + 1) for name, kind in PREDICTION.items()}
+    return INPUT | (REGIONS if config.regions else pairs) | OUTCOME
+
+
+def cells_of(row: Row) -> dict[str, Any]:
+    r"""Return what one row has in its columns.
+
+    `path` has \xNN for bytes that are no UTF-8; only then `path_bytes` has the name as it is.
+    """
+    encoded = os.fsencode(row.path)
+    path = encoded.decode("utf-8", "backslashreplace")
+    cells = {"path": path, "path_bytes": None if path == row.path else encoded}
+    cells |= {"sha256": row.sha256, "size_bytes": row.size_bytes}
+    if row.error:
+        cells |= {"error_code": row.error.code, "error_message": str(row.error)}
+    if found := row.classification:
+        for i, prediction in enumerate(found.predictions, 1):
+            cells |= {f"label_{i}": prediction.label, f"probability_{i}": prediction.probability}
+        regions = None if found.regions is None else msgspec.to_builtins(found.regions)
+        cells |= {"text": found.text, "regions": regions, "unsure": found.unsure, "note": found.note}
+    return cells
+
+
+def write_csv(path: Path, rows: Iterable[Row], columns: dict[str, str]) -> None:
+    """Write `rows` as RFC 4180 has it, in UTF-8: bytes in hexadecimal, regions as in a row of JSON lines."""
+    as_text = {"binary": bytes.hex, "regions": json.dumps, "bool": lambda value: str(value).lower()}
+    with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["path", "sha256", "size_bytes", *names, "unsure", "note", "error_code", "error_message"])
+        writer.writerow(columns)
         for row in rows:
-            answered, error = row.answer.classification, row.answer.error
-            cells = cells_of(answered) if answered else []
-            writer.writerow(
-                [row.answer.path, row.sha256, row.size_bytes]
-                + (cells + [None] * len(names))[: len(names)]
-                + [str(answered.unsure).lower() if answered else None, answered.note if answered else None]
-                + ([error.code, str(error)] if error else [None, None])
-            )
+            cells = cells_of(row)
+            for name, kind in columns.items():
+                if kind in as_text and cells.get(name) is not None:
+                    cells[name] = as_text[kind](cells[name])
+            writer.writerow([cells.get(name) for name in columns])
 
 
-def _prediction_cells(answered: Classification) -> list[Cell]:
-    return [cell for p in answered.predictions for cell in (p.label, p.probability)]
+def write_parquet(path: Path, rows: Iterable[Row], columns: dict[str, str]) -> None:
+    """Write `rows` as parquet, a group at a time, so that memory does not grow with them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-
-def _region_cells(answered: Classification) -> list[Cell]:
-    return [answered.text, json.dumps(region_fields(answered)["regions"])]
+    box = pa.struct([(name, pa.int32()) for name in ("x", "y", "width", "height")])
+    predictions = pa.list_(pa.struct([(name, pa.type_for_alias(kind)) for name, kind in PREDICTION.items()]))
+    regions = pa.list_(pa.struct([("box", box), ("predictions", predictions), ("unsure", pa.bool_())]))
+    types = [(name, regions if kind == "regions" else pa.type_for_alias(kind)) for name, kind in columns.items()]
+    schema, remaining = pa.schema(types), iter(rows)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        while group := [cells_of(row) for row in islice(remaining, GROUP_ROWS)]:
+            writer.write_table(pa.Table.from_pylist(group, schema))

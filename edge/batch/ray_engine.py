@@ -1,15 +1,14 @@
 """The same work through Ray Data: a pool of actors, on this machine or a cluster, each with the model loaded once.
 
-It exists for more images than one machine gets through. Rows come back to this process in order and go into the same
-ledger, so that resume, totals and every format work as ever. Files are read where the actors run: on a cluster all
-machines must have eyespot[ray,cpu] and see the files under the same paths.
+Rows come back to this process in order and go into the same journal, so that resume, totals and every format work as
+ever. On a cluster all machines must have eyespot[ray,cpu] and see the model and the files under the same paths.
 """
 
 import logging
 import os
 import pickle
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
@@ -23,27 +22,27 @@ import ray
 import ray.data
 
 from edge.batch.inputs import Input
-from edge.batch.packed import PackedClassifier
-from edge.batch.row import Row, from_line, to_line
-from edge.batch.work import Work
-from edge.errors import InstallationError, UsageError, reason_of
+from edge.batch.rows import Row, compute_row, decode_row, encode_row
+from edge.batch.run_config import RunConfig
+from edge.classifier import Classifier
+from edge.errors import InstallationError, ModelError, UsageError, reason_of
+from edge.image import prefer_opencv
 
 # Inputs that an actor takes at once, and those of one data set: its list of inputs is held in memory.
 BLOCK_INPUTS = 64
-CHUNK_INPUTS = 100_000
-CHUNK_HELD_BYTES = 1 << 30
+CHUNK_INPUTS, CHUNK_HELD_BYTES = 100_000, 1 << 30
 
 
 @dataclass(frozen=True)
 class RayEngine:
-    """Inputs to rows on Ray; `actors` processes at most, of which each works on one block at a time.
+    """Inputs to rows on Ray, by at most `actors` processes, each with the model of the `config` from the file `model`.
 
-    `packed` is the classifier of `work` as it travels to the actors. `address` is that of a cluster; None starts
-    Ray here for the time of the run.
+    `address` is that of a cluster; None starts Ray here for the time of the run.
     """
 
-    packed: PackedClassifier
-    work: Work
+    model: str
+    face_model: str | None
+    config: RunConfig
     actors: int
     address: str | None
 
@@ -52,55 +51,53 @@ class RayEngine:
 
         Raises UsageError for an address that cannot be, InstallationError if Ray does not start or is lost.
         """
-        try:
-            self._start_ray()
-            _prepare_ray_data()
-            while not stop.is_set() and (chunk := _take_chunk(inputs)):
-                yield from self._rows(chunk, stop)
-        except (ConnectionError, ray.exceptions.RayError, ray.data.exceptions.SystemException) as error:
-            reason = reason_of(error)
-            raise InstallationError(f"Ray gave up ({reason}); --resume goes on with the rows so far") from None
-        finally:
-            ray.shutdown()
-
-    def _start_ray(self) -> None:
         where = {"address": self.address} if self.address else {"num_cpus": self.actors, "include_dashboard": False}
         try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
-        except ValueError as error:
-            raise UsageError(
-                f"the address of a cluster, from --ray-address or RAY_ADDRESS, must be HOST:PORT ({reason_of(error)})"
+            try:
+                ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
+            except ValueError as error:
+                raise UsageError(f"--ray-address (or RAY_ADDRESS) must be HOST:PORT ({reason_of(error)})") from None
+            context = ray.data.DataContext.get_current()
+            context.execution_options.preserve_order = True
+            context.enable_progress_bars = False
+            logging.getLogger("ray.data").setLevel(logging.ERROR)
+            while not stop.is_set() and (chunk := _take_chunk(inputs)):
+                blocks = ray.data.from_arrow(pa.table({"input": pa.array(chunk, pa.large_binary())}))
+                lines = blocks.repartition(-(-len(chunk) // BLOCK_INPUTS)).map_batches(
+                    _Actor,
+                    fn_constructor_args=(self,),
+                    compute=ray.data.ActorPoolStrategy(min_size=1, max_size=self.actors),
+                    batch_size=None,
+                    batch_format="pyarrow",
+                )
+                for batch in lines.iter_batches(batch_size=None, batch_format="pyarrow"):
+                    table: Any = batch
+                    yield from map(decode_row, table["line"].to_pylist())
+                    if stop.is_set():
+                        return
+        except (ConnectionError, ray.exceptions.RayError, ray.data.exceptions.SystemException) as error:
+            raise InstallationError(
+                f"Ray gave up ({reason_of(error)}); --resume goes on with the rows so far"
             ) from None
-
-    def _rows(self, chunk: list[bytes], stop: Event) -> Iterator[Row]:
-        blocks = -(-len(chunk) // BLOCK_INPUTS)
-        work = (self.packed, self.work.top_k, self.work.max_pixels, self.work.fast_decode)
-        rows = ray.data.from_arrow(pa.table({"input": pa.array(chunk, pa.large_binary())})).repartition(blocks)
-        rows = rows.map_batches(
-            _Actor,
-            fn_constructor_args=work,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=self.actors),
-            batch_size=None,
-            batch_format="pyarrow",
-        )
-        for batch in rows.iter_batches(batch_size=None, batch_format="pyarrow"):
-            table: Any = batch
-            for line, seconds in zip(table["line"].to_pylist(), table["seconds"].to_pylist(), strict=True):
-                yield replace(from_line(line), seconds=seconds)
-            if stop.is_set():
-                return
+        finally:
+            ray.shutdown()
 
 
 class _Actor:
     """One process of the pool."""
 
-    def __init__(self, packed: PackedClassifier, *options: Any) -> None:
-        self._work = Work(packed.load(), *options)
+    def __init__(self, engine: RayEngine) -> None:
+        self._config, options = engine.config, {"face_model": engine.face_model}
+        options |= {"regions": self._config.regions or "none", "min_probability": self._config.min_probability}
+        self._classifier = Classifier.load(engine.model, 1, **options)
+        if self._classifier.spec.version != self._config.version:
+            raise ModelError(f"{engine.model}: another model took its place while the run began; begin again")
+        prefer_opencv()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         # This very program packed them; nothing from outside is unpickled.
-        rows = self._work([pickle.loads(packed) for packed in batch["input"].to_pylist()])  # noqa: S301
-        return pa.table({"line": [to_line(row) for row in rows], "seconds": [row.seconds for row in rows]})
+        items = (pickle.loads(packed) for packed in batch["input"].to_pylist())  # noqa: S301
+        return pa.table({"line": [encode_row(compute_row(item, self._classifier, self._config)) for item in items]})
 
 
 def _take_chunk(inputs: Iterator[Input]) -> list[bytes]:
@@ -110,10 +107,3 @@ def _take_chunk(inputs: Iterator[Input]) -> list[bytes]:
         chunk.append(pickle.dumps(item))
         held += item.held_bytes
     return chunk
-
-
-def _prepare_ray_data() -> None:
-    context = ray.data.DataContext.get_current()
-    context.execution_options.preserve_order = True
-    context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)

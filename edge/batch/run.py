@@ -1,125 +1,104 @@
-"""One run from its inputs to its output: begin or resume, compute row by row, complete."""
+"""A run from its inputs to the rows in its journal: begin or resume, then compute row by row."""
 
+import os
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from threading import Event
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from threading import Event, Thread
+from typing import Any
 
-from edge.batch.chosen import choose
-from edge.batch.inputs import Input, Selection
-from edge.batch.ledger import Ledger, require_new
-from edge.batch.max_failures import MaxFailures
-from edge.batch.order import Order, read_order, require_same
-from edge.batch.outputs import complete
-from edge.batch.progress import Count, Progress
-from edge.batch.report import write_report
-from edge.batch.resume import skip_done
-from edge.batch.row import Row
-from edge.batch.summary import as_text, totals
-from edge.batch.tally import Tally
-from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED
-from edge.errors import OutputError
+from tqdm import tqdm
 
-# Inputs to rows, in order; None for nothing yet. After the event is set no further input is begun.
-Engine = Callable[[Iterator[Input], Event], Iterator[Row | None]]
+from edge.batch.inputs import Input, read_file
+from edge.batch.journal import SYNC_EVERY_S, Journal
+from edge.batch.rows import Row
+from edge.batch.run_config import RunConfig
+from edge.batch.sources import find_inputs, is_countable
+from edge.batch.statistics import RunStatistics
+from edge.errors import EyespotError, UsageError
+
+# A file that was last touched this long before the run began cannot have changed since; clocks of file servers
+# differ by less.
+CLOCK_MARGIN_S = 120.0
+# Where standard error is no terminal, the progress is written once a minute.
+TERMINAL_S, LOG_S = 0.1, 60.0
 
 
-@dataclass(frozen=True)
-class Run:
-    """All that a run is told. `order` decides what its rows say, everything else only how they come about."""
+def resume(journal: Journal, config: RunConfig, statistics: RunStatistics, stop: Event) -> Iterator[Input]:
+    """Return the inputs that an interrupted run left; its rows are counted, and the journal is ready for more.
 
-    order: Order
-    selection: Selection
-    engine: Engine
-    max_failures: MaxFailures
-    resume: bool
-    overwrite: bool
-    quiet: bool
-    summary: bool
-    report: Path | None
-
-    def __call__(self, ledger: Ledger, stop: Event) -> int:
-        """Compute what is not there yet and return the exit status."""
-        tally = Tally()
-        if self._is_whole(ledger):
-            for row in ledger.read():
-                tally.keep(row)
-        else:
-            inputs = self._begin(ledger, tally, stop)
-            if not stop.is_set():  # in the middle of rows that are there, none can be added
-                self._compute(ledger, inputs, tally, stop)
-            if stop.is_set():
-                self._say(f"stopped after {totals(tally)}; {_goes_on(ledger)}", always=True)
-                return INTERRUPTED
-            if self.max_failures.passed(tally):
-                self._say(f"more than --max-failures have failed ({totals(tally)}); {_goes_on(ledger)}", always=True)
-                return NOTHING_DONE
-        return self._complete(ledger, tally)
-
-    def _is_whole(self, ledger: Ledger) -> bool:
-        """Whether an earlier run got as far as having all rows, and only its output is missing."""
-        return self.resume and ledger.has_rows and not ledger.order_path.exists()
-
-    def _begin(self, ledger: Ledger, tally: Tally, stop: Event) -> Iterator[Input]:
-        """Return the inputs that have no row yet; the ledger is ready for theirs."""
-        inputs = iter(self.selection)
-        if self.resume and ledger.order_path.exists():
-            before = read_order(ledger.order_path)
-            require_same(before, self.order, ledger.output)
-            skip_done(ledger, inputs, before.begun_s, self.order.max_pixels, stop, tally.keep)
-            if tally.rows:
-                self._say(f"{tally.rows:,} rows are there, going on")
-            return inputs
-        if not self.overwrite:
-            require_new(ledger)
-        ledger.clear()
-        self.order.write(ledger.order_path)
-        return inputs
-
-    def _compute(self, ledger: Ledger, inputs: Iterator[Input], tally: Tally, stop: Event) -> None:
-        tally.begin()
-        counted = not self.quiet and self.selection.countable
-        progress = Progress(tally, Count(self.selection if counted else None), self.quiet)
-        try:
-            for row in self.engine(inputs, stop):
-                if row is None:
-                    ledger.sync(1.0)
-                else:
-                    ledger.append(row)
-                    tally.add(row)
-                    if self.max_failures.passed(tally):
-                        break
-                progress.update()
-            ledger.sync()
-        finally:
-            progress.end()
-
-    def _complete(self, ledger: Ledger, tally: Tally) -> int:
-        if self.report:
-            self._write_report(self.report, ledger, tally)
-        complete(ledger, self.order)  # after the page, which without the ledger could not be written again
-        if self.summary:
-            print(as_text(tally), flush=True)
-        self._say(f"{ledger.output}: {totals(tally)}")
-        if tally.nothing_was_there or self.max_failures.passed(tally, at_end=True):
-            return NOTHING_DONE
-        return SOME_FAILED if tally.failed else DONE
-
-    def _write_report(self, path: Path, ledger: Ledger, tally: Tally) -> None:
-        chosen = choose(ledger.read())
-        try:
-            write_report(path, self.order, chosen, tally)
-        except OSError as error:
-            raise OutputError(
-                f"{path}: {error.strerror or error}; all rows are safe in {ledger.path.name}; "
-                "make room and run the same command with --resume"
-            ) from None
-
-    def _say(self, message: str, always: bool = False) -> None:
-        if always or not self.quiet:
-            print(f"eyespot: {message}", file=sys.stderr, flush=True)
+    Raises UsageError for another config, and for the first input that is not what its row was made of, OutputError
+    for a journal that is damaged.
+    """
+    before, inputs = config.require_same(journal.config_path), find_inputs(config)
+    for row in journal.read(recover=True):
+        if reason := _difference(row, next(inputs, None), before):
+            raise UsageError(
+                f"{journal.output}: {reason} since the interrupted run; put it back, or --overwrite to start anew"
+            )
+        statistics.add(row)
+        if stop.is_set():
+            break
+    return inputs
 
 
-def _goes_on(ledger: Ledger) -> str:
-    return f"the rows are in {ledger.path}, and the same command with --resume goes on"
+def _difference(row: Row, item: Input | None, before: RunConfig) -> str | None:
+    """Return why an input cannot be what a row was made of, None if it can.
+
+    A file that was touched since the run began is read and its digest compared; all others are compared by size.
+    """
+    if item is None:
+        return f"the input {row.path!a} is gone"
+    if item.path != row.path:
+        return f"the inputs have changed (there was {row.path!a}, now there is {item.path!a})"
+    if item.encoded is None and not item.error:
+        with suppress(OSError, ValueError):
+            status = os.stat(item.path)
+            if max(status.st_mtime, status.st_ctime) < before.started_s - CLOCK_MARGIN_S and row.size_bytes is not None:
+                return None if status.st_size == row.size_bytes else f"{row.path!a} has changed"
+        item = read_file(item.path, before.max_pixels)
+    errors = [error.code if error and item.sha256 is None else None for error in (row.error, item.error)]
+    same = (row.sha256, errors[0]) == (item.sha256, errors[1])
+    return None if same else f"{row.path!a} has changed"
+
+
+def compute(
+    journal: Journal,
+    config: RunConfig,
+    rows: Iterable[Row | None],
+    statistics: RunStatistics,
+    max_failures: float | None,
+    quiet: bool,
+) -> None:
+    """Append `rows` to the journal as they are computed, and show how far it is, until too many have failed.
+
+    None is for nothing yet.
+    """
+    statistics.start_clock()
+    every_s = TERMINAL_S if sys.stderr and sys.stderr.isatty() else LOG_S
+    options: dict[str, Any] = {"mininterval": every_s, "delay": every_s, "leave": False, "dynamic_ncols": True}
+    with tqdm(initial=statistics.rows, unit=" inputs", disable=quiet or not sys.stderr, **options) as bar:
+        if not bar.disable and is_countable(config.sources):
+            Thread(target=_count, args=(config, bar), name="eyespot-count", daemon=True).start()
+        for row in rows:
+            if row is None:
+                journal.sync(SYNC_EVERY_S)
+                continue
+            journal.append(row)
+            statistics.add(row)
+            if row.error:
+                bar.set_postfix_str(f"{statistics.failed:,} failed", refresh=False)
+                if statistics.too_many_failed(max_failures):
+                    break
+            bar.update()
+        journal.sync()
+
+
+def _count(config: RunConfig, bar: "tqdm[Any]") -> None:
+    """Count the inputs by a second walk beside the work, so that the bar can say how long it still takes."""
+    count = 0
+    with suppress(EyespotError):  # the work meets the same, and says so
+        for count, _ in enumerate(find_inputs(config), 1):
+            if bar.disable:  # as it is once it is closed
+                return
+        bar.total = count

@@ -1,0 +1,138 @@
+"""The journal: a file of rows that only grows, survives a kill at any moment, and becomes the output when it is whole.
+
+Beside the output `results.jsonl` of a run that is not over are
+
+- `results.jsonl.partial`: the rows so far, one line of JSON each, locked by the run that writes it;
+- `results.jsonl.run`: the config of the run, so that it cannot be resumed as another.
+
+A row goes to the system at once, which keeps it if the process dies, and to the disk within a second, which keeps it
+if the power fails. The second file is removed when all rows are there: a journal with rows and without it is whole.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from edge.batch.rows import Row, decode_row, encode_row
+from edge.errors import OutputError, UsageError
+from edge.files import AppendOnlyFile, flush_to_disk, remove_abandoned
+
+SYNC_EVERY_S = 1.0
+
+
+class Journal:
+    """The rows of one run on the disk, open and locked. Use it in a `with` statement."""
+
+    def __init__(self, output: Path) -> None:
+        """Open or create the journal of `output`.
+
+        Raises OutputError if another run holds it, UsageError if `output` is a folder.
+        """
+        if output.is_dir():
+            raise UsageError(f"{output}: this is a folder; name a file in it")
+        self.output, (self.path, self.config_path) = output, paths_beside(output)
+        refusal = f"{output}: another run is writing it; wait for it, or choose another --output"
+        self._file = AppendOnlyFile(self.path, refusal)
+        for replaced in (self.output, self.config_path):
+            remove_abandoned(replaced)  # by a run that was killed: this one alone has the lock
+        self._synced_s, self._is_dirty = time.monotonic(), False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.has_rows and self._file.has_its_name:
+            self.config_path.unlink(missing_ok=True)
+            self._file.discard()
+        self._file.close()  # which also unlocks it
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether an earlier run has left anything in it."""
+        return self._file.size > 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether an earlier run got as far as having all rows, and only its output is missing."""
+        return self.has_rows and not self.config_path.exists()
+
+    def clear(self, *, overwrite: bool) -> None:
+        """Begin anew. Raises UsageError if the output, or rows for it, are there, unless told to `overwrite`."""
+        if not overwrite and self.has_rows:
+            raise UsageError(
+                f"{self.path}: an interrupted run left rows here; --resume goes on with it, --overwrite starts anew"
+            )
+        if not overwrite and self.output.exists():
+            raise UsageError(f"{self.output}: it is there already; --overwrite replaces it once all rows are computed")
+        self._file.keep(0)
+
+    def read(self, *, recover: bool = False) -> Iterator[Row]:
+        """Yield the rows of a journal that has all of them. Raises OutputError for a line that is damaged.
+
+        To `recover` what an interrupted run left, half a line at the end or zeros in place of lines, as a power failure
+        leaves them, are cut off with all behind; the journal is ready for more once all rows were read.
+        """
+        end = 0
+        with open(self.path, "rb") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    row = decode_row(line)
+                except ValueError:
+                    if recover and not (line.endswith(b"\n") and b"\0" not in line):
+                        break
+                    raise OutputError(
+                        f"{self.path}: line {number:,} is damaged; restore the file, or --overwrite starts anew"
+                    ) from None
+                end += len(line)
+                yield row
+        if recover:
+            self._file.keep(end)
+
+    @contextmanager
+    def keeping_rows(self, path: Path) -> Iterator[None]:
+        """Raise OutputError, which says how to go on, where the disk refuses in the block what is to go to `path`."""
+        try:
+            yield
+        except OutputError:
+            raise
+        except OSError as error:
+            raise OutputError(
+                f"{path}: {error.strerror or error}; all rows so far are safe in {self.path.name}; "
+                "make room and run the same command with --resume"
+            ) from None
+
+    def append(self, row: Row) -> None:
+        """Write one row. Raises OutputError if the disk refuses it; the rows before it stay as they are."""
+        with self.keeping_rows(self.output):
+            self._file.append(encode_row(row), flush=False)
+        self._is_dirty = True
+        self.sync(SYNC_EVERY_S)
+
+    def sync(self, age_s: float = 0.0) -> None:
+        """Bring the rows to the disk, unless that was done less than `age_s` seconds ago. Raises OutputError."""
+        now = time.monotonic()
+        if self._is_dirty and now - self._synced_s >= age_s:
+            with self.keeping_rows(self.output):
+                self._file.flush()
+            self._synced_s, self._is_dirty = now, False
+
+    def mark_whole(self) -> None:
+        """Note that all rows are there: whoever resumes from here on has only the output to write."""
+        self.sync()
+        self.config_path.unlink(missing_ok=True)
+        flush_to_disk(self.output.parent)
+
+    def end(self, *, become_output: bool) -> None:
+        """Take the name of the output, or leave, as the output holds all rows in another format."""
+        if become_output:
+            self.path.replace(self.output)
+        else:
+            self.path.unlink()
+        flush_to_disk(self.output.parent)
+
+
+def paths_beside(output: Path) -> tuple[Path, Path]:
+    """Return where the rows of the run for `output`, and its config, are until it is over."""
+    return output.with_name(output.name + ".partial"), output.with_name(output.name + ".run")

@@ -1,0 +1,77 @@
+"""`Row`: what is written down for one input, how it is computed, and its line of JSON."""
+
+import json
+from dataclasses import dataclass
+
+import msgspec
+
+from edge.batch.inputs import Input, read_file
+from edge.batch.run_config import RunConfig
+from edge.classifier import Classifier
+from edge.errors import ImageError, reason_of
+from edge.image import decode_image
+from edge.result import Classification, answer_fields, classification_from
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The answer for one input, or its error, with the SHA-256 and size of its content, None where it was not read."""
+
+    path: str
+    sha256: str | None
+    size_bytes: int | None
+    classification: Classification | None
+    error: ImageError | None
+
+
+def compute_row(item: Input, classifier: Classifier, config: RunConfig) -> Row:
+    """Return the row of one input. Raises nothing: whatever goes wrong with it is in its row."""
+    classification, error = None, item.error
+    try:
+        if item.encoded is None and not error:
+            item = read_file(item.path, config.max_pixels)
+            error = item.error
+        if item.encoded is not None:
+            shrink_for = classifier.spec.preprocessing[0] if config.fast_decode else None
+            decoded = decode_image(item.encoded, config.max_pixels, shrink_for)
+            classification = classifier.classify(decoded, config.top_k, config.max_pixels)
+    except ImageError as reason:
+        error = reason
+    except Exception as reason:  # noqa: BLE001 # out of memory, a runtime's own error: the other inputs go on
+        error = ImageError("failed", f"{type(reason).__name__}: {reason_of(reason)}")
+    return Row(item.path, item.sha256, item.size_bytes, classification, error)
+
+
+class _Error(msgspec.Struct):
+    code: str
+    message: str
+
+
+class _Input(msgspec.Struct):
+    path: str
+    sha256: str | None
+    size_bytes: int | None
+    error: _Error | None
+
+
+def encode_row(row: Row) -> bytes:
+    r"""Return the row as one line of JSON, all ASCII; bytes of a name that are no UTF-8 are \udc80 to \udcff."""
+    path, *rest = answer_fields(row.path, row.classification, row.error).items()
+    digest = {"sha256": row.sha256, "size_bytes": row.size_bytes}
+    return json.dumps(dict([path, *digest.items(), *rest])).encode("ascii") + b"\n"
+
+
+def decode_row(line: bytes) -> Row:
+    """Return the row of a line that `encode_row` wrote. Raises ValueError for any other."""
+    try:
+        fields = json.loads(line)
+        item = msgspec.convert(fields, _Input)
+        error = ImageError(item.error.code, item.error.message) if item.error else None
+        classification = None if error else classification_from(fields)
+    except RecursionError:
+        raise ValueError("the line is nested without end") from None
+    if not line.endswith(b"\n") or (
+        classification and not classification.predictions and classification.regions is None
+    ):
+        raise ValueError("the line is cut short, or has neither predictions nor an error")
+    return Row(item.path, item.sha256, item.size_bytes, classification, error)
