@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from edge.result import Box, Classification, Prediction, Region
     from edge.spec import Faces, Glyphs, ModelSpec
 
-# Read when OpenCV and onnxruntime are first imported, which is later than any import of this package: OpenCV would report
-# a broken file on standard error as well as our error does, and onnxruntime 1.29 and later keeps a queue of telemetry.
+# Read when OpenCV and onnxruntime are first imported, which is later than any import of this package. OpenCV would
+# report a broken file on standard error, as our error does already; onnxruntime from 1.29 on keeps telemetry.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 

@@ -105,7 +105,8 @@ class Classifier:
 
         Raises ImageError for a picture so long and narrow that the preprocessing would take far too much memory.
         """
-        require_preparable(self.spec.preprocessing, *pixels.shape[:2], max_pixels)
+        height, width, _ = pixels.shape
+        require_preparable(self.spec.preprocessing, height, width, max_pixels)
         return postprocess(self.spec.labels, self.probabilities(pixels[None])[0], self._reject_threshold, top_k)
 
     def classify_many(

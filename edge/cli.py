@@ -1,22 +1,25 @@
 """The `eyespot` command: one table of subcommands, of which only the one that is called is imported.
 
-It exists so that `classify` on a small device never pays for TensorFlow, and so that every subcommand ends
-the same way: 0 all done; 1 some input failed, the rest is done; 2 nothing is done, or it was given up because too
-much failed; 130 interrupted.
+Every subcommand ends the same way: 0 all done; 1 some input failed, the rest is done; 2 nothing is done, or it was
+given up because too much failed; 130 interrupted.
 """
 
 import contextlib
 import gc
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from threading import Event
+from types import FrameType
 
 from edge.arguments import Parser
 from edge.errors import EyespotError, InstallationError, MissingExtraError, UsageError
 
 DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 OWN_PACKAGES = ("edge", "export", "training", "serving")
 
 
@@ -51,19 +54,19 @@ SUBCOMMANDS = {
     "train": Subcommand("training.command", "training", "train a recipe on a data set"),
     "evaluate": Subcommand("training.evaluate_command", "training", "say how good a run is, and where it is wrong"),
     "architecture": Subcommand("training.architecture_command", "training", "show the layers of a network"),
-    "export": Subcommand("export.command", "export", "turn a network into one .onnx file, proven equal"),
+    "export": Subcommand("export.command", "export", "turn a network into one .onnx file, compared with it"),
     "adopt": Subcommand("export.adopt_command", "export", "turn a plain ONNX classifier into such a file"),
     "pretrained": Subcommand("training.pretrained.command", "export", "make the .onnx file of an ImageNet network"),
     "classify": Subcommand("edge.commands.classify", None, "say what is on images"),
     "batch": Subcommand("edge.commands.batch", "batch", "classify any number of images into a file"),
-    "watch": Subcommand("edge.commands.watch", None, "say what a camera, a video or a folder shows"),
+    "watch": Subcommand("edge.commands.watch", "camera", "say what a camera, a video or a folder shows"),
     "verify": Subcommand(
         "edge.commands.verify",
         None,
         "replay a model's own samples on this device",
         HeavyOption("against", "export.verify_against", "export"),
     ),
-    "tune": Subcommand("edge.commands.tune", None, "find out how a model runs fastest on this device"),
+    "benchmark": Subcommand("edge.commands.benchmark", None, "measure how fast model files run on this device"),
     "info": Subcommand("edge.commands.info", None, "show what a model file says of itself"),
     "card": Subcommand("export.card.command", "export", "write a page on what a model file is and how good it is"),
     "doctor": Subcommand("edge.commands.doctor", None, "show what this machine has and what it lacks"),
@@ -190,3 +193,47 @@ def unknown_name(kind: str, received: str, known: Sequence[str] | dict[str, Subc
     near = get_close_matches(received, list(known), 1)
     suggestion = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown {kind} {received!r}; {suggestion}Known: {', '.join(known)}"
+
+
+@contextlib.contextmanager
+def stopping_on_signals() -> Iterator[Event]:
+    """Yield an event that the first signal sets; after it both signals do again what they did before."""
+    stop = Event()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        restore()
+        stop.set()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in SIGNALS:
+        signal.signal(number, on_signal)
+    try:
+        yield stop
+    finally:
+        restore()
+
+
+@contextlib.contextmanager
+def stopping_or_leaving_on_signals() -> Iterator[Event]:
+    """Yield an event that the first signal sets, with a line; a second one ends the process on the spot.
+
+    That is for what may be cut off at any time, as the journal of a batch: nothing is waited for or closed.
+    """
+    stop = Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(INTERRUPTED)
+        stop.set()
+        os.write(2, b"\neyespot: finishing the images in hand; again to leave at once\n")  # print may be under way
+
+    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,4 +1,6 @@
-"""The one image decoder: encoded bytes in, uint8 RGB out, for training, serving and edge alike. Pillow opens every picture.
+"""The one image decoder: encoded bytes in, uint8 RGB out, for training, serving and edge alike.
+
+Pillow opens every picture.
 
 - EXIF orientation is applied; colour profiles are not.
 - Grey becomes three equal channels, palettes become their colours, CMYK is converted as Pillow does.
@@ -31,9 +33,11 @@ from edge.steps import Fit, Resize, ResizeSide, Step
 MAX_PIXELS = 100_000_000
 # No image needs more: 16 bits in four channels for each pixel, and room for previews and profiles.
 BYTES_PER_PIXEL, METADATA_BYTES = 8, 64 << 20
-# Encoders write ten scans, and twenty or so where they search for the best ones. A dozen bytes are a scan over the whole
-# picture, so that a megabyte could keep a decoder busy for hours.
+# Encoders write ten scans, and twenty or so where they search for the best ones. A dozen bytes are a scan over the
+# whole picture, so that a megabyte could keep a decoder busy for hours.
 MOST_SCANS = 100
+# Enough to recognise a format.
+START_BYTES = 32
 # Converted at once, since the steps between need several times their memory.
 BAND_PIXELS = 1 << 20
 
@@ -73,7 +77,7 @@ PLUGINS = {"WEBP": "WebPImagePlugin", "TIFF": "TiffImagePlugin", "AVIF": "AvifIm
 
 # EXIF 2.32, tag 0x0112: whether rows and columns are exchanged first, and what is turned round then.
 ORIENTATION = 0x0112
-TURNS = {
+TURNS: dict[int, tuple[bool, Any]] = {
     2: (False, np.s_[:, ::-1]),
     3: (False, np.s_[::-1, ::-1]),
     4: (False, np.s_[::-1]),
@@ -82,6 +86,7 @@ TURNS = {
     7: (True, np.s_[::-1, ::-1]),
     8: (True, np.s_[::-1]),
 }
+
 
 @dataclass(frozen=True)
 class DecodedImage:
@@ -98,6 +103,7 @@ class ImageHeader:
     format: str
     width: int
     height: int
+    progressive: bool = False
 
 
 def prefer_opencv() -> None:
@@ -109,7 +115,9 @@ def prefer_opencv() -> None:
         import_module("cv2")
 
 
-def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS, shrink_for: Step | None = None) -> DecodedImage:
+def read_image(
+    path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS, shrink_for: Step | None = None
+) -> DecodedImage:
     """Return the image in the file at `path`, as `decode_image` does. Raises ImageError."""
     with opened_image(path) as stream:
         return _decode(stream, max_pixels, shrink_for)
@@ -130,8 +138,9 @@ def read_header(stream: BinaryIO) -> ImageHeader:
     Raises ImageError: `empty` for no bytes, `unsupported_format` for an image of a kind that is not decoded here,
     `not_an_image` for anything else, `corrupt` for a header that ends early or makes no sense.
     """
-    kind = _recognise(stream.read(32))
-    return ImageHeader(kind, *_open(stream, kind).size)
+    kind = _recognise(stream.read(START_BYTES))
+    image = _open(stream, kind)
+    return ImageHeader(kind, image.width, image.height, bool(image.info.get("progressive")))
 
 
 def read_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> bytes:
@@ -179,15 +188,15 @@ def require_shrinkable(first: Step) -> None:
 
 
 def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> DecodedImage:
-    kind = _recognise(stream.read(32))
+    kind = _recognise(stream.read(START_BYTES))
     image = _open(stream, kind)
-    size = image.size
-    _check_limits(*size, stream.seek(0, os.SEEK_END), max_pixels)
+    size = width, height = image.size
+    _check_limits(width, height, stream.seek(0, os.SEEK_END), max_pixels)
     if kind == "JPEG":
         if image.info.get("progressive"):
             _check_scans(stream)
-        if shrink_for and (factor := _reduction(*size, shrink_for)) > 1:
-            image.draft(image.mode, (max(size[0] // factor, 1), max(size[1] // factor, 1)))
+        if shrink_for and (factor := _reduction(width, height, shrink_for)) > 1:
+            image.draft(image.mode, (max(width // factor, 1), max(height // factor, 1)))
     try:
         pixels = _pixels_by_opencv(image, stream) if kind == "JPEG" and image.size == size else None
         orientation = 1 if kind == "TIFF" else _orientation(image)  # Pillow turns a TIFF itself
@@ -200,6 +209,14 @@ def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> Decod
     return DecodedImage(turned, f"first picture of several in this {kind}" if several else None)
 
 
+def is_image_start(start: bytes) -> bool:
+    """Whether a file that starts with these `START_BYTES` is an image, supported or not."""
+    try:
+        return bool(_recognise(start))
+    except ImageError as error:
+        return error.code == "unsupported_format"
+
+
 def _recognise(start: bytes) -> str:
     """Return the format that a file with these first bytes has. Raises ImageError for one that is not decoded here."""
     if not start:
@@ -207,7 +224,12 @@ def _recognise(start: bytes) -> str:
     if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
         return "WEBP"
     if start[4:8] == b"ftyp":
-        brands = (start[8:12], start[16:20], start[20:24], start[24:28])  # the major one, and those it is compatible with
+        brands = (
+            start[8:12],
+            start[16:20],
+            start[20:24],
+            start[24:28],
+        )  # the major one, and those it is compatible with
         if brands[0] in AVIF_BRANDS or (brands[0] in (b"mif1", b"msf1") and set(brands) & set(AVIF_BRANDS)):
             return "AVIF"
         if brands[0] in HEIF_BRANDS:
@@ -273,7 +295,7 @@ def _check_scans(stream: BinaryIO) -> None:
 
 
 def _failed(stream: BinaryIO, kind: str, error: Exception) -> ImageError:
-    """Return what to say of a file that Pillow could not open or decode: of a kind that it does not know, or corrupt."""
+    """Return the error of a file that Pillow could not open or decode: it is of an unknown kind, or corrupt."""
     if isinstance(error, OSError) and error.errno:
         return ImageError("unreadable", f"the file cannot be read ({error.strerror})")
     from edge.formats.unknown import is_unknown_kind

@@ -75,7 +75,7 @@ def top_k(labels: Sequence[str], probabilities: NDArray[np.float32], k: int | No
 def postprocess(
     labels: Sequence[str], probabilities: NDArray[np.float32], reject_threshold: float, k: int | None
 ) -> tuple[tuple[Prediction, ...], bool]:
-    """Return the `k` best of one row, and whether the answer is unsure: the best is below `reject_threshold`, 0 to 1."""
+    """Return the `k` best of one row, and whether that is unsure: the best is below `reject_threshold`, 0 to 1."""
     predictions = top_k(labels, probabilities, k)
     return predictions, predictions[0].probability < reject_threshold
 

@@ -191,7 +191,7 @@ def ordered_map(
     stop: Event | None = None,
     size_of: Callable[[T], int] = lambda _: 0,
 ) -> Iterator[R | None]:
-    """Yield `function(item)` for each of `items`, in order, computed by `threads`; Pillow and onnxruntime free the lock.
+    """Yield `function(item)` for each of `items`, in order, computed by threads.
 
     None stands for nothing yet, about twice a second. Items are read by a thread of their own, so that results come
     while it waits for the next item; a bounded number is read ahead, holding at most `HELD_BYTES` as `size_of` counts.

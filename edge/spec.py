@@ -1,7 +1,7 @@
 """`ModelSpec`: all that anyone needs to know about a model, carried inside the model file as JSON.
 
-Unknown keys, missing keys and wrong types are refused. Some attributes have another name than their key in the JSON, which
-files of before keep: see the `field(name=...)`.
+Unknown keys, missing keys and wrong types are refused. Some attributes have another name than their key in the JSON,
+which stays that of older files: see `field(name=...)`.
 """
 
 import json
@@ -111,9 +111,10 @@ class ClassCounts(_Part, frozen=True):
 class TrainingRecord(_Part, frozen=True, omit_defaults=True):
     """What the model was trained on, how, and how well it did on images that it was not trained on.
 
-    `data_digest` is a SHA-256 over the names and contents of all images, in hexadecimal. `temperature` is what the logits
-    are divided by inside the network; 1 leaves them as they are. `accuracy` (0 to 1), `classes` and `calibration_error`
-    (expected calibration error, 0 to 1) are of the `evaluation_images`, which `evaluated_on` says the kind of.
+    `data_digest` is a SHA-256 over the names and contents of all images, in hexadecimal. `temperature` is what the
+    logits are divided by inside the network; 1 leaves them as they are. `accuracy` (0 to 1), `classes` and
+    `calibration_error` (expected calibration error, 0 to 1) are of the `evaluation_images`, which `evaluated_on` says
+    the kind of.
     `baseline_accuracy` is that of always predicting the most frequent class. What is None is not in the JSON.
     """
 
@@ -160,8 +161,8 @@ class Variant(_Part, frozen=True):
 
     It is measured against the float32 network that `parity` certifies. `scheme` is how numbers are held,
     `calibration` how their ranges were found (empty for fp16), and `float_layers` are layers that were left as
-    they were because eight bits cost them too much. Accuracies and `top1_agreement` are shares, 0 to 1;
-    `max_drop_points` is what was allowed.
+    they were because eight bits cost them too much. Accuracies and `top1_agreement` are shares, 0 to 1, the former
+    None for pictures without labels; `max_drop_points` is what was allowed.
     """
 
     kind: Literal["int8", "fp16"]
@@ -169,15 +170,17 @@ class Variant(_Part, frozen=True):
     calibration: str
     float_layers: tuple[str, ...]
     images: int
-    accuracy: float
-    float32_accuracy: float
+    accuracy: float | None
+    float32_accuracy: float | None
     top1_agreement: float
     largest_difference: float
     max_drop_points: float
 
     @property
     def drop_points(self) -> float:
-        """How many points of 100 the accuracy lost; negative if it gained."""
+        """How many points of 100 the accuracy lost, negative if it gained; without labels, how many labels changed."""
+        if self.accuracy is None or self.float32_accuracy is None:
+            return 100 * (1 - self.top1_agreement)
         return 100 * (self.float32_accuracy - self.accuracy)
 
 

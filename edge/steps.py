@@ -117,10 +117,8 @@ class Grey(_Step, frozen=True, tag="grey"):
     """Three channels RGB to one of luma, in integer levels 0 to 255 (ITU-R BT.601, rounded as OpenCV does)."""
 
 
-
 class ReverseChannels(_Step, frozen=True, tag="reverse_channels"):
     """RGB to BGR, or back."""
-
 
 
 class Scale(_Step, frozen=True, tag="scale"):
@@ -154,7 +152,6 @@ class Standardise(_Step, frozen=True, tag="standardise"):
 
 class ChannelsFirst(_Step, frozen=True, tag="channels_first"):
     """Hand the network [N, c, h, w] in place of [N, h, w, c]; no step that changes the size comes after it."""
-
 
 
 Step = (

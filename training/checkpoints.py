@@ -6,7 +6,7 @@ from typing import Literal
 
 import keras
 
-from edge.atomic_file import replacing
+from edge.files import replacing
 from training.history import History
 
 Which = Literal["none", "best", "improvements"]

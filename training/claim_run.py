@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge.append_only_file import AppendOnlyFile
-from edge.atomic_file import is_partial
 from edge.errors import UsageError
+from edge.files import AppendOnlyFile, is_partial
 from export.run_folder import RunFolder
 
 # Locked while a training writes the folder; found unlocked, it says that one was killed there.

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from edge.cores import usable_cores
 from edge.errors import InstallationError
+from edge.runtime import usable_cores
 
 
 def choose_device(wanted: str, jobs: int | None = None) -> str:

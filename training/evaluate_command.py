@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dataset and spec.training and prepared.digest == spec.training.data_digest:
         print("warning: the run was trained on most of these images, so they flatter it", file=sys.stderr)
     probabilities = predict(network, prepared.arrays, spec.labels)
-    evaluation = evaluate(dataset, spec.labels, probabilities, spec.abstain_below)
+    evaluation = evaluate(dataset, spec.labels, probabilities, spec.reject_threshold)
     write_evaluation(evaluation, dataset, spec.name, output)
     if arguments.json:
         print(json.dumps(as_record(evaluation, dataset)))
@@ -70,7 +70,7 @@ def _load(arguments: argparse.Namespace, folder: RunFolder, spec: "ModelSpec", o
         return dataset
     held_out = load_held_out(folder, spec.labels)
     count = f"{len(held_out.names):,}"
-    of_all = f" of {spec.training.held_out_images:,}" if spec.training else ""
+    of_all = f" of {spec.training.evaluation_images:,}" if spec.training else ""
     print(f"{count}{of_all} held-out images are in the run folder", file=sys.stderr)
     if chosen := _chosen_by_held_out(folder, spec):
         print(
@@ -83,7 +83,7 @@ def _chosen_by_held_out(folder: RunFolder, spec: "ModelSpec") -> str:
     """Return what of a run its held-out images have decided, as part of a sentence; "" if nothing."""
     chosen = {
         "the temperature": spec.training is not None and spec.training.temperature != 1.0,
-        "the threshold": spec.abstain_below is not None,
+        "the threshold": spec.reject_threshold is not None,
         "the checkpoint": folder.checkpoints.is_dir(),
     }
     return " and ".join(", ".join(name for name, is_chosen in chosen.items() if is_chosen).rsplit(", ", 1))

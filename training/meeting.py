@@ -9,6 +9,7 @@ What is said: the worker its `Hello`, a line of JSON; the chief its `Welcome`, a
 the worker `READY`; and the chief, once all are, `GO`.
 """
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
+
 from edge.errors import UsageError, WorkerLostError
-from edge.strict_json import decode_line, encode_line
 from training.cluster import Cluster
 from training.state import Plan, difference
 
@@ -54,7 +56,7 @@ class _Peer:
         self.incoming = connection.makefile("rb")
 
     def say(self, message: Hello | Welcome, rest: bytes = b"") -> None:
-        self.connection.sendall(encode_line(message) + rest)
+        self.connection.sendall((json.dumps(msgspec.to_builtins(message)).encode() + b"\n") + rest)
 
     def hear(self, expected: type[T], ends_at: float) -> T:
         """Return one line of it. Raises OSError if that is not there by `ends_at`, ValueError if it is another."""
@@ -68,7 +70,8 @@ class _Peer:
             if not came:
                 raise ConnectionError("it hung up")
             line += self.incoming.read(came.find(b"\n") + 1 or len(came))
-        return decode_line(expected, bytes(line), expected.__name__.lower())
+        found: T = msgspec.json.decode(bytes(line), type=expected)
+        return found
 
     def close(self) -> None:
         self.incoming.close()

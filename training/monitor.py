@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
-from edge.atomic_file import replacing
-from edge.strict_json import encode
+import msgspec
+
+from edge.files import replacing
 from export.run_folder import RunFolder
 from training.history import History, diagnose
 from training.plots import HistoryPlot, draw_schedule, render_figure, save_figure
@@ -56,7 +57,7 @@ td, th {{ padding: .1rem .8rem; text-align: right; }}
 def record_history(run: RunFolder, history: History, plot: HistoryPlot) -> bytes:
     """Write the history as figures and as a picture, and return the picture, a PNG."""
     with replacing(run.history) as temporary:
-        temporary.write_text(json.dumps(encode(history), indent=2), encoding="utf-8")
+        temporary.write_text(json.dumps(msgspec.to_builtins(history), indent=2), encoding="utf-8")
     picture = render_figure(plot.draw(history))
     with replacing(run.history_plot) as temporary:
         temporary.write_bytes(picture)

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
-from edge.atomic_file import replacing
+from edge.files import replacing
 from training.history import History
 from training.report import Report
 

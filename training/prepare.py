@@ -16,17 +16,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.artifact import INPUT_NAME, SEAM_NAME
-from edge.cores import usable_cores
-from edge.decode import decode_image
 from edge.errors import DatasetError, ImageError
-from edge.ordered_map import OrderedMap
-from edge.picture_measures import PictureMeasures, measure
-from edge.preprocessing_limits import require_preparable
-from edge.runtime import create_session
+from edge.fingerprint import PictureMeasures, measure
+from edge.image import MAX_PIXELS, decode_image
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME
+from edge.runtime import create_session, ordered_map, usable_cores
 from edge.spec import canonical_json
-from edge.steps import Step
-from edge.strict_json import encode
+from edge.steps import Step, require_preparable
 from export.preprocessing import build_preprocessing, network_shape
 from training.dataset import Dataset
 from training.prepared_cache import read_or_build
@@ -68,7 +64,7 @@ def prepare(
     read = list(_in_parallel(lambda i: _hash(dataset, i), len(dataset.names), jobs))
     hashes, was_read = [content for content, _ in read], [known for _, known in read]
     digest = dataset.digest(hashes)
-    key = hashlib.sha256(f"{CACHE_FORMAT} {digest} {canonical_json(encode(tuple(steps)))}".encode()).hexdigest()
+    key = hashlib.sha256(f"{CACHE_FORMAT} {digest} {canonical_json(tuple(steps))}".encode()).hexdigest()
 
     def fill(path: Path) -> tuple[NDArray[np.float64], dict[int, str]]:
         graph = build_preprocessing(steps)
@@ -139,10 +135,10 @@ def _loader(dataset: Dataset, steps: Sequence[Step], session: Any, was_read: Seq
             return str(error)
         try:
             pixels = decode_image(encoded).pixels
-            require_preparable(tuple(steps), pixels.shape)
+            require_preparable(tuple(steps), pixels.shape[0], pixels.shape[1], MAX_PIXELS)
         except ImageError as error:
             return error.code
-        prepared: NDArray[np.float32] = session.run([SEAM_NAME], {INPUT_NAME: pixels[None]})[0][0]
+        prepared: NDArray[np.float32] = session.run([NETWORK_INPUT_NAME], {INPUT_NAME: pixels[None]})[0][0]
         return prepared, measure(pixels)
 
     return load
@@ -156,5 +152,5 @@ def _write_header(file: Any, shape: tuple[int, ...]) -> None:
 def _in_parallel(work: Callable[[int], R], count: int, jobs: int | None, result_bytes: int = 0) -> Iterator[R]:
     """Yield `work(i)` in order, computed by `jobs` threads, with a bounded number on the way."""
     threads = jobs or usable_cores()
-    results = OrderedMap(lambda rows: [work(i) for i in rows], range(count), threads, size_of=lambda _: result_bytes)
+    results = ordered_map(work, range(count), threads, size_of=lambda _: result_bytes)
     return (result for result in results if result is not None)

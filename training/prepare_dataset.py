@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from edge.cache import cache_folder
 from edge.errors import DatasetError
+from edge.files import cache_folder
 from edge.steps import Step
 from training.dataset import Dataset
 from training.prepare import Prepared, describe_bad, leave_out_bad, prepare

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.atomic_file import creating_folder, is_partial
+from edge.files import creating_folder, is_partial
 
 # Nobody prepares one picture for so long: whoever wrote last into such a folder was killed.
 ABANDONED_S = 24 * 3600

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from edge.class_counts import MOST_CONFUSIONS, ClassCounts, Confusion
+from edge.spec import MOST_CONFUSIONS, ClassCounts, Confusion
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ def count_classes(report: Report) -> ClassCounts:
     np.fill_diagonal(confused, 0)
     frequent = np.argsort(-confused, axis=None, kind="stable")[: min(MOST_CONFUSIONS, np.count_nonzero(confused))]
     return ClassCounts(
-        shown=tuple(map(int, matrix.sum(axis=1))),
-        called=tuple(map(int, matrix.sum(axis=0))),
-        right=tuple(map(int, matrix.diagonal())),
+        support=tuple(map(int, matrix.sum(axis=1))),
+        predicted=tuple(map(int, matrix.sum(axis=0))),
+        correct=tuple(map(int, matrix.diagonal())),
         confusions=tuple(
             Confusion(int(true), int(predicted), int(confused[true, predicted]))
             for true, predicted in zip(*np.unravel_index(frequent, confused.shape), strict=True)

@@ -11,12 +11,12 @@ from typing import BinaryIO
 from zipfile import BadZipFile
 
 import keras
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.atomic_file import replacing
 from edge.errors import ModelError, UsageError
-from edge.strict_json import decode, encode
+from edge.files import replacing
 from training.history import History
 
 
@@ -56,7 +56,7 @@ def restore_state(state: State, trainee: keras.Model) -> None:
 
 def write_state(state: State, path: Path) -> None:
     """Write `state`; whatever happens meanwhile, `path` holds all of it or all of the one before."""
-    text = json.dumps({"plan": encode(state.plan), "history": encode(state.history)})
+    text = json.dumps({"plan": msgspec.to_builtins(state.plan), "history": msgspec.to_builtins(state.history)})
     arrays = {f"variable_{i}": value for i, value in enumerate(state.variables)}
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, state=np.array(text), **arrays)  # type: ignore[arg-type]  # allow_pickle is not among them
@@ -68,7 +68,7 @@ def parse_state(raw: BinaryIO, where: str) -> State:
         with np.load(raw, allow_pickle=False) as file:
             text = json.loads(str(file["state"]))
             variables = tuple(file[f"variable_{i}"] for i in range(len(file.files) - 1))
-        return State(decode(Plan, text["plan"], "plan"), decode(History, text["history"], "history"), variables)
+        return State(msgspec.convert(text["plan"], Plan), msgspec.convert(text["history"], History), variables)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise ModelError(f"{where}: the state of the training is damaged ({error}); start anew") from None
 
@@ -83,7 +83,7 @@ def require_same_plan(now: Plan, before: Plan) -> None:
 
 def difference(first: Plan, second: Plan) -> tuple[str, object, object] | None:
     """Return the name of the first thing in which two plans differ and what it is in each; None if they are equal."""
-    one, other = (encode(plan) for plan in (first, second))
+    one, other = (msgspec.to_builtins(plan) for plan in (first, second))
     one, other = ({**plan, **plan["options"], "options": None} for plan in (one, other))
     names = [*one, *(name for name in other if name not in one)]
     return next(((name, one.get(name), other.get(name)) for name in names if one.get(name) != other.get(name)), None)

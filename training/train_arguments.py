@@ -4,8 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.arguments import count, positive, seed_number
-from edge.classifier_options import parse_regions
+from edge.arguments import count, parse_regions, positive, seed_number
 from training.schedule_options import add_schedule_arguments
 
 DEFAULT_SEED = 42

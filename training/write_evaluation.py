@@ -5,8 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edge.atomic_file import replacing
-from edge.decode import decode_image
+from edge.files import replacing
+from edge.image import decode_image
 from training.dataset import Dataset
 from training.evaluation import Evaluation
 from training.evaluation_plots import draw_mistakes, draw_reliability

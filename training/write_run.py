@@ -5,14 +5,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.atomic_file import replacing
 from edge.errors import ImageError
-from edge.picture_measures import take_fingerprint
+from edge.files import replacing
+from edge.fingerprint import take_fingerprint
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
-from edge.strict_json import encode
 from export.run_folder import HeldOutImage, RunFolder, write_calibration, write_held_out
 from training.dataset import Dataset
 from training.history import History
@@ -34,7 +34,7 @@ def describe_model(
         labels=material.dataset.labels,
         preprocessing=recipe.preprocessing,
         regions=recipe.regions,
-        abstain_below=abstain_below,
+        reject_threshold=abstain_below,
         training=_record(trained, recipe, material, seed),
         parity=None,
         self_test=None,
@@ -48,8 +48,8 @@ def _record(trained: Trained, recipe: Recipe, material: Material, seed: int) -> 
         dataset=readable(material.dataset.name),
         data_digest=material.prepared.digest,
         training_images=len(material.split.train),
-        held_out_images=len(material.split.held_out),
-        held_out_accuracy=trained.report.accuracy,
+        evaluation_images=len(material.split.held_out),
+        accuracy=trained.report.accuracy,
         epochs=len(trained.history.epochs),
         seed=seed,
         temperature=trained.temperature,
@@ -71,7 +71,7 @@ def finish_run(trained: Trained, spec: ModelSpec, material: Material, run: RunFo
     with replacing(run.calibration) as temporary:
         write_calibration(temporary, _images(dataset, material.split.train))
     with replacing(run.spec) as temporary:
-        temporary.write_text(json.dumps(encode(spec), indent=2), encoding="utf-8")
+        temporary.write_text(json.dumps(msgspec.to_builtins(spec), indent=2), encoding="utf-8")
     run.state.unlink(missing_ok=True)
 
 

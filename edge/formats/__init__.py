@@ -1,1 +1,1 @@
-"""What Pillow does not say of a file: parts of TIFF that it reads wrongly, PNG's texts, and kinds that it does not know."""
+"""What Pillow leaves to us: kinds of TIFF that it reads wrongly, large texts in PNG, kinds that it does not know."""

@@ -1,4 +1,4 @@
-"""PNG (https://www.w3.org/TR/png-3/) without its texts and its colour profile, for large ones of which Pillow refuses it."""
+"""PNG (https://www.w3.org/TR/png-3/) without texts and colour profile, for large ones of which Pillow refuses it."""
 
 import os
 import struct

@@ -51,8 +51,8 @@ def prepare_tiff(image: Any) -> None:
 
 def grey_levels(deep: NDArray[Any], tags: Any) -> NDArray[np.uint8]:
     """Return the upper 8 of 12 or 16 bits of grey, 0 for black, of a TIFF with these `tags`."""
-    levels = (deep >> (max(tags.get(BITS, (16,))) - 8)).astype(np.uint8)
-    return 255 - levels if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else levels
+    levels: NDArray[np.uint8] = (deep >> (max(tags.get(BITS, (16,))) - 8)).astype(np.uint8)
+    return ~levels if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else levels
 
 
 def is_whole_directory(content: bytes) -> bool:
@@ -62,8 +62,8 @@ def is_whole_directory(content: bytes) -> bool:
     try:
         stream.seek(tags.next)
         tags.load(stream)
-        places = tags.get(STRIPS) or tags.get(TILES)
-        return min(tags[256], tags[257]) > 0 and 0 < max(places) < len(content)
+        places = tags.get(STRIPS) or tags.get(TILES) or ()
+        return bool(min(tags[256], tags[257]) > 0 and 0 < max(places) < len(content))
     except (SyntaxError, LookupError, ValueError, TypeError, OSError, OverflowError):
         return False
 

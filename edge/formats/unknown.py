@@ -4,8 +4,8 @@ import re
 import struct
 from collections.abc import Iterator
 
-# Markers of JPEG (ITU-T T.81, annex B): those that stand alone, those of a frame, and of the frames that libjpeg decodes.
-ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+# Markers of JPEG (ITU-T T.81, annex B): those without a length, those of a frame, and of frames that libjpeg decodes.
+WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 DECODED_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 # In coded data 0xFF is followed by 0 or by RST0 to RST7; any other is the next marker.
@@ -39,17 +39,17 @@ def count_scans(content: bytes) -> int:
 
 
 def _markers(content: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the markers of a JPEG up to its end, each with the place behind it; stray bytes between them are skipped."""
+    """Yield the markers of a JPEG up to its end, each with the place behind it; stray bytes are skipped."""
     place = 2
     while (found := MARKER.search(content, place)) and (marker := found[1][0]) != END_OF_IMAGE:
         place = found.end()
         yield marker, place
-        if marker not in ALONE:
+        if marker not in WITHOUT_LENGTH:
             place += int.from_bytes(content[place : place + 2], "big")
 
 
 def _is_unknown_jpeg(content: bytes) -> bool:
-    """Whether its frame is lossless, hierarchical or arithmetic-coded beyond libjpeg, of 12 bits, or of odd channels."""
+    """Whether its frame is lossless, hierarchical, of 12 bits, or of two or more than four channels."""
     for marker, place in _markers(content):
         if marker in FRAMES:
             bits, channels = content[place + 2], content[place + 7]

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import onnx
 from onnx import TensorProto, helper
 
-from edge.artifact import INPUT_NAME, SEAM_NAME
 from edge.errors import UsageError
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME
 from edge.steps import (
     CentreCrop,
     ChannelsFirst,
@@ -37,10 +37,12 @@ def build_preprocessing(steps: Iterable[Step]) -> onnx.ModelProto:
     picture = Picture(INPUT_NAME, *geometry.measure(graph, INPUT_NAME), IMAGE_CHANNELS)
     for step in steps:
         picture = apply_step(graph, picture, step)
-    graph.nodes.append(helper.make_node("Identity", [graph.as_float(picture)], [SEAM_NAME], name=SEAM_NAME))
+    graph.nodes.append(
+        helper.make_node("Identity", [graph.as_float(picture)], [NETWORK_INPUT_NAME], name=NETWORK_INPUT_NAME)
+    )
     image = helper.make_tensor_value_info(INPUT_NAME, TensorProto.UINT8, ["N", "H", "W", IMAGE_CHANNELS])
-    seam = helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, ["N", *_shape(picture)])
-    nodes, constants = graph.finish(SEAM_NAME)
+    seam = helper.make_tensor_value_info(NETWORK_INPUT_NAME, TensorProto.FLOAT, ["N", *_shape(picture)])
+    nodes, constants = graph.finish(NETWORK_INPUT_NAME)
     return make_model(helper.make_graph(nodes, "preprocessing", [image], [seam], constants))
 
 

@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 from PIL import Image
 from scipy import special
 
-from edge.artifact import read_spec
+from edge.model import read_spec
 from edge.classifier import Classifier
 from edge.cli import main
 from export.pictures import made_pictures

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from edge.artifact import read_spec
+from edge.model import read_spec
 from edge.classifier import Classifier
 from edge.cli import main
 from edge.steps import Resize, Scale

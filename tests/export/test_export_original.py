@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from scipy import special
 
-from edge.artifact import read_spec
+from edge.model import read_spec
 from edge.cli import main
 from export.quiet_tensorflow import start_tensorflow
 

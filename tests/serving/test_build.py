@@ -12,7 +12,7 @@ import httpx
 import pytest
 import yaml
 
-from edge.artifact import read_spec
+from edge.model import read_spec
 from edge.cli import main
 from serving.build import SERVICE, requirements
 from serving.settings import Settings

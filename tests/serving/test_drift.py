@@ -11,9 +11,9 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from edge.classifier import Classifier
-from edge.drift import FEATURES
-from edge.fingerprint import Fingerprint
-from edge.picture_measures import BRIGHTNESS_EDGES, CONTRAST_EDGES, measure, take_fingerprint
+from serving.drift_window import FEATURES
+from edge.spec import Fingerprint
+from edge.fingerprint import BRIGHTNESS_EDGES, CONTRAST_EDGES, measure, take_fingerprint
 from edge.regions.glyphs import crop_glyph
 from edge.spec import Glyphs
 from serving.reload import refresh

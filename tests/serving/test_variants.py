@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.artifact import read_spec
-from edge.class_counts import ClassCounts
+from edge.model import read_spec
+from edge.spec import ClassCounts
 from edge.spec import TrainingRecord, Variant
 from serving import halves, providers
 from serving.repository import Repository

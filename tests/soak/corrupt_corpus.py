@@ -26,7 +26,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from edge.decode import decode_image
+from edge.image import decode_image
 from edge.errors import ImageError
 from serving.problems import IMAGE_STATUS
 from tests.benchmarks.minivgg import make_artifact

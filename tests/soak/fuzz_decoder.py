@@ -5,7 +5,7 @@ from collections import Counter
 import hypothesis.strategies as st
 import numpy as np
 
-from edge.decode import decode_image
+from edge.image import decode_image
 from edge.errors import ImageError
 from edge.exif import read_orientation
 from edge.image_header import READERS

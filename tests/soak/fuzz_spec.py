@@ -6,7 +6,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 
-from edge.artifact import METADATA_KEY
+from edge.model import METADATA_KEY
 from edge.errors import ModelError
 from edge.spec import SPEC_FORMAT, parse_spec
 from tests.benchmarks.minivgg import make_artifact

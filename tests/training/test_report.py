@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge.class_counts import Confusion
+from edge.spec import Confusion
 from training.report import ClassReport, count_classes, make_report
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.decode import decode_image
+from edge.image import decode_image
 from edge.errors import UsageError
 from edge.steps import Grey, Resize, Scale
 from export.quiet_tensorflow import start_tensorflow

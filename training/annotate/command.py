@@ -15,11 +15,9 @@ from pathlib import Path
 from threading import Thread
 from time import monotonic
 
-from edge.arguments import port_number
-from edge.classifier_options import parse_regions
-from edge.cli import DONE, SOME_FAILED
+from edge.arguments import parse_regions, port_number
+from edge.cli import DONE, SOME_FAILED, stopping_on_signals
 from edge.errors import DatasetError, UsageError
-from edge.stop import stopping_on_signals
 from training.annotate.cutter import AnyGlyphs, Cutter, Wanted
 from training.annotate.journal import Journal
 from training.annotate.labels import parse_labels

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.regions.faces import HaarFaces
 from edge.regions.glyphs import crop_glyph, find_glyphs
-from edge.regions.region import Box
+from edge.result import Box
 from edge.spec import Faces, Glyphs
 
 
@@ -74,4 +74,4 @@ class Cutter:
         """Return uint8 RGB: what the network will see of `pixels` for a box that `find` gave."""
         if box is None:
             return pixels
-        return box.cut(pixels) if self._faces else crop_glyph(pixels, box)
+        return box.crop(pixels) if self._faces else crop_glyph(pixels, box)

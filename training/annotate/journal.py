@@ -6,17 +6,18 @@ that cannot be read ends the reading, since an answer must not get lost in silen
 """
 
 import errno
+import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from edge.append_only_file import AppendOnlyFile
-from edge.atomic_file import flush_to_disk
+import msgspec
+
 from edge.errors import OutputError, UsageError
-from edge.regions.region import Box
-from edge.strict_json import LATER, decode_line, encode_line
+from edge.files import AppendOnlyFile, flush_to_disk
+from edge.result import Box
 from training.annotate.survey import item_key
 from training.numbered_name import NUMBERED_NAME
 
@@ -36,7 +37,7 @@ class Header:
 
     format: int
     regions: str
-    digits: bool | None = field(default=None, metadata=LATER)
+    digits: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Entry:
     file: str | None
     undoes: int | None
     at: str
-    act: int | None = field(default=None, metadata=LATER)
+    act: int | None = None
 
     def __post_init__(self) -> None:
         if (self.state == "labelled") != (self.label is not None and self.file is not None):
@@ -111,12 +112,14 @@ class Journal:
         """
         if not self._file.has_its_name:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
-        self._file.append(b"".join(map(encode_line, entries)), flush=True)
+        self._file.append(
+            b"".join(json.dumps(msgspec.to_builtins(entry)).encode() + b"\n" for entry in entries), flush=True
+        )
         self.entries.extend(entries)
 
     def _read(self, asked: Header) -> None:
         lines, torn = self._file.read_lines()
-        if not lines and not encode_line(asked).startswith(torn):
+        if not lines and not (json.dumps(msgspec.to_builtins(asked)).encode() + b"\n").startswith(torn):
             raise OutputError(f"{self.path}: it is no journal of eyespot's; choose another --output")
         self.torn = bool(lines and torn)
         for number, line in enumerate(lines):
@@ -130,13 +133,13 @@ class Journal:
                 ) from None
         self._file.keep(self._file.size - len(torn))
         if not lines:
-            self._file.append(encode_line(asked), flush=True)
+            self._file.append((json.dumps(msgspec.to_builtins(asked)).encode() + b"\n"), flush=True)
             flush_to_disk(self.path.parent)
 
     def _take(self, number: int, line: bytes, asked: Header) -> None:
         if number == 0:
-            return self._require_same(decode_line(Header, line, "header"), asked)
-        entry = decode_line(Entry, line, "entry")
+            return self._require_same(msgspec.json.decode(line, type=Header), asked)
+        entry = msgspec.json.decode(line, type=Entry)
         if entry.number != number:
             raise ValueError(f"entry {number} is missing")
         return self.entries.append(entry)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from edge.atomic_file import flush_to_disk, is_partial, temporary_beside
+from edge.files import flush_to_disk, is_partial, temporary_beside
 from training.numbered_name import number_of, numbered_name
 
 

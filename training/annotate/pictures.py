@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.decode import decode_image
 from edge.errors import ImageError
+from edge.image import decode_image
 from training.annotate.cutter import Cutter
 from training.annotate.survey import Item, Picture, read_encoded
 

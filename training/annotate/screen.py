@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge.answer import printable
 from edge.errors import ImageError
-from edge.regions.region import Box
+from edge.result import Box, printable
 from training.annotate.labels import Choice, assign_keys
 from training.annotate.pictures import Pictures
 from training.annotate.session import Session

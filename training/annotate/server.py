@@ -21,10 +21,11 @@ from importlib.resources import files
 from typing import Literal, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
+
 from edge.errors import EyespotError, ImageError, OutputError, UsageError
-from edge.house_page import content_policy, dressed
-from edge.local_server import LocalServer
-from edge.strict_json import decode_line, encode
+from edge.web.local_server import LocalServer
+from edge.web.style import content_policy, with_style
 from training.annotate.aim import Aim, StaleError
 from training.annotate.pictures import Pictures
 from training.annotate.screen import About, Screen, Screens
@@ -33,7 +34,7 @@ from training.annotate.survey import Item
 
 T = TypeVar("T")
 
-PAGE = dressed(files("training.annotate").joinpath("page.html").read_text(encoding="utf-8"))
+PAGE = with_style(files("training.annotate").joinpath("page.html").read_text(encoding="utf-8"))
 POLICY = content_policy(PAGE, "img-src 'self' data:")
 MOST_BODY_BYTES = 65_536
 # An idle connection is closed after so long; the browser opens another.
@@ -164,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         return item
 
     def _send_json(self, value: object) -> None:
-        self._send("application/json", json.dumps(encode(value)).encode(), "no-store")
+        self._send("application/json", json.dumps(msgspec.to_builtins(value)).encode(), "no-store")
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
         self.close_connection = True  # a body may be there that nobody has read
@@ -189,6 +190,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _parsed(kind: type[T], body: bytes) -> T:
     try:
-        return decode_line(kind, body, kind.__name__.lower())
+        return msgspec.json.decode(body, type=kind)
     except ValueError as error:
         raise UsageError(f"the body cannot be read: {error}") from None

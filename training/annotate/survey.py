@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.batch.content import read_file
-from edge.cores import usable_cores
-from edge.decode import MAX_PIXELS, decode_image
+
 from edge.errors import ImageError
-from edge.ordered_map import OrderedMap
-from edge.regions.region import Box
+from edge.image import MAX_PIXELS, decode_image
+from edge.result import Box
+from edge.runtime import ordered_map, usable_cores
 from edge.sources import Source, walk
 from training.annotate.cutter import Cutter
 
@@ -86,7 +86,7 @@ def survey_folder(folder: Path, cutter: Cutter, without: Path, tick: Callable[[i
     # What is labelled must not be asked about again.
     left_out = without.resolve()
     sources = (s for s in walk(str(folder)) if not Path(s.path).resolve().is_relative_to(left_out))
-    look = OrderedMap(lambda group: [_look(source, folder, cutter) for source in group], sources, usable_cores())
+    look = ordered_map(lambda source: _look(source, folder, cutter), sources, usable_cores())
     for found in look:
         tick(len(pictures) + len(unreadable) + len(empty) + copies)
         if isinstance(found, Unreadable):

@@ -5,6 +5,7 @@ that a reader can be judged afterwards. Nothing of it is served.
 """
 
 import hashlib
+import json
 import threading
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,10 +13,11 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edge.append_only_file import AppendOnlyFile
+import msgspec
+
 from edge.errors import OutputError
-from edge.local_server import LocalServer
-from edge.strict_json import decode_line, encode_line
+from edge.files import AppendOnlyFile
+from edge.web.local_server import LocalServer
 from training.captcha.drawing import draw_captcha
 
 PATH = "/captcha.png"
@@ -71,7 +73,7 @@ class CaptchaServer(LocalServer):
             captcha = draw_captcha(self._seed, self._number + 1)
             encoded = captcha.encode()
             truth = Truth(self._number + 1, hashlib.sha256(encoded).hexdigest(), captcha.text)
-            self._truth.append(encode_line(truth), flush=False)
+            self._truth.append((json.dumps(msgspec.to_builtins(truth)).encode() + b"\n"), flush=False)
             self._number += 1
             self._left = None if self._left is None else self._left - 1
             self._on_their_way += 1
@@ -98,7 +100,7 @@ def _recover(truth: AppendOnlyFile) -> int:
     last = 0
     for number, line in enumerate(lines, 1):
         try:
-            last = decode_line(Truth, line, "truth").number
+            last = msgspec.json.decode(line, type=Truth).number
         except ValueError as error:
             raise OutputError(f"{truth.path}: line {number} is damaged ({error}); name another --truth") from None
     if not lines and not torn.startswith(FIRST_BYTES[: len(torn)]):

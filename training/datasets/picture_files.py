@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from edge.decode import BYTES_PER_PIXEL, MAX_PIXELS, METADATA_BYTES
 from edge.errors import DatasetError, ImageError
-from edge.image_file import opened_image
+from edge.image import BYTES_PER_PIXEL, MAX_PIXELS, METADATA_BYTES, opened_image
 from edge.sources import walk
 
 # No picture that is decoded needs more, whatever its header says.

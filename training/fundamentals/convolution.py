@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from edge.arguments import picture_path
 from edge.cli import DONE
-from edge.decode import decode_image, read_image
 from edge.errors import ImageError, UsageError
+from edge.image import decode_image, read_image
 from training.fundamentals.command import command_parser, run_command
 from training.plots import DPI, save_figure
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.cache import cache_folder
+from edge.files import cache_folder
 from edge.steps import Grey, Resize, Scale, Step
 from training.dataset import Dataset
 from training.datasets.digits import load_digits

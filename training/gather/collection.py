@@ -6,17 +6,18 @@ writes a folder. A picture of known content is not kept twice, even if its file 
 """
 
 import hashlib
+import json
 import time
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge.append_only_file import AppendOnlyFile
-from edge.atomic_file import is_partial, replacing
+import msgspec
+
 from edge.errors import OutputError, UsageError
-from edge.image_header import read_header
-from edge.strict_json import decode_line, encode_line
+from edge.files import AppendOnlyFile, is_partial, replacing
+from edge.image import read_header
 from training.gather.record import Record
 from training.numbered_name import NUMBERED_NAME, number_of, numbered_name
 from training.utc_text import utc_text
@@ -95,7 +96,7 @@ class Collection:
         records = []
         for number, line in enumerate(lines, 1):
             try:
-                records.append(decode_line(Record, line, "record"))
+                records.append(msgspec.json.decode(line, type=Record))
             except ValueError as error:
                 raise OutputError(
                     f"{self._file.path}: line {number} is damaged ({error}); mend it, or choose another --output"
@@ -116,7 +117,7 @@ class Collection:
                 self._append(Record(path.name, digest, self.url, written, len(content), self.url))
 
     def _append(self, record: Record) -> None:
-        self._file.append(encode_line(record), flush=True)
+        self._file.append((json.dumps(msgspec.to_builtins(record)).encode() + b"\n"), flush=True)
         self._known.add(record.sha256)
         self._last = number_of(record.file)
         self._kept += 1

@@ -17,9 +17,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from edge.arguments import above_zero, count, not_below_zero, positive
-from edge.cli import DONE, INTERRUPTED, SOME_FAILED
+from edge.cli import DONE, INTERRUPTED, SOME_FAILED, stopping_on_signals
 from edge.errors import OutputError, SourceError
-from edge.stop import stopping_on_signals
 from training.gather.collection import Collection
 from training.gather.patience import Patience, StoppedError
 from training.gather.progress import Progress

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import responses
 
-from edge.decode import decode_image
 from edge.errors import ImageError, SourceError
+from edge.image import decode_image
 from training.gather.collection import Collection
 from training.gather.patience import Patience
 from training.gather.request import Limits, Page, RefusedError, TryAgainError, get, retry_after_s

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
-from edge.class_counts import ClassCounts
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME
+from edge.spec import ClassCounts
 from edge.runtime import create_session
 from edge.spec import SPEC_FORMAT, Faces, Glyphs, ModelSpec, Parity, TrainingRecord
 from edge.steps import Step
@@ -57,12 +57,12 @@ def write_model(
     weights = np.random.default_rng(1).normal(size=(channels, len(labels))).astype(np.float32)
     network = helper.make_graph(
         [
-            helper.make_node("ReduceMean", [SEAM_NAME, "axes"], ["means"], keepdims=0),
+            helper.make_node("ReduceMean", [NETWORK_INPUT_NAME, "axes"], ["means"], keepdims=0),
             helper.make_node("MatMul", ["means", "weights"], ["logits"]),
             helper.make_node("Softmax", ["logits"], [OUTPUT_NAME], axis=1),
         ],
         "network",
-        [helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, ["N", height, width, channels])],
+        [helper.make_tensor_value_info(NETWORK_INPUT_NAME, TensorProto.FLOAT, ["N", height, width, channels])],
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", len(labels)])],
         [numpy_helper.from_array(np.array([1, 2]), "axes"), numpy_helper.from_array(weights, "weights")],
     )

@@ -12,8 +12,8 @@ import pytest
 from onnx import helper, numpy_helper
 from PIL import Image
 
-from edge.artifact import read_spec
-from edge.class_counts import ClassCounts, Confusion
+from edge.model import read_spec
+from edge.spec import ClassCounts, Confusion
 from edge.cli import main
 from edge.spec import Variant
 from edge.steps import Grey, Resize, ReverseChannels, Scale, Standardise, Step, SubtractMean

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.artifact import read_spec
+from edge.model import read_spec
 from edge.errors import ModelError
 from edge.spec import SelfTest, SelfTestSample
 from edge.steps import Grey, Resize, Scale

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import OutputError, UsageError
-from edge.regions.region import Box
+from edge.result import Box
 from tests.full_disk import full_behind
 from training.annotate.journal import NAME, Entry, Journal
 

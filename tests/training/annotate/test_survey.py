@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge.regions.glyphs import crop_glyph, find_glyphs
-from edge.regions.region import Box
+from edge.result import Box
 from edge.spec import Faces, Glyphs
 from tests.edge.regions.drawn_glyphs import code, hershey, touching_one
 from tests.edge.regions.photographs import ASTRONAUT_FACE, overlap, photograph

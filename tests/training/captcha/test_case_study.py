@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from edge.cli import main
-from edge.decode import read_image
+from edge.image import read_image
 from edge.drawing import SURE
-from edge.regions.region import Box
+from edge.result import Box
 from tests.serving.chromium import CHROMIUM, chromium
 from tests.serving.conftest import serve
 from tests.training.annotate.sittings import ended, sitting

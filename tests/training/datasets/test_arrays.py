@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from edge.decode import decode_image
+from edge.image import decode_image
 from edge.errors import DatasetError
 from training.datasets import load_dataset
 from training.datasets.arrays import load_keras_dataset

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.append_only_file import AppendOnlyFile
+from edge.files import AppendOnlyFile
 from edge.errors import OutputError, UsageError
 from tests.training.gather.bad_server import picture
 from training.gather.collection import MANIFEST, Collection

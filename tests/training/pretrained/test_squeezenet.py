@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.artifact import read_spec
+from edge.model import read_spec
 from edge.classifier import Classifier
 from edge.cli import main
 from edge.errors import ModelNotFoundError

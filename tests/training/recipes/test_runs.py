@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from sklearn.neighbors import KNeighborsClassifier
 
-from edge.artifact import read_spec
+from edge.model import read_spec
 from edge.cli import main
 from edge.spec import Faces, Glyphs
 from tests.training.recipes import stand_ins
