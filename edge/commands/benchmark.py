@@ -11,14 +11,14 @@ instance because they fail their own samples here; 2 none could.
 
 import argparse
 import json
+import math
 import re
 import resource
 import shlex
-import statistics
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -44,26 +44,22 @@ AS_FAST = 1.03
 
 @dataclass
 class Measurement:
-    """A file with a number of threads, and what was measured of it so far; `failure` says why nothing more is."""
+    """A file with a number of threads, and what was measured of it so far; `failure` says why nothing more is.
 
-    model: Path
+    `accuracy` is a share, 0 to 1; `refusal` says why the file is never the one to use.
+    """
+
+    model: str
     threads: int
     accuracy: float | None
     refusal: str | None
-    seconds: list[float] = field(default_factory=list)
-    peak_bytes: int = 0
     failure: str | None = None
+    peak_bytes: int = 0
+    seconds: list[float] = field(default_factory=list)
 
-    @property
-    def median_s(self) -> float:
-        """The median of all runs; infinite where there is none."""
-        return statistics.median(self.seconds or [float("inf")])
-
-    def as_fields(self) -> dict[str, object]:
-        """Return what is known as the fields of a JSON object; times are in milliseconds, None where it failed."""
-        median_ms, p95_ms = (np.percentile(self.seconds, (50, 95)) * 1e3).tolist() if self.seconds else (None, None)
-        known = {name: value for name, value in asdict(self).items() if name != "seconds"}
-        return known | {"model": str(self.model), "median_ms": median_ms, "p95_ms": p95_ms, "runs": len(self.seconds)}
+    def percentile_ms(self, percent: float) -> float:
+        """Return the time that `percent` of the runs did not exceed; infinite where none was measured."""
+        return float(np.percentile(self.seconds, percent)) * 1e3 if self.seconds and not self.failure else math.inf
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,40 +78,40 @@ def run(arguments: argparse.Namespace) -> int:
             read_image(arguments.image)
     except ImageError as error:
         raise UsageError(f"--image {arguments.image}: {error}") from None
-    cores = usable_cores()
+    cores, processor = usable_cores(), read_cpu()[0]
     threads = sorted({min(1 << doubled, cores) for doubled in range(cores.bit_length() + 1)})
-    measurements = [row for model in dict.fromkeys(arguments.models) for row in _rows(model, threads)]
-    turns = [row for number in range(arguments.rounds) for row in measurements[:: -1 if number % 2 else 1]]
+    rows = [row for model in dict.fromkeys(arguments.models) for row in _rows(model, threads)]
+    turns = [row for number in range(arguments.rounds) for row in rows[:: -1 if number % 2 else 1]]
     for row in tqdm(turns, "measuring", unit="turn", leave=False, disable=None):
         if row.failure is None:
             _take_turn(row, arguments.image)
-    best = _best(measurements)
-    command = best and f"eyespot classify {shlex.quote(str(best.model))} --threads {best.threads} IMAGE"
+    best = _best(rows)
+    command = best and f"eyespot classify {shlex.quote(best.model)} --threads {best.threads} IMAGE"
     if arguments.json:
-        rows = [row.as_fields() for row in measurements]
-        print(json.dumps({"processor": read_cpu()[0], "cores": cores, "measurements": rows, "command": command}))
+        listed = [_fields(row) for row in rows]
+        print(json.dumps({"processor": processor, "cores": cores, "measurements": listed, "command": command}))
     else:
-        _print_table(measurements, f"fastest here ({read_cpu()[0]}, {cores} cores): {command}" if best else None)
-    if not any(row.seconds for row in measurements):
-        raise ModelError(f"nothing could be measured ({measurements[0].failure})")
-    return SOME_FAILED if any(row.failure for row in measurements) else DONE
+        _print_table(rows)
+        print(f"fastest here ({processor}, {cores} cores): {command}" if best else "none of these is to be used")
+    if not any(row.seconds for row in rows):
+        raise ModelError(f"nothing could be measured ({rows[0].failure})")
+    return SOME_FAILED if any(row.failure for row in rows) else DONE
 
 
 def _rows(model: Path, threads: list[int]) -> list[Measurement]:
-    spec = read_spec(model)
+    spec, refusal = read_spec(model), None
     accuracy = spec.training.accuracy if spec.training else None
-    refusal = None
     if variant := spec.variant:
         accuracy = variant.accuracy
         if variant.drop_points > variant.max_drop_points:
             refusal = f"lost {variant.drop_points:.2f} points, limit {variant.max_drop_points:g}"
-    return [Measurement(model, count, accuracy, refusal) for count in threads]
+    return [Measurement(str(model), count, accuracy, refusal) for count in threads]
 
 
 def _take_turn(row: Measurement, image: Path | None) -> None:
     """Let a process of its own measure for a while, and add what it found."""
     # -P: a file numpy.py in the user's folder is not ours.
-    command = [sys.executable, "-P", "-m", __name__, str(row.model), str(row.threads), *([str(image)] if image else [])]
+    command = [sys.executable, "-P", "-m", __name__, row.model, str(row.threads), *([str(image)] if image else [])]
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)  # noqa: S603 # this module
         found = json.loads(done.stdout)
@@ -130,29 +126,32 @@ def _take_turn(row: Measurement, image: Path | None) -> None:
         row.peak_bytes = max(row.peak_bytes, found.get("peak_bytes", 0))
 
 
-def _best(measurements: list[Measurement]) -> Measurement | None:
+def _best(rows: list[Measurement]) -> Measurement | None:
     """Return the fastest that may be named; see the module. None where there is none."""
-    named = [row for row in measurements if row.seconds and not row.failure and not row.refusal]
-    fast = [row for row in named if row.median_s <= AS_FAST * min(other.median_s for other in named)]
-    return min(fast, key=lambda row: (-(row.accuracy or 0.0), row.threads, row.median_s), default=None)
+    named = [row for row in rows if row.seconds and not row.failure and not row.refusal]
+    fast = [r for r in named if r.percentile_ms(50) <= AS_FAST * min(other.percentile_ms(50) for other in named)]
+    return min(fast, key=lambda r: (-(r.accuracy or 0.0), r.threads, r.percentile_ms(50)), default=None)
 
 
-def _print_table(measurements: list[Measurement], conclusion: str | None) -> None:
-    rows = [("model", "threads", "median ms", "p95 ms", "memory MB", "accuracy", "")]
-    for row in sorted(measurements, key=lambda row: row.median_s):
-        if row.seconds and not row.failure:
-            p95_ms = np.percentile(row.seconds, 95) * 1e3
-            accuracy = "-" if row.accuracy is None else f"{row.accuracy:.2%}"
-            figures = (f"{row.median_s * 1e3:.2f}", f"{p95_ms:.2f}", f"{row.peak_bytes / 1e6:.0f}", accuracy)
-            rows.append((printable(str(row.model)), str(row.threads), *figures, row.refusal or ""))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for model, *cells in rows:
-        aligned = [model.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))]
-        print("   ".join(aligned).rstrip())
-    for path, failure in dict.fromkeys((row.model, row.failure) for row in measurements if row.failure):
-        print(f"eyespot: {printable(str(path))}: not measured: {failure}", file=sys.stderr)
-    if conclusion:
-        print(conclusion)
+def _fields(row: Measurement) -> dict[str, object]:
+    """Return a row as a JSON object; times are None where it failed."""
+    median_ms, p95_ms = (None if row.failure else row.percentile_ms(percent) for percent in (50, 95))
+    known = {name: getattr(row, name) for name in ("model", "threads", "accuracy", "refusal", "failure", "peak_bytes")}
+    return known | {"median_ms": median_ms, "p95_ms": p95_ms, "runs": len(row.seconds)}
+
+
+def _print_table(rows: list[Measurement]) -> None:
+    cells = [("model", "threads", "median ms", "p95 ms", "memory MB", "accuracy", "")]
+    for row in sorted(rows, key=lambda row: row.percentile_ms(50)):
+        times = (f"{row.percentile_ms(50):.2f}", f"{row.percentile_ms(95):.2f}", f"{row.peak_bytes / 1e6:.0f}")
+        figures = ("-", "-", "-") if row.failure else times
+        accuracy = "-" if row.accuracy is None else f"{row.accuracy:.2%}"
+        note = row.failure or row.refusal or ""
+        cells.append((printable(row.model), str(row.threads), *figures, accuracy, printable(note)))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for model, *middle, note in cells:
+        aligned = [cell.rjust(width) for cell, width in zip(middle, widths[1:-1], strict=True)]
+        print("   ".join([model.ljust(widths[0]), *aligned, note]).rstrip())
 
 
 def measure(model: str, threads: int, image: str | None) -> dict[str, object]:

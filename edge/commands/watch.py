@@ -1,16 +1,14 @@
 """Say what a camera, a video, a stream or a folder shows, as it comes.
 
 SOURCE is the number of a camera (0 is the first) or its device, a video file, a URL (rtsp, http and others that FFmpeg
-reads), or a folder, whose new pictures are looked at once they are complete.
+reads), or a folder, whose new pictures are looked at once they are complete. Of cameras and streams always the newest
+frame is taken; one that goes away is opened again, after pauses of 0.5 to 30 seconds. Of a video file every frame is
+taken, in its own time. A model file that is replaced is loaded anew; if it cannot be used the model before goes on.
 
-Of cameras and streams always the newest frame is taken; what a slow model misses is counted as dropped. A source that
-goes away is opened again, after pauses of 0.5 to 30 seconds. Of a video file every frame is taken, in its own time.
-A model file that is replaced is loaded anew; if it cannot be used the model before goes on.
-
-A line is printed when the label has changed, or with --json an object for each frame: 'age_ms' is how old the frame
-was when its turn came, 'latency_ms' how long the answer took, 'position_s' its place in a file. What happens to the
-source, and totals at the end, go to standard error. Exit status: 0 watched to the end, or until a camera was stopped;
-1 some frames, pictures or a recording failed; 2 nothing could be watched; 130 a file was interrupted.
+A line is printed when the label has changed, or with --json an object for each frame: 'age_ms' is how old the frame was
+when its turn came, 'latency_ms' how long the answer took, 'position_s' its place in a file. Exit status: 0 watched to
+the end, or until a camera was stopped; 1 some frames, pictures or a recording failed; 2 nothing could be watched; 130 a
+file was interrupted.
 """
 
 import argparse
@@ -22,15 +20,7 @@ from contextlib import ExitStack, closing
 from functools import partial
 from time import monotonic
 
-from edge.arguments import (
-    above_zero,
-    add_classifier_options,
-    add_threads_option,
-    load_classifier,
-    not_below_zero,
-    port_number,
-    positive,
-)
+from edge import arguments as types
 from edge.cli import DONE, INTERRUPTED, SOME_FAILED, stopping_on_signals
 from edge.errors import OutputError, SourceError, UsageError
 from edge.regions.drawing import annotate
@@ -47,19 +37,17 @@ SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "rtp", "srt", "tcp")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot watch` takes."""
-    add_classifier_options(parser)
-    add_threads_option(parser)
+    types.add_classifier_options(parser)
+    types.add_threads_option(parser)
     add = parser.add_argument
     add("source", metavar="SOURCE", nargs="?", default="0", help="see above (default 0, the first camera)")
     add("--json", action="store_true", help="one JSON object for each frame")
-    add("--top", type=positive, default=3, metavar="N", help="predictions in --json (default 3)")
-    frames = "frames in a row that make a change (default 3)"
-    add("--debounce-frames", type=positive, default=3, metavar="N", help=frames)
-    pause = "seconds between printed changes (default 1)"
-    add("--cooldown", type=not_below_zero, default=1.0, metavar="S", help=pause)
-    add("--max-fps", type=above_zero, metavar="R", help="look at no more frames a second")
+    add("--top", type=types.positive, default=3, metavar="N", help="predictions in --json (default 3)")
+    add("--debounce-frames", type=types.positive, default=3, metavar="N", help="equal frames for a change (default 3)")
+    add("--cooldown", type=types.not_below_zero, default=1.0, metavar="S", help="seconds between changes (default 1)")
+    add("--max-fps", type=types.above_zero, metavar="R", help="look at no more frames a second")
     add("--record", metavar="FILE", help=f"write an annotated video: {', '.join(CODECS)}")
-    add("--view", type=port_number, metavar="PORT", help="show a live page for browsers (0: any free port)")
+    add("--view", type=types.port_number, metavar="PORT", help="show a live page for browsers (0: any free port)")
     add("--view-host", default="127.0.0.1", metavar="HOST", help="address of that page (default: this machine only)")
 
 
@@ -69,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.record and isinstance(source, FolderSource):
         raise UsageError("a folder of pictures has no video to record; 'eyespot classify --draw' writes copies")
     changes, counts = Changes(arguments.debounce_frames, arguments.cooldown), source.counts
-    model = ReloadingClassifier(arguments.model, partial(load_classifier, arguments), _say)
+    model = ReloadingClassifier(arguments.model, partial(types.load_classifier, arguments), _say)
     recorder = viewer = None
     classified, recording_failed, started_s = 0, False, monotonic()
     with ExitStack() as stack:
@@ -108,8 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         _say(f"recorded {recorder.written:,} frames in {recorder.path}")
     if stop.is_set() and not source.live:
         return INTERRUPTED
-    damaged = counts.broken and not isinstance(source, LiveSource)
-    return SOME_FAILED if recording_failed or damaged else DONE
+    return SOME_FAILED if recording_failed or (counts.broken and not isinstance(source, LiveSource)) else DONE
 
 
 def open_source(word: str, max_fps: float | None) -> Source:
@@ -136,9 +123,8 @@ def open_source(word: str, max_fps: float | None) -> Source:
 
 def _status(source: Source, frame: Frame, state: str) -> dict[str, object]:
     """Return what the live page says below the picture."""
-    if not source.connected:
-        return {"text": f"no connection; this picture is {monotonic() - frame.taken_s:.0f} s old", "lost": True}
-    return {"text": f"{state} (frame {frame.number}, {source.counts.dropped} dropped)", "lost": False}
+    lost = not source.connected
+    return {"text": f"no connection; this picture is of {frame.timestamp:%X} UTC" if lost else state, "lost": lost}
 
 
 def _say(line: str) -> None:

@@ -22,8 +22,6 @@ from edge.watch.source import Frame, Source
 # A stream that opens or sends nothing for so long is lost.
 TIMEOUT_MS = 5000
 LIMITS = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS)
-# FFmpeg would report each damaged frame on standard error; it is counted, and said once.
-QUIET = "-8"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 # A camera may give one damaged frame; so many in a row, or none for so long, are a lost source.
 FAILURES_OF_A_LOST_SOURCE = 5
@@ -37,8 +35,8 @@ EXACT_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi"})
 @contextmanager
 def opened(source: Source) -> Iterator[cv2.VideoCapture]:
     """Yield the open camera, stream or video, and release it whatever happens. Raises SourceError, in one line."""
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", QUIET)
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what goes wrong is told in one line of ours
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # or it would report each damaged frame
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     number = source.target.removeprefix("/dev/video")
     if not source.live or "://" in source.target:
         capture = cv2.VideoCapture(source.target, cv2.CAP_FFMPEG, LIMITS)
@@ -75,12 +73,10 @@ def _why_not_opened(source: Source) -> str:
 def _read(capture: cv2.VideoCapture) -> DecodedImage | None:
     """Return the next picture; None where there is none, or it cannot be decoded."""
     try:
-        whole, bgr = capture.read()
-    except cv2.error:
+        found, bgr = capture.read()
+        return DecodedImage(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8), None) if found else None
+    except cv2.error:  # also for a picture without pixels
         return None
-    if not whole or bgr is None or not bgr.size:
-        return None
-    return DecodedImage(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8), None)
 
 
 class VideoSource(Source):

@@ -52,7 +52,7 @@ class Recorder:
             self._writer.release()
 
     def write(self, picture: NDArray[np.uint8], taken_s: float, fps: float) -> None:
-        """Add `picture`, uint8 RGB [H, W, 3], of `taken_s`; the file's rate is the first `fps` that makes sense.
+        """Add `picture`, uint8 RGB [H, W, 3], of `taken_s`; the first `fps` that makes sense is the rate of the file.
 
         Raises OutputError when the disk is almost full or the file cannot be written; what it holds so far is kept.
         """

@@ -9,10 +9,8 @@ from edge.watch.source import Frame
 
 def state_of(answer: Classification) -> str:
     """Return in a word what a frame shows: a label, those of all faces, or the text of its glyphs."""
-    if answer.regions is None:
-        return "unsure" if answer.unsure else answer.predictions[0].label
-    if answer.text is not None:
-        return "unsure" if answer.unsure else answer.text
+    if answer.regions is None or answer.text is not None:
+        return "unsure" if answer.unsure else answer.text or answer.predictions[0].label
     if answer.unsure and answer.note:
         return answer.note
     faces = ("unsure" if region.unsure else region.predictions[0].label for region in answer.regions)
