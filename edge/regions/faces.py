@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import InstallationError, ModelError, ModelNotFoundError
-from edge.regions.boxes import clipped
 from edge.result import Box
 
 D = TypeVar("D")
@@ -118,3 +117,12 @@ def _as_boxes(rows: NDArray[np.float64], size: tuple[int, int], pixels: NDArray[
     height, width = pixels.shape[:2]
     factors = np.array([width / size[0], height / size[1]] * 2)
     return sorted(clipped(x, y, w, h, height, width) for x, y, w, h in (rows * factors).tolist())
+
+
+def clipped(x: float, y: float, width: float, height: float, picture_height: int, picture_width: int) -> Box:
+    """Return the part of a rectangle that lies in the picture, in whole pixels and at least one each way."""
+    left = min(max(round(x), 0), picture_width - 1)
+    top = min(max(round(y), 0), picture_height - 1)
+    right = min(max(round(x + width), left + 1), picture_width)
+    bottom = min(max(round(y + height), top + 1), picture_height)
+    return Box(left, top, right - left, bottom - top)

@@ -12,13 +12,13 @@
 6. From left to right. More or fewer than expected is for the caller to report; nothing is made to fit.
 """
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.regions.boxes import FoundBoxes
 from edge.result import Box
 
 PADDING_PX = 8
@@ -43,6 +43,14 @@ CUT_REACH = 0.3
 # The flag of a 1 is on its upper left: at its waist there is nothing on the left, unlike at that of a wide 6 or 8.
 NARROWEST_PAIR, STEM_REACH, NARROWEST_BEHIND, WIDEST_BEHIND = 0.75, 0.35, 0.4, 0.8
 WAIST, FLAG_SHARE = (0.4, 0.65), 0.08
+
+
+@dataclass(frozen=True)
+class FoundBoxes:
+    """Where the regions of one picture are, from left to right, and how many of them came from touching glyphs."""
+
+    boxes: tuple[Box, ...]
+    split: int = 0
 
 
 def find_glyphs(pixels: NDArray[np.uint8], count: int, digits: bool = False) -> FoundBoxes:

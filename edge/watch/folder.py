@@ -10,7 +10,7 @@ from threading import Event
 from time import monotonic
 
 from edge.errors import ImageError, SourceError
-from edge.image import DecodedImage, read_image
+from edge.image import read_image
 from edge.sources import walk
 from edge.watch.source import Frame, Source
 
@@ -68,14 +68,12 @@ class FolderSource(Source):
 
     def _read(self, path: str, patient: bool) -> Frame | None:
         """Return the frame of a picture that no longer changes; None for one that may still become whole."""
-        image: DecodedImage | None = None
-        error: ImageError | None = None
         try:
-            image = read_image(path)
-        except ImageError as failure:
-            if patient and failure.code in STILL_GROWING:
+            frame = Frame(self.counts.read, read_image(path), path=path)
+        except ImageError as error:
+            if patient and error.code in STILL_GROWING:
                 return None
-            error = failure
+            frame = Frame(self.counts.read, None, path=path, error=error)
+            self.counts.broken += 1
         self.counts.read += 1
-        self.counts.broken += error is not None
-        return Frame(self.counts.read - 1, image, path=path, error=error)
+        return frame

@@ -57,8 +57,7 @@ class Recorder:
         Raises OutputError when the disk is almost full or the file cannot be written; what it holds so far is kept.
         """
         writer = self._writer or self._open(picture, fps, taken_s)
-        # Time without a source is left out.
-        self._started_s += max(taken_s - self._last_s - LONGEST_STILL_S, 0.0)
+        self._started_s += max(taken_s - self._last_s - LONGEST_STILL_S, 0.0)  # time without a source is left out
         self._last_s = taken_s
         due = int((taken_s - self._started_s) * self._fps) + 1 if self._live else self.written + 1
         if due <= self.written:

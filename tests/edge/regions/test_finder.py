@@ -11,11 +11,9 @@ from edge.classifier import Classifier
 from edge.cli import DONE, NOTHING_DONE
 from edge.spec import Faces, Glyphs
 from tests.edge.artifacts import restamped, written
-from tests.edge.pictures import animation
+from tests.edge.pictures import animation, grey
 from tests.edge.regions.drawn_glyphs import code
 from tests.edge.regions.photographs import photograph
-
-COMMANDS = [(["verify"], []), (["info"], []), (["classify"], ["photograph.png"])]
 
 
 @pytest.fixture
@@ -81,16 +79,20 @@ def test_the_note_of_the_decoder_comes_first(tiny_model: Path) -> None:
     assert answer.regions == ()
 
 
-def test_a_model_of_regions_loads_a_detector_only_where_regions_are_wanted(
-    tiny_model: Path, tiny_content: bytes
+def test_opencv_is_needed_for_regions_alone(
+    tiny_model: Path, tiny_content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither for the whole picture nor to verify the file; and where OpenCV is missing its extra is named."""
+    """Not to verify or describe such a model, nor for whole pictures and copies; for regions its extra is named."""
+    monkeypatch.chdir(tmp_path)
     written(tiny_model, restamped(tiny_content, regions=Faces()))
+    written(tmp_path / "a.png", grey(10))
+    whole = ["classify", tiny_model.name, "a.png", "--regions", "none", "--draw", "."]
+    commands = [["verify", tiny_model.name], ["info", tiny_model.name], whole, ["classify", tiny_model.name, "a.png"]]
     script = (
         "import sys; sys.modules['cv2'] = None\n"
-        "from edge.cli import main\n"
-        f"print([main([*command, {str(tiny_model)!r}, *rest]) for command, rest in {COMMANDS}])"
+        f"from edge.cli import main\nprint([main(command) for command in {commands}])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == str([DONE, DONE, NOTHING_DONE])
+    assert done.stdout.splitlines()[-1] == str([DONE, DONE, DONE, NOTHING_DONE])
     assert done.stderr.count("eyespot[camera]") == done.stderr.count("\n") == 1
+    assert (tmp_path / "a-annotated.png").exists()
