@@ -141,17 +141,14 @@ def _fields(row: Measurement) -> dict[str, object]:
 
 
 def _print_table(rows: list[Measurement]) -> None:
-    cells = [("model", "threads", "median ms", "p95 ms", "memory MB", "accuracy", "")]
+    width = max(len(printable(row.model)) for row in rows)
+    print(f"{'model':<{width}}   threads   median ms      p95 ms   memory MB   accuracy")
     for row in sorted(rows, key=lambda row: row.percentile_ms(50)):
-        times = (f"{row.percentile_ms(50):.2f}", f"{row.percentile_ms(95):.2f}", f"{row.peak_bytes / 1e6:.0f}")
-        figures = ("-", "-", "-") if row.failure else times
+        figures = (row.percentile_ms(50), row.percentile_ms(95), row.peak_bytes / 1e6)
+        times = "   ".join(f"{figure:>9.2f}" if math.isfinite(figure) else f"{'-':>9}" for figure in figures)
         accuracy = "-" if row.accuracy is None else f"{row.accuracy:.2%}"
-        note = row.failure or row.refusal or ""
-        cells.append((printable(row.model), str(row.threads), *figures, accuracy, printable(note)))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for model, *middle, note in cells:
-        aligned = [cell.rjust(width) for cell, width in zip(middle, widths[1:-1], strict=True)]
-        print("   ".join([model.ljust(widths[0]), *aligned, note]).rstrip())
+        note = printable(row.failure or row.refusal or "")
+        print(f"{printable(row.model):<{width}}   {row.threads:>7}   {times}   {accuracy:>8}   {note}".rstrip())
 
 
 def measure(model: str, threads: int, image: str | None) -> dict[str, object]:

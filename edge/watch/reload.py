@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 from edge.classifier import Classifier
@@ -20,15 +21,14 @@ class ReloadingClassifier:
 
     def __init__(self, path: str, load: Callable[[], Classifier], say: Say) -> None:
         self._path, self._load, self._say = path, load, say
-        self._tried = self._seen = self._signature()
-        self._current = load()
-        self._look_at_s = monotonic() + LOOK_EVERY_S
+        self._tried = self._seen = _signature(path)
+        self._current, self._looked_s = load(), monotonic()
 
     def newest(self) -> Classifier:
         """Return the classifier, after a look at the file if the last one is a second ago."""
-        if monotonic() < self._look_at_s:
+        if monotonic() - self._looked_s < LOOK_EVERY_S:
             return self._current
-        before, self._seen = self._seen, self._signature()
+        before, self._seen = self._seen, _signature(self._path)
         if self._seen and self._seen != self._tried and self._seen == before:
             self._tried = self._seen
             try:
@@ -36,12 +36,12 @@ class ReloadingClassifier:
                 self._say(f"{self._path} was replaced; the new model answers from here on")
             except EyespotError as error:
                 self._say(f"the new model cannot be used, the one before goes on: {error}")
-        self._look_at_s = monotonic() + LOOK_EVERY_S
+        self._looked_s = monotonic()
         return self._current
 
-    def _signature(self) -> tuple[int, int, int] | None:
-        try:
-            status = os.stat(self._path)
-        except OSError:
-            return None
+
+def _signature(path: str) -> tuple[int, int, int] | None:
+    with suppress(OSError):
+        status = os.stat(path)
         return status.st_mtime_ns, status.st_size, status.st_ino
+    return None
