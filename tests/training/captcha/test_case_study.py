@@ -17,7 +17,7 @@ import pytest
 
 from edge.cli import main
 from edge.image import read_image
-from edge.drawing import SURE
+from edge.regions.drawing import SURE
 from edge.result import Box
 from tests.serving.chromium import CHROMIUM, chromium
 from tests.serving.conftest import serve
