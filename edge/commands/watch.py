@@ -17,12 +17,13 @@ import re
 import stat
 import sys
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 
 from edge import arguments as types
 from edge.cli import DONE, INTERRUPTED, SOME_FAILED, stopping_on_signals
-from edge.errors import OutputError, SourceError, UsageError
+from edge.errors import ImageError, OutputError, SourceError, UsageError
 from edge.regions.drawing import annotate
 from edge.watch.capture import LiveSource, VideoSource
 from edge.watch.folder import FolderSource
@@ -68,8 +69,11 @@ def run(arguments: argparse.Namespace) -> int:
             _say(f"live at {viewer.url}")
         stop = stack.enter_context(stopping_on_signals())
         for frame in stack.enter_context(closing(source.frames(stop))):
-            begin_s = monotonic()
-            answer = model.newest().classify(frame.image, arguments.top) if frame.image else None
+            classifier, answer, begin_s = model.newest(), None, monotonic()
+            try:
+                answer = classifier.classify(frame.image, arguments.top) if frame.image else None
+            except ImageError as error:  # one that is too long and narrow for the model
+                frame, counts.broken = replace(frame, error=error), counts.broken + 1
             age_s, latency_s = begin_s - frame.taken_s, monotonic() - begin_s
             if arguments.json:
                 print(json_line(frame, answer, age_s, latency_s, counts.dropped), flush=True)

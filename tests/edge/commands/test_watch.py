@@ -18,7 +18,9 @@ import pytest
 
 from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, main
 from edge.result import Box
+from edge.steps import Grey, ResizeSide, Scale
 from tests.conftest import tiny_probabilities
+from tests.edge.artifacts import restamped, written
 from tests.edge.pictures import png
 from tests.edge.regions.photographs import ASTRONAUT_FACE, overlap, photograph
 from tests.edge.watch.streams import MjpegCamera
@@ -190,36 +192,42 @@ def test_sigterm_in_a_video_leaves_a_recording_that_plays(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_page_is_up_while_a_folder_is_watched(folder: Path) -> None:
+def test_a_folder_is_watched_past_what_no_model_can_take_with_a_page(folder: Path, tiny_content: bytes) -> None:
+    """One of two pictures is a strip that would become 256 x 16.8 million pixels."""
+    steps = (ResizeSide("shorter", 256, "area"), Grey(), Scale(1 / 255))
+    written(folder / "tiny.onnx", restamped(tiny_content, preprocessing=steps))
     (folder / "inbox").mkdir()
+    seen = threading.Event()
+
+    def send() -> None:
+        """A new picture again and again: those of before the first look do not count."""
+        for number in range(1000):
+            part = folder / "inbox" / f"{number}.part"
+            part.write_bytes(png(grey(240, *((1, 65535) if number % 2 else (48, 64)))))
+            os.replace(part, folder / "inbox" / f"{number}.png")
+            if seen.wait(0.05):
+                return
+
     with started("inbox", "--view", "0") as process:
         assert process.stdout
         assert process.stderr
         url = re.fullmatch(r"eyespot: live at (http://127\.0\.0\.1:\d+/)\n", process.stderr.readline())
         assert url
-        seen = threading.Event()
-
-        def send() -> None:
-            """A new picture again and again: those of before its first look do not count."""
-            for number in range(1000):
-                part = folder / "inbox" / f"{number}.part"
-                part.write_bytes(png(grey(240)))
-                os.replace(part, folder / "inbox" / f"{number}.png")
-                if seen.wait(0.05):
-                    return
-
         sender = threading.Thread(target=send)
         sender.start()
-        line = process.stdout.readline()
+        bright, refused = False, False
+        while not (bright and refused):
+            line = process.stdout.readline()
+            bright |= bool(re.search(r"   inbox/\d*[02468]\.png   bright   9\d\.\d\d%$", line))
+            refused |= bool(re.search(r"   inbox/\d*[13579]\.png   .*[^%]$", line))
         seen.set()
         sender.join()
-        assert re.search(r"   inbox/\d+\.png   bright   9\d\.\d\d%$", line)
         with urlopen(f"{url[1]}frame.jpg", timeout=10) as answer:
             picture = cv2.imdecode(np.frombuffer(answer.read(), np.uint8), cv2.IMREAD_COLOR)
         assert picture[200:].mean() == pytest.approx(240, abs=3)
         process.send_signal(signal.SIGINT)
         process.communicate()
-    assert process.returncode == DONE
+    assert process.returncode == SOME_FAILED
 
 
 def test_a_reader_that_goes_away_ends_it(folder: Path) -> None:
