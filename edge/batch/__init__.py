@@ -1,4 +1,4 @@
 """Batch: any number of inputs, one row for each, in order, on the disk, whatever happens on the way.
 
-sources -> inputs (of files, lists, archives) -> rows, by threads or Ray -> journal -> JSON lines, CSV or parquet; report
+sources -> inputs -> rows, by threads or Ray -> journal -> JSON lines, CSV or parquet; report
 """

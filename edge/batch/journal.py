@@ -1,12 +1,8 @@
 """The journal: a file of rows that only grows, survives a kill at any moment, and becomes the output when it is whole.
 
-Beside the output `results.jsonl` of a run that is not over are
-
-- `results.jsonl.partial`: the rows so far, one line of JSON each, locked by the run that writes it;
-- `results.jsonl.run`: the config of the run, so that it cannot be resumed as another.
-
-A row goes to the system at once, which keeps it if the process dies, and to the disk within a second, which keeps it
-if the power fails. The second file is removed when all rows are there: a journal with rows and without it is whole.
+Beside the output `results.jsonl` of a run that is not over are `results.jsonl.partial`, the rows so far, locked by the
+run that writes it, and `results.jsonl.run`, its config. A row goes to the system at once, which keeps it if the process
+dies, and to the disk within a second, which keeps it if the power fails. The config is removed when all rows are there.
 """
 
 import time
@@ -22,14 +18,16 @@ from edge.files import AppendOnlyFile, flush_to_disk, remove_abandoned
 SYNC_EVERY_S = 1.0
 
 
+def paths_beside(output: Path) -> tuple[Path, Path]:
+    """Return where the rows of the run for `output`, and its config, are until it is over."""
+    return output.with_name(output.name + ".partial"), output.with_name(output.name + ".run")
+
+
 class Journal:
     """The rows of one run on the disk, open and locked. Use it in a `with` statement."""
 
     def __init__(self, output: Path) -> None:
-        """Open or create the journal of `output`.
-
-        Raises OutputError if another run holds it, UsageError if `output` is a folder.
-        """
+        """Open or create it. Raises OutputError if another run holds it, UsageError if `output` is a folder."""
         if output.is_dir():
             raise UsageError(f"{output}: this is a folder; name a file in it")
         self.output, (self.path, self.config_path) = output, paths_beside(output)
@@ -43,35 +41,28 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self.has_rows and self._file.has_its_name:
+        if not self._file.size and self._file.has_its_name:
             self.config_path.unlink(missing_ok=True)
             self._file.discard()
         self._file.close()  # which also unlocks it
 
     @property
-    def has_rows(self) -> bool:
-        """Whether an earlier run has left anything in it."""
-        return self._file.size > 0
-
-    @property
     def is_whole(self) -> bool:
         """Whether an earlier run got as far as having all rows, and only its output is missing."""
-        return self.has_rows and not self.config_path.exists()
+        return self._file.size > 0 and not self.config_path.exists()
 
     def clear(self, *, overwrite: bool) -> None:
-        """Begin anew. Raises UsageError if the output, or rows for it, are there, unless told to `overwrite`."""
-        if not overwrite and self.has_rows:
-            raise UsageError(
-                f"{self.path}: an interrupted run left rows here; --resume goes on with it, --overwrite starts anew"
-            )
-        if not overwrite and self.output.exists():
+        """Begin anew. Raises UsageError if rows or the output are there, unless told to `overwrite`."""
+        if self._file.size and not overwrite:
+            raise UsageError(f"{self.path}: rows of an interrupted run; --resume goes on, --overwrite starts anew")
+        if self.output.exists() and not overwrite:
             raise UsageError(f"{self.output}: it is there already; --overwrite replaces it once all rows are computed")
         self._file.keep(0)
 
     def read(self, *, recover: bool = False) -> Iterator[Row]:
-        """Yield the rows of a journal that has all of them. Raises OutputError for a line that is damaged.
+        """Yield the rows. Raises OutputError for a line that is damaged.
 
-        To `recover` what an interrupted run left, half a line at the end or zeros in place of lines, as a power failure
+        To `recover` what an interrupted run left, half a line at the end, or zeros in place of lines as a power failure
         leaves them, are cut off with all behind; the journal is ready for more once all rows were read.
         """
         end = 0
@@ -80,11 +71,10 @@ class Journal:
                 try:
                     row = decode_row(line)
                 except ValueError:
-                    if recover and not (line.endswith(b"\n") and b"\0" not in line):
+                    if recover and (b"\0" in line or not line.endswith(b"\n")):
                         break
-                    raise OutputError(
-                        f"{self.path}: line {number:,} is damaged; restore the file, or --overwrite starts anew"
-                    ) from None
+                    remedy = "restore the file, or --overwrite starts anew"
+                    raise OutputError(f"{self.path}: line {number:,} is damaged; {remedy}") from None
                 end += len(line)
                 yield row
         if recover:
@@ -98,10 +88,8 @@ class Journal:
         except OutputError:
             raise
         except OSError as error:
-            raise OutputError(
-                f"{path}: {error.strerror or error}; all rows so far are safe in {self.path.name}; "
-                "make room and run the same command with --resume"
-            ) from None
+            safe = f"all rows so far are safe in {self.path.name}; make room and run the same command with --resume"
+            raise OutputError(f"{path}: {error.strerror or error}; {safe}") from None
 
     def append(self, row: Row) -> None:
         """Write one row. Raises OutputError if the disk refuses it; the rows before it stay as they are."""
@@ -126,13 +114,5 @@ class Journal:
 
     def end(self, *, become_output: bool) -> None:
         """Take the name of the output, or leave, as the output holds all rows in another format."""
-        if become_output:
-            self.path.replace(self.output)
-        else:
-            self.path.unlink()
+        self.path.replace(self.output) if become_output else self.path.unlink()
         flush_to_disk(self.output.parent)
-
-
-def paths_beside(output: Path) -> tuple[Path, Path]:
-    """Return where the rows of the run for `output`, and its config, are until it is over."""
-    return output.with_name(output.name + ".partial"), output.with_name(output.name + ".run")

@@ -1,7 +1,4 @@
-"""The formats of the output. JSON lines are the journal itself; CSV and parquet are written from it at the end.
-
-Only the journal has to survive a kill: whatever happens while another file is written, it is written again.
-"""
+"""The formats of the output. JSON lines are the journal itself; CSV and parquet are written from it at the end."""
 
 import csv
 import json
@@ -20,8 +17,7 @@ from edge.errors import UsageError
 from edge.files import replacing
 
 JSON_LINES, CSV, PARQUET = ".jsonl", ".csv", ".parquet"
-# So many rows of parquet are in memory at once.
-GROUP_ROWS = 10_000
+GROUP_ROWS = 10_000  # of parquet that are in memory at once
 # The columns of a table, in order, and the kind of their cells.
 INPUT = {"path": "string", "path_bytes": "binary", "sha256": "string", "size_bytes": "int64"}
 PREDICTION = {"label": "string", "probability": "float64"}
@@ -40,31 +36,21 @@ def require_format(output: Path) -> None:
 def write_output(journal: Journal, config: RunConfig) -> None:
     """Make the output of a journal that has all rows, whole or not at all, and remove the journal.
 
-    `config` says which columns a table has. Raises OutputError if the disk refuses the output; the journal stays.
+    Whatever happens meanwhile, it can be made again. Raises OutputError if the disk refuses it; the journal stays.
     """
     journal.mark_whole()
     if journal.output.suffix != JSON_LINES:
+        # Regions, their number being open, are one column; of predictions there are `config.top_k`.
+        pairs = {f"{name}_{i}": kind for i in range(1, config.top_k + 1) for name, kind in PREDICTION.items()}
+        columns = INPUT | (REGIONS if config.regions else pairs) | OUTCOME
         write = write_parquet if journal.output.suffix == PARQUET else write_csv
         with journal.keeping_rows(journal.output), replacing(journal.output) as temporary:
-            write(temporary, journal.read(), columns(config))
+            write(temporary, journal.read(), columns)
     journal.end(become_output=journal.output.suffix == JSON_LINES)
 
 
-def columns(config: RunConfig) -> dict[str, str]:
-    """Return the columns of a table in order, each with the kind of its cells.
-
-    There are a label and a probability for each of `config.top_k` predictions. Where regions are looked for, their
-    number being open, all of them are in one column, and the text that they read in another.
-    """
-    pairs = {f"{name}_{i}": kind for i in range(1, config.top_k + 1) for name, kind in PREDICTION.items()}
-    return INPUT | (REGIONS if config.regions else pairs) | OUTCOME
-
-
 def cells_of(row: Row) -> dict[str, Any]:
-    r"""Return what one row has in its columns.
-
-    `path` has \xNN for bytes that are no UTF-8; only then `path_bytes` has the name as it is.
-    """
+    r"""Return what a row has in its columns; where `path` has \xNN for what is no UTF-8, `path_bytes` has the name."""
     encoded = os.fsencode(row.path)
     path = encoded.decode("utf-8", "backslashreplace")
     cells = {"path": path, "path_bytes": None if path == row.path else encoded}
@@ -74,8 +60,8 @@ def cells_of(row: Row) -> dict[str, Any]:
     if found := row.classification:
         for i, prediction in enumerate(found.predictions, 1):
             cells |= {f"label_{i}": prediction.label, f"probability_{i}": prediction.probability}
-        regions = None if found.regions is None else msgspec.to_builtins(found.regions)
-        cells |= {"text": found.text, "regions": regions, "unsure": found.unsure, "note": found.note}
+        cells |= {"text": found.text, "regions": msgspec.to_builtins(found.regions)}
+        cells |= {"unsure": found.unsure, "note": found.note}
     return cells
 
 
@@ -90,7 +76,7 @@ def write_csv(path: Path, rows: Iterable[Row], columns: dict[str, str]) -> None:
             for name, kind in columns.items():
                 if kind in as_text and cells.get(name) is not None:
                     cells[name] = as_text[kind](cells[name])
-            writer.writerow([cells.get(name) for name in columns])
+            writer.writerow(map(cells.get, columns))
 
 
 def write_parquet(path: Path, rows: Iterable[Row], columns: dict[str, str]) -> None:

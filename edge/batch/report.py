@@ -1,6 +1,6 @@
 """One HTML page of a run: its figures, what failed and why, pictures of each class, and what is least certain.
 
-The page is one file with the pictures in it, which are read again where they are; of those that look alike one is shown.
+The pictures are read again where they are and stand in the page itself; of those that look alike one is shown.
 """
 
 import base64
@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from edge.batch.archives import SEPARATOR, read_archive
@@ -30,81 +29,79 @@ from edge.files import replacing
 from edge.image import decode_image
 from edge.result import Box, Prediction, printable
 
-THUMBNAIL_PX = 128
-# How many are shown on a sheet, and of all classes together. More are drawn, as not all that are drawn are shown.
-SHOWN, SHOWN_OF_CLASSES, DRAWN = 12, 480, 36
+THUMBNAIL_PX = (128, 128)
+# How many are shown under a title, and of all classes together; and how many more are drawn, as some look alike.
+SHOWN, SHOWN_OF_CLASSES, DRAWN = 12, 480, 3
 FAILURES_SHOWN = 100  # of each code
-# Two pictures look alike if the mean colour in no cell of a grid differs by more levels.
+# Two pictures look alike if the mean colour in no cell of a grid over them differs by more levels.
 GRID, ALIKE_LEVELS = (8, 8), 10
 
-Grid = NDArray[np.int16]
 
-
-@dataclass(frozen=True, slots=True)
-class Shown:
+@dataclass
+class Tile:
     """One picture, or the part of it in `box`, with its best prediction, None where no region was found."""
 
     row: Row
     best: Prediction | None
     unsure: bool
-    box: Box | None = None
+    box: Box | None
+    true: str | None
+    link: str
+    picture: str = ""  # a JPEG in base64
+    grid: Any = None
 
 
 @dataclass
 class Sheet:
-    """What is shown under a title: what has the lowest keys of all that was added. Random keys are a fair sample."""
+    """The tiles under a title: those with the lowest keys of all that are added. Random keys are a fair sample."""
 
     title: str
+    most: int = SHOWN
     seen: int = 0
-    drawn: list[tuple[float, int, Shown]] = field(default_factory=list)
-    tiles: list[dict[str, Any]] = field(default_factory=list)
+    drawn: list[tuple[float, int, Tile]] = field(default_factory=list)
 
-    def add(self, key: float, shown: Shown) -> None:
-        """Draw `shown` while its `key` is among the lowest, of equal ones the first."""
+    def add(self, key: float, tile: Tile) -> None:
+        """Draw `tile` while its `key` is among the lowest, of equal ones the first."""
         self.seen += 1
-        heapq.heappush(self.drawn, (-key, -self.seen, shown))
-        if len(self.drawn) > DRAWN:
+        heapq.heappush(self.drawn, (-key, -self.seen, tile))
+        if len(self.drawn) > self.most * DRAWN:
             heapq.heappop(self.drawn)
 
-    def drawn_first(self, count: int) -> list[Shown]:
-        """Return what was drawn from the lowest key on, three times as much as is to be shown."""
-        return [shown for *_, shown in sorted(self.drawn, key=lambda entry: entry[:2], reverse=True)[: 3 * count]]
+    def tiles(self) -> list[tuple[Tile, int]]:
+        """Return those to be shown, from the lowest key on, each with how many that were drawn look like it."""
+        shown: list[tuple[Tile, int]] = []
+        for *_, tile in sorted(self.drawn, key=lambda entry: entry[:2], reverse=True):
+            for i, (other, alike) in enumerate(shown):
+                if tile.picture and other.picture and np.abs(tile.grid - other.grid).max() <= ALIKE_LEVELS:
+                    shown[i] = other, alike + 1
+                    break
+            else:
+                shown.append((tile, 0))
+        return shown[: self.most]
 
 
 def write_report(path: Path, config: RunConfig, rows: Iterable[Row], statistics: RunStatistics) -> None:
     """Write the page to `path`, whole or not at all, in one pass over `rows`."""
-    failed: dict[str, list[dict[str, str]]] = defaultdict(list)
+    failed: dict[str, list[tuple[Row, str]]] = defaultdict(list)
     wrong, doubtful, empty = Sheet("Wrong, the most certain first"), Sheet("Least certain"), Sheet("Nothing found")
-    classes: dict[str, Sheet] = {}
+    of_class = max(min(SHOWN, SHOWN_OF_CLASSES // max(len(statistics.labels), 1)), 1)
+    classes = {label: Sheet(label, of_class) for label in sorted(statistics.labels)}
     chance = random.Random(0)  # noqa: S311 # a sample, no secret; the same rows give the same page
     for row in rows:
+        true, link = statistics.true_label(row.path), _link(row.path, path.parent)
         if row.error and len(failed[row.error.code]) < FAILURES_SHOWN:
-            link = _link(row.path, path.parent)
-            failed[row.error.code].append({"path": row.path, "link": link, "reason": str(row.error)})
-        for shown in _parts(row):
-            if shown.best is None:
-                empty.add(chance.random(), shown)
-                continue
-            classes.setdefault(shown.best.label, Sheet(shown.best.label)).add(chance.random(), shown)
-            doubtful.add(shown.best.probability, shown)
-            if statistics.true_label(row.path) not in (None, shown.best.label):
-                wrong.add(-shown.best.probability, shown)
-    count = max(min(SHOWN, SHOWN_OF_CLASSES // max(len(classes), 1)), 1)
-    sheets = [sheet for sheet in (wrong, doubtful, *(classes[label] for label in sorted(classes)), empty) if sheet.seen]
-    pictures = _read_pictures((shown for sheet in sheets for shown in sheet.drawn_first(count)), config.max_pixels)
-    for sheet in sheets:
-        for shown in sheet.drawn_first(count):
-            picture, grid = pictures.get((shown.row.path, shown.box), (None, None))
-            alike = (tile for tile in sheet.tiles if grid is not None and tile["grid"] is not None)
-            twin = next((tile for tile in alike if np.abs(tile["grid"] - grid).max() <= ALIKE_LEVELS), None)
-            if twin:
-                twin["alike"] += 1
-            elif len(sheet.tiles) < count:
-                link, true = _link(shown.row.path, path.parent), statistics.true_label(shown.row.path)
-                tile = {"shown": shown, "picture": picture, "grid": grid, "link": link, "true": true, "alike": 0}
-                sheet.tiles.append(tile)
-    labels = sorted(classes)
-    page = load_template().render(config=config, statistics=statistics, sheets=sheets, failed=failed, labels=labels)
+            failed[row.error.code].append((row, link))
+        for best, unsure, box in _answers(row):
+            tile = Tile(row, best, unsure, box, true, link)
+            (classes[best.label] if best else empty).add(chance.random(), tile)
+            if best:
+                doubtful.add(best.probability, tile)
+            if best and true and true != best.label:
+                wrong.add(-best.probability, tile)
+    sheets = [sheet for sheet in (wrong, doubtful, *classes.values(), empty) if sheet.seen]
+    _read_pictures([tile for sheet in sheets for *_, tile in sheet.drawn], config.max_pixels)
+    shown = {"config": config, "statistics": statistics, "failed": failed, "sheets": sheets, "labels": list(classes)}
+    page = load_template().render(shown)
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
@@ -118,40 +115,36 @@ def load_template() -> Any:
     return environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
 
 
-def _parts(row: Row) -> Iterator[Shown]:
+def _answers(row: Row) -> Iterator[tuple[Prediction | None, bool, Box | None]]:
     """Yield what there is to show of a row: nothing of one that failed, each of its regions where there are any."""
     found = row.classification
     if found and not found.regions:
-        yield Shown(row, found.predictions[0] if found.regions is None else None, found.unsure)
+        yield found.predictions[0] if found.predictions else None, found.unsure, None
     for region in (found and found.regions) or ():
-        yield Shown(row, region.predictions[0], region.unsure, region.box)
+        yield region.predictions[0], region.unsure, region.box
 
 
 def _link(path: str, folder: Path) -> str:
     """Return the address of a file, or of the archive that it is in, from a page in `folder`."""
-    file = path.partition(SEPARATOR)[0] if not os.path.lexists(path) else path
-    return quote(os.fsencode(os.path.relpath(file, folder))) if "\0" not in file else ""
+    file = path if SEPARATOR not in path or os.path.lexists(path) else path.partition(SEPARATOR)[0]
+    return quote(os.path.relpath(os.fsencode(file), os.fsencode(folder))) if file else ""
 
 
-def _read_pictures(drawn: Iterable[Shown], max_pixels: int) -> dict[tuple[str, Box | None], tuple[str, Grid]]:
-    """Return a small JPEG in base64, and its grid, of all whose files still hold what their rows were made of."""
-    wanted: dict[str, list[Shown]] = defaultdict(list)
-    for shown in drawn:
-        wanted[shown.row.path].append(shown)
+def _read_pictures(tiles: Iterable[Tile], max_pixels: int) -> None:
+    """Give each tile its picture, if its file still holds what its row was made of."""
+    wanted: dict[str, list[Tile]] = defaultdict(list)
+    for tile in tiles:
+        wanted[tile.row.path].append(tile)
     archives = sorted({path.partition(SEPARATOR)[0] for path in wanted if SEPARATOR in path})
     members = (item for archive in archives for item in read_archive(archive, max_pixels))
-    found = {}
     for item in chain((read_file(path, max_pixels) for path in tuple(wanted)), members):
-        if item.encoded is None or item.path not in wanted or item.sha256 != wanted[item.path][0].row.sha256:
+        if item.encoded is None or item.path not in wanted:
             continue
         with suppress(ValueError):  # an ImageError, or too narrow to be shown so small
             pixels = decode_image(item.encoded, max_pixels).pixels
-            for shown in wanted.pop(item.path):
-                image = Image.fromarray(shown.box.crop(pixels) if shown.box else pixels)
-                grid = np.asarray(image.resize(GRID, Image.Resampling.BOX), np.int16)
-                small = io.BytesIO()
-                ImageOps.contain(image, (THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX).save(
-                    small, "JPEG", quality=85
-                )
-                found[item.path, shown.box] = base64.b64encode(small.getvalue()).decode(), grid
-    return found
+            for tile in wanted.pop(item.path):
+                if tile.row.sha256 == item.sha256:
+                    image, small = Image.fromarray(tile.box.crop(pixels) if tile.box else pixels), io.BytesIO()
+                    ImageOps.contain(image, THUMBNAIL_PX, Image.Resampling.BOX).save(small, "JPEG", quality=85)
+                    tile.picture = base64.b64encode(small.getvalue()).decode()
+                    tile.grid = np.asarray(image.resize(GRID, Image.Resampling.BOX), np.int16)

@@ -57,8 +57,8 @@ class _Input(msgspec.Struct):
 def encode_row(row: Row) -> bytes:
     r"""Return the row as one line of JSON, all ASCII; bytes of a name that are no UTF-8 are \udc80 to \udcff."""
     path, *rest = answer_fields(row.path, row.classification, row.error).items()
-    digest = {"sha256": row.sha256, "size_bytes": row.size_bytes}
-    return json.dumps(dict([path, *digest.items(), *rest])).encode("ascii") + b"\n"
+    fields = dict([path, ("sha256", row.sha256), ("size_bytes", row.size_bytes), *rest])
+    return json.dumps(fields).encode("ascii") + b"\n"
 
 
 def decode_row(line: bytes) -> Row:
@@ -67,11 +67,9 @@ def decode_row(line: bytes) -> Row:
         fields = json.loads(line)
         item = msgspec.convert(fields, _Input)
         error = ImageError(item.error.code, item.error.message) if item.error else None
-        classification = None if error else classification_from(fields)
+        found = None if error else classification_from(fields)
     except RecursionError:
         raise ValueError("the line is nested without end") from None
-    if not line.endswith(b"\n") or (
-        classification and not classification.predictions and classification.regions is None
-    ):
+    if not line.endswith(b"\n") or (found and not found.predictions and found.regions is None):
         raise ValueError("the line is cut short, or has neither predictions nor an error")
-    return Row(item.path, item.sha256, item.size_bytes, classification, error)
+    return Row(item.path, item.sha256, item.size_bytes, found, error)

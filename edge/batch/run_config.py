@@ -13,10 +13,9 @@ RUN_FORMAT = 2
 
 
 class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    r"""Model, sources and options. `started_s` is when the run was first started, in seconds since 1970.
+    """Model, sources and options; `started_s` is when the run was first started, in seconds since 1970.
 
     `regions` are those that are looked for, whoever said so; `face_model` is the SHA-256 of the file, in hexadecimal.
-    Bytes of a name that are no UTF-8 are escapes (`\udc80` to `\udcff`) in JSON, as everywhere.
     """
 
     model: str
@@ -38,8 +37,8 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(msgspec.to_builtins(self), indent=2) + "\n", encoding="ascii")
 
-    def require_same(self, path: Path) -> "RunConfig":
-        """Return the config at `path`, of an earlier run. Raises UsageError unless it gives the same rows as this."""
+    def require_same(self, path: Path) -> float:
+        """Return `started_s` of the config at `path`. Raises UsageError unless it gives the same rows as this one."""
         try:
             fields = json.loads(path.read_bytes())
             if fields.get("format") != RUN_FORMAT:
@@ -50,8 +49,6 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for name in RunConfig.__struct_fields__:
             was, is_now = getattr(before, name), getattr(self, name)
             if was != is_now and name != "started_s":
-                raise UsageError(
-                    f"{path}: the rows so far were made with {name} {was!a}, not {is_now!a}; "
-                    "repeat the former command, or --overwrite to start anew"
-                )
-        return before
+                remedy = "repeat the former command, or --overwrite to start anew"
+                raise UsageError(f"{path}: the rows so far are made with {name} {was!a}, not {is_now!a}; {remedy}")
+        return before.started_s

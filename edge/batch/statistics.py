@@ -24,9 +24,8 @@ class RunStatistics:
 
     def __init__(self, true_labels: Sequence[str] = ()) -> None:
         self.rows = self.bytes = self.failed = self.unsure = self.searched = self.without_regions = 0
-        self.labels: Counter[str] = Counter()
-        self.codes: Counter[str] = Counter()
-        self.confusion: Counter[tuple[str, str]] = Counter()
+        self.labels, self.codes = Counter[str](), Counter[str]()
+        self.confusion = Counter[tuple[str, str]]()
         self.true_labels = dict.fromkeys(true_labels)
         self.start_clock()
 
@@ -70,41 +69,40 @@ class RunStatistics:
         unsure = f" ({self.unsure:,} unsure)" if self.unsure else ""
         line = f"{_count(self.rows, 'input')}: {self.rows - self.failed:,} classified{unsure}, {self.failed:,} failed"
         if self.searched:
-            regions = _count(self.labels.total(), "region")
-            line += f"; {regions}, {_count(self.without_regions, 'image')} without"
+            without = _count(self.without_regions, "image")
+            line += f"; {_count(self.labels.total(), 'region')}, {without} without"
         if labelled := self.confusion.total():
             right = sum(n for (true, best), n in self.confusion.items() if true == best)
             line += f"; accuracy {right / labelled:.2%} of {_count(labelled, 'labelled image')}"
         return line
 
-    def sections(self) -> Iterator[tuple[str, list[list[str]]]]:
-        """Yield the tables of the summary, each a title and its rows."""
+    def tables(self) -> Iterator[tuple[str, list[list[str]]]]:
+        """Yield the tables of the summary, each a title and rows, of which there are some."""
         total = self.labels.total()
         title = "classes of regions" if self.searched else "classes"
         yield title, [[name, f"{n:,}", f"{n / total:.1%}"] for name, n in self.labels.most_common()]
         yield "failures", [[code, f"{n:,}"] for code, n in self.codes.most_common()]
         labels = [name for name in self.true_labels if any(name in pair for pair in self.confusion)]
-        if len(labels) <= MATRIX_LABELS:
-            counts = [[name, *(f"{self.confusion[name, best]:,}" for best in labels)] for name in labels]
-            yield "confusion matrix", [["true \\ predicted", *labels], *counts] if labels else []
-        else:
-            wrong = [(*pair, f"{n:,}") for pair, n in self.confusion.most_common() if pair[0] != pair[1]]
-            yield "most frequent confusions", [["true", "predicted", "images"], *map(list, wrong[:MATRIX_LABELS])]
+        if 0 < len(labels) <= MATRIX_LABELS:
+            counts = [[true, *(f"{self.confusion[true, best]:,}" for best in labels)] for true in labels]
+            yield "confusion matrix", [["true \\ predicted", *labels], *counts]
+        elif labels:
+            wrong = [[*pair, f"{n:,}"] for pair, n in self.confusion.most_common() if pair[0] != pair[1]]
+            yield "most frequent confusions", [["true", "predicted", "images"], *wrong[:MATRIX_LABELS]]
         seconds, rows = time.monotonic() - self._started_s, self.rows - self._rows_before
-        earlier = [["rows that were there", f"{self._rows_before:,}"]] if self._rows_before else []
-        rate = [["inputs a second", f"{rows / max(seconds, 1e-9):,.1f}"], ["seconds", f"{seconds:,.1f}"]]
-        yield "speed", [*rate, ["bytes", f"{self.bytes:,}"], *earlier]
+        speed = [["inputs a second", f"{rows / max(seconds, 1e-9):,.1f}"], ["seconds", f"{seconds:,.1f}"]]
+        yield "speed", [*speed, ["bytes", f"{self.bytes:,}"], ["rows that were there", f"{self._rows_before:,}"]]
 
     def as_text(self) -> str:
         """Return the whole summary for a terminal."""
         lines = [self.totals()]
-        for title, rows in self.sections():
+        for title, rows in self.tables():
             table = [[printable(cell) for cell in row] for row in rows]
             widths = [max(map(len, column)) for column in zip(*table, strict=True)]
             lines += [f"{title}:"] if table else []
             for first, *others in table:
-                cells = "".join(f"  {cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))
-                lines.append(f"  {first:<{widths[0]}}{cells}")
+                cells = (f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))
+                lines.append("  ".join(["", f"{first:<{widths[0]}}", *cells]))
         return "\n".join(lines)
 
 

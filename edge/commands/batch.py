@@ -14,30 +14,34 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from threading import Event
+from threading import Event, Thread
+from typing import Any
+
+from tqdm import tqdm
 
 from edge.arguments import add_classifier_options, positive
-from edge.batch.inputs import Input
-from edge.batch.journal import Journal, paths_beside
+from edge.batch.inputs import Input, find_inputs, is_countable, read_file
+from edge.batch.journal import SYNC_EVERY_S, Journal, paths_beside
 from edge.batch.outputs import require_format, write_output
-from edge.batch.report import load_template, write_report
 from edge.batch.rows import Row, compute_row
-from edge.batch.run import compute, resume
 from edge.batch.run_config import RunConfig
-from edge.batch.sources import find_inputs
 from edge.batch.statistics import RunStatistics
 from edge.classifier import Classifier
 from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, explaining_imports, stopping_or_leaving_on_signals
-from edge.errors import UsageError
-from edge.image import MAX_PIXELS, prefer_opencv, require_shrinkable
+from edge.errors import EyespotError, UsageError
+from edge.image import MAX_PIXELS, require_shrinkable
 from edge.runtime import ordered_map, usable_cores
 
-Engine = Callable[[Iterator[Input], Event], Iterator[Row | None]]
+# A file that was last touched this long before the run began cannot have changed since; clocks of file servers
+# differ by less.
+CLOCK_MARGIN_S = 120.0
+# How often progress is shown on a terminal, and where standard error is none.
+TERMINAL_S, LOG_S = 0.1, 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,14 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _max_failures(text: str) -> float:
-    """Return the number that `10` says as an integer, the share that `2.5%` says as a float."""
-    try:
+    """Return `10` as an integer, `2.5%` as a float."""
+    with suppress(ValueError):
         most = float(text.removesuffix("%")) / 100 if text.endswith("%") else int(text)
-    except ValueError:
-        most = -1
-    if not 0 <= most <= (1 if text.endswith("%") else sys.maxsize):
-        raise argparse.ArgumentTypeError(f"must be a number or a share such as 2%. Received: {text}")
-    return most
+        if 0 <= most <= (1 if text.endswith("%") else sys.maxsize):
+            return most
+    raise argparse.ArgumentTypeError(f"must be a number or a share such as 2%. Received: {text}")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -83,101 +85,164 @@ def run(arguments: argparse.Namespace) -> int:
     options = {"regions": arguments.regions, "face_model": arguments.face_model}
     classifier = Classifier.load(arguments.model, 1, min_probability=arguments.min_probability, **options)
     if classifier.regions and (arguments.fast_decode or arguments.labels_from_folders):
-        raise UsageError("--fast-decode and --labels-from-folders are for whole pictures; --regions none takes them so")
+        raise UsageError("--fast-decode and --labels-from-folders are for whole pictures, as --regions none takes them")
     if arguments.fast_decode:
         require_shrinkable(classifier.spec.preprocessing[0])
-    config = _run_config(arguments, classifier)
+    if arguments.ray_address and arguments.engine != "ray":
+        raise UsageError("--ray-address is for --engine ray")
+    face_model = hashlib.sha256(Path(arguments.face_model).read_bytes()).hexdigest() if arguments.face_model else None
+    config = RunConfig(
+        model=classifier.spec.name,
+        version=classifier.spec.version or "",
+        sources=tuple(arguments.sources),
+        column=arguments.column,
+        null=arguments.null,
+        top_k=min(arguments.top, len(classifier.spec.labels)),
+        max_pixels=arguments.max_pixels,
+        fast_decode=arguments.fast_decode,
+        min_probability=arguments.min_probability,
+        regions=classifier.regions,
+        face_model=face_model,
+        started_s=time.time(),
+    )
     statistics = RunStatistics(classifier.spec.labels if arguments.labels_from_folders else ())
-    engine = _engine(arguments, config, classifier)
-
-    def say(message: str, always: bool = False) -> None:
-        if always or not arguments.quiet:
-            print(f"eyespot: {message}", file=sys.stderr, flush=True)
-
     with stopping_or_leaving_on_signals() as stop, Journal(arguments.output) as journal:
         if arguments.resume and journal.is_whole:
             for row in journal.read():
                 statistics.add(row)
         else:
-            if arguments.resume and journal.config_path.exists():
-                inputs = resume(journal, config, statistics, stop)
-                say(f"{statistics.rows:,} rows are there, going on")
-            else:
-                journal.clear(overwrite=arguments.overwrite)
-                config.write(journal.config_path)
-                inputs = find_inputs(config)
+            inputs = _begin(arguments, config, journal, statistics, stop)
             if not stop.is_set():  # in the middle of rows that are there, none can be added
-                rows = engine(inputs, stop)
-                compute(journal, config, rows, statistics, arguments.max_failures, arguments.quiet)
+                _compute(arguments, config, journal, statistics, _rows(arguments, config, classifier, inputs, stop))
             goes_on = f"the rows are in {journal.path}, and the same command with --resume goes on"
             if stop.is_set():
-                say(f"stopped after {statistics.totals()}; {goes_on}", always=True)
+                print(f"eyespot: stopped after {statistics.totals()}; {goes_on}", file=sys.stderr)
                 return INTERRUPTED
             if statistics.too_many_failed(arguments.max_failures):
-                say(f"more than --max-failures have failed ({statistics.totals()}); {goes_on}", always=True)
+                print(f"eyespot: more than --max-failures failed ({statistics.totals()}); {goes_on}", file=sys.stderr)
                 return NOTHING_DONE
         if arguments.report:
+            from edge.batch.report import write_report
+
             with journal.keeping_rows(arguments.report):
                 write_report(arguments.report, config, journal.read(), statistics)
         write_output(journal, config)  # after the page, which without the journal could not be written again
     if arguments.summary:
         print(statistics.as_text(), flush=True)
-    say(f"{arguments.output}: {statistics.totals()}")
+    if not arguments.quiet:
+        print(f"eyespot: {arguments.output}: {statistics.totals()}", file=sys.stderr)
     if statistics.nothing_was_there or statistics.too_many_failed(arguments.max_failures, at_end=True):
         return NOTHING_DONE
     return SOME_FAILED if statistics.failed else DONE
 
 
 def _require_places(arguments: argparse.Namespace) -> None:
-    """Raise UsageError, before the night and not after it, unless output and report can be written and harm no input."""
+    """Raise UsageError unless output and report can be written and harm no input: now, and not after the night."""
     output, report = arguments.output, arguments.report
     require_format(output)
+    for source in arguments.sources:
+        for written in filter(None, (output, report)):
+            with suppress(OSError):  # one of the two is not there
+                if os.path.samefile(source, written):
+                    raise UsageError(f"{written}: this is one of the sources ({source}); write to another file")
     if report:
         if report.suffix != ".html" or report.is_dir():
             raise UsageError(f"--report must be a file that ends in .html. Received: {report}")
         if os.path.realpath(report) in map(os.path.realpath, (output, *paths_beside(output))):
             raise UsageError(f"--report {report}: the run writes its rows there; name another file")
-        load_template()
+        import jinja2  # noqa: F401
+
         try:
             report.parent.mkdir(parents=True, exist_ok=True)
             TemporaryFile(dir=report.parent).close()
         except OSError as error:
             raise UsageError(f"--report {report}: no page can be written there ({error.strerror})") from None
-    for source in arguments.sources:
-        for written in filter(None, (output, report)):
-            with suppress(OSError, ValueError):  # one of the two is not there, or can be no path
-                if os.path.samefile(source, written):
-                    raise UsageError(f"{written}: this is one of the sources ({source}); write to another file")
 
 
-def _run_config(arguments: argparse.Namespace, classifier: Classifier) -> RunConfig:
-    spec, face_model = classifier.spec, arguments.face_model
-    return RunConfig(
-        model=spec.name,
-        version=spec.version or "",
-        sources=tuple(arguments.sources),
-        column=arguments.column,
-        null=arguments.null,
-        top_k=min(arguments.top, len(spec.labels)),
-        max_pixels=arguments.max_pixels,
-        fast_decode=arguments.fast_decode,
-        min_probability=arguments.min_probability,
-        regions=classifier.regions,
-        face_model=None if face_model is None else hashlib.sha256(Path(face_model).read_bytes()).hexdigest(),
-        started_s=time.time(),
-    )
+def _begin(
+    arguments: argparse.Namespace, config: RunConfig, journal: Journal, statistics: RunStatistics, stop: Event
+) -> Iterator[Input]:
+    """Return the inputs that have no row yet; the journal is ready for theirs, and the rows that it has are counted."""
+    inputs = find_inputs(config)
+    if not (arguments.resume and journal.config_path.exists()):
+        journal.clear(overwrite=arguments.overwrite)
+        config.write(journal.config_path)
+        return inputs
+    started_s = config.require_same(journal.config_path)
+    for row in journal.read(recover=True):
+        item = next(inputs, None)
+        if item is None or item.path != row.path:
+            found = f"there was {row.path!a}, now there is {item.path!a}" if item else f"{row.path!a} is gone"
+            raise UsageError(f"{journal.output}: the inputs have changed ({found}); --overwrite to start anew")
+        if not _is_unchanged(row, item, started_s, config.max_pixels):
+            raise UsageError(f"{journal.output}: {row.path!a} has changed; put it back, or --overwrite to start anew")
+        statistics.add(row)
+        if stop.is_set():
+            break
+    if statistics.rows and not arguments.quiet:
+        print(f"eyespot: {statistics.rows:,} rows are there, going on", file=sys.stderr)
+    return inputs
 
 
-def _engine(arguments: argparse.Namespace, config: RunConfig, classifier: Classifier) -> Engine:
-    """Return what turns inputs into rows, in order; None for nothing yet. Once the event is set it begins no other."""
+def _is_unchanged(row: Row, item: Input, started_s: float, max_pixels: int) -> bool:
+    """Whether an input is what a row was made of: of the same size, and of the same digest if touched since."""
+    if item.encoded is None and not item.error:
+        with suppress(OSError, ValueError):
+            status = os.stat(item.path)
+            if max(status.st_mtime, status.st_ctime) < started_s - CLOCK_MARGIN_S and row.size_bytes is not None:
+                return status.st_size == row.size_bytes
+        item = read_file(item.path, max_pixels)
+    if row.sha256 or item.sha256:
+        return row.sha256 == item.sha256
+    return bool(row.error and item.error and row.error.code == item.error.code)
+
+
+def _rows(
+    arguments: argparse.Namespace, config: RunConfig, classifier: Classifier, inputs: Iterator[Input], stop: Event
+) -> Iterator[Row | None]:
+    """Return the rows of `inputs` in order, None for nothing yet; once `stop` is set no other is begun."""
     threads = arguments.threads or usable_cores()
     if arguments.engine == "ray":
-        with explaining_imports("--engine ray", "ray"):
-            from edge.batch.ray_engine import RayEngine
+        with explaining_imports("eyespot batch --engine ray", "ray"):
+            from edge.batch.ray_engine import compute_on_ray
+        files = (arguments.model, arguments.face_model)
+        return compute_on_ray(inputs, config, files, threads, arguments.ray_address, stop)
+    compute = partial(compute_row, classifier=classifier, config=config)
+    return ordered_map(compute, inputs, threads, stop, lambda item: len(item.encoded or b""))
 
-            return RayEngine(arguments.model, arguments.face_model, config, threads, arguments.ray_address)
-    if arguments.ray_address:
-        raise UsageError("--ray-address is for --engine ray")
-    prefer_opencv()
-    work = partial(compute_row, classifier=classifier, config=config)
-    return lambda inputs, stop: ordered_map(work, inputs, threads, stop, lambda item: item.held_bytes)
+
+def _compute(
+    arguments: argparse.Namespace,
+    config: RunConfig,
+    journal: Journal,
+    statistics: RunStatistics,
+    rows: Iterator[Row | None],
+) -> None:
+    """Append the rows to the journal as they come, and show how far it is, until too many have failed."""
+    every_s = TERMINAL_S if sys.stderr and sys.stderr.isatty() else LOG_S
+    options: dict[str, Any] = {"mininterval": every_s, "delay": every_s, "leave": False, "dynamic_ncols": True}
+    statistics.start_clock()
+    with tqdm(initial=statistics.rows, unit=" inputs", disable=arguments.quiet, **options) as bar:
+        if is_countable(config.sources) and not arguments.quiet:
+            Thread(target=_count, args=(config, bar), name="eyespot-count", daemon=True).start()
+        for row in rows:
+            if row is None:
+                journal.sync(SYNC_EVERY_S)
+                continue
+            journal.append(row)
+            statistics.add(row)
+            if row.error:
+                bar.set_postfix_str(f"{statistics.failed:,} failed", refresh=False)
+                if statistics.too_many_failed(arguments.max_failures):
+                    break
+            bar.update()
+        journal.sync()
+
+
+def _count(config: RunConfig, bar: "tqdm[Any]") -> None:
+    """Count the inputs by a second walk beside the work, so that the bar can say how long it still takes."""
+    with suppress(EyespotError):  # the work meets the same, and says so
+        for count, _ in enumerate(find_inputs(config), 1):
+            if bar.disable:  # as it is once it is closed
+                return
+        bar.total = count
