@@ -6,6 +6,7 @@ pixels wide, scale factor 1.1, five neighbours, 30 pixels at least. It finds upr
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import local
 from typing import Generic, TypeVar
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import InstallationError, ModelError, ModelNotFoundError
+from edge.regions import clipped
 from edge.result import Box
 
 D = TypeVar("D")
@@ -93,17 +95,14 @@ class YunetFaces:
 
 
 def _load_cascade() -> cv2.CascadeClassifier:
-    data = getattr(cv2, "data", None)
-    if data is None or not hasattr(cv2, "CascadeClassifier"):
-        raise InstallationError(
-            f"this OpenCV ({cv2.__version__}) has no cascades to find faces with; "
-            "install 'opencv-python-headless>=4.13.0.92,<5', or name a YuNet model with --face-model"
-        )
-    path = os.path.join(data.haarcascades, CASCADE)
-    cascade = cv2.CascadeClassifier(path)
-    if cascade.empty():
-        raise InstallationError(f"OpenCV's file {path} cannot be read; install OpenCV again")
-    return cascade
+    with suppress(AttributeError):  # OpenCV 5 has neither
+        cascade = cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, CASCADE))
+        if not cascade.empty():
+            return cascade
+    raise InstallationError(
+        f"this OpenCV ({cv2.__version__}) has no cascades to find faces with; "
+        "install 'opencv-python-headless>=4.13.0.92,<5', or name a YuNet model with --face-model"
+    )
 
 
 def _scaled(pixels: NDArray[np.uint8], scale: float) -> tuple[int, int]:
@@ -117,12 +116,3 @@ def _as_boxes(rows: NDArray[np.float64], size: tuple[int, int], pixels: NDArray[
     height, width = pixels.shape[:2]
     factors = np.array([width / size[0], height / size[1]] * 2)
     return sorted(clipped(x, y, w, h, height, width) for x, y, w, h in (rows * factors).tolist())
-
-
-def clipped(x: float, y: float, width: float, height: float, picture_height: int, picture_width: int) -> Box:
-    """Return the part of a rectangle that lies in the picture, in whole pixels and at least one each way."""
-    left = min(max(round(x), 0), picture_width - 1)
-    top = min(max(round(y), 0), picture_height - 1)
-    right = min(max(round(x + width), left + 1), picture_width)
-    bottom = min(max(round(y + height), top + 1), picture_height)
-    return Box(left, top, right - left, bottom - top)

@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import MissingExtraError
+from edge.regions import FoundBoxes
 from edge.result import Box, Classification, Prediction, Region
 from edge.spec import Faces, Glyphs
 
 try:
     from edge.regions.faces import HaarFaces, YunetFaces
-    from edge.regions.glyphs import FoundBoxes, crop_glyph, find_glyphs
+    from edge.regions.glyphs import crop_glyph, find_glyphs
 except ModuleNotFoundError:
     raise MissingExtraError(
         "faces and glyphs are found by OpenCV; install it with: pip install 'eyespot[camera]', or classify whole "

@@ -12,13 +12,13 @@
 6. From left to right. More or fewer than expected is for the caller to report; nothing is made to fit.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.regions import FoundBoxes, clipped
 from edge.result import Box
 
 PADDING_PX = 8
@@ -45,14 +45,6 @@ NARROWEST_PAIR, STEM_REACH, NARROWEST_BEHIND, WIDEST_BEHIND = 0.75, 0.35, 0.4, 0
 WAIST, FLAG_SHARE = (0.4, 0.65), 0.08
 
 
-@dataclass(frozen=True)
-class FoundBoxes:
-    """Where the regions of one picture are, from left to right, and how many of them came from touching glyphs."""
-
-    boxes: tuple[Box, ...]
-    split: int = 0
-
-
 def find_glyphs(pixels: NDArray[np.uint8], count: int, digits: bool = False) -> FoundBoxes:
     """Return the glyphs in `pixels`, uint8 RGB [H, W, 3], of which `count` are expected; see the module.
 
@@ -70,7 +62,7 @@ def find_glyphs(pixels: NDArray[np.uint8], count: int, digits: bool = False) -> 
         split = _split_touching(glyphs, count, ink, digits)
     elif digits and len(glyphs) == count:
         split = _split_doubles(glyphs, ink)
-    boxes = [_unpadded(box, *grey.shape) for box in sorted(split)]
+    boxes = [clipped(b.x - PADDING_PX, b.y - PADDING_PX, b.width, b.height, *grey.shape) for b in sorted(split)]
     largest = sorted(boxes, key=lambda box: -box.width * box.height)[:MOST_GLYPHS]
     return FoundBoxes(tuple(sorted(largest)), len(set(split) - set(glyphs)))
 
@@ -124,7 +116,7 @@ def _cut(box: Box, parts: int, ink: NDArray[np.uint8], height: float) -> list[Bo
     inside = box.crop(ink) > 0
     cuts = [_lightest_column(inside, part_width * part, part_width * CUT_REACH) for part in range(1, parts)]
     pieces = [_tight(box, inside, *ends) for ends in pairwise([0, *cuts, box.width])]
-    bridged = all(_strokes(inside[:, cut]) <= 1 for cut in cuts)
+    bridged = all(len(_strokes(inside[:, cut])) <= 1 for cut in cuts)
     equally_high = all(piece.height >= LOWEST_PART * height for piece in pieces)
     return pieces if equally_high and (bridged or part_width >= CERTAIN_PART * height) else []
 
@@ -134,7 +126,7 @@ def _cut_behind_one(box: Box, ink: NDArray[np.uint8], height: float) -> list[Box
     if box.width < NARROWEST_PAIR * height:
         return []
     inside = box.crop(ink) > 0
-    longest = np.array([_longest_stroke(column) for column in inside.T])
+    longest = np.array([_strokes(column).max(initial=0) for column in inside.T])
     stem = np.flatnonzero(longest[: round(STEM_REACH * height)] >= LOWEST_PART * height)
     if not stem.size:
         return []
@@ -151,10 +143,10 @@ def _cut_behind_one(box: Box, ink: NDArray[np.uint8], height: float) -> list[Box
     return pieces if equally_high and flag >= FLAG_SHARE * height else []
 
 
-def _longest_stroke(column: NDArray[np.bool_]) -> int:
-    """Return how many pixels the longest stroke in a column covers."""
+def _strokes(column: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return how many pixels each stroke in a column covers."""
     ends = np.flatnonzero(np.diff(column.astype(np.int8), prepend=0, append=0))
-    return int((ends[1::2] - ends[::2]).max(initial=0))
+    return ends[1::2] - ends[::2]
 
 
 def _lightest_column(inside: NDArray[np.bool_], middle: float, reach: float) -> int:
@@ -162,11 +154,6 @@ def _lightest_column(inside: NDArray[np.bool_], middle: float, reach: float) -> 
     near = np.arange(max(round(middle - reach), 1), min(round(middle + reach) + 1, inside.shape[1]))
     amounts = inside.sum(axis=0)[near]
     return int(near[np.lexsort((np.abs(near - middle), amounts))[0]])
-
-
-def _strokes(column: NDArray[np.bool_]) -> int:
-    """Return how many strokes a column crosses."""
-    return int(np.count_nonzero(np.diff(column.astype(np.int8), prepend=0) == 1))
 
 
 def _tight(box: Box, inside: NDArray[np.bool_], left: int, right: int) -> Box:
@@ -178,11 +165,3 @@ def _tight(box: Box, inside: NDArray[np.bool_], left: int, right: int) -> Box:
         int(columns[-1] - columns[0]) + 1,
         int(rows[-1] - rows[0]) + 1,
     )
-
-
-def _unpadded(box: Box, height: int, width: int) -> Box:
-    """Return a box of the padded picture as one of the picture; ink in the padding is a copy of that at the edge."""
-    left, top = min(max(box.x - PADDING_PX, 0), width - 1), min(max(box.y - PADDING_PX, 0), height - 1)
-    right = max(min(box.x + box.width - PADDING_PX, width), left + 1)
-    bottom = max(min(box.y + box.height - PADDING_PX, height), top + 1)
-    return Box(left, top, right - left, bottom - top)

@@ -10,7 +10,8 @@ from msgspec.structs import astuple
 from onnx import TensorProto, helper, numpy_helper
 
 from edge.errors import InstallationError, ModelError, ModelNotFoundError
-from edge.regions.faces import HaarFaces, YunetFaces, clipped
+from edge.regions import clipped
+from edge.regions.faces import HaarFaces, YunetFaces
 from edge.result import Box
 from tests.edge.pictures import noise
 from tests.edge.regions.photographs import ASTRONAUT_FACE, overlap, photograph
