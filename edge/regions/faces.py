@@ -96,7 +96,8 @@ class YunetFaces:
 
 def _load_cascade() -> cv2.CascadeClassifier:
     with suppress(AttributeError):  # OpenCV 5 has neither
-        cascade = cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, CASCADE))
+        folder: str = cv2.data.haarcascades  # type: ignore[attr-defined] # its stubs lack it
+        cascade = cv2.CascadeClassifier(os.path.join(folder, CASCADE))
         if not cascade.empty():
             return cascade
     raise InstallationError(
