@@ -121,12 +121,10 @@ class Classifier:
         `threads` work on them (None: one for each core); load the classifier with `threads=1` for that. `images` may
         be endless: it is read by another thread, never far ahead. Raises UsageError as `classify`.
         """
-        from edge.image import prefer_opencv
         from edge.runtime import ordered_map, usable_cores
 
         if threads is not None and threads < 1:
             raise UsageError(f"threads must be at least 1. Received: {threads}")
-        prefer_opencv()
 
         def answer(image: Image) -> Classification | ImageError:
             try:

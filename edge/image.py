@@ -1,11 +1,13 @@
 """The one image decoder: encoded bytes in, uint8 RGB out, for training, serving and edge alike.
 
-Pillow opens every picture.
+Pillow opens every picture. OpenCV would decode a plain JPEG a little sooner, but makes half a picture of a damaged one
+that Pillow refuses.
 
 - EXIF orientation is applied; colour profiles are not.
 - Grey becomes three equal channels, palettes become their colours, CMYK is converted as Pillow does.
 - Transparency is laid over white, as a browser shows it. The alpha of BMP is ignored.
-- 16 bits a channel are cut to the upper 8; other depths are scaled to 0 to 255. Floats and signed integers are refused.
+- 16 bits a channel are cut to the upper 8; the depths of PNM are scaled to 0 to 255. Floats and signed integers are
+  refused.
 - Of an animation or a document of several pages the first picture counts, and a note says so; where the first frame of
   a GIF is smaller than the whole, the rest is white.
 - A file that ends early is an error, never half a picture.
@@ -13,10 +15,9 @@ Pillow opens every picture.
 
 import os
 import struct
-import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
@@ -73,6 +74,7 @@ REFUSED_MAGIC = {
 AVIF_BRANDS = (b"avif", b"avis")
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 # The modules of Pillow that are not loaded by Image.open itself.
+NAMES = {"WEBP": "WebP"}
 PLUGINS = {"WEBP": "WebPImagePlugin", "TIFF": "TiffImagePlugin", "AVIF": "AvifImagePlugin"}
 
 # EXIF 2.32, tag 0x0112: whether rows and columns are exchanged first, and what is turned round then.
@@ -104,15 +106,6 @@ class ImageHeader:
     width: int
     height: int
     progressive: bool = False
-
-
-def prefer_opencv() -> None:
-    """From here on let OpenCV, where it is installed, decode plain JPEG: the same bits in about two thirds of the time.
-
-    To import it takes as long as a hundred pictures, so it is for callers with many.
-    """
-    with suppress(ImportError):
-        import_module("cv2")
 
 
 def read_image(
@@ -189,24 +182,26 @@ def require_shrinkable(first: Step) -> None:
 
 def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> DecodedImage:
     kind = _recognise(stream.read(START_BYTES))
+    if (size_bytes := stream.seek(0, os.SEEK_END)) > most_bytes(max_pixels):  # some formats are read whole to open them
+        raise ImageError("too_many_bytes", f"{size_bytes:,} bytes are more than {max_pixels:,} pixels can need")
     image = _open(stream, kind)
-    size = width, height = image.size
-    _check_limits(width, height, stream.seek(0, os.SEEK_END), max_pixels)
+    width, height = image.size
+    _check_limits(width, height, size_bytes, max_pixels)
     if kind == "JPEG":
         if image.info.get("progressive"):
             _check_scans(stream)
         if shrink_for and (factor := _reduction(width, height, shrink_for)) > 1:
             image.draft(image.mode, (max(width // factor, 1), max(height // factor, 1)))
     try:
-        pixels = _pixels_by_opencv(image, stream) if kind == "JPEG" and image.size == size else None
-        orientation = 1 if kind == "TIFF" else _orientation(image)  # Pillow turns a TIFF itself
-        turned = _turn(_pixels(image, kind) if pixels is None else pixels, orientation)
+        pixels = _pixels(image, kind)
+        if kind != "TIFF":  # which Pillow turns itself
+            pixels = _turn(pixels, _orientation(image))
         several = kind != "JPEG" and _several(image)
     except ImageError:
         raise
     except Exception as error:  # noqa: BLE001 # Pillow's decoders share no base class; one image is one answer
         raise _failed(stream, kind, error) from None
-    return DecodedImage(turned, f"first picture of several in this {kind}" if several else None)
+    return DecodedImage(pixels, f"first picture of several in this {NAMES.get(kind, kind)}" if several else None)
 
 
 def is_image_start(start: bytes) -> bool:
@@ -256,21 +251,24 @@ def _open(stream: BinaryIO, kind: str) -> Any:
             ) from None
     elif kind in PLUGINS:
         import_module(f"PIL.{PLUGINS[kind]}")
+    source = stream
     if kind == "PNG":
-        from edge.formats.png import without_text
+        from edge.formats.png import prepare_png, without_text
 
-        stream = without_text(stream)
-    stream.seek(0)
+        source = without_text(stream)
+    source.seek(0)
     try:
-        image = Image.open(stream, formats=["BMP", "DIB"] if kind == "BMP" else [kind])
+        image = Image.open(source, formats=["BMP", "DIB"] if kind == "BMP" else [kind])
     except Exception as error:  # noqa: BLE001 # Pillow's readers share no base class; one image is one answer
-        raise _failed(stream, kind, error) from None
+        raise _failed(stream, kind, error, opened=False) from None
     if min(image.size) < 1:
         raise ImageError("corrupt", f"the header claims {image.width} x {image.height} pixels")
     if kind == "TIFF":
         from edge.formats.tiff import prepare_tiff
 
         prepare_tiff(image)
+    elif kind == "PNG":
+        prepare_png(image, source)
     return image
 
 
@@ -294,14 +292,14 @@ def _check_scans(stream: BinaryIO) -> None:
         raise ImageError("corrupt", f"the JPEG has {scans:,} scans; {MOST_SCANS} are the limit")
 
 
-def _failed(stream: BinaryIO, kind: str, error: Exception) -> ImageError:
+def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) -> ImageError:
     """Return the error of a file that Pillow could not open or decode: it is of an unknown kind, or corrupt."""
     if isinstance(error, OSError) and error.errno:
         return ImageError("unreadable", f"the file cannot be read ({error.strerror})")
     from edge.formats.unknown import is_unknown_kind
 
     stream.seek(0)
-    if is_unknown_kind(kind, stream.read()) or (kind == "HEIF" and "nsupported" in str(error)):
+    if is_unknown_kind(kind, stream.read(), opened) or (kind == "HEIF" and "nsupported" in str(error)):
         return ImageError("unsupported_format", f"{kind} of this rare kind is not supported; convert to JPEG or PNG")
     return ImageError("corrupt", f"the {kind} is cut short or damaged ({reason_of(error)})")
 
@@ -319,31 +317,14 @@ def _reduction(width: int, height: int, first: Step) -> int:
     return next((factor for factor in (8, 4, 2) if ratio >= factor), 1)
 
 
-def _pixels_by_opencv(image: Any, stream: BinaryIO) -> NDArray[np.uint8] | None:
-    """Return the pixels of a grey or RGB JPEG, [H, W, 3], if OpenCV was loaded and decodes it; None if not."""
-    cv2 = sys.modules.get("cv2")
-    if cv2 is None or image.mode not in ("L", "RGB"):
-        return None
-    stream.seek(0)
-    try:
-        encoded = np.frombuffer(stream.read(), np.uint8)
-        pixels = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:
-        return None
-    return pixels if pixels is not None and pixels.shape[1::-1] == image.size else None
-
-
 def _pixels(image: Any, kind: str) -> NDArray[np.uint8]:
     """Return what Pillow decodes as it is meant to be seen but for its orientation, [H, W, 3]."""
-    if kind == "PNG" and image.mode == "L" and isinstance(image.info.get("transparency"), int):
-        bits = _png_bits(image.fp)  # Pillow spreads 1, 2 or 4 bits over 8, but not the transparent level
-        image.info["transparency"] = image.info["transparency"] * 255 // (2**bits - 1)
-    if kind == "PNG" and image.mode == "RGB" and "transparency" in image.info and _png_bits(image.fp) == 16:
-        raise ImageError("unsupported_format", "PNG of 16 bits with a transparent colour is not supported")
     if kind == "GIF" and not image.tile:
         raise ImageError("corrupt", "the GIF holds no picture")
     left, top, right, bottom = image.tile[0][1] if kind == "GIF" else (0, 0, *image.size)
     image.load()
+    if image.mode == "RGB" and not image.has_transparency_data and kind != "GIF":
+        return np.asarray(image)
     if kind == "TIFF":  # Pillow has turned it
         right, bottom = image.size
     pixels = np.full((*image.size[::-1], 3), 255, np.uint8)
@@ -356,14 +337,6 @@ def _pixels(image: Any, kind: str) -> NDArray[np.uint8]:
         else:
             pixels[start:end, left:right] = _as_seen(band, kind)
     return pixels
-
-
-def _png_bits(stream: BinaryIO) -> int:
-    place = stream.tell()
-    stream.seek(24)  # behind the signature, the name and length of IHDR, and two sides
-    bits = stream.read(1)[0]
-    stream.seek(place)
-    return bits
 
 
 def _grey_levels(band: Any, image: Any, kind: str) -> NDArray[np.uint8]:
@@ -391,7 +364,7 @@ def _as_seen(band: Any, kind: str) -> NDArray[np.uint8]:
 
 def _orientation(image: Any) -> int:
     try:
-        return int(image.getexif().get(ORIENTATION, 1))
+        return int(image.getexif().get(ORIENTATION, 1)) if "exif" in image.info else 1
     except (SyntaxError, struct.error, ValueError, TypeError, KeyError, IndexError, OverflowError, EOFError):
         return 1  # metadata that is damaged
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edge.classifier import Classifier, make_finder, require_self_test
 from edge.errors import EyespotError, ImageError, reason_of
 from edge.fingerprint import measure
-from edge.image import DecodedImage, decode_image, prefer_opencv, read_header
+from edge.image import DecodedImage, decode_image, read_header
 from edge.model import spec_of
 from edge.result import Classification
 from edge.spec import ModelSpec
@@ -72,7 +72,6 @@ class Engine:
         self._places = {label: place for place, label in enumerate(self.spec.labels)}
         self._halves = warm_up(load_halves(content, source, provider, threads, max_batch), source)
         self._finder = make_finder(self.spec)
-        prefer_opencv()
         self._classifier = Classifier(self.spec, self._halves, finder=self._finder)
         require_self_test(self.spec, self._classifier.probabilities, source)
         self.window = DriftWindow(self.spec.fingerprint, drift_window) if self.spec.fingerprint else None

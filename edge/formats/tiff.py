@@ -46,7 +46,9 @@ def prepare_tiff(image: Any) -> None:
             raise _unsupported("of separate planes with premultiplied transparency")
         if raw and bits[0] == 16:
             image.use_load_libtiff = True
-            image.tile = [("libtiff", (0, 0, width, height), 0, (f"{image.mode};16N", False, tags.offset))]
+            args = f"{image.mode};16N", False, tags.offset
+            whole = image.tile[0]._replace(codec_name="libtiff", extents=(0, 0, width, height), offset=0, args=args)
+            image.tile = [whole]
 
 
 def grey_levels(deep: NDArray[Any], tags: Any) -> NDArray[np.uint8]:

@@ -16,15 +16,18 @@ BMP_HEADERS, BMP_DEPTHS = (12, 40, 52, 56, 64, 108, 124), (1, 4, 8, 16, 24, 32)
 BITFIELDS = 3
 
 
-def is_unknown_kind(kind: str, content: bytes) -> bool:
-    """Whether a file of format `kind` that could not be decoded says of itself that it is of a kind that never is."""
+def is_unknown_kind(kind: str, content: bytes, opened: bool) -> bool:
+    """Whether a file of format `kind` that could not be decoded says of itself that it is of a kind that never is.
+
+    `opened` says that Pillow knew what it said of itself.
+    """
     try:
         match kind:
             case "JPEG":
                 return _is_unknown_jpeg(content)
             case "BMP":
                 return _is_unknown_bmp(content)
-            case "TIFF":
+            case "TIFF" if not opened:
                 from edge.formats.tiff import is_whole_directory
 
                 return is_whole_directory(content)
