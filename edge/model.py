@@ -69,7 +69,10 @@ def read_model(path: Path) -> bytes:
 
 def _checked_spec(session: Any, content: bytes, source: str) -> ModelSpec:
     """Return the spec that is in the metadata of `session`, if it is that of exactly this `content`."""
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    try:
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    except UnicodeDecodeError:
+        raise ModelError(f"{source}: its metadata is not UTF-8; the file is damaged, copy it again") from None
     if text is None:
         raise ModelError(
             f"{source}: this ONNX model has no eyespot spec; write it with 'eyespot export', or give it one with "

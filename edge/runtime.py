@@ -249,3 +249,4 @@ def ordered_map(
                 window.leave(size)
     finally:
         end()
+        pool.shutdown()

@@ -73,7 +73,8 @@ def matches(pattern: str) -> Iterator[Source]:
         return
     place = parts.index(ANY_FOLDERS)
     start = os.sep.join([*parts[:place], ""]) or os.curdir + os.sep
-    wanted = _any_file if "." in parts[-1] else _is_image
+    suffix = os.path.splitext(parts[-1])[1]
+    wanted = _any_file if suffix and not glob.has_magic(suffix) else _is_image
     found = [
         source
         for folder in filter(os.path.isdir, glob.glob(start) if glob.has_magic(start) else [start])

@@ -328,5 +328,5 @@ def parse_spec(text: str, source: str) -> ModelSpec:
         return msgspec.json.decode(text, type=ModelSpec)
     except RecursionError:
         raise ModelError(f"{source}: its spec is not valid: it is nested too deep") from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
         raise ModelError(f"{source}: its spec is not valid: {error}") from None
