@@ -31,25 +31,18 @@ BROKEN = (*DAMAGED, OverflowError, IndexError, RecursionError)
 # ZIP (PKWARE's APPNOTE): flags of a member, the system it was made on, and Info-ZIP's field for its name as UTF-8.
 ENCRYPTED, UTF_8, UNIX, UNICODE_PATH = 1 << 0, 1 << 11, 3, 0x7075
 # Of bzip2 and LZMA zipfile unpacks at once all that so many packed bytes hold, which can be 80 MB.
-UNLIMITED_CHUNK_BYTES = 1 << 12
+LIMITED, UNLIMITED_CHUNK_BYTES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED), 1 << 12
 # TAR: tarfile reads a long name or comments at once, however long. Linux refuses paths above 4,096 bytes.
 MOST_READ_BYTES = 1 << 20
-OPENERS: tuple[tuple[bytes, Callable[[str], Any]], ...] = (
-    (b"\x1f\x8b", gzip.open),
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ\0", lzma.open),
-    (b"", partial(open, mode="rb")),
-)
 
-# Of each member that is no folder its name, and what reads it as the input of a path.
-Members = Iterator[tuple[str, Callable[[str], Input]]]
+Members = Iterator[tuple[str, Callable[[str], Input]]]  # names, and what reads a member as the input of a path
 
 
 def read_archive(path: str, max_pixels: int) -> Iterator[Input]:
     """Yield each image in the archive; its path is `archive.zip!/folder/a.png`.
 
-    Other files are passed over, as they are in a folder. What cannot be read is an input with an error: a member, or,
-    under the archive's own name, all that would have come after.
+    Other files are passed over, as in a folder. What cannot be read is an input with an error: a member, or, under the
+    archive's own name, all that would have come after.
     """
     empty = True
     try:
@@ -57,9 +50,7 @@ def read_archive(path: str, max_pixels: int) -> Iterator[Input]:
             *folders, last = name.replace("\\", "/").split("/")
             is_hidden = any(part.startswith(".") and part not in (".", "..") for part in folders)
             if last.lower().endswith(ARCHIVE_SUFFIXES):
-                read = partial(
-                    failed, code="unsupported_format", message="an archive within an archive; unpack it first"
-                )
+                read = partial(failed, code="unsupported_format", message="an archive in an archive; unpack it first")
             elif is_hidden or not is_image_name(last):
                 continue
             empty = False
@@ -83,8 +74,7 @@ def _zip_members(path: str, max_pixels: int) -> Members:
 def _zip_name(member: zipfile.ZipInfo) -> str:
     """Return the name as it was meant, which zipfile takes for code page 437 where no flag says that it is UTF-8.
 
-    Linux's zip writes UTF-8 without the flag, or as a second name in the extra field; macOS writes it and says
-    nothing. Other names of a Unix system stay the bytes that they are.
+    Linux's zip writes UTF-8 without the flag, or as a second name; macOS without the flag. Others of Unix stay bytes.
     """
     if member.flag_bits & UTF_8:
         return member.filename
@@ -103,11 +93,10 @@ def _zip_name(member: zipfile.ZipInfo) -> str:
 def _read_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_pixels: int, path: str) -> Input:
     if member.flag_bits & ENCRYPTED:
         return failed(path, "unreadable", "the member is encrypted", member.file_size)
-    is_limited = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    chunk_bytes = CHUNK_BYTES if member.compress_type in LIMITED else UNLIMITED_CHUNK_BYTES
     try:
         with archive.open(member) as stream:
-            read = partial(stream.read, CHUNK_BYTES if is_limited else UNLIMITED_CHUNK_BYTES)
-            return read_chunks(path, iter(read, b""), member.file_size, max_pixels)
+            return read_chunks(path, iter(partial(stream.read, chunk_bytes), b""), member.file_size, max_pixels)
     except NotImplementedError as error:
         return failed(path, "unsupported_format", f"the member is packed in an unknown way ({reason_of(error)})")
     except (*BROKEN, OSError) as error:
@@ -117,9 +106,9 @@ def _read_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_pixe
 
 
 def _tar_members(path: str, max_pixels: int) -> Members:
+    openers: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
     with open(path, "rb") as file:
-        start = file.read(6)
-    opener = next(opener for magic, opener in OPENERS if start.startswith(magic))
+        opener = openers.get(file.read(2), partial(open, mode="rb"))
     with opener(path) as first, opener(path) as second:  # for hard links, to files that are further in front
         limited = _LimitedStream(first)
         with tarfile.open(fileobj=limited, mode="r:", errorlevel=1) as archive:  # type: ignore[call-overload]
@@ -143,15 +132,9 @@ def _tar_members(path: str, max_pixels: int) -> Members:
 
 
 def _read_tar_member(stream: IO[bytes], offset: int, size: int, max_pixels: int, path: str) -> Input:
-    def chunks() -> Iterator[bytes]:
-        stream.seek(offset)
-        for start in range(0, size, CHUNK_BYTES):
-            chunk = stream.read(min(CHUNK_BYTES, size - start))
-            if len(chunk) < min(CHUNK_BYTES, size - start):
-                raise EOFError("a member is cut short")
-            yield chunk
-
-    return read_chunks(path, chunks(), size, max_pixels)
+    stream.seek(offset)
+    chunks = (stream.read(min(CHUNK_BYTES, size - start)) for start in range(0, size, CHUNK_BYTES))
+    return read_chunks(path, chunks, size, max_pixels)
 
 
 class _LimitedStream:

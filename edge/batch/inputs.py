@@ -1,7 +1,6 @@
 """Turn what a user names into inputs, one by one, and read them: images, folders, globs, archives and lists of paths.
 
-A list is text with one path a line, or a column of a CSV file, in UTF-8 or UTF-16. Its paths are relative to the
-current directory, like those on the command line, and each names one file. Bytes that are no UTF-8 stay as they are.
+A list is text with one path a line, or a column of a CSV file, in UTF-8 or UTF-16; bytes that are neither stay.
 """
 
 import codecs
@@ -10,17 +9,16 @@ import glob
 import hashlib
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO
 
 from edge.batch.run_config import RunConfig
 from edge.errors import ImageError, UsageError
 from edge.image import most_bytes, opened_image, read_header
 from edge.sources import STANDARD_INPUT, expand_sources, matches
 
-LIST_SUFFIXES, CSV_SUFFIX = (".txt", ".lst"), ".csv"
+LIST_SUFFIXES = (".txt", ".lst", ".csv")
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 LONGEST_LINE = 1 << 16  # Linux refuses paths above 4,096 bytes
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -56,18 +54,18 @@ def read_file(path: str, max_pixels: int) -> Input:
             return read_chunks(path, chunks, os.fstat(stream.fileno()).st_size, max_pixels)
     except ImageError as error:
         return Input(path, error=error)
+    except EOFError as error:
+        return failed(path, "unreadable", f"it has changed while it was read ({error})")
 
 
 def read_chunks(path: str, chunks: Iterable[bytes], size_bytes: int, max_pixels: int) -> Input:
-    """Return the input that consists of `chunks` and claims `size_bytes`; raises what they raise.
+    """Return the input that consists of `chunks`; raises what they raise, and EOFError for fewer than `size_bytes`.
 
-    What is larger than its image can be is not read on, and what is no image is read for its digest only.
+    What is larger than its image can be is not read on; of large files what is no image is read for its digest only.
     """
     held, digest, size, most, error = list[bytes](), hashlib.sha256(), 0, most_bytes(max_pixels), None
-    if size_bytes > most:
-        return failed(path, "too_many_bytes", "it has more bytes than any image of the limit needs", size_bytes)
-    for chunk in chunks:
-        if not size:
+    for chunk in chunks if size_bytes <= most else ():
+        if not size and size_bytes > CHUNK_BYTES:
             try:
                 header = read_header(io.BytesIO(chunk))
                 most = most_bytes(header.width * header.height)
@@ -76,63 +74,55 @@ def read_chunks(path: str, chunks: Iterable[bytes], size_bytes: int, max_pixels:
         digest.update(chunk)
         size += len(chunk)
         if size > size_bytes or size_bytes > most:
-            return failed(
-                path, "too_many_bytes", "it has more bytes than it claims, or than its pixels need", size_bytes
-            )
+            break
         if not error:
             held.append(chunk)
+    if size > size_bytes or size_bytes > most:
+        return failed(path, "too_many_bytes", "there are more bytes than claimed, or than an image needs", size_bytes)
+    if size < size_bytes:
+        raise EOFError(f"{size:,} of {size_bytes:,} bytes")
     return Input(path, None if error else b"".join(held), error, digest.hexdigest(), size)
 
 
-def find_inputs(config: RunConfig) -> Iterator[Input]:
-    """Yield the inputs that the sources of a run lead to, each when its turn comes.
+def find_inputs(config: RunConfig, names: Iterable[str]) -> Iterator[Input]:
+    """Yield what `names` lead to, each when its turn comes. Raises UsageError for a list that is of another form."""
+    for name in names:
+        is_there = os.path.lexists(name)
+        suffix = name.lower() if is_there and not os.path.isdir(name) else ""
+        if suffix.endswith(ARCHIVE_SUFFIXES):
+            from edge.batch.archives import read_archive  # it loads five modules of compression
 
-    Raises UsageError for a list that is not in the form that the config says.
-    """
-    for name in config.sources:
-        yield from _expand(name, config)
-
-
-def is_countable(sources: Sequence[str]) -> bool:
-    """Whether the inputs can be counted beforehand for little: no pipe, no archive to read through."""
-    slow = (STANDARD_INPUT, *ARCHIVE_SUFFIXES)
-    return not any(name.lower().endswith(slow) or glob.has_magic(name) for name in sources)
-
-
-def _expand(name: str, config: RunConfig) -> Iterator[Input]:
-    is_there = os.path.lexists(name)
-    suffix = name.lower() if is_there and not os.path.isdir(name) else ""
-    if suffix.endswith(ARCHIVE_SUFFIXES):
-        from edge.batch.archives import read_archive  # it loads five modules of compression
-
-        yield from read_archive(name, config.max_pixels)
-    elif name == STANDARD_INPUT or suffix.endswith((*LIST_SUFFIXES, CSV_SUFFIX)):
-        try:
-            is_csv = suffix.endswith(CSV_SUFFIX)
-            yield from map(Input, _read_csv(name, config.column) if is_csv else _read_text(name, config.null))
-        except UsageError:
-            raise
-        except OSError as error:
-            yield failed(name, "unreadable", f"the list cannot be read ({error.strerror})")
-        except (csv.Error, ValueError) as error:
-            yield failed(name, "corrupt", f"the list cannot be read further ({error})")
-    elif glob.has_magic(name) and not is_there:
-        empty = True
-        for match in matches(name):
-            empty = False
-            yield from [Input(match.path, error=match.error)] if match.error else _expand(match.path, config)
-        if empty:
+            yield from read_archive(name, config.max_pixels)
+        elif name == STANDARD_INPUT or suffix.endswith(LIST_SUFFIXES):
+            yield from _read_list(name, config)
+        elif is_there or not glob.has_magic(name):
+            yield from (Input(source.path, error=source.error) for source in expand_sources([name]))
+        elif not (found := list(matches(name))):
             yield failed(name, "not_found", "no file matches")
-    else:
-        yield from (Input(source.path, error=source.error) for source in expand_sources([name]))
+        else:
+            for match in found:
+                yield from [Input(match.path, error=match.error)] if match.error else find_inputs(config, [match.path])
+
+
+def _read_list(name: str, config: RunConfig) -> Iterator[Input]:
+    try:
+        is_csv = name.lower().endswith(".csv")
+        yield from map(Input, _read_csv(name, config.column) if is_csv else _read_text(name, config.null))
+    except UsageError:
+        raise
+    except OSError as error:
+        yield failed(name, "unreadable", f"the list cannot be read ({error.strerror})")
+    except (csv.Error, ValueError) as error:
+        yield failed(name, "corrupt", f"the list cannot be read further ({error})")
 
 
 def _read_text(name: str, null: bool) -> Iterator[str]:
     """Yield the path on each line, or before each NUL; of one that is too long for a path only its start."""
     line, decoder, end = "", None, "\0" if null else "\n"
-    with _open_standard_input() if name == STANDARD_INPUT else open(name, "rb") as stream:
+    is_named = name != STANDARD_INPUT  # opened anew, since Python, when it ends, waits for who reads `sys.stdin`
+    with open(name if is_named else 0, "rb", closefd=is_named) as stream:
         # What there is, so that paths that come through a pipe are not kept waiting for more of them.
-        while chunk := stream.read1(LONGEST_LINE):  # type: ignore[attr-defined]
+        while chunk := stream.read1(LONGEST_LINE):
             if decoder is None:
                 encoding = "utf-16" if chunk.startswith(UTF_16) else "utf-8-sig"
                 if b"\0" in chunk and not null and encoding != "utf-16":
@@ -144,14 +134,6 @@ def _read_text(name: str, null: bool) -> Iterator[str]:
             line = line[:LONGEST_LINE]
     if line:
         yield line
-
-
-def _open_standard_input() -> BinaryIO:
-    """Return standard input as a file of its own: Python, when it ends, would wait for who still reads `sys.stdin`."""
-    try:
-        return open(0, "rb", closefd=False)
-    except OSError:
-        raise UsageError("standard input is closed; pipe a list of paths into it, or leave out -") from None
 
 
 def _read_csv(name: str, column: str) -> Iterator[str]:

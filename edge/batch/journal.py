@@ -6,31 +6,28 @@ dies, and to the disk within a second, which keeps it if the power fails. The co
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 from edge.batch.rows import Row, decode_row, encode_row
+from edge.batch.run_config import RunConfig
 from edge.errors import OutputError, UsageError
-from edge.files import AppendOnlyFile, flush_to_disk, remove_abandoned
+from edge.files import AppendOnlyFile, flush_to_disk, remove_abandoned, replacing
 
 SYNC_EVERY_S = 1.0
-
-
-def paths_beside(output: Path) -> tuple[Path, Path]:
-    """Return where the rows of the run for `output`, and its config, are until it is over."""
-    return output.with_name(output.name + ".partial"), output.with_name(output.name + ".run")
 
 
 class Journal:
     """The rows of one run on the disk, open and locked. Use it in a `with` statement."""
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, config: RunConfig) -> None:
         """Open or create it. Raises OutputError if another run holds it, UsageError if `output` is a folder."""
         if output.is_dir():
             raise UsageError(f"{output}: this is a folder; name a file in it")
-        self.output, (self.path, self.config_path) = output, paths_beside(output)
+        self.output, self.config = output, config
+        self.path, self.config_path = (output.with_name(output.name + ending) for ending in (".partial", ".run"))
         refusal = f"{output}: another run is writing it; wait for it, or choose another --output"
         self._file = AppendOnlyFile(self.path, refusal)
         for replaced in (self.output, self.config_path):
@@ -51,13 +48,14 @@ class Journal:
         """Whether an earlier run got as far as having all rows, and only its output is missing."""
         return self._file.size > 0 and not self.config_path.exists()
 
-    def clear(self, *, overwrite: bool) -> None:
+    def begin(self, *, overwrite: bool) -> None:
         """Begin anew. Raises UsageError if rows or the output are there, unless told to `overwrite`."""
         if self._file.size and not overwrite:
             raise UsageError(f"{self.path}: rows of an interrupted run; --resume goes on, --overwrite starts anew")
         if self.output.exists() and not overwrite:
             raise UsageError(f"{self.output}: it is there already; --overwrite replaces it once all rows are computed")
         self._file.keep(0)
+        self.config.write(self.config_path)
 
     def read(self, *, recover: bool = False) -> Iterator[Row]:
         """Yield the rows. Raises OutputError for a line that is damaged.
@@ -106,13 +104,18 @@ class Journal:
                 self._file.flush()
             self._synced_s, self._is_dirty = now, False
 
-    def mark_whole(self) -> None:
-        """Note that all rows are there: whoever resumes from here on has only the output to write."""
+    def become_output(self, write: Callable[[Path, Iterator[Row]], object] | None) -> None:
+        """Take the name of the output, or `write` it in another format, whole or not at all, and leave.
+
+        All rows are there: whoever resumes from here on has only the output to write. Raises OutputError.
+        """
         self.sync()
         self.config_path.unlink(missing_ok=True)
         flush_to_disk(self.output.parent)
-
-    def end(self, *, become_output: bool) -> None:
-        """Take the name of the output, or leave, as the output holds all rows in another format."""
-        self.path.replace(self.output) if become_output else self.path.unlink()
+        if write is None:
+            self.path.replace(self.output)
+        else:
+            with self.keeping_rows(self.output), replacing(self.output) as temporary:
+                write(temporary, self.read())
+            self.path.unlink()
         flush_to_disk(self.output.parent)

@@ -3,7 +3,8 @@
 import csv
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,7 @@ import msgspec
 
 from edge.batch.journal import Journal
 from edge.batch.rows import Row
-from edge.batch.run_config import RunConfig
 from edge.errors import UsageError
-from edge.files import replacing
 
 JSON_LINES, CSV, PARQUET = ".jsonl", ".csv", ".parquet"
 GROUP_ROWS = 10_000  # of parquet that are in memory at once
@@ -33,27 +32,20 @@ def require_format(output: Path) -> None:
         import pyarrow.parquet  # noqa: F401 # now, not after the night
 
 
-def write_output(journal: Journal, config: RunConfig) -> None:
-    """Make the output of a journal that has all rows, whole or not at all, and remove the journal.
-
-    Whatever happens meanwhile, it can be made again. Raises OutputError if the disk refuses it; the journal stays.
-    """
-    journal.mark_whole()
-    if journal.output.suffix != JSON_LINES:
-        # Regions, their number being open, are one column; of predictions there are `config.top_k`.
-        pairs = {f"{name}_{i}": kind for i in range(1, config.top_k + 1) for name, kind in PREDICTION.items()}
-        columns = INPUT | (REGIONS if config.regions else pairs) | OUTCOME
-        write = write_parquet if journal.output.suffix == PARQUET else write_csv
-        with journal.keeping_rows(journal.output), replacing(journal.output) as temporary:
-            write(temporary, journal.read(), columns)
-    journal.end(become_output=journal.output.suffix == JSON_LINES)
+def write_output(journal: Journal) -> None:
+    """Make the output of a journal that has all rows. Raises OutputError if the disk refuses it; the journal stays."""
+    # Regions, their number being open, are one column; of predictions there are `top_k`.
+    pairs = {f"{name}_{i + 1}": kind for i in range(journal.config.top_k) for name, kind in PREDICTION.items()}
+    columns = INPUT | (REGIONS if journal.config.regions else pairs) | OUTCOME
+    writers = {CSV: partial(write_csv, columns=columns), PARQUET: partial(write_parquet, columns=columns)}
+    journal.become_output(writers.get(journal.output.suffix))
 
 
 def cells_of(row: Row) -> dict[str, Any]:
     r"""Return what a row has in its columns; where `path` has \xNN for what is no UTF-8, `path_bytes` has the name."""
     encoded = os.fsencode(row.path)
     path = encoded.decode("utf-8", "backslashreplace")
-    cells = {"path": path, "path_bytes": None if path == row.path else encoded}
+    cells: dict[str, Any] = {"path": path, "path_bytes": None if path == row.path else encoded}
     cells |= {"sha256": row.sha256, "size_bytes": row.size_bytes}
     if row.error:
         cells |= {"error_code": row.error.code, "error_message": str(row.error)}
@@ -67,7 +59,7 @@ def cells_of(row: Row) -> dict[str, Any]:
 
 def write_csv(path: Path, rows: Iterable[Row], columns: dict[str, str]) -> None:
     """Write `rows` as RFC 4180 has it, in UTF-8: bytes in hexadecimal, regions as in a row of JSON lines."""
-    as_text = {"binary": bytes.hex, "regions": json.dumps, "bool": lambda value: str(value).lower()}
+    as_text: dict[str, Callable[[Any], str]] = {"binary": bytes.hex, "regions": json.dumps, "bool": json.dumps}
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,7 @@ class Tile:
     row: Row
     best: Prediction | None
     unsure: bool
-    box: Box | None
-    true: str | None
-    link: str
+    box: Box | None = None
     picture: str = ""  # a JPEG in base64
     grid: Any = None
 
@@ -82,46 +81,39 @@ class Sheet:
 
 def write_report(path: Path, config: RunConfig, rows: Iterable[Row], statistics: RunStatistics) -> None:
     """Write the page to `path`, whole or not at all, in one pass over `rows`."""
-    failed: dict[str, list[tuple[Row, str]]] = defaultdict(list)
+    import jinja2  # an extra
+
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"printable": printable, "link": partial(_link, folder=path.parent)}
+    template = environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
+    failed: dict[str, list[Row]] = defaultdict(list)
     wrong, doubtful, empty = Sheet("Wrong, the most certain first"), Sheet("Least certain"), Sheet("Nothing found")
     of_class = max(min(SHOWN, SHOWN_OF_CLASSES // max(len(statistics.labels), 1)), 1)
     classes = {label: Sheet(label, of_class) for label in sorted(statistics.labels)}
     chance = random.Random(0)  # noqa: S311 # a sample, no secret; the same rows give the same page
     for row in rows:
-        true, link = statistics.true_label(row.path), _link(row.path, path.parent)
         if row.error and len(failed[row.error.code]) < FAILURES_SHOWN:
-            failed[row.error.code].append((row, link))
-        for best, unsure, box in _answers(row):
-            tile = Tile(row, best, unsure, box, true, link)
-            (classes[best.label] if best else empty).add(chance.random(), tile)
-            if best:
-                doubtful.add(best.probability, tile)
-            if best and true and true != best.label:
-                wrong.add(-best.probability, tile)
+            failed[row.error.code].append(row)
+        for tile in _tiles(row):
+            (classes[tile.best.label] if tile.best else empty).add(chance.random(), tile)
+            if tile.best:
+                doubtful.add(tile.best.probability, tile)
+                if statistics.true_label(row.path) not in (None, tile.best.label):
+                    wrong.add(-tile.best.probability, tile)
     sheets = [sheet for sheet in (wrong, doubtful, *classes.values(), empty) if sheet.seen]
     _read_pictures([tile for sheet in sheets for *_, tile in sheet.drawn], config.max_pixels)
     shown = {"config": config, "statistics": statistics, "failed": failed, "sheets": sheets, "labels": list(classes)}
-    page = load_template().render(shown)
     with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(template.render(shown), encoding="utf-8")
 
 
-def load_template() -> Any:
-    """Return the template of the page. Raises ModuleNotFoundError if Jinja2 is not there."""
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["printable"] = printable
-    return environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
-
-
-def _answers(row: Row) -> Iterator[tuple[Prediction | None, bool, Box | None]]:
+def _tiles(row: Row) -> Iterator[Tile]:
     """Yield what there is to show of a row: nothing of one that failed, each of its regions where there are any."""
     found = row.classification
     if found and not found.regions:
-        yield found.predictions[0] if found.predictions else None, found.unsure, None
+        yield Tile(row, found.predictions[0] if found.predictions else None, found.unsure)
     for region in (found and found.regions) or ():
-        yield region.predictions[0], region.unsure, region.box
+        yield Tile(row, region.predictions[0], region.unsure, region.box)
 
 
 def _link(path: str, folder: Path) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from edge.batch.rows import Row
-from edge.result import NOT_THERE, printable
+from edge.result import printable
 
 # A share of failures says little of fewer rows than these; at the end it counts whatever their number.
 ROWS_FOR_SHARE = 100
@@ -59,11 +59,6 @@ class RunStatistics:
             return False
         return self.failed > (most * self.rows if isinstance(most, float) else most)
 
-    @property
-    def nothing_was_there(self) -> bool:
-        """Whether not one input led to any content."""
-        return sum(self.codes[code] for code in NOT_THERE) == self.rows
-
     def totals(self) -> str:
         """Return one line that adds up: every input was classified or failed; regions are counted apart."""
         unsure = f" ({self.unsure:,} unsure)" if self.unsure else ""
@@ -82,7 +77,8 @@ class RunStatistics:
         title = "classes of regions" if self.searched else "classes"
         yield title, [[name, f"{n:,}", f"{n / total:.1%}"] for name, n in self.labels.most_common()]
         yield "failures", [[code, f"{n:,}"] for code, n in self.codes.most_common()]
-        labels = [name for name in self.true_labels if any(name in pair for pair in self.confusion)]
+        seen = {name for pair in self.confusion for name in pair}
+        labels = [name for name in self.true_labels if name in seen]
         if 0 < len(labels) <= MATRIX_LABELS:
             counts = [[true, *(f"{self.confusion[true, best]:,}" for best in labels)] for true in labels]
             yield "confusion matrix", [["true \\ predicted", *labels], *counts]

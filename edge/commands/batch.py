@@ -14,6 +14,7 @@ import hashlib
 import os
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -25,8 +26,8 @@ from typing import Any
 from tqdm import tqdm
 
 from edge.arguments import add_classifier_options, positive
-from edge.batch.inputs import Input, find_inputs, is_countable, read_file
-from edge.batch.journal import SYNC_EVERY_S, Journal, paths_beside
+from edge.batch.inputs import ARCHIVE_SUFFIXES, Input, find_inputs, read_file
+from edge.batch.journal import SYNC_EVERY_S, Journal
 from edge.batch.outputs import require_format, write_output
 from edge.batch.rows import Row, compute_row
 from edge.batch.run_config import RunConfig
@@ -35,6 +36,7 @@ from edge.classifier import Classifier
 from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, explaining_imports, stopping_or_leaving_on_signals
 from edge.errors import EyespotError, UsageError
 from edge.image import MAX_PIXELS, require_shrinkable
+from edge.result import NOT_THERE
 from edge.runtime import ordered_map, usable_cores
 
 # A file that was last touched this long before the run began cannot have changed since; clocks of file servers
@@ -79,7 +81,7 @@ def _max_failures(text: str) -> float:
     raise argparse.ArgumentTypeError(f"must be a number or a share such as 2%. Received: {text}")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Classify every input and return the exit status."""
     _require_places(arguments)
     options = {"regions": arguments.regions, "face_model": arguments.face_model}
@@ -90,30 +92,17 @@ def run(arguments: argparse.Namespace) -> int:
         require_shrinkable(classifier.spec.preprocessing[0])
     if arguments.ray_address and arguments.engine != "ray":
         raise UsageError("--ray-address is for --engine ray")
-    face_model = hashlib.sha256(Path(arguments.face_model).read_bytes()).hexdigest() if arguments.face_model else None
-    config = RunConfig(
-        model=classifier.spec.name,
-        version=classifier.spec.version or "",
-        sources=tuple(arguments.sources),
-        column=arguments.column,
-        null=arguments.null,
-        top_k=min(arguments.top, len(classifier.spec.labels)),
-        max_pixels=arguments.max_pixels,
-        fast_decode=arguments.fast_decode,
-        min_probability=arguments.min_probability,
-        regions=classifier.regions,
-        face_model=face_model,
-        started_s=time.time(),
-    )
+    config = _run_config(arguments, classifier)
     statistics = RunStatistics(classifier.spec.labels if arguments.labels_from_folders else ())
-    with stopping_or_leaving_on_signals() as stop, Journal(arguments.output) as journal:
+    with stopping_or_leaving_on_signals() as stop, Journal(arguments.output, config) as journal:
         if arguments.resume and journal.is_whole:
             for row in journal.read():
                 statistics.add(row)
         else:
-            inputs = _begin(arguments, config, journal, statistics, stop)
+            inputs = _begin(arguments, journal, statistics, stop)
             if not stop.is_set():  # in the middle of rows that are there, none can be added
-                _compute(arguments, config, journal, statistics, _rows(arguments, config, classifier, inputs, stop))
+                rows = _rows(arguments, config, classifier, inputs, stop)
+                _append(arguments, journal, statistics, rows)
             goes_on = f"the rows are in {journal.path}, and the same command with --resume goes on"
             if stop.is_set():
                 print(f"eyespot: stopped after {statistics.totals()}; {goes_on}", file=sys.stderr)
@@ -126,17 +115,35 @@ def run(arguments: argparse.Namespace) -> int:
 
             with journal.keeping_rows(arguments.report):
                 write_report(arguments.report, config, journal.read(), statistics)
-        write_output(journal, config)  # after the page, which without the journal could not be written again
+        write_output(journal)  # after the page, which without the journal could not be written again
     if arguments.summary:
         print(statistics.as_text(), flush=True)
     if not arguments.quiet:
         print(f"eyespot: {arguments.output}: {statistics.totals()}", file=sys.stderr)
-    if statistics.nothing_was_there or statistics.too_many_failed(arguments.max_failures, at_end=True):
+    nothing_was_there = sum(statistics.codes[code] for code in NOT_THERE) == statistics.rows
+    if nothing_was_there or statistics.too_many_failed(arguments.max_failures, at_end=True):
         return NOTHING_DONE
     return SOME_FAILED if statistics.failed else DONE
 
 
-def _require_places(arguments: argparse.Namespace) -> None:
+def _run_config(arguments: Namespace, classifier: Classifier) -> RunConfig:
+    spec, face_model = classifier.spec, arguments.face_model
+    return RunConfig(
+        model=spec.name,
+        version=spec.version or "",
+        sources=tuple(arguments.sources),
+        top_k=min(arguments.top, len(spec.labels)),
+        regions=classifier.regions,
+        face_model=hashlib.sha256(Path(face_model).read_bytes()).hexdigest() if face_model else None,
+        started_s=time.time(),
+        **{
+            name: getattr(arguments, name)
+            for name in ("column", "null", "max_pixels", "fast_decode", "min_probability")
+        },
+    )
+
+
+def _require_places(arguments: Namespace) -> None:
     """Raise UsageError unless output and report can be written and harm no input: now, and not after the night."""
     output, report = arguments.output, arguments.report
     require_format(output)
@@ -148,33 +155,25 @@ def _require_places(arguments: argparse.Namespace) -> None:
     if report:
         if report.suffix != ".html" or report.is_dir():
             raise UsageError(f"--report must be a file that ends in .html. Received: {report}")
-        if os.path.realpath(report) in map(os.path.realpath, (output, *paths_beside(output))):
-            raise UsageError(f"--report {report}: the run writes its rows there; name another file")
         import jinja2  # noqa: F401
 
-        try:
-            report.parent.mkdir(parents=True, exist_ok=True)
-            TemporaryFile(dir=report.parent).close()
-        except OSError as error:
-            raise UsageError(f"--report {report}: no page can be written there ({error.strerror})") from None
+        report.parent.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=report.parent).close()
 
 
-def _begin(
-    arguments: argparse.Namespace, config: RunConfig, journal: Journal, statistics: RunStatistics, stop: Event
-) -> Iterator[Input]:
+def _begin(arguments: Namespace, journal: Journal, statistics: RunStatistics, stop: Event) -> Iterator[Input]:
     """Return the inputs that have no row yet; the journal is ready for theirs, and the rows that it has are counted."""
-    inputs = find_inputs(config)
+    inputs = find_inputs(journal.config, arguments.sources)
     if not (arguments.resume and journal.config_path.exists()):
-        journal.clear(overwrite=arguments.overwrite)
-        config.write(journal.config_path)
+        journal.begin(overwrite=arguments.overwrite)
         return inputs
-    started_s = config.require_same(journal.config_path)
+    started_s = journal.config.require_same(journal.config_path)
     for row in journal.read(recover=True):
         item = next(inputs, None)
         if item is None or item.path != row.path:
             found = f"there was {row.path!a}, now there is {item.path!a}" if item else f"{row.path!a} is gone"
             raise UsageError(f"{journal.output}: the inputs have changed ({found}); --overwrite to start anew")
-        if not _is_unchanged(row, item, started_s, config.max_pixels):
+        if not _is_unchanged(row, item, started_s, arguments.max_pixels):
             raise UsageError(f"{journal.output}: {row.path!a} has changed; put it back, or --overwrite to start anew")
         statistics.add(row)
         if stop.is_set():
@@ -198,7 +197,7 @@ def _is_unchanged(row: Row, item: Input, started_s: float, max_pixels: int) -> b
 
 
 def _rows(
-    arguments: argparse.Namespace, config: RunConfig, classifier: Classifier, inputs: Iterator[Input], stop: Event
+    arguments: Namespace, config: RunConfig, classifier: Classifier, inputs: Iterator[Input], stop: Event
 ) -> Iterator[Row | None]:
     """Return the rows of `inputs` in order, None for nothing yet; once `stop` is set no other is begun."""
     threads = arguments.threads or usable_cores()
@@ -211,20 +210,15 @@ def _rows(
     return ordered_map(compute, inputs, threads, stop, lambda item: len(item.encoded or b""))
 
 
-def _compute(
-    arguments: argparse.Namespace,
-    config: RunConfig,
-    journal: Journal,
-    statistics: RunStatistics,
-    rows: Iterator[Row | None],
-) -> None:
+def _append(arguments: Namespace, journal: Journal, statistics: RunStatistics, rows: Iterator[Row | None]) -> None:
     """Append the rows to the journal as they come, and show how far it is, until too many have failed."""
     every_s = TERMINAL_S if sys.stderr and sys.stderr.isatty() else LOG_S
     options: dict[str, Any] = {"mininterval": every_s, "delay": every_s, "leave": False, "dynamic_ncols": True}
     statistics.start_clock()
     with tqdm(initial=statistics.rows, unit=" inputs", disable=arguments.quiet, **options) as bar:
-        if is_countable(config.sources) and not arguments.quiet:
-            Thread(target=_count, args=(config, bar), name="eyespot-count", daemon=True).start()
+        slow = ("-", *ARCHIVE_SUFFIXES)  # a pipe, or archives to read through: too much for a number
+        if not bar.disable and not any(name.lower().endswith(slow) or "*" in name for name in arguments.sources):
+            Thread(target=_count, args=(journal.config, bar), name="eyespot-count", daemon=True).start()
         for row in rows:
             if row is None:
                 journal.sync(SYNC_EVERY_S)
@@ -242,7 +236,9 @@ def _compute(
 def _count(config: RunConfig, bar: "tqdm[Any]") -> None:
     """Count the inputs by a second walk beside the work, so that the bar can say how long it still takes."""
     with suppress(EyespotError):  # the work meets the same, and says so
-        for count, _ in enumerate(find_inputs(config), 1):
+        count = 0
+        for _ in find_inputs(config, config.sources):
+            count += 1
             if bar.disable:  # as it is once it is closed
                 return
         bar.total = count

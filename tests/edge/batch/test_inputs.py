@@ -33,7 +33,7 @@ def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: b
     """The paths in a list of this content."""
     monkeypatch.chdir(tmp_path)
     Path(name).write_bytes(content)
-    return [item.path for item in find_inputs(config(name, **options))]  # type: ignore[arg-type]
+    return [item.path for item in find_inputs(config(name, **options), [name])]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,9 @@ def test_a_list_of_another_form_is_a_wrong_call(
         (grey(10), None),
         (grey(10) + bytes(3 * CHUNK_BYTES), None),
         (deep_tiff(), None),
-        (b"no picture", "not_an_image"),
         (LONG_TEXT, "not_an_image"),
     ],
-    ids=["png", "long png", "tiff", "text", "long text"],
+    ids=["png", "long png", "tiff", "long text"],
 )
 def test_the_digest_is_that_of_the_whole_file(content: bytes, code: str | None, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(content)

@@ -12,6 +12,7 @@ from edge.batch.journal import Journal
 from edge.batch.rows import Row, decode_row, encode_row
 from edge.errors import ImageError, OutputError
 from edge.result import Box, Classification, Prediction, Region
+from tests.edge.batch.conftest import config
 
 CLASSIFIED = Row(
     os.fsdecode(b"gr\xfcn\n.png"),
@@ -80,7 +81,7 @@ def test_a_line_with_a_value_of_another_type_is_refused(other: dict[str, object]
 
 
 def test_rows_are_in_the_file_as_soon_as_they_are_appended(tmp_path: Path) -> None:
-    with Journal(tmp_path / "r.jsonl") as journal:
+    with Journal(tmp_path / "r.jsonl", config()) as journal:
         for number in range(5):
             journal.append(row(number))
             assert journal.path.read_bytes() == b"".join(encode_row(row(i)) for i in range(number + 1))
@@ -92,7 +93,7 @@ def test_cut_anywhere_it_keeps_the_rows_that_are_whole_and_goes_on(tmp_path: Pat
         # A power failure may leave blocks of zeros, and behind them what was written later.
         for garbage in (b"", bytes(100), bytes(100) + LINES[-50:]):
             path.write_bytes(LINES[:end] + garbage)
-            with Journal(tmp_path / "r.jsonl") as journal:
+            with Journal(tmp_path / "r.jsonl", config()) as journal:
                 whole = list(journal.read(recover=True))
                 assert len(whole) == LINES[:end].count(b"\n")
                 for number in range(len(whole), 5):
@@ -106,7 +107,7 @@ def test_a_line_that_is_damaged_is_an_error_and_nothing_is_cut_off(tmp_path: Pat
     lines = LINES.splitlines(keepends=True)
     content = b"".join([*lines[:place], damage, *lines[place:]])
     (tmp_path / "r.jsonl.partial").write_bytes(content)
-    with Journal(tmp_path / "r.jsonl") as journal:
+    with Journal(tmp_path / "r.jsonl", config()) as journal:
         for rows in (journal.read(), journal.read(recover=True)):
             with pytest.raises(OutputError):
                 list(rows)
@@ -116,16 +117,16 @@ def test_a_line_that_is_damaged_is_an_error_and_nothing_is_cut_off(tmp_path: Pat
 def test_a_journal_in_use_is_refused_and_free_again_when_its_run_has_died(tmp_path: Path) -> None:
     holder = (
         "import sys; from pathlib import Path; from edge.batch.journal import Journal\n"
-        "journal = Journal(Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
+        "journal = Journal(Path(sys.argv[1]), None); print('locked', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", holder, str(tmp_path / "r.jsonl")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"locked\n"
         with pytest.raises(OutputError):
-            Journal(tmp_path / "r.jsonl")
+            Journal(tmp_path / "r.jsonl", config())
         process.kill()
-    with Journal(tmp_path / "r.jsonl") as journal:
+    with Journal(tmp_path / "r.jsonl", config()) as journal:
         journal.append(row(0))
 
 
@@ -133,6 +134,6 @@ def test_an_unused_journal_leaves_nothing_behind_and_what_a_killed_run_half_wrot
     for name in (".r.01234567.partial.jsonl", ".r.jsonl.01234567.partial.run"):
         (tmp_path / name).write_bytes(b"half")
     for output in (tmp_path / "r.jsonl", tmp_path / "new" / "r.jsonl"):
-        with Journal(output) as journal:
+        with Journal(output, config()) as journal:
             journal.config_path.write_text("the config")
         assert list(tmp_path.iterdir()) == []

@@ -53,12 +53,6 @@ def test_of_many_labels_the_most_frequent_confusions_are_told() -> None:
     assert tables["most frequent confusions"][1:] == [["class 7", "class 1", "3"]]
 
 
-def test_nothing_was_there_only_if_no_input_led_anywhere() -> None:
-    assert of(failed("not_found"), failed("unreadable")).nothing_was_there
-    assert not of(failed("not_found"), failed("corrupt")).nothing_was_there
-    assert not of(failed("not_found"), answered("cat")).nothing_was_there
-
-
 @pytest.mark.parametrize(
     ("good", "bad", "most", "now", "at_end"),
     [

@@ -170,7 +170,6 @@ def test_labels_from_folders_add_accuracy_and_the_confusion_matrix(
         ["images", "--output", "/proc/self/r.jsonl"],
         ["images", "--output", "list.csv/r.jsonl"],
         ["images", "--output", "r.jsonl", "--report", "images/0.png"],
-        ["images", "--output", "r.jsonl", "--report", "rows.html"],
         ["images", "--output", "r.jsonl", "--report", "folder.html"],
         ["images", "--output", "r.jsonl", "--report", "/proc/self/r.html"],
         ["images", "page.html", "--output", "r.jsonl", "--report", "page.html"],
@@ -184,7 +183,6 @@ def test_a_wrong_call_is_one_line_and_changes_nothing(
     Path("list.csv").write_text("file\nimages/0.png\n")
     Path("page.html").write_text("a list")
     os.symlink("list.csv", "link.csv")
-    os.symlink("r.jsonl.partial", "rows.html")
     os.mkdir("folder.csv")
     os.mkdir("folder.html")
     before = {name: os.path.isfile(name) and Path(name).read_bytes() for name in os.listdir()}
