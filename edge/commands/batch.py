@@ -35,9 +35,10 @@ from edge.batch.statistics import RunStatistics
 from edge.classifier import Classifier
 from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, explaining_imports, stopping_or_leaving_on_signals
 from edge.errors import EyespotError, UsageError
-from edge.image import MAX_PIXELS, require_shrinkable
+from edge.image import MAX_PIXELS
 from edge.result import NOT_THERE
 from edge.runtime import ordered_map, usable_cores
+from edge.steps import require_shrinkable
 
 # A file that was last touched this long before the run began cannot have changed since; clocks of file servers
 # differ by less.
@@ -98,6 +99,7 @@ def run(arguments: Namespace) -> int:
         if arguments.resume and journal.is_whole:
             for row in journal.read():
                 statistics.add(row)
+            statistics.start_clock()
         else:
             inputs = _begin(arguments, journal, statistics, stop)
             if not stop.is_set():  # in the middle of rows that are there, none can be added

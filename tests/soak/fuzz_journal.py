@@ -13,8 +13,8 @@ from unittest import mock
 
 import hypothesis.strategies as st
 
-from edge.batch.row import Row, from_line, to_line
-from edge.batch.tally import Tally
+from edge.batch.rows import Row, decode_row, encode_row
+from edge.batch.statistics import RunStatistics
 from edge.cli import main
 from tests.benchmarks.minivgg import make_artifact
 from tests.edge.pictures import whole_files
@@ -33,12 +33,12 @@ Left = tuple[bytes, bytes]
 
 def run(effort: Effort) -> Outcome:
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
-        rows, order, whole = arrange()
+        rows, config, whole = arrange()
         lines = rows.splitlines(keepends=True)
         one = st.sampled_from(lines).flatmap(damaged_line)
         alone, seen = fuzz(effort, one, read_line, "a row", LIMIT_MS, share=4.0)
         print(f"lines: {dict(seen.most_common())}")
-        left = st.tuples(damaged_rows(lines), st.just(order)) | st.tuples(cut_off(rows), damaged_order(order))
+        left = st.tuples(damaged_rows(lines), st.just(config)) | st.tuples(cut_off(rows), damaged_config(config))
         resumed, ends = fuzz(
             effort, left, lambda files: resume(files, whole), "went on", 10 * LIMIT_MS, share=RESUMED_SHARE
         )
@@ -47,7 +47,7 @@ def run(effort: Effort) -> Outcome:
 
 
 def arrange() -> tuple[bytes, bytes, bytes]:
-    """Return the rows of the first pictures of a run, its order, and the whole output."""
+    """Return the rows of the first pictures of a run, its config, and the whole output."""
     Path("model.onnx").write_bytes(make_artifact())
     names = [kind for kind in whole_files() if "16" not in kind][:8]
     for kind in names:
@@ -55,7 +55,7 @@ def arrange() -> tuple[bytes, bytes, bytes]:
     Path("list.txt").write_text("\n".join([*names, "gone"]))
     if batch("whole.jsonl")[0] != SOME_FAILED:
         raise RuntimeError("the uninterrupted run did not end well")
-    with mock.patch("edge.batch.run.complete", side_effect=SystemExit), contextlib.suppress(SystemExit):
+    with mock.patch("edge.commands.batch.write_output", side_effect=SystemExit), contextlib.suppress(SystemExit):
         batch("r.jsonl")  # dies when all rows are there
     whole = Path("whole.jsonl").read_bytes()
     return b"".join(whole.splitlines(keepends=True)[:6]), Path("r.jsonl.run").read_bytes(), whole
@@ -82,8 +82,8 @@ def cut_off(rows: bytes) -> st.SearchStrategy[bytes]:
     return st.builds(lambda size, zeros: rows[:size] + bytes(zeros), st.integers(0, len(rows)), st.integers(0, 99))
 
 
-def damaged_order(order: bytes) -> st.SearchStrategy[bytes]:
-    return st.just(order) | st.builds(edited, st.just(order), st.lists(EDIT, max_size=4))
+def damaged_config(config: bytes) -> st.SearchStrategy[bytes]:
+    return st.just(config) | st.builds(edited, st.just(config), st.lists(EDIT, max_size=4))
 
 
 def damaged_line(line: bytes) -> st.SearchStrategy[bytes]:
@@ -98,24 +98,23 @@ def damaged_line(line: bytes) -> st.SearchStrategy[bytes]:
 def read_line(line: bytes) -> str:
     """Read a line; a row that was read can be counted, and is written as it was read."""
     try:
-        row = from_line(line)
+        row = decode_row(line)
     except ValueError:
         return "refused"
-    Tally().keep(row)
-    if again(row) != again(from_line(to_line(row))):
+    RunStatistics().add(row)
+    if again(row) != again(decode_row(encode_row(row))):
         raise AssertionError("what was read is not what is written")
     return "a row"
 
 
 def again(row: Row) -> tuple[Any, ...]:
-    answer = row.answer
-    return answer.path, answer.classification, row.code, str(answer.error), row.sha256, row.size_bytes
+    return row.path, row.classification, row.error and (row.error.code, str(row.error)), row.sha256, row.size_bytes
 
 
 def resume(files: Left, whole: bytes) -> str:
-    partial, order = Path("r.jsonl.partial"), Path("r.jsonl.run")
+    partial, config = Path("r.jsonl.partial"), Path("r.jsonl.run")
     partial.write_bytes(files[0])
-    order.write_bytes(files[1])
+    config.write_bytes(files[1])
     Path("r.jsonl").unlink(missing_ok=True)
     status, errors = batch("r.jsonl", "--resume")
     if status == NOTHING_DONE:
@@ -138,7 +137,7 @@ def kept(partial: bytes) -> bytes:
     found = b""
     for line in io.BytesIO(partial):
         try:
-            from_line(line)
+            decode_row(line)
         except ValueError:
             break
         found += line
