@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.errors import ImageError, UsageError, reason_of
-from edge.steps import Fit, Resize, ResizeSide, Step
+from edge.errors import ImageError, reason_of
+from edge.steps import Step, shrink_factor
 
 MAX_PIXELS = 100_000_000
 # No image needs more: 16 bits in four channels for each pixel, and room for previews and profiles.
@@ -37,8 +37,7 @@ BYTES_PER_PIXEL, METADATA_BYTES = 8, 64 << 20
 # Encoders write ten scans, and twenty or so where they search for the best ones. A dozen bytes are a scan over the
 # whole picture, so that a megabyte could keep a decoder busy for hours.
 MOST_SCANS = 100
-# Enough to recognise a format.
-START_BYTES = 32
+START_BYTES = 32  # enough to recognise a format
 # Converted at once, since the steps between need several times their memory.
 BAND_PIXELS = 1 << 20
 
@@ -49,45 +48,39 @@ warnings.filterwarnings("ignore", module=r"PIL\.")  # of metadata that is damage
 MAGIC = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
-    b"GIF87a": "GIF",
-    b"GIF89a": "GIF",
     b"BM": "BMP",
+    **dict.fromkeys((b"GIF87a", b"GIF89a"), "GIF"),
     **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF"),
     **dict.fromkeys((b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"), "PPM"),
 }
 # Named in the message, so that it can say what to do.
 REFUSED_MAGIC = {
-    b"\0\0\0\x0cjP  ": "JPEG 2000",
-    b"\xff\x4f\xff\x51": "JPEG 2000",
-    b"\0\0\0\x0cJXL ": "JPEG XL",
-    b"\xff\x0a": "JPEG XL",
+    **dict.fromkeys((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "JPEG 2000"),
+    **dict.fromkeys((b"\0\0\0\x0cJXL ", b"\xff\x0a"), "JPEG XL"),
+    **dict.fromkeys((b"IIRO", b"IIU\0"), "raw camera"),
+    **dict.fromkeys((b"Pf", b"PF"), "PFM"),
     b"II\xbc\x01": "JPEG XR",
     b"P7": "PAM",
-    b"Pf": "PFM",
-    b"PF": "PFM",
-    b"IIRO": "raw camera",
-    b"IIU\0": "raw camera",
     b"%PDF": "PDF",
     b"8BPS": "PSD",
     b"\0\0\1\0": "ICO",
 }
 AVIF_BRANDS = (b"avif", b"avis")
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-# The modules of Pillow that are not loaded by Image.open itself.
 NAMES = {"WEBP": "WebP"}
+# The modules of Pillow that are not loaded by Image.open itself.
 PLUGINS = {"WEBP": "WebPImagePlugin", "TIFF": "TiffImagePlugin", "AVIF": "AvifImagePlugin"}
 
-# EXIF 2.32, tag 0x0112: whether rows and columns are exchanged first, and what is turned round then.
+# PNG (https://www.w3.org/TR/png-3/): behind the signature, and behind that the name and length of IHDR and both sides.
+CHUNKS_AT, BITS_AT = 8, 24
+MOST_CHUNKS = 1 << 18  # encoders cut the pixels into chunks of 8 KiB or more
+# Pillow refuses a picture for a large one of these.
+LEFT_OUT = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+
+# What Pillow raises for damaged metadata, or a damaged picture behind the first.
+DAMAGED = (SyntaxError, struct.error, ValueError, TypeError, LookupError, OverflowError, OSError, EOFError)
+
 ORIENTATION = 0x0112
-TURNS: dict[int, tuple[bool, Any]] = {
-    2: (False, np.s_[:, ::-1]),
-    3: (False, np.s_[::-1, ::-1]),
-    4: (False, np.s_[::-1]),
-    5: (True, np.s_[:]),
-    6: (True, np.s_[:, ::-1]),
-    7: (True, np.s_[::-1, ::-1]),
-    8: (True, np.s_[::-1]),
-}
 
 
 @dataclass(frozen=True)
@@ -172,14 +165,6 @@ def opened_image(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise ImageError("not_found", f"no file can have this name ({error})") from None
 
 
-def require_shrinkable(first: Step) -> None:
-    """Raise UsageError unless the `first` step of a preprocessing is a resize, so that the size does not matter."""
-    if not isinstance(first, Resize | ResizeSide | Fit):
-        raise UsageError(
-            f"--fast-decode needs a model whose first step is a resize; this one begins with {first.kind!r}"
-        )
-
-
 def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> DecodedImage:
     kind = _recognise(stream.read(START_BYTES))
     if (size_bytes := stream.seek(0, os.SEEK_END)) > most_bytes(max_pixels):  # some formats are read whole to open them
@@ -190,7 +175,7 @@ def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> Decod
     if kind == "JPEG":
         if image.info.get("progressive"):
             _check_scans(stream)
-        if shrink_for and (factor := _reduction(width, height, shrink_for)) > 1:
+        if shrink_for and (factor := shrink_factor(shrink_for, width, height)) > 1:
             image.draft(image.mode, (max(width // factor, 1), max(height // factor, 1)))
     try:
         pixels = _pixels(image, kind)
@@ -253,9 +238,7 @@ def _open(stream: BinaryIO, kind: str) -> Any:
         import_module(f"PIL.{PLUGINS[kind]}")
     source = stream
     if kind == "PNG":
-        from edge.formats.png import prepare_png, without_text
-
-        source = without_text(stream)
+        source = _without_text(stream)
     source.seek(0)
     try:
         image = Image.open(source, formats=["BMP", "DIB"] if kind == "BMP" else [kind])
@@ -268,8 +251,51 @@ def _open(stream: BinaryIO, kind: str) -> Any:
 
         prepare_tiff(image)
     elif kind == "PNG":
-        prepare_png(image, source)
+        _prepare_png(image, source)
     return image
+
+
+def _without_text(stream: BinaryIO) -> BinaryIO:
+    """Return a whole PNG less its texts and its colour profile. Raises ImageError for one that ends early."""
+    size = stream.seek(0, os.SEEK_END)
+    kept, start, place, name, chunks = [], 0, CHUNKS_AT, b"", 0
+    while name != b"IEND" and place + 8 <= size:
+        stream.seek(place)
+        length, name = struct.unpack(">I4s", stream.read(8))
+        chunks += 1
+        if chunks > MOST_CHUNKS or not name.isalpha():
+            raise ImageError("corrupt", "the PNG has far too many chunks, or what is none")
+        end = place + length + 12
+        if name in LEFT_OUT:
+            kept.append((start, place))
+            start = end
+        place = end
+    if name != b"IEND":
+        raise ImageError("corrupt", "the PNG is cut short")
+    if not kept:
+        return stream
+    left = bytearray()
+    for begin, end in (*kept, (start, size)):
+        stream.seek(begin)
+        left += stream.read(max(end - begin, 0))
+    return BytesIO(bytes(left))
+
+
+def _prepare_png(image: Any, stream: BinaryIO) -> None:
+    """Bring the transparent level of an opened PNG to 8 bits, as Pillow does the pixels.
+
+    Raises ImageError for a transparent colour of 16 bits, of which Pillow drops the lower ones before it compares.
+    """
+    if "transparency" not in image.info or image.mode not in ("L", "RGB"):
+        return
+    place = stream.tell()
+    stream.seek(BITS_AT)
+    (bits,) = stream.read(1)
+    stream.seek(place)
+    if image.mode == "L":
+        image.info["transparency"] = image.info["transparency"] * 255 // (2**bits - 1)
+    elif bits > 8:
+        raise ImageError("unsupported_format", "PNG of 16 bits with a transparent colour is not supported")
 
 
 def _check_limits(width: int, height: int, size_bytes: int, max_pixels: int) -> None:
@@ -302,19 +328,6 @@ def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) 
     if is_unknown_kind(kind, stream.read(), opened) or (kind == "HEIF" and "nsupported" in str(error)):
         return ImageError("unsupported_format", f"{kind} of this rare kind is not supported; convert to JPEG or PNG")
     return ImageError("corrupt", f"the {kind} is cut short or damaged ({reason_of(error)})")
-
-
-def _reduction(width: int, height: int, first: Step) -> int:
-    """Return by how much a JPEG may be reduced: 8, 4, 2, or 1 for not at all."""
-    shorter, longer = sorted((width, height))
-    match first:
-        case Resize() | Fit():  # either side may become the width: the orientation is not known yet
-            ratio = shorter / max(first.width, first.height)
-        case ResizeSide():
-            ratio = (shorter if first.side == "shorter" else longer) / first.length
-        case _:
-            return 1
-    return next((factor for factor in (8, 4, 2) if ratio >= factor), 1)
 
 
 def _pixels(image: Any, kind: str) -> NDArray[np.uint8]:
@@ -365,21 +378,26 @@ def _as_seen(band: Any, kind: str) -> NDArray[np.uint8]:
 def _orientation(image: Any) -> int:
     try:
         return int(image.getexif().get(ORIENTATION, 1)) if "exif" in image.info else 1
-    except (SyntaxError, struct.error, ValueError, TypeError, KeyError, IndexError, OverflowError, EOFError):
-        return 1  # metadata that is damaged
+    except DAMAGED:
+        return 1
 
 
 def _turn(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Return pixels [H, W, 3] as they are meant to be seen."""
-    if orientation not in TURNS:
+    """Return pixels [H, W, 3] as they are meant to be seen (EXIF 2.32, tag 0x0112)."""
+    if not 2 <= orientation <= 8:
         return pixels
-    exchanged, turned = TURNS[orientation]
-    return np.ascontiguousarray((pixels.transpose(1, 0, 2) if exchanged else pixels)[turned])
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
 
 
 def _several(image: Any) -> bool:
     """Whether there are more pictures behind the first."""
     try:
         return bool(getattr(image, "is_animated", False))
-    except (SyntaxError, struct.error, ValueError, TypeError, KeyError, IndexError, OSError, EOFError):
-        return True  # there is one, which is damaged
+    except DAMAGED:
+        return True

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from edge.errors import ImageError
+from edge.errors import ImageError, UsageError
 
 LARGEST_SIDE_PX = 8192
 
@@ -206,6 +206,27 @@ def _largest_result(steps: tuple[Step, ...], height: int, width: int) -> int:
         if isinstance(step, Resize | ResizeSide | Fit):
             largest = max(largest, height * before[1])
     return largest
+
+
+def require_shrinkable(first: Step) -> None:
+    """Raise UsageError unless the `first` step of a preprocessing is a resize, so that the size does not matter."""
+    if not isinstance(first, Resize | ResizeSide | Fit):
+        raise UsageError(
+            f"--fast-decode needs a model whose first step is a resize; this one begins with {first.kind!r}"
+        )
+
+
+def shrink_factor(first: Step, width: int, height: int) -> int:
+    """Return by how much a decoder may shrink a picture in front of its `first` step: 8, 4, 2, or 1 for not at all."""
+    shorter, longer = sorted((width, height))
+    match first:
+        case Resize() | Fit():  # either side may become the width: the orientation is not known yet
+            ratio = shorter / max(first.width, first.height)
+        case ResizeSide():
+            ratio = (shorter if first.side == "shorter" else longer) / first.length
+        case _:
+            return 1
+    return next((factor for factor in (8, 4, 2) if ratio >= factor), 1)
 
 
 def describe(step: Step) -> str:

@@ -1,1 +1,1 @@
-"""What Pillow leaves to us: kinds of TIFF that it reads wrongly, large texts in PNG, kinds that it does not know."""
+"""What Pillow leaves to us: kinds of TIFF that it reads wrongly, and kinds that it does not know."""

@@ -12,8 +12,8 @@ import tifffile
 from PIL import Image
 
 from edge.errors import ImageError, UsageError
-from edge.image import ImageHeader, decode_image, read_header, require_shrinkable
-from edge.steps import CentreCrop, Fit, Grey, Resize, ResizeSide, Step
+from edge.image import ImageHeader, decode_image, read_header
+from edge.steps import CentreCrop, Fit, Grey, Resize, ResizeSide, Step, require_shrinkable
 from tests.edge.pictures import (
     LONG,
     SHORT,
