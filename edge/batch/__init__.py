@@ -1,4 +1,1 @@
-"""Batch: any number of inputs, one row for each, in order, on the disk, whatever happens on the way.
-
-sources -> inputs -> rows, by threads or Ray -> journal -> JSON lines, CSV or parquet; report
-"""
+"""Batch: any number of inputs, one row for each, in order, on the disk, whatever happens on the way."""

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from edge.batch.run_config import RunConfig
 from edge.errors import ImageError, UsageError
 from edge.image import most_bytes, opened_image, read_header
 from edge.sources import STANDARD_INPUT, expand_sources, matches
@@ -84,30 +83,33 @@ def read_chunks(path: str, chunks: Iterable[bytes], size_bytes: int, max_pixels:
     return Input(path, None if error else b"".join(held), error, digest.hexdigest(), size)
 
 
-def find_inputs(config: RunConfig, names: Iterable[str]) -> Iterator[Input]:
-    """Yield what `names` lead to, each when its turn comes. Raises UsageError for a list that is of another form."""
+def find_inputs(names: Iterable[str], column: str, null: bool, max_pixels: int) -> Iterator[Input]:
+    """Yield what `names` lead to, each when its turn comes.
+
+    `column` has the paths of a CSV list; `null` ends those of other lists. Raises UsageError for a list without.
+    """
     for name in names:
         is_there = os.path.lexists(name)
         suffix = name.lower() if is_there and not os.path.isdir(name) else ""
         if suffix.endswith(ARCHIVE_SUFFIXES):
             from edge.batch.archives import read_archive  # it loads five modules of compression
 
-            yield from read_archive(name, config.max_pixels)
+            yield from read_archive(name, max_pixels)
         elif name == STANDARD_INPUT or suffix.endswith(LIST_SUFFIXES):
-            yield from _read_list(name, config)
+            yield from _read_list(name, column, null)
         elif is_there or not glob.has_magic(name):
             yield from (Input(source.path, error=source.error) for source in expand_sources([name]))
         elif not (found := list(matches(name))):
             yield failed(name, "not_found", "no file matches")
         else:
-            for match in found:
-                yield from [Input(match.path, error=match.error)] if match.error else find_inputs(config, [match.path])
+            yield from (Input(match.path, error=match.error) for match in found if match.error)
+            yield from find_inputs((match.path for match in found if not match.error), column, null, max_pixels)
 
 
-def _read_list(name: str, config: RunConfig) -> Iterator[Input]:
+def _read_list(name: str, column: str, null: bool) -> Iterator[Input]:
     try:
         is_csv = name.lower().endswith(".csv")
-        yield from map(Input, _read_csv(name, config.column) if is_csv else _read_text(name, config.null))
+        yield from map(Input, _read_csv(name, column) if is_csv else _read_text(name, null))
     except UsageError:
         raise
     except OSError as error:

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from edge.batch.rows import Row, decode_row, encode_row
-from edge.batch.run_config import RunConfig
+from edge.batch.rows import Row, RunConfig, decode_row, encode_row
 from edge.errors import OutputError, UsageError
 from edge.files import AppendOnlyFile, flush_to_disk, remove_abandoned, replacing
 

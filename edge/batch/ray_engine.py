@@ -6,7 +6,6 @@ eyespot[ray,cpu] and see the model and the files under the same paths.
 
 import logging
 import os
-import pickle
 from collections.abc import Iterator
 from threading import Event
 from typing import Any
@@ -16,13 +15,11 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
-import pyarrow as pa
 import ray
 import ray.data
 
 from edge.batch.inputs import Input
-from edge.batch.rows import Row, compute_row, decode_row, encode_row
-from edge.batch.run_config import RunConfig
+from edge.batch.rows import Row, RunConfig, compute_row, decode_row, encode_row
 from edge.classifier import Classifier
 from edge.errors import InstallationError, ModelError, UsageError, reason_of
 
@@ -45,23 +42,23 @@ def compute_on_ray(
     """
     where = {"address": address} if address else {"num_cpus": actors, "include_dashboard": False}
     try:
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
+        except ValueError as error:
+            raise UsageError(f"--ray-address, or RAY_ADDRESS, must be HOST:PORT ({reason_of(error)})") from None
         context = ray.data.DataContext.get_current()
         context.execution_options.preserve_order, context.enable_progress_bars = True, False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         pool: dict[str, Any] = {"compute": ray.data.ActorPoolStrategy(min_size=1, max_size=actors)}
-        pool |= {"fn_constructor_args": (config, *files), "batch_size": None, "batch_format": "pyarrow"}
+        pool |= {"fn_constructor_args": (config, *files), "batch_size": None, "batch_format": "numpy"}
         while not stop.is_set() and (chunk := _take_chunk(inputs)):
-            items = ray.data.from_arrow(pa.table({"input": pa.array(chunk, pa.large_binary())}))
-            lines = items.repartition(-(-len(chunk) // BLOCK_INPUTS)).map_batches(_Actor, **pool)
-            for block in lines.iter_batches(batch_size=None, batch_format="pyarrow"):
-                yield from (decode_row(line.as_py()) for line in block["line"])
+            items = ray.data.from_items(chunk, override_num_blocks=-(-len(chunk) // BLOCK_INPUTS))
+            for block in items.map_batches(_Actor, **pool).iter_batches(batch_size=None, batch_format="numpy"):
+                yield from map(decode_row, block["line"])
                 if stop.is_set():
                     return
     except (ConnectionError, ray.exceptions.RayError, ray.data.exceptions.SystemException) as error:
         raise InstallationError(f"Ray gave up ({reason_of(error)}); --resume goes on with the rows so far") from None
-    except ValueError as error:
-        raise UsageError(f"--ray-address, or RAY_ADDRESS, must be HOST:PORT ({reason_of(error)})") from None
     finally:
         ray.shutdown()
 
@@ -76,15 +73,13 @@ class _Actor:
         if self._classifier.spec.version != config.version:
             raise ModelError(f"{model}: another model has taken its place since the run began; begin again")
 
-    def __call__(self, block: pa.Table) -> pa.Table:
-        # This very program packed them; nothing from outside is unpickled.
-        items = (pickle.loads(item.as_py()) for item in block["input"])  # noqa: S301
-        return pa.table({"line": [encode_row(compute_row(item, self._classifier, self._config)) for item in items]})
+    def __call__(self, block: dict[str, Any]) -> dict[str, Any]:
+        return {"line": [encode_row(compute_row(item, self._classifier, self._config)) for item in block["item"]]}
 
 
-def _take_chunk(inputs: Iterator[Input]) -> list[bytes]:
-    chunk, held = list[bytes](), 0
+def _take_chunk(inputs: Iterator[Input]) -> list[Input]:
+    chunk, held = list[Input](), 0
     while len(chunk) < CHUNK_INPUTS and held < CHUNK_HELD_BYTES and (item := next(inputs, None)):
-        chunk.append(pickle.dumps(item))
-        held += len(chunk[-1])
+        chunk.append(item)
+        held += len(item.encoded or b"")
     return chunk

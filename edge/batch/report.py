@@ -23,8 +23,7 @@ from PIL import Image, ImageOps
 
 from edge.batch.archives import SEPARATOR, read_archive
 from edge.batch.inputs import read_file
-from edge.batch.rows import Row
-from edge.batch.run_config import RunConfig
+from edge.batch.rows import Row, RunConfig
 from edge.batch.statistics import RunStatistics
 from edge.files import replacing
 from edge.image import decode_image

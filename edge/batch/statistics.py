@@ -15,11 +15,10 @@ MATRIX_LABELS = 20
 
 
 class RunStatistics:
-    """Counts over all rows.
+    """Counts over all rows: `labels` of the best label of each image, or of each region where there are any.
 
-    `labels` counts the best label of each image, or of each region where the model answers for regions; then
-    `searched` counts the images that were looked through, and `without_regions` those of them that held none.
-    `confusion` counts pairs of a true label and the best one, for images in a folder named as one of `true_labels`.
+    `searched` images were looked through for regions, `without_regions` of them held none. `confusion` counts pairs of
+    a true label and the best one, for images in a folder named as one of `true_labels`.
     """
 
     def __init__(self, true_labels: Sequence[str] = ()) -> None:

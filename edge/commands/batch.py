@@ -29,8 +29,7 @@ from edge.arguments import add_classifier_options, positive
 from edge.batch.inputs import ARCHIVE_SUFFIXES, Input, find_inputs, read_file
 from edge.batch.journal import SYNC_EVERY_S, Journal
 from edge.batch.outputs import require_format, write_output
-from edge.batch.rows import Row, compute_row
-from edge.batch.run_config import RunConfig
+from edge.batch.rows import Row, RunConfig, compute_row
 from edge.batch.statistics import RunStatistics
 from edge.classifier import Classifier
 from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, explaining_imports, stopping_or_leaving_on_signals
@@ -40,11 +39,8 @@ from edge.result import NOT_THERE
 from edge.runtime import ordered_map, usable_cores
 from edge.steps import require_shrinkable
 
-# A file that was last touched this long before the run began cannot have changed since; clocks of file servers
-# differ by less.
+# A file last touched this long before the run began has not changed since; clocks of file servers differ by less.
 CLOCK_MARGIN_S = 120.0
-# How often progress is shown on a terminal, and where standard error is none.
-TERMINAL_S, LOG_S = 0.1, 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -165,7 +161,7 @@ def _require_places(arguments: Namespace) -> None:
 
 def _begin(arguments: Namespace, journal: Journal, statistics: RunStatistics, stop: Event) -> Iterator[Input]:
     """Return the inputs that have no row yet; the journal is ready for theirs, and the rows that it has are counted."""
-    inputs = find_inputs(journal.config, arguments.sources)
+    inputs = find_inputs(arguments.sources, arguments.column, arguments.null, arguments.max_pixels)
     if not (arguments.resume and journal.config_path.exists()):
         journal.begin(overwrite=arguments.overwrite)
         return inputs
@@ -214,13 +210,14 @@ def _rows(
 
 def _append(arguments: Namespace, journal: Journal, statistics: RunStatistics, rows: Iterator[Row | None]) -> None:
     """Append the rows to the journal as they come, and show how far it is, until too many have failed."""
-    every_s = TERMINAL_S if sys.stderr and sys.stderr.isatty() else LOG_S
-    options: dict[str, Any] = {"mininterval": every_s, "delay": every_s, "leave": False, "dynamic_ncols": True}
     statistics.start_clock()
-    with tqdm(initial=statistics.rows, unit=" inputs", disable=arguments.quiet, **options) as bar:
-        slow = ("-", *ARCHIVE_SUFFIXES)  # a pipe, or archives to read through: too much for a number
-        if not bar.disable and not any(name.lower().endswith(slow) or "*" in name for name in arguments.sources):
-            Thread(target=_count, args=(journal.config, bar), name="eyespot-count", daemon=True).start()
+    # None leaves it out where standard error is no terminal.
+    quiet = arguments.quiet or None
+    with tqdm(initial=statistics.rows, unit=" inputs", leave=False, dynamic_ncols=True, disable=quiet) as bar:
+        # A pipe, an archive or a glob takes too long to be read twice for a number.
+        slow = (name == "-" or name.lower().endswith(ARCHIVE_SUFFIXES) or "*" in name for name in arguments.sources)
+        if not bar.disable and not any(slow):
+            Thread(target=_count, args=(arguments, bar), name="eyespot-count", daemon=True).start()
         for row in rows:
             if row is None:
                 journal.sync(SYNC_EVERY_S)
@@ -235,11 +232,11 @@ def _append(arguments: Namespace, journal: Journal, statistics: RunStatistics, r
         journal.sync()
 
 
-def _count(config: RunConfig, bar: "tqdm[Any]") -> None:
+def _count(arguments: Namespace, bar: "tqdm[Any]") -> None:
     """Count the inputs by a second walk beside the work, so that the bar can say how long it still takes."""
     with suppress(EyespotError):  # the work meets the same, and says so
         count = 0
-        for _ in find_inputs(config, config.sources):
+        for _ in find_inputs(arguments.sources, arguments.column, arguments.null, arguments.max_pixels):
             count += 1
             if bar.disable:  # as it is once it is closed
                 return

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edge.batch.run_config import RunConfig
+from edge.batch.rows import RunConfig
 from edge.cli import main
 from edge.image import MAX_PIXELS
 from tests.conftest import TINY_LABELS, tiny_probabilities
@@ -33,8 +33,8 @@ def lines_in(path: str) -> int:
     return Path(path).read_bytes().count(b"\n") if Path(path).exists() else 0
 
 
-def config(*sources: str, column: str = "path", null: bool = False) -> RunConfig:
-    return RunConfig("tiny", "v", sources, column, null, 3, MAX_PIXELS, False, 0.0, None, None, 0.0)
+def config() -> RunConfig:
+    return RunConfig("tiny", "v", ("images",), "path", False, 3, MAX_PIXELS, False, 0.0, None, None, 0.0)
 
 
 @pytest.fixture

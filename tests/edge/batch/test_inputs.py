@@ -12,7 +12,6 @@ import pytest
 from edge.batch.inputs import CHUNK_BYTES, LONGEST_LINE, find_inputs, read_chunks, read_file
 from edge.errors import UsageError
 from edge.image import MAX_PIXELS, decode_image
-from tests.edge.batch.conftest import config
 from tests.edge.pictures import grey
 
 LONG_TEXT = b"no picture " * (CHUNK_BYTES // 8)
@@ -29,11 +28,13 @@ def deep_tiff() -> bytes:
     return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + directory + bytes(4)
 
 
-def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, **options: object) -> list[str]:
+def found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, column: str = "path", null: bool = False
+) -> list[str]:
     """The paths in a list of this content."""
     monkeypatch.chdir(tmp_path)
     Path(name).write_bytes(content)
-    return [item.path for item in find_inputs(config(name, **options), [name])]  # type: ignore[arg-type]
+    return [item.path for item in find_inputs([name], column, null, MAX_PIXELS)]
 
 
 @pytest.mark.parametrize(
