@@ -88,16 +88,11 @@ def compute_row(item: Input, classifier: Classifier, config: RunConfig) -> Row:
     return Row(item.path, item.sha256, item.size_bytes, classification, error)
 
 
-class _Error(msgspec.Struct):
-    code: str
-    message: str
-
-
-class _Input(msgspec.Struct):
+class _Line(msgspec.Struct):
     path: str
     sha256: str | None
     size_bytes: int | None
-    error: _Error | None
+    error: dict[str, str] | None
 
 
 def encode_row(row: Row) -> bytes:
@@ -111,11 +106,11 @@ def decode_row(line: bytes) -> Row:
     """Return the row of a line that `encode_row` wrote. Raises ValueError for any other."""
     try:
         fields = json.loads(line)
-        item = msgspec.convert(fields, _Input)
-        error = ImageError(item.error.code, item.error.message) if item.error else None
+        item = msgspec.convert(fields, _Line)
+        error = ImageError(item.error["code"], item.error["message"]) if item.error is not None else None
         found = None if error else classification_from(fields)
-    except RecursionError:
-        raise ValueError("the line is nested without end") from None
+    except (KeyError, RecursionError) as reason:
+        raise ValueError(f"the line is no row ({reason})") from None
     if not line.endswith(b"\n") or (found and not found.predictions and found.regions is None):
         raise ValueError("the line is cut short, or has neither predictions nor an error")
     return Row(item.path, item.sha256, item.size_bytes, found, error)

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.batch.report import Sheet
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
 from tests.edge.artifacts import written
 from tests.edge.batch.conftest import rows_of
@@ -155,17 +154,3 @@ def test_a_missing_jinja2_is_named_before_anything_is_done(
     assert "jinja2" in (err := capsys.readouterr().err)
     assert err.count("\n") == 1
     assert sorted(os.listdir()) == ["images", "tiny.onnx"]
-
-
-@pytest.mark.slow
-def test_every_tile_has_the_same_chance_to_be_drawn() -> None:
-    counts = np.zeros(200)
-    random = np.random.default_rng(0)
-    for _ in range(1_000):
-        sheet = Sheet("a")
-        for i, key in enumerate(random.random(200)):
-            sheet.add(key, i)  # type: ignore[arg-type]
-        counts[[tile for *_, tile in sheet.drawn]] += 1  # type: ignore[list-item]
-    expected = counts.sum() / 200
-    # Chi-square with 199 degrees of freedom stays below 268 with a probability of 99.9 %.
-    assert ((counts - expected) ** 2 / expected).sum() < 268

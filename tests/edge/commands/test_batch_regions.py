@@ -18,7 +18,7 @@ from PIL import Image
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
 from edge.spec import Glyphs
 from tests.edge.artifacts import restamped, written
-from tests.edge.batch.conftest import batch, codes_of, folder, rows_of
+from tests.edge.batch.conftest import batch, folder, rows_of
 from tests.edge.pictures import grey, png
 from tests.edge.regions.drawn_glyphs import code
 from tests.edge.regions.photographs import photograph
@@ -96,37 +96,6 @@ def test_csv_and_parquet_have_the_text_and_the_regions(codes: Batch) -> None:
         assert cell["error_code"] == ("corrupt" if expected["error"] else "")
 
 
-@pytest.mark.parametrize("ending", ["jsonl", "csv"])
-def test_cut_at_any_byte_it_ends_the_same(codes: Batch, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert codes("codes", "a.zip", "--output", f"whole.{ending}", "--quiet") == SOME_FAILED
-    with monkeypatch.context() as patched:
-        patched.setattr("edge.commands.batch.write_output", lambda *_: None)
-        codes("codes", "a.zip", "--output", f"r.{ending}", "--quiet")
-    ledger, order = Path(f"r.{ending}.partial").read_bytes(), Path(f"r.{ending}.run").read_bytes()
-    for size in [*range(1, len(ledger), 607), len(ledger)]:
-        Path(f"r.{ending}.partial").write_bytes(ledger[:size])
-        Path(f"r.{ending}.run").write_bytes(order)
-        Path(f"r.{ending}").unlink(missing_ok=True)
-        assert codes("codes", "a.zip", "--output", f"r.{ending}", "--quiet", "--resume") == SOME_FAILED
-        assert Path(f"r.{ending}").read_bytes() == Path(f"whole.{ending}").read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--regions", "glyphs:3"], "regions"),
-        (["--regions", "none"], "regions"),
-        (["--min-probability", "0.5"], "min_probability 0.0, not 0.5"),
-    ],
-)
-def test_another_question_does_not_resume(codes: Batch, options: list[str], message: str, capsys: Say) -> None:
-    assert codes("codes", "--output", "r.jsonl", "--max-failures", "0", "--threads", "1") == NOTHING_DONE
-    capsys.readouterr()
-    assert codes("codes", "--output", "r.jsonl", "--resume", *options) == NOTHING_DONE
-    assert message in capsys.readouterr().err
-    assert Path("r.jsonl.partial").exists()
-
-
 def test_the_summary_counts_regions(codes: Batch, capsys: Say) -> None:
     assert codes("codes", "a.zip", "--output", "r.jsonl", "--summary") == SOME_FAILED
     out, err = capsys.readouterr()
@@ -161,8 +130,3 @@ def test_the_report_shows_regions(codes: Batch) -> None:
 def test_a_reduced_picture_is_not_searched(codes: Batch) -> None:
     assert codes("codes", "--output", "r.jsonl", "--fast-decode") == NOTHING_DONE
     assert codes("codes", "--output", "r.jsonl", "--fast-decode", "--regions", "none", "--quiet") == SOME_FAILED
-
-
-def test_an_input_that_is_gone_is_a_row_without_regions(codes: Batch) -> None:
-    assert codes("none.png", "codes/7391.png", "--output", "r.jsonl") == SOME_FAILED
-    assert codes_of(Path("r.jsonl")) == [("none.png", "not_found"), ("codes/7391.png", None)]
