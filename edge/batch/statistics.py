@@ -85,8 +85,9 @@ class RunStatistics:
             wrong = [[*pair, f"{n:,}"] for pair, n in self.confusion.most_common() if pair[0] != pair[1]]
             yield "most frequent confusions", [["true", "predicted", "images"], *wrong[:MATRIX_LABELS]]
         seconds, rows = time.monotonic() - self._started_s, self.rows - self._rows_before
+        earlier = [["rows that were there", f"{self._rows_before:,}"]] if self._rows_before else []
         speed = [["inputs a second", f"{rows / max(seconds, 1e-9):,.1f}"], ["seconds", f"{seconds:,.1f}"]]
-        yield "speed", [*speed, ["bytes", f"{self.bytes:,}"], ["rows that were there", f"{self._rows_before:,}"]]
+        yield "speed", [*speed, ["bytes", f"{self.bytes:,}"], *earlier]
 
     def as_text(self) -> str:
         """Return the whole summary for a terminal."""
