@@ -1,7 +1,4 @@
-"""Read the images in zip and tar archives, one by one, in the archive's order; nothing is unpacked to the disk.
-
-Names of members are only ever shown, so one that points elsewhere (`../../etc/passwd`) does no harm.
-"""
+"""Read the images in zip and tar archives, one by one, in the archive's order; nothing is unpacked to the disk."""
 
 import bz2
 import gzip
@@ -39,10 +36,9 @@ Members = Iterator[tuple[str, Callable[[str], Input]]]  # names, and what reads 
 
 
 def read_archive(path: str, max_pixels: int) -> Iterator[Input]:
-    """Yield each image in the archive; its path is `archive.zip!/folder/a.png`.
+    """Yield each image in the archive, as `archive.zip!/folder/a.png`; other files are passed over, as in a folder.
 
-    Other files are passed over, as in a folder. What cannot be read is an input with an error: a member, or, under the
-    archive's own name, all that would have come after.
+    What cannot be read is an input with an error: a member, or, as the archive itself, all that would have come after.
     """
     empty = True
     try:

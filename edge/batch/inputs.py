@@ -1,7 +1,4 @@
-"""Turn what a user names into inputs, one by one, and read them: images, folders, globs, archives and lists of paths.
-
-A list is text with one path a line, or a column of a CSV file, in UTF-8 or UTF-16; bytes that are neither stay.
-"""
+"""Turn what a user names into inputs, one by one, and read them: images, folders, globs, archives, lists of paths."""
 
 import codecs
 import csv
@@ -28,10 +25,7 @@ NO_IMAGE = ("empty", "not_an_image", "unsupported_format")
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One thing to classify: a path that is still to be read, or what was read, the bytes of a file or its error.
-
-    `sha256` is hexadecimal and that of the whole content; it is None where not all of it was read.
-    """
+    """One thing to classify: a path that is still to be read, or what was read. `sha256`, in hexadecimal, is of all."""
 
     path: str
     encoded: bytes | None = None
@@ -60,7 +54,7 @@ def read_file(path: str, max_pixels: int) -> Input:
 def read_chunks(path: str, chunks: Iterable[bytes], size_bytes: int, max_pixels: int) -> Input:
     """Return the input that consists of `chunks`; raises what they raise, and EOFError for fewer than `size_bytes`.
 
-    What is larger than its image can be is not read on; of large files what is no image is read for its digest only.
+    What is larger than its image can be is not read on; a large file that is no image is read for its digest only.
     """
     held, digest, size, most, error = list[bytes](), hashlib.sha256(), 0, most_bytes(max_pixels), None
     for chunk in chunks if size_bytes <= most else ():
@@ -84,10 +78,7 @@ def read_chunks(path: str, chunks: Iterable[bytes], size_bytes: int, max_pixels:
 
 
 def find_inputs(names: Iterable[str], column: str, null: bool, max_pixels: int) -> Iterator[Input]:
-    """Yield what `names` lead to, each when its turn comes.
-
-    `column` has the paths of a CSV list; `null` ends those of other lists. Raises UsageError for a list without.
-    """
+    """Yield what `names` lead to, each when its turn comes. Raises UsageError for a list without `column` or `null`."""
     for name in names:
         is_there = os.path.lexists(name)
         suffix = name.lower() if is_there and not os.path.isdir(name) else ""
@@ -139,10 +130,7 @@ def _read_text(name: str, null: bool) -> Iterator[str]:
 
 
 def _read_csv(name: str, column: str) -> Iterator[str]:
-    """Yield the path in `column` of each row, after the row that names the columns; a row without one is empty.
-
-    An output of a run is a list too, in which `path_bytes` has in hexadecimal what is no UTF-8 in `path`.
-    """
+    """Yield the path in `column` of each row; in an output of ours `path_bytes` has what is no UTF-8 in `path`."""
     with open(name, "rb") as stream:
         encoding = "utf-16" if stream.read(2) in UTF_16 else "utf-8-sig"
     with open(name, encoding=encoding, errors="surrogateescape", newline="") as lines:

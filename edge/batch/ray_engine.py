@@ -1,7 +1,6 @@
 """The same work through Ray Data: a pool of actors, on this machine or a cluster, each with the model loaded once.
 
-Rows come back to this process in order and go into the same journal. On a cluster all machines must have
-eyespot[ray,cpu] and see the model and the files under the same paths.
+On a cluster all machines must have eyespot[ray,cpu] and see the model and the files under the same paths.
 """
 
 import logging
@@ -37,8 +36,7 @@ def compute_on_ray(
 ) -> Iterator[Row]:
     """Yield the row of each input, in order, from at most `actors` processes; `files` are the model and the face model.
 
-    `address` is that of a cluster; None starts Ray here. Raises UsageError for an address that cannot be,
-    InstallationError if Ray does not start or is lost. Once `stop` is set no further block is awaited.
+    `address` None starts Ray here. Raises UsageError for one that cannot be, InstallationError if Ray is lost.
     """
     where = {"address": address} if address else {"num_cpus": actors, "include_dashboard": False}
     try:

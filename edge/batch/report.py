@@ -1,7 +1,4 @@
-"""One HTML page of a run: its figures, what failed and why, pictures of each class, and what is least certain.
-
-The pictures are read again where they are and stand in the page itself; of those that look alike one is shown.
-"""
+"""One HTML page of a run, with its pictures: figures, what failed and why, each class, and what is least certain."""
 
 import base64
 import heapq

@@ -15,10 +15,9 @@ MATRIX_LABELS = 20
 
 
 class RunStatistics:
-    """Counts over all rows: `labels` of the best label of each image, or of each region where there are any.
+    """Counts over all rows: `labels` counts best ones, of images or, where `searched` images were, of their regions.
 
-    `searched` images were looked through for regions, `without_regions` of them held none. `confusion` counts pairs of
-    a true label and the best one, for images in a folder named as one of `true_labels`.
+    `confusion` counts pairs of a true label and the best one, for images in a folder named as one of `true_labels`.
     """
 
     def __init__(self, true_labels: Sequence[str] = ()) -> None:

@@ -18,6 +18,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import product, takewhile
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Event, Thread
@@ -27,8 +28,7 @@ from tqdm import tqdm
 
 from edge.arguments import add_classifier_options, positive
 from edge.batch.inputs import ARCHIVE_SUFFIXES, Input, find_inputs, read_file
-from edge.batch.journal import SYNC_EVERY_S, Journal
-from edge.batch.outputs import require_format, write_output
+from edge.batch.journal import SYNC_EVERY_S, Journal, require_format
 from edge.batch.rows import Row, RunConfig, compute_row
 from edge.batch.statistics import RunStatistics
 from edge.classifier import Classifier
@@ -113,7 +113,7 @@ def run(arguments: Namespace) -> int:
 
             with journal.keeping_rows(arguments.report):
                 write_report(arguments.report, config, journal.read(), statistics)
-        write_output(journal)  # after the page, which without the journal could not be written again
+        journal.write_output()  # after the page, which without the journal could not be written again
     if arguments.summary:
         print(statistics.as_text(), flush=True)
     if not arguments.quiet:
@@ -126,6 +126,7 @@ def run(arguments: Namespace) -> int:
 
 def _run_config(arguments: Namespace, classifier: Classifier) -> RunConfig:
     spec, face_model = classifier.spec, arguments.face_model
+    same = ("column", "null", "max_pixels", "fast_decode", "min_probability")
     return RunConfig(
         model=spec.name,
         version=spec.version or "",
@@ -134,10 +135,7 @@ def _run_config(arguments: Namespace, classifier: Classifier) -> RunConfig:
         regions=classifier.regions,
         face_model=hashlib.sha256(Path(face_model).read_bytes()).hexdigest() if face_model else None,
         started_s=time.time(),
-        **{
-            name: getattr(arguments, name)
-            for name in ("column", "null", "max_pixels", "fast_decode", "min_probability")
-        },
+        **{name: getattr(arguments, name) for name in same},
     )
 
 
@@ -145,11 +143,10 @@ def _require_places(arguments: Namespace) -> None:
     """Raise UsageError unless output and report can be written and harm no input: now, and not after the night."""
     output, report = arguments.output, arguments.report
     require_format(output)
-    for source in arguments.sources:
-        for written in filter(None, (output, report)):
-            with suppress(OSError):  # one of the two is not there
-                if os.path.samefile(source, written):
-                    raise UsageError(f"{written}: this is one of the sources ({source}); write to another file")
+    for source, written in product(arguments.sources, filter(None, (output, report))):
+        with suppress(OSError):  # one of the two is not there
+            if os.path.samefile(source, written):
+                raise UsageError(f"{written}: this is one of the sources ({source}); write to another file")
     if report:
         if report.suffix != ".html" or report.is_dir():
             raise UsageError(f"--report must be a file that ends in .html. Received: {report}")
@@ -211,8 +208,7 @@ def _rows(
 def _append(arguments: Namespace, journal: Journal, statistics: RunStatistics, rows: Iterator[Row | None]) -> None:
     """Append the rows to the journal as they come, and show how far it is, until too many have failed."""
     statistics.start_clock()
-    # None leaves it out where standard error is no terminal.
-    quiet = arguments.quiet or None
+    quiet = arguments.quiet or None  # None: there is no bar where standard error is no terminal
     with tqdm(initial=statistics.rows, unit=" inputs", leave=False, dynamic_ncols=True, disable=quiet) as bar:
         # A pipe, an archive or a glob takes too long to be read twice for a number.
         slow = (name == "-" or name.lower().endswith(ARCHIVE_SUFFIXES) or "*" in name for name in arguments.sources)
@@ -234,10 +230,6 @@ def _append(arguments: Namespace, journal: Journal, statistics: RunStatistics, r
 
 def _count(arguments: Namespace, bar: "tqdm[Any]") -> None:
     """Count the inputs by a second walk beside the work, so that the bar can say how long it still takes."""
+    inputs = find_inputs(arguments.sources, arguments.column, arguments.null, arguments.max_pixels)
     with suppress(EyespotError):  # the work meets the same, and says so
-        count = 0
-        for _ in find_inputs(arguments.sources, arguments.column, arguments.null, arguments.max_pixels):
-            count += 1
-            if bar.disable:  # as it is once it is closed
-                return
-        bar.total = count
+        bar.total = sum(1 for _ in takewhile(lambda _: not bar.disable, inputs))  # disabled once it is closed

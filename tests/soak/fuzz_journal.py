@@ -55,7 +55,7 @@ def arrange() -> tuple[bytes, bytes, bytes]:
     Path("list.txt").write_text("\n".join([*names, "gone"]))
     if batch("whole.jsonl")[0] != SOME_FAILED:
         raise RuntimeError("the uninterrupted run did not end well")
-    with mock.patch("edge.commands.batch.write_output", side_effect=SystemExit), contextlib.suppress(SystemExit):
+    with mock.patch("edge.batch.journal.Journal.write_output", side_effect=SystemExit), contextlib.suppress(SystemExit):
         batch("r.jsonl")  # dies when all rows are there
     whole = Path("whole.jsonl").read_bytes()
     return b"".join(whole.splitlines(keepends=True)[:6]), Path("r.jsonl.run").read_bytes(), whole

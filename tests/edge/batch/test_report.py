@@ -109,7 +109,7 @@ def test_what_looks_alike_is_shown_once(batch: Batch) -> None:
 
 def test_a_picture_that_is_gone_or_another_is_not_shown(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("edge.commands.batch.write_output", full)
+        patched.setattr("edge.batch.journal.Journal.write_output", full)
         assert batch("images", "--output", "r.jsonl") == NOTHING_DONE
     Path("r.jsonl.run").unlink()  # the run has all rows; what it is resumed for is the page
     os.unlink("images/0.png")

@@ -44,7 +44,7 @@ def cut_off(batch: Batch, whole: bytes, monkeypatch: pytest.MonkeyPatch) -> Call
 
     def leave(size: int, output: str = "r.jsonl") -> None:
         with monkeypatch.context() as patched:
-            patched.setattr("edge.commands.batch.write_output", lambda _: sys.exit())
+            patched.setattr("edge.batch.journal.Journal.write_output", lambda _: sys.exit())
             with pytest.raises(SystemExit):
                 batch(*SOURCES, "--output", output, "--quiet", "--overwrite")
         os.truncate(f"{output}.partial", size)
@@ -241,7 +241,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
     kept = whole.splitlines(keepends=True)[: whole[:room].count(b"\n")]
     assert Path("r.jsonl.partial").read_bytes() == b"".join(kept)
     with monkeypatch.context() as patched:
-        patched.setattr("edge.batch.outputs.cells_of", full)
+        patched.setattr("edge.batch.journal.cells_of", full)
         assert batch(*SOURCES, "--output", "r.csv", "--quiet") == NOTHING_DONE
     assert capsys.readouterr().err.startswith("eyespot: r.csv: ")
     assert Path("r.csv.partial").read_bytes() == whole

@@ -111,7 +111,7 @@ def test_a_glob_is_the_same_quoted_and_unquoted(batch: Batch) -> None:
 
 
 def test_csv_and_parquet_hold_the_same_rows_in_the_same_columns(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.batch.outputs.GROUP_ROWS", 4)
+    monkeypatch.setattr("edge.batch.journal.GROUP_ROWS", 4)
     odd = os.fsdecode(b'images/gr\xfcn, "5\n".png')
     written(Path(odd), grey(10))
     for ending in ("csv", "jsonl", "parquet"):
