@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from edge.errors import ImageError, UsageError
+from edge.errors import ImageError, UsageError, reason_of
 from edge.image import most_bytes, opened_image, read_header
 from edge.sources import STANDARD_INPUT, expand_sources, matches
 
@@ -98,15 +98,13 @@ def find_inputs(names: Iterable[str], column: str, null: bool, max_pixels: int) 
 
 
 def _read_list(name: str, column: str, null: bool) -> Iterator[Input]:
+    is_csv = name.lower().endswith(".csv")
     try:
-        is_csv = name.lower().endswith(".csv")
         yield from map(Input, _read_csv(name, column) if is_csv else _read_text(name, null))
-    except UsageError:
-        raise
-    except OSError as error:
-        yield failed(name, "unreadable", f"the list cannot be read ({error.strerror})")
-    except (csv.Error, ValueError) as error:
-        yield failed(name, "corrupt", f"the list cannot be read further ({error})")
+    except (OSError, csv.Error, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
+        yield failed(name, "unreadable", f"the list cannot be read further ({reason_of(error)})")
 
 
 def _read_text(name: str, null: bool) -> Iterator[str]:

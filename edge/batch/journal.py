@@ -10,10 +10,10 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
@@ -31,7 +31,7 @@ REGIONS = {"text": "string", "regions": "regions"}
 OUTCOME = {"unsure": "bool", "note": "string", "error_code": "string", "error_message": "string"}
 
 
-class Journal:
+class Journal(AbstractContextManager["Journal"]):
     """The rows of one run on the disk, open and locked. Use it in a `with` statement."""
 
     def __init__(self, output: Path, config: RunConfig) -> None:
@@ -45,9 +45,6 @@ class Journal:
         for replaced in (self.output, self.config_path):
             remove_abandoned(replaced)  # by a run that was killed: this one alone has the lock
         self._synced_s, self._is_dirty = time.monotonic(), False
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         if not self._file.size and self._file.has_its_name:

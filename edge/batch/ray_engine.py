@@ -5,6 +5,7 @@ On a cluster all machines must have eyespot[ray,cpu] and see the model and the f
 
 import logging
 import os
+from argparse import Namespace
 from collections.abc import Iterator
 from threading import Event
 from typing import Any
@@ -21,23 +22,18 @@ from edge.batch.inputs import Input
 from edge.batch.rows import Row, RunConfig, compute_row, decode_row, encode_row
 from edge.classifier import Classifier
 from edge.errors import InstallationError, ModelError, UsageError, reason_of
+from edge.runtime import usable_cores
 
 # Inputs that an actor takes at once, and those of one data set: its list of inputs is held in memory.
 BLOCK_INPUTS, CHUNK_INPUTS, CHUNK_HELD_BYTES = 64, 100_000, 1 << 30
 
 
-def compute_on_ray(
-    inputs: Iterator[Input],
-    config: RunConfig,
-    files: tuple[str, str | None],
-    actors: int,
-    address: str | None,
-    stop: Event,
-) -> Iterator[Row]:
-    """Yield the row of each input, in order, from at most `actors` processes; `files` are the model and the face model.
+def compute_on_ray(arguments: Namespace, config: RunConfig, inputs: Iterator[Input], stop: Event) -> Iterator[Row]:
+    """Yield the row of each input, in order, from a process for each of the threads that `eyespot batch` was given.
 
-    `address` None starts Ray here. Raises UsageError for one that cannot be, InstallationError if Ray is lost.
+    Raises UsageError for an address of a cluster that cannot be, InstallationError if Ray does not start or is lost.
     """
+    address, actors = arguments.ray_address, arguments.threads or usable_cores()
     where = {"address": address} if address else {"num_cpus": actors, "include_dashboard": False}
     try:
         try:
@@ -48,7 +44,11 @@ def compute_on_ray(
         context.execution_options.preserve_order, context.enable_progress_bars = True, False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         pool: dict[str, Any] = {"compute": ray.data.ActorPoolStrategy(min_size=1, max_size=actors)}
-        pool |= {"fn_constructor_args": (config, *files), "batch_size": None, "batch_format": "numpy"}
+        pool |= {
+            "fn_constructor_args": (config, arguments.model, arguments.face_model),
+            "batch_size": None,
+            "batch_format": "numpy",
+        }
         while not stop.is_set() and (chunk := _take_chunk(inputs)):
             items = ray.data.from_items(chunk, override_num_blocks=-(-len(chunk) // BLOCK_INPUTS))
             for block in items.map_batches(_Actor, **pool).iter_batches(batch_size=None, batch_format="numpy"):

@@ -88,13 +88,6 @@ def compute_row(item: Input, classifier: Classifier, config: RunConfig) -> Row:
     return Row(item.path, item.sha256, item.size_bytes, classification, error)
 
 
-class _Line(msgspec.Struct):
-    path: str
-    sha256: str | None
-    size_bytes: int | None
-    error: dict[str, str] | None
-
-
 def encode_row(row: Row) -> bytes:
     r"""Return the row as one line of JSON, all ASCII; bytes of a name that are no UTF-8 are \udc80 to \udcff."""
     path, *rest = answer_fields(row.path, row.classification, row.error).items()
@@ -106,11 +99,14 @@ def decode_row(line: bytes) -> Row:
     """Return the row of a line that `encode_row` wrote. Raises ValueError for any other."""
     try:
         fields = json.loads(line)
-        item = msgspec.convert(fields, _Line)
-        error = ImageError(item.error["code"], item.error["message"]) if item.error is not None else None
+        values = [fields[name] for name in ("path", "sha256", "size_bytes", "error")]
+        path, sha256, size_bytes, wrong = msgspec.convert(
+            values, tuple[str, str | None, int | None, dict[str, str] | None]
+        )
+        error = ImageError(wrong["code"], wrong["message"]) if wrong is not None else None
         found = None if error else classification_from(fields)
-    except (KeyError, RecursionError) as reason:
+    except (KeyError, TypeError, RecursionError) as reason:
         raise ValueError(f"the line is no row ({reason})") from None
     if not line.endswith(b"\n") or (found and not found.predictions and found.regions is None):
         raise ValueError("the line is cut short, or has neither predictions nor an error")
-    return Row(item.path, item.sha256, item.size_bytes, found, error)
+    return Row(path, sha256, size_bytes, found, error)

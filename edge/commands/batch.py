@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     again.add_argument("--resume", action="store_true", help="go on with a run that was cut off, or begin it")
     again.add_argument("--overwrite", action="store_true", help="begin anew, whatever is there")
     add("--top", type=positive, default=3, metavar="N", help="predictions per image or region (default 3)")
-    add("--max-failures", type=_max_failures, metavar="N|P%", help="stop when more have failed")
+    add("--max-failures", type=number_or_share, metavar="N|P%", help="stop when more have failed")
     add("--max-pixels", type=positive, default=MAX_PIXELS, metavar="N", help=f"of an image (default {MAX_PIXELS:,})")
     add("--fast-decode", action="store_true", help="let the JPEG decoder shrink large images; see the README")
     add("--column", default="path", metavar="NAME", help="where a CSV list has its paths (default path)")
@@ -69,13 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--ray-address", metavar="ADDRESS", help="of a cluster that sees the same files (default: this machine)")
 
 
-def _max_failures(text: str) -> float:
+def number_or_share(text: str) -> float:
     """Return `10` as an integer, `2.5%` as a float."""
-    with suppress(ValueError):
-        most = float(text.removesuffix("%")) / 100 if text.endswith("%") else int(text)
-        if 0 <= most <= (1 if text.endswith("%") else sys.maxsize):
-            return most
-    raise argparse.ArgumentTypeError(f"must be a number or a share such as 2%. Received: {text}")
+    most = float(text.removesuffix("%")) / 100 if text.endswith("%") else int(text)
+    if not 0 <= most <= (1 if text.endswith("%") else sys.maxsize):
+        raise ValueError(text)
+    return most
 
 
 def run(arguments: Namespace) -> int:
@@ -99,7 +98,15 @@ def run(arguments: Namespace) -> int:
         else:
             inputs = _begin(arguments, journal, statistics, stop)
             if not stop.is_set():  # in the middle of rows that are there, none can be added
-                rows = _rows(arguments, config, classifier, inputs, stop)
+                if arguments.engine == "ray":
+                    with explaining_imports("eyespot batch --engine ray", "ray"):
+                        from edge.batch.ray_engine import compute_on_ray
+                    rows: Iterator[Row | None] = compute_on_ray(arguments, config, inputs, stop)
+                else:
+                    compute, threads = partial(compute_row, classifier=classifier, config=config), arguments.threads
+                    rows = ordered_map(
+                        compute, inputs, threads or usable_cores(), stop, lambda i: len(i.encoded or b"")
+                    )
                 _append(arguments, journal, statistics, rows)
             goes_on = f"the rows are in {journal.path}, and the same command with --resume goes on"
             if stop.is_set():
@@ -189,20 +196,6 @@ def _is_unchanged(row: Row, item: Input, started_s: float, max_pixels: int) -> b
     if row.sha256 or item.sha256:
         return row.sha256 == item.sha256
     return bool(row.error and item.error and row.error.code == item.error.code)
-
-
-def _rows(
-    arguments: Namespace, config: RunConfig, classifier: Classifier, inputs: Iterator[Input], stop: Event
-) -> Iterator[Row | None]:
-    """Return the rows of `inputs` in order, None for nothing yet; once `stop` is set no other is begun."""
-    threads = arguments.threads or usable_cores()
-    if arguments.engine == "ray":
-        with explaining_imports("eyespot batch --engine ray", "ray"):
-            from edge.batch.ray_engine import compute_on_ray
-        files = (arguments.model, arguments.face_model)
-        return compute_on_ray(inputs, config, files, threads, arguments.ray_address, stop)
-    compute = partial(compute_row, classifier=classifier, config=config)
-    return ordered_map(compute, inputs, threads, stop, lambda item: len(item.encoded or b""))
 
 
 def _append(arguments: Namespace, journal: Journal, statistics: RunStatistics, rows: Iterator[Row | None]) -> None:
