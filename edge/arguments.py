@@ -109,6 +109,14 @@ def share(text: str) -> float:
     return value
 
 
+def count_or_share(text: str) -> float:
+    """Return the number that `10` says as an integer, or the share that `2.5%` says as a float, for argparse."""
+    value = float(text.removesuffix("%")) / 100 if text.endswith("%") else int(text)
+    if not 0 <= value <= (1 if text.endswith("%") else math.inf):
+        raise argparse.ArgumentTypeError(f"must be a number or a share such as 2%. Received: {text}")
+    return value
+
+
 def picture_path(text: str) -> Path:
     """Return the path of a figure to write that `text` says, for argparse."""
     path = Path(text)

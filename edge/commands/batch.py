@@ -26,8 +26,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from edge.arguments import add_classifier_options, positive
-from edge.batch.inputs import ARCHIVE_SUFFIXES, Input, find_inputs, read_file
+from edge.arguments import add_classifier_options, count_or_share, positive
+from edge.batch.inputs import ARCHIVE_SUFFIXES, Input, find_inputs, held_bytes, read_file
 from edge.batch.journal import SYNC_EVERY_S, Journal, require_format
 from edge.batch.rows import Row, RunConfig, compute_row
 from edge.batch.statistics import RunStatistics
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     again.add_argument("--resume", action="store_true", help="go on with a run that was cut off, or begin it")
     again.add_argument("--overwrite", action="store_true", help="begin anew, whatever is there")
     add("--top", type=positive, default=3, metavar="N", help="predictions per image or region (default 3)")
-    add("--max-failures", type=number_or_share, metavar="N|P%", help="stop when more have failed")
+    add("--max-failures", type=count_or_share, metavar="N|P%", help="stop when more have failed")
     add("--max-pixels", type=positive, default=MAX_PIXELS, metavar="N", help=f"of an image (default {MAX_PIXELS:,})")
     add("--fast-decode", action="store_true", help="let the JPEG decoder shrink large images; see the README")
     add("--column", default="path", metavar="NAME", help="where a CSV list has its paths (default path)")
@@ -67,14 +67,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--engine", choices=("threads", "ray"), default="threads", help="ray: the same through Ray Data")
     add("--ray-address", metavar="ADDRESS", help="of a cluster that sees the same files (default: this machine)")
-
-
-def number_or_share(text: str) -> float:
-    """Return `10` as an integer, `2.5%` as a float."""
-    most = float(text.removesuffix("%")) / 100 if text.endswith("%") else int(text)
-    if not 0 <= most <= (1 if text.endswith("%") else sys.maxsize):
-        raise ValueError(text)
-    return most
 
 
 def run(arguments: Namespace) -> int:
@@ -104,9 +96,7 @@ def run(arguments: Namespace) -> int:
                     rows: Iterator[Row | None] = compute_on_ray(arguments, config, inputs, stop)
                 else:
                     compute, threads = partial(compute_row, classifier=classifier, config=config), arguments.threads
-                    rows = ordered_map(
-                        compute, inputs, threads or usable_cores(), stop, lambda i: len(i.encoded or b"")
-                    )
+                    rows = ordered_map(compute, inputs, threads or usable_cores(), stop, held_bytes)
                 _append(arguments, journal, statistics, rows)
             goes_on = f"the rows are in {journal.path}, and the same command with --resume goes on"
             if stop.is_set():
