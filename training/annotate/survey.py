@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.batch.content import read_file
+from edge.batch.inputs import read_file
 
 from edge.errors import ImageError
 from edge.image import MAX_PIXELS, decode_image
