@@ -244,9 +244,16 @@ def ordered_map(
             while waiting and waiting[0][0].done():
                 future, size = waiting.popleft()
                 if future.cancelled():
-                    return
+                    more = False
+                    waiting.clear()
+                    break
                 yield future.result()
                 window.leave(size)
-    finally:
         end()
-        pool.shutdown()
+    except GeneratorExit:
+        # The garbage collector may come here in a thread of the pool itself, which holds the locks that `end` takes.
+        Thread(target=end, daemon=True).start()
+        raise
+    except BaseException:
+        end()
+        raise
