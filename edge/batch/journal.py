@@ -44,6 +44,8 @@ class Journal(AbstractContextManager["Journal"]):
         self._file = AppendOnlyFile(self.path, refusal)
         for replaced in (self.output, self.config_path):
             remove_abandoned(replaced)  # by a run that was killed: this one alone has the lock
+        # An earlier run got as far as having all rows, and only its output is missing.
+        self.is_whole = self._file.size > 0 and not self.config_path.exists()
         self._synced_s, self._is_dirty = time.monotonic(), False
 
     def __exit__(self, *_: object) -> None:
@@ -51,11 +53,6 @@ class Journal(AbstractContextManager["Journal"]):
             self.config_path.unlink(missing_ok=True)
             self._file.discard()
         self._file.close()  # which also unlocks it
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether an earlier run got as far as having all rows, and only its output is missing."""
-        return self._file.size > 0 and not self.config_path.exists()
 
     def begin(self, *, overwrite: bool) -> None:
         """Begin anew. Raises UsageError if rows or the output are there, unless told to `overwrite`."""
