@@ -6,8 +6,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from scipy import special
 
-from edge.model import NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.errors import ModelError
+from edge.model import NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.runtime import create_session
 from export.ending import find_head
 from export.heads import Head, apply_head, attach_head
@@ -24,7 +24,10 @@ def network(units: int, *operators: str) -> onnx.ModelProto:
         helper.make_node(operator, [names[i], *(["shape"] if operator == "Reshape" else [])], [names[i + 1]])
         for i, operator in enumerate(operators)
     ]
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", units]) for name in (NETWORK_INPUT_NAME, OUTPUT_NAME)]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", units])
+        for name in (NETWORK_INPUT_NAME, OUTPUT_NAME)
+    ]
     shape = [numpy_helper.from_array(np.array([-1, units]), "shape")] if "Reshape" in operators else []
     return make_model(helper.make_graph(nodes, "network", ends[:1], ends[1:], shape))
 

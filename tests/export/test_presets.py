@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.model import INPUT_NAME, NETWORK_INPUT_NAME
 from edge.errors import UsageError
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME
 from edge.runtime import create_session
 from export.preprocessing import build_preprocessing
 from export.presets import PRESETS, preset_steps

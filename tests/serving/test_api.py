@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from starlette.applications import Starlette
 
-from edge.model import read_spec
 from edge.classifier import Classifier
+from edge.model import read_spec
 from edge.result import Box
 from edge.spec import Glyphs
 from tests.conftest import TINY_LABELS, tiny_probabilities

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from serving.drift_window import DRIFTED, DriftWindow, LEAST_PICTURES, SHIFTED, compare
-from edge.spec import Fingerprint, Histogram
 from edge.fingerprint import PictureMeasures, take_fingerprint
+from edge.spec import Fingerprint, Histogram
+from serving.drift_window import DRIFTED, LEAST_PICTURES, SHIFTED, DriftWindow, compare
 
 CHANCE = np.random.default_rng(7)
 

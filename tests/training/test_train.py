@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.image import decode_image
 from edge.errors import UsageError
+from edge.image import decode_image
 from edge.steps import Grey, Resize, Scale
 from export.quiet_tensorflow import start_tensorflow
 from export.run_folder import RunFolder

@@ -242,7 +242,6 @@ def bad_models(content: bytes) -> dict[str, bytes]:
         "cannot load this model": content[:-100],
         "has format 2, this eyespot reads up to 1": with_entry(content, newer),
         "was altered": content.replace(b"bright", b"blight"),
-        "cannot load this model": grey(10),
     }
 
 

@@ -7,9 +7,8 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME
-from edge.spec import ClassCounts
 from edge.runtime import create_session
-from edge.spec import SPEC_FORMAT, Faces, Glyphs, ModelSpec, Parity, TrainingRecord
+from edge.spec import SPEC_FORMAT, ClassCounts, Faces, Glyphs, ModelSpec, Parity, TrainingRecord
 from edge.steps import Step
 from export.network import weld
 from export.parity import Comparison, View
@@ -79,7 +78,7 @@ def write_model(
         labels=labels,
         preprocessing=steps,
         regions=regions,
-        abstain_below=None,
+        reject_threshold=None,
         training=TrainingRecord("waves", "made up", "ab12", 7, IMAGES, right, 3, 4, 1.5, counts),
         parity=Parity("keras", "held-out", 20, 60, 2.5e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.1", "onnx": "1.23.2"}),
         self_test=make_self_test(known),

@@ -24,7 +24,7 @@ def test_the_guess_is_the_best_label_and_its_probability(tiny_model: Path, level
 
 
 def test_a_glyph_is_guessed_as_it_will_be_read(tmp_path: Path, tiny_content: bytes) -> None:
-    model = written(tmp_path / "m.onnx", restamped(tiny_content, regions=Glyphs(4), abstain_below=0.999999))
+    model = written(tmp_path / "m.onnx", restamped(tiny_content, regions=Glyphs(4), reject_threshold=0.999999))
     cutter = Cutter(AnyGlyphs())
     picture = hershey("7391")
     suggester = Suggester(model, cutter)

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from edge.image import decode_image
 from edge.errors import DatasetError
+from edge.image import decode_image
 from training.datasets import load_dataset
 from training.datasets.arrays import load_keras_dataset
 

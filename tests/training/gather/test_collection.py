@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.files import AppendOnlyFile
 from edge.errors import OutputError, UsageError
+from edge.files import AppendOnlyFile
 from tests.training.gather.bad_server import picture
 from training.gather.collection import MANIFEST, Collection
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.model import read_spec
 from edge.classifier import Classifier
 from edge.cli import main
 from edge.errors import ModelNotFoundError
+from edge.model import read_spec
 from edge.steps import describe
 from export.quiet_tensorflow import start_tensorflow
 
