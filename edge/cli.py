@@ -24,28 +24,19 @@ OWN_PACKAGES = ("edge", "export", "training", "serving")
 
 
 @dataclass(frozen=True)
-class HeavyOption:
-    """An option of a light subcommand that a heavier room answers: its module and extra are needed only with it.
-
-    The subcommand's own module declares the option; this `module` offers `run(arguments) -> int`.
-    """
-
-    name: str
-    module: str
-    extra: str
-
-
-@dataclass(frozen=True)
 class Subcommand:
     """Where a subcommand lives, which extra it needs, and what it does in one line.
 
-    The module offers `add_arguments(parser)` and `run(arguments) -> int`; its docstring is the help text.
+    The module offers `add_arguments(parser)` and `run(arguments) -> int`; its docstring is the help text. With
+    `option` the module `option_module` of a heavier room, which needs `option_extra`, offers `run` in its place.
     """
 
     module: str
     extra: str | None
     summary: str
-    heavy: HeavyOption | None = None
+    option: str = ""
+    option_module: str = ""
+    option_extra: str = ""
 
 
 SUBCOMMANDS = {
@@ -61,10 +52,8 @@ SUBCOMMANDS = {
     "batch": Subcommand("edge.commands.batch", "batch", "classify any number of images into a file"),
     "watch": Subcommand("edge.commands.watch", "camera", "say what a camera, a video or a folder shows"),
     "verify": Subcommand(
-        "edge.commands.verify",
-        None,
-        "replay a model's own samples on this device",
-        HeavyOption("against", "export.verify_against", "export"),
+        *("edge.commands.verify", None, "replay a model's own samples on this device"),
+        *("against", "export.verify_against", "export"),
     ),
     "benchmark": Subcommand("edge.commands.benchmark", None, "measure how fast model files run on this device"),
     "info": Subcommand("edge.commands.info", None, "show what a model file says of itself"),
@@ -121,17 +110,13 @@ def _dispatch(argv: list[str], when_loaded: Callable[[], None]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(usage(), file=sys.stdout if argv else sys.stderr)
         return DONE if argv else NOTHING_DONE
-    if argv[0] == "--version":
+    name, *rest = argv
+    if name == "--version":
         from importlib.metadata import version
 
         print(f"eyespot {version('eyespot')}")
         return DONE
-    return _run(argv[0], argv[1:], when_loaded)
-
-
-def _run(name: str, rest: list[str], when_loaded: Callable[[], None]) -> int:
-    subcommand = SUBCOMMANDS.get(name)
-    if subcommand is None:
+    if (subcommand := SUBCOMMANDS.get(name)) is None:
         raise UsageError(unknown_name("subcommand", name, SUBCOMMANDS))
     with explaining_imports(f"eyespot {name}", subcommand.extra):
         module = importlib.import_module(subcommand.module)
@@ -139,14 +124,10 @@ def _run(name: str, rest: list[str], when_loaded: Callable[[], None]) -> int:
         module.add_arguments(parser)
         arguments = parser.parse(rest)
         when_loaded()
-        heavy = subcommand.heavy
-        status: int
-        if heavy is None or getattr(arguments, heavy.name) is None:
-            status = module.run(arguments)
-        else:
-            with explaining_imports(f"eyespot {name} --{heavy.name}", heavy.extra):
-                status = importlib.import_module(heavy.module).run(arguments)
-        return status
+        if subcommand.option and getattr(arguments, subcommand.option) is not None:
+            with explaining_imports(f"eyespot {name} --{subcommand.option}", subcommand.option_extra):
+                return int(importlib.import_module(subcommand.option_module).run(arguments))
+        return int(module.run(arguments))
 
 
 def _collect_from_here() -> None:
@@ -157,10 +138,9 @@ def _collect_from_here() -> None:
 
 @contextlib.contextmanager
 def explaining_imports(what: str, extra: str | None) -> Iterator[None]:
-    """Turn a package that is missing, or that cannot be loaded, inside the block into one line with the remedy.
+    """Turn a package that is missing in the block, or cannot be loaded, into MissingExtraError or InstallationError.
 
-    `what` needs it, and the `extra` of eyespot would bring it; None is the base install. Raises
-    MissingExtraError or InstallationError.
+    `what` needs it, and the `extra` of eyespot would bring it; None is the base install.
     """
     try:
         yield
@@ -196,18 +176,27 @@ def unknown_name(kind: str, received: str, known: Sequence[str] | dict[str, Subc
 
 
 @contextlib.contextmanager
-def stopping_on_signals() -> Iterator[Event]:
-    """Yield an event that the first signal sets; after it both signals do again what they did before."""
+def stopping_on_signals(leave: bool = False) -> Iterator[Event]:
+    """Yield an event that the first Ctrl-C or SIGTERM sets.
+
+    A second one does what it did before, or with `leave` ends the process on the spot, without closing anything: for
+    what may be cut off at any time, as the journal of a batch.
+    """
     stop = Event()
     before = {number: signal.getsignal(number) for number in SIGNALS}
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        restore()
-        stop.set()
 
     def restore() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(INTERRUPTED)
+        if leave:
+            os.write(2, b"\neyespot: finishing the images in hand; again to leave at once\n")  # print may be under way
+        else:
+            restore()
+        stop.set()
 
     for number in SIGNALS:
         signal.signal(number, on_signal)
@@ -215,25 +204,3 @@ def stopping_on_signals() -> Iterator[Event]:
         yield stop
     finally:
         restore()
-
-
-@contextlib.contextmanager
-def stopping_or_leaving_on_signals() -> Iterator[Event]:
-    """Yield an event that the first signal sets, with a line; a second one ends the process on the spot.
-
-    That is for what may be cut off at any time, as the journal of a batch: nothing is waited for or closed.
-    """
-    stop = Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            os._exit(INTERRUPTED)
-        stop.set()
-        os.write(2, b"\neyespot: finishing the images in hand; again to leave at once\n")  # print may be under way
-
-    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

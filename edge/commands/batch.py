@@ -32,7 +32,7 @@ from edge.batch.journal import SYNC_EVERY_S, Journal, require_format
 from edge.batch.rows import Row, RunConfig, compute_row
 from edge.batch.statistics import RunStatistics
 from edge.classifier import Classifier
-from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, explaining_imports, stopping_or_leaving_on_signals
+from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, explaining_imports, stopping_on_signals
 from edge.errors import EyespotError, UsageError
 from edge.image import MAX_PIXELS
 from edge.result import NOT_THERE
@@ -82,7 +82,7 @@ def run(arguments: Namespace) -> int:
         raise UsageError("--ray-address is for --engine ray")
     config = _run_config(arguments, classifier)
     statistics = RunStatistics(classifier.spec.labels if arguments.labels_from_folders else ())
-    with stopping_or_leaving_on_signals() as stop, Journal(arguments.output, config) as journal:
+    with stopping_on_signals(leave=True) as stop, Journal(arguments.output, config) as journal:
         if arguments.resume and journal.is_whole:
             for row in journal.read():
                 statistics.add(row)

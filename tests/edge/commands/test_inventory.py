@@ -14,7 +14,7 @@ import onnxruntime
 import pytest
 
 from edge.commands import doctor as inventory
-from edge.commands.doctor import ProviderProbe, list_extras, probe_providers, take_inventory
+from edge.commands.doctor import list_extras, probe_providers, take_inventory
 from edge.errors import InstallationError
 
 
@@ -49,17 +49,17 @@ def test_a_provider_works_only_if_it_comes_up_itself() -> None:
             "CPUExecutionProvider": "CPUExecutionProvider",
         }
     )
-    probes = {probe.name: probe for probe in probe_providers(runtime)}
-    assert probes.pop("QNNExecutionProvider").works is False
+    probes = {probe["name"]: probe for probe in probe_providers(runtime)}
+    assert probes.pop("QNNExecutionProvider")["works"] is False
     assert list(probes.values()) == [
-        ProviderProbe("CUDAExecutionProvider", False, "fell back to CPUExecutionProvider"),
-        ProviderProbe("TensorrtExecutionProvider", False, "libnvinfer.so.10: cannot open"),
-        ProviderProbe("CPUExecutionProvider", True, ""),
+        {"name": "CUDAExecutionProvider", "works": False, "reason": "fell back to CPUExecutionProvider"},
+        {"name": "TensorrtExecutionProvider", "works": False, "reason": "libnvinfer.so.10: cannot open"},
+        {"name": "CPUExecutionProvider", "works": True, "reason": ""},
     ]
 
 
 def test_the_cpu_provider_of_this_machine_works() -> None:
-    assert ProviderProbe("CPUExecutionProvider", True, "") in list(probe_providers(onnxruntime))
+    assert {"name": "CPUExecutionProvider", "works": True, "reason": ""} in list(probe_providers(onnxruntime))
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ REQUIREMENTS = [
 def test_an_extra_lacks_what_is_not_installed(installed: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inventory, "requires", lambda _: REQUIREMENTS)
     installed(eyespot="0.1", numpy="2.4", onnxruntime="1.32", keras="3.15", tqdm="4.67")
-    extras = {extra.name: extra.missing for extra in list_extras()}
+    extras = {e["name"]: [p for p, v in e["packages"].items() if not v] for e in list_extras()}
     # An extra that is made of another lacks what the other lacks.
     assert extras == {"cpu": [], "export": ["tf2onnx"], "gpu": ["onnxruntime-gpu"], "training": ["tf2onnx"]}
 
@@ -103,7 +103,7 @@ def test_without_an_installed_eyespot_there_are_no_extras(monkeypatch: pytest.Mo
 
 def test_two_opencv_packages_are_a_problem(installed: Callable[..., None]) -> None:
     installed(opencv_python_headless="4.13", opencv_python="4.12")
-    (problem,) = take_inventory().problems
+    (problem,) = take_inventory()["problems"]
     assert problem.startswith("opencv-python-headless and opencv-python are both installed and overwrite each other; ")
     assert "pip install opencv-python-headless" in problem
 
@@ -114,22 +114,22 @@ def test_a_runtime_that_cannot_be_used_is_a_problem(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(inventory, "import_onnxruntime", refuse)
     taken = take_inventory()
-    assert taken.problems == ("two of them",)
-    assert taken.providers == ()
+    assert taken["problems"] == ["two of them"]
+    assert taken["providers"] == []
 
 
 def test_this_machine_is_described_as_its_packages_say() -> None:
     taken = take_inventory()
-    assert taken.python == platform.python_version()
-    assert taken.packages["numpy"] == np.__version__
-    assert onnxruntime.__version__ in taken.packages.values()
-    (opencv,) = (version for name, version in taken.packages.items() if name.startswith("opencv"))
+    assert taken["python"] == platform.python_version()
+    assert taken["packages"]["numpy"] == np.__version__
+    assert onnxruntime.__version__ in taken["packages"].values()
+    (opencv,) = (version for name, version in taken["packages"].items() if name.startswith("opencv"))
     # The wheel counts its own builds in a fourth number.
     assert opencv is not None
     assert re.fullmatch(rf"{re.escape(cv2.__version__)}(\.\d+)?", opencv)
-    assert taken.problems == ()
+    assert taken["problems"] == []
 
 
 def test_cores_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
-    assert take_inventory().cores == 1
+    assert take_inventory()["cores"] == 1
