@@ -1,11 +1,17 @@
-"""The parser of every subcommand, which suggests the option that was meant, and kinds of values that several take."""
+"""The parser of every subcommand, the kinds of values that several take, and the options that load a classifier."""
 
 import argparse
 import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
+
+from edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge.classifier import Classifier
+    from edge.spec import Faces, Glyphs
 
 # What figures can be written as.
 PICTURE_SUFFIXES = (".png", ".svg")
@@ -48,7 +54,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def positive(text: str) -> int:
-    """Return the whole number above zero that `text` says, for argparse."""
+    """Return the integer above zero that `text` says, for argparse."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1. Received: {text}")
@@ -64,7 +70,7 @@ def port_number(text: str) -> int:
 
 
 def count(text: str) -> int:
-    """Return the whole number, 0 or more, that `text` says, for argparse."""
+    """Return the integer, 0 or more, that `text` says, for argparse."""
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"must be 0 or more. Received: {text}")
@@ -103,9 +109,90 @@ def share(text: str) -> float:
     return value
 
 
+def count_or_share(text: str) -> float:
+    """Return the number that `10` says as an integer, or the share that `2.5%` says as a float, for argparse."""
+    value = float(text.removesuffix("%")) / 100 if text.endswith("%") else int(text)
+    if not 0 <= value <= (1 if text.endswith("%") else math.inf):
+        raise argparse.ArgumentTypeError(f"must be a number or a share such as 2%. Received: {text}")
+    return value
+
+
 def picture_path(text: str) -> Path:
     """Return the path of a figure to write that `text` says, for argparse."""
     path = Path(text)
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise argparse.ArgumentTypeError(f"must end in {' or '.join(PICTURE_SUFFIXES)}. Received: {text}")
     return path
+
+
+def probability(text: str) -> float:
+    """Return the number from 0 to 1 that `text` says, for argparse."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be 0 to 1. Received: {text}")
+    return value
+
+
+def add_classifier_options(parser: argparse.ArgumentParser) -> None:
+    """Declare MODEL and how its answers are made."""
+    parser.add_argument("model", metavar="MODEL", help="an .onnx file written by 'eyespot export'")
+    parser.add_argument(
+        "--min-probability",
+        type=probability,
+        default=0.0,
+        metavar="P",
+        help="say unsure below this probability, 0 to 1, or below the model's own threshold if that is higher",
+    )
+    parser.add_argument(
+        "--regions",
+        type=parse_regions,
+        metavar="WHAT",
+        help="look for 'faces' or 'glyphs:COUNT', or 'none' for the whole picture (default: as the model says)",
+    )
+    parser.add_argument(
+        "--face-model", metavar="FILE", help="find faces with this YuNet .onnx, not with OpenCV's cascade"
+    )
+
+
+def add_threads_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --threads of those who look at one image at a time."""
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        metavar="N",
+        help="that work on one image (default: as onnxruntime chooses)",
+    )
+
+
+def load_classifier(arguments: argparse.Namespace, threads: int | None = None) -> "Classifier":
+    """Return the classifier that `arguments` describe, on their `threads` or on these. Raises as `Classifier.load`.
+
+    Raises UsageError as well where MODEL is an image.
+    """
+    from edge.classifier import Classifier  # NumPy, Pillow and onnxruntime are not for --help
+    from edge.sources import IMAGE_SUFFIXES
+
+    model = Path(arguments.model)
+    if model.suffix.lower() in IMAGE_SUFFIXES and not model.is_dir():
+        raise UsageError(f"MODEL comes first, then what is to be classified. Received: {model} as MODEL")
+    return Classifier.load(
+        model,
+        arguments.threads or 0 if threads is None else threads,
+        min_probability=arguments.min_probability,
+        regions=arguments.regions,
+        face_model=arguments.face_model,
+    )
+
+
+def parse_regions(text: str) -> "Faces | Glyphs | Literal['none']":
+    """Return the regions that `text` says, for argparse."""
+    from edge.spec import Faces, Glyphs
+
+    kind, separator, count = text.partition(":")
+    if text == "none":
+        return "none"
+    if text == "faces":
+        return Faces()
+    if kind == "glyphs" and separator and count.isascii() and count.isdecimal() and 0 < int(count[:9]) < 1000:
+        return Glyphs(int(count))
+    raise argparse.ArgumentTypeError(f"must be none, faces or glyphs:COUNT, as in glyphs:4. Received: {text!r}")

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edge.artifact import OUTPUT_NAME, SEAM_NAME
+from edge.model import NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.runtime import create_session
 
 BATCH = 32
@@ -17,4 +17,4 @@ def answers(network: onnx.ModelProto, images: NDArray[np.float32]) -> NDArray[np
     """
     session = create_session(network.SerializeToString(), "network")
     batches = (images[i : i + BATCH] for i in range(0, len(images), BATCH))
-    return np.concatenate([session.run([OUTPUT_NAME], {SEAM_NAME: batch})[0] for batch in batches])
+    return np.concatenate([session.run([OUTPUT_NAME], {NETWORK_INPUT_NAME: batch})[0] for batch in batches])

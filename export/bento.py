@@ -7,17 +7,17 @@ never stored twice. The whole spec travels in the file; what the store shows of 
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from edge.artifact import read_spec
+import msgspec
+
 from edge.cli import explaining_imports
 from edge.errors import ModelError, ModelNotFoundError, UsageError
+from edge.model import read_spec
 from edge.spec import ModelSpec
 from edge.steps import describe
-from edge.strict_json import encode
 from export.published_name import published_name
 
 MODEL_FILE = "model.onnx"
@@ -44,12 +44,13 @@ def publish_to_bento(model: Path) -> tuple[str, Path, bool]:
     tag = f"{published_name(spec.name).lower()[:LONGEST_TAG].rstrip('-._')}:{spec.version}"
     if (there := _find(bentoml, tag, spec)) is not None:
         return tag, there, False
+    shown = msgspec.structs.replace(spec, self_test=None)
     described: dict[str, Any] = {"preprocessing": ", ".join(map(describe, spec.preprocessing))}
     try:
         with bentoml.models.create(
             tag,
             labels={"made-by": "eyespot", "classes": str(len(spec.labels))},
-            metadata=described | {"spec": _without_none(encode(replace(spec, self_test=None)))},
+            metadata=described | {"spec": _without_none(msgspec.to_builtins(shown))},
         ) as stored:
             shutil.copyfile(model, stored.path_of(MODEL_FILE))
     except KeyboardInterrupt:

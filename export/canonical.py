@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import onnx
 from onnx import TensorProto, helper
 
-from edge.artifact import OUTPUT_NAME, SEAM_NAME
+from edge.model import NETWORK_INPUT_NAME, OUTPUT_NAME
 from export.preprocess import make_model
 
 PREFIX = "network/"
@@ -26,7 +26,7 @@ def canonicalise(network: onnx.ModelProto, classes: int) -> onnx.ModelProto:
     """
     graph = network.graph
     nodes = list(_needed(graph))  # rule 1
-    names = {"": "", graph.input[0].name: SEAM_NAME}
+    names = {"": "", graph.input[0].name: NETWORK_INPUT_NAME}
     constants = _name_constants(graph, nodes, names)  # rule 2
     for index, node in enumerate(nodes):  # rule 3
         node.name = f"{PREFIX}{index}_{node.op_type}"
@@ -36,7 +36,7 @@ def canonicalise(network: onnx.ModelProto, classes: int) -> onnx.ModelProto:
         node.input[:] = [names[name] for name in node.input]
         node.output[:] = [names[name] for name in node.output]
     shape = [d.dim_value for d in graph.input[0].type.tensor_type.shape.dim[1:]]
-    seam = helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, ["N", *shape])
+    seam = helper.make_tensor_value_info(NETWORK_INPUT_NAME, TensorProto.FLOAT, ["N", *shape])
     output = helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", classes])
     used = {node.domain for node in nodes} - {"", "ai.onnx"}
     model = make_model(helper.make_graph(nodes, "network", [seam], [output], constants))

@@ -78,7 +78,7 @@ def _is_keras_file(path: Path) -> bool:
 
 
 def _publish_only(arguments: argparse.Namespace, targets: Targets) -> int:
-    from edge.artifact import read_spec
+    from edge.model import read_spec
 
     try:
         read_spec(arguments.model)

@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edge.artifact import SEAM_NAME
 from edge.errors import ModelError
+from edge.model import NETWORK_INPUT_NAME
 from edge.spec import ModelSpec
 from export.ending import find_head
 from export.heads import Head, apply_head, attach_head
@@ -54,7 +54,7 @@ def convert_original(original: Original, spec: ModelSpec) -> Converted:
     preprocessing = build_preprocessing(spec.preprocessing)
     shape = network_shape(preprocessing)
     original = original.accept(shape)
-    preprocess = of_pictures(preprocessing, SEAM_NAME, "preprocessing")
+    preprocess = of_pictures(preprocessing, NETWORK_INPUT_NAME, "preprocessing")
     sample = _sample(original, preprocess)
     network = original.convert(shape, sample.shape[1])
     head = find_head(network, sample)

@@ -4,19 +4,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from edge.errors import UsageError
 from edge.spec import SPEC_FORMAT, ModelSpec
 from edge.steps import Step
-from edge.strict_json import decode
 from export.original import Shape
 from export.presets import GREY_PRESETS, PRESETS, preset_steps
-
-
-@dataclass(frozen=True)
-class _Steps:
-    """The form of a file of preprocessing steps."""
-
-    preprocessing: tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -109,9 +103,9 @@ def read_preprocessing(name: str) -> str | tuple[Step, ...]:
         raise UsageError(f"--preprocessing must be a file or one of {', '.join(PRESETS)}. Received: {name}")
     value = _from_json(_read(path, "--preprocessing"), path, "--preprocessing")
     try:
-        return decode(_Steps, {"preprocessing": value}, "file").preprocessing
+        return msgspec.convert(value, tuple[Step, ...])
     except ValueError as error:
-        raise UsageError(f"{path}: {str(error).replace('file.', '')}") from None
+        raise UsageError(f"{path}: {error}") from None
 
 
 def _from_json(text: str, path: Path, option: str) -> object:

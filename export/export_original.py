@@ -9,11 +9,12 @@ from itertools import islice
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
 import numpy as np
 import onnx
 
-from edge.artifact import OUTPUT_NAME
 from edge.errors import ParityError
+from edge.model import OUTPUT_NAME
 from edge.runtime import import_onnxruntime
 from edge.spec import ModelSpec, Parity
 from export.convert_original import BATCH, Converted, convert_original
@@ -65,7 +66,7 @@ def export_original(
     converted = convert_original(original, spec)
     welded = converted.weld()
     comparisons = _prove(converted, of_pictures(welded, OUTPUT_NAME, str(output)), pictures, tolerance)
-    certified = replace(
+    certified = msgspec.structs.replace(
         spec,
         parity=_certify(comparisons, converted.original, pictures, tolerance),
         self_test=make_self_test(comparisons),
@@ -75,7 +76,7 @@ def export_original(
         shrunk = shrink(converted.network, converted.preprocess)
         welded = replace(converted, network=shrunk.network).weld()
         self_test = make_variant_self_test(comparisons, welded, shrunk.record.kind)
-        certified, notes = replace(certified, variant=shrunk.record, self_test=self_test), shrunk.notes
+        certified, notes = msgspec.structs.replace(certified, variant=shrunk.record, self_test=self_test), shrunk.notes
     content, certified = stamp(welded, certified)
     write_artifact(content, output)
     return Exported(certified, len(content), comparisons, converted.notes + notes)

@@ -9,8 +9,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from edge.artifact import SEAM_NAME
 from edge.errors import ParityError
+from edge.model import NETWORK_INPUT_NAME
 from edge.runtime import create_session
 from export.answers import BATCH
 
@@ -49,7 +49,7 @@ def largest_inside(network: onnx.ModelProto, images: NDArray[np.float32]) -> tup
     session = create_session(measuring.SerializeToString(), "network")
     batches = (images[i : i + BATCH] for i in range(0, len(images), BATCH))
     largest = np.max(
-        [session.run([MEASURED + name for name in names], {SEAM_NAME: batch}) for batch in batches], axis=0
+        [session.run([MEASURED + name for name in names], {NETWORK_INPUT_NAME: batch}) for batch in batches], axis=0
     )
     makers = {name: f"the node {node.name!r}" for node in network.graph.node for name in node.output}
     found = [(makers.get(name, "the preprocessed picture"), float(x)) for name, x in zip(names, largest, strict=True)]

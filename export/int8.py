@@ -19,7 +19,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edge.artifact import SEAM_NAME
+from edge.model import NETWORK_INPUT_NAME
 from export.canonical import canonicalise
 
 Target = Literal["arm", "x86"]
@@ -149,7 +149,7 @@ class _Reader:
     """One picture, in the form in which onnxruntime asks for pictures."""
 
     def __init__(self, array: NDArray[np.float32]) -> None:
-        self._feeds: Iterator[dict[str, NDArray[np.float32]]] = iter([{SEAM_NAME: array}])
+        self._feeds: Iterator[dict[str, NDArray[np.float32]]] = iter([{NETWORK_INPUT_NAME: array}])
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         return next(self._feeds, None)

@@ -11,8 +11,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.errors import ModelError, UsageError, reason_of
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME
 from export.canonical import canonicalise
 from export.exportable import require_exportable
 from export.lean_conversion import lean_conversion
@@ -104,7 +104,7 @@ def convert_call(
     """
     import tensorflow as tf
 
-    signature = [tf.TensorSpec((None, *shape), tf.float32, name=SEAM_NAME)]
+    signature = [tf.TensorSpec((None, *shape), tf.float32, name=NETWORK_INPUT_NAME)]
     function = tf.function(lambda x: tf.cast(call(x), tf.float32), input_signature=signature, autograph=False)
     tf2onnx = import_tf2onnx()
     try:

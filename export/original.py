@@ -13,8 +13,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from edge.artifact import SEAM_NAME
 from edge.errors import UsageError
+from edge.model import NETWORK_INPUT_NAME
 from edge.spec import Reference
 
 Shape = tuple[int | None, ...]
@@ -78,8 +78,8 @@ def flatten_first(network: onnx.ModelProto, shape: tuple[int, ...]) -> onnx.Mode
     result = onnx.ModelProto()
     result.CopyFrom(network)
     for node in result.graph.node:
-        node.input[:] = ["network/rows" if name == SEAM_NAME else name for name in node.input]
-    flatten = helper.make_node("Flatten", [SEAM_NAME], ["network/rows"], name="network/rows", axis=1)
+        node.input[:] = ["network/rows" if name == NETWORK_INPUT_NAME else name for name in node.input]
+    flatten = helper.make_node("Flatten", [NETWORK_INPUT_NAME], ["network/rows"], name="network/rows", axis=1)
     result.graph.node.insert(0, flatten)
-    result.graph.input[0].CopyFrom(helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, ["N", *shape]))
+    result.graph.input[0].CopyFrom(helper.make_tensor_value_info(NETWORK_INPUT_NAME, TensorProto.FLOAT, ["N", *shape]))
     return result

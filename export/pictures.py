@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.decode import read_image
 from edge.errors import ImageError, UsageError
+from edge.image import read_image
 from edge.sources import walk_images
 from edge.spec import Origin
 from export.run_folder import HELD_OUT_IMAGES, RunFolder, file_digest

@@ -16,8 +16,8 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, inliner, version_converter
 
-from edge.artifact import METADATA_KEY
 from edge.errors import ModelError, ModelNotFoundError, UsageError, reason_of
+from edge.model import METADATA_KEY
 from edge.runtime import create_session
 from export.canonical import canonicalise
 from export.exportable import require_exportable

@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edge.artifact import INPUT_NAME
 from edge.errors import ModelError, reason_of
+from edge.model import INPUT_NAME
 from edge.runtime import create_session
 from export.parity import OfPictures
 

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edge.decode import decode_image
 from edge.errors import ModelError
+from edge.image import decode_image
 from edge.spec import ModelSpec
 from export.int8 import scheme_for
 from export.parity import OfPictures
@@ -35,9 +35,9 @@ def make_run_variant(
             calibration = _read_calibration(run, prepare)
             scheme = scheme_for(options.target)
             made, record = make_int8(network, scheme, calibration, examples, options.max_drop_points)
-        if spec.abstain_below is None:
+        if spec.reject_threshold is None:
             return Shrunk(made, record, ())
-        return Shrunk(made, record, (describe_unsure(made, network, examples, spec.abstain_below, options.kind),))
+        return Shrunk(made, record, (describe_unsure(made, network, examples, spec.reject_threshold, options.kind),))
 
 
 def require_pictures(run: RunFolder, options: VariantOptions) -> None:

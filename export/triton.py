@@ -9,9 +9,9 @@ https://github.com/triton-inference-server/server/blob/main/docs/user_guide/mode
 import shutil
 from pathlib import Path
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, read_spec
-from edge.atomic_file import creating_folder
 from edge.errors import ModelError, ModelNotFoundError, UsageError
+from edge.files import creating_folder
+from edge.model import INPUT_NAME, OUTPUT_NAME, read_spec
 from edge.spec import ModelSpec
 from export.published_name import published_name
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.answer import printable
-from edge.artifact import SEAM_NAME
 from edge.classifier import Classifier
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
-from edge.decode import read_image
 from edge.errors import ImageError, ModelError, UsageError
+from edge.image import read_image
+from edge.model import NETWORK_INPUT_NAME
+from edge.result import printable
 from edge.sources import expand_sources
 from edge.spec import ModelSpec
 from export.load_keras import load_keras
@@ -114,7 +114,7 @@ def verify_against(classifier: Classifier, run: RunFolder, images: str | None, t
     found = worst_first(
         compare(
             make_views(pictures),
-            preprocessing=of_pictures(preprocessing, SEAM_NAME, "preprocessing"),
+            preprocessing=of_pictures(preprocessing, NETWORK_INPUT_NAME, "preprocessing"),
             reference=original.answer,
             onnx=classifier.probabilities,
         )

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the card, say where, and return the exit status."""
-    from edge.atomic_file import replacing
+    from edge.files import replacing
     from export.card.inspection import inspect_artifact
     from export.card.page import write_page
     from export.card.stages import choose_sample, read_sample, run_stages

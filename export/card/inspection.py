@@ -14,8 +14,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME, read_spec
 from edge.errors import ModelError
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME, read_spec
 from edge.runtime import create_session
 from edge.spec import ModelSpec
 
@@ -49,7 +49,7 @@ class Artifact:
         """Return what the file, run as a whole, makes of uint8 RGB [H, W, 3]."""
         names = [output.name for output in self.session.get_outputs()]
         found = dict(zip(names, self.session.run(names, {INPUT_NAME: pixels[None]}), strict=True))
-        return Answer(found.get(SEAM_NAME), found[OUTPUT_NAME][0])
+        return Answer(found.get(NETWORK_INPUT_NAME), found[OUTPUT_NAME][0])
 
 
 def inspect_artifact(path: Path) -> Artifact:
@@ -58,7 +58,7 @@ def inspect_artifact(path: Path) -> Artifact:
     model = onnx.load(path)
     if [value.name for value in model.graph.input] != [INPUT_NAME]:
         raise ModelError(f"{path}: the input must be {INPUT_NAME!r}")
-    front = _before(model.graph, SEAM_NAME)
+    front = _before(model.graph, NETWORK_INPUT_NAME)
     return Artifact(
         path=path,
         spec=spec,
@@ -101,6 +101,6 @@ def _before(graph: onnx.GraphProto, name: str) -> set[str]:
 
 def _with_seam(model: onnx.ModelProto) -> bytes:
     """Return the model with its seam, where it has one, as a second output."""
-    if any(SEAM_NAME in node.output for node in model.graph.node):
-        model.graph.output.append(helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, None))
+    if any(NETWORK_INPUT_NAME in node.output for node in model.graph.node):
+        model.graph.output.append(helper.make_tensor_value_info(NETWORK_INPUT_NAME, TensorProto.FLOAT, None))
     return bytes(model.SerializeToString())

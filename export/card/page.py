@@ -4,9 +4,9 @@ from importlib.metadata import version
 
 import numpy as np
 
-from edge.artifact import OUTPUT_NAME
-from edge.classification import rank
 from edge.commands.info import REFERENCES, variant_rows
+from edge.model import OUTPUT_NAME
+from edge.result import top_k
 from edge.spec import ModelSpec, Parity, Variant, describe_regions
 from export.card.calls import show_calls
 from export.card.confusion import show_confusion
@@ -53,7 +53,7 @@ def _summary(artifact: Artifact) -> str:
     kind = f"each of the {describe_regions(spec.regions)} in a picture" if spec.regions else "a picture"
     rows = {"version": f"<code>{text(spec.version)}</code>"}
     if spec.training:
-        rows["accuracy"] = f"{(spec.variant.accuracy if spec.variant else spec.training.held_out_accuracy):.2%}"
+        rows["accuracy"] = f"{(spec.variant.accuracy if spec.variant else spec.training.accuracy):.2%}"
     if spec.parity:
         compared = "float32 difference" if spec.variant else "difference"
         rows[f"{compared} to {_reference(spec)}"] = f"{spec.parity.largest_difference:.1e}"
@@ -101,9 +101,9 @@ def _seam(last: Stage, answer: Answer) -> str:
 
 
 def _answer(spec: ModelSpec, answer: Answer) -> str:
-    predictions = rank(spec.labels, answer.probabilities, ANSWERS_SHOWN)
+    predictions = top_k(spec.labels, answer.probabilities, ANSWERS_SHOWN)
     rows = ((label(p.label), Shaded(f"{p.probability:.2%}", "bar", p.probability)) for p in predictions)
-    threshold = spec.abstain_below
+    threshold = spec.reject_threshold
     unsure = threshold is not None and predictions[0].probability < threshold
     note = "<p>That is too little for this model: it says <strong>unsure</strong>.</p>" if unsure else ""
     return table("What the model answers", ["label", "probability"], rows) + note
@@ -116,15 +116,15 @@ def _accuracy(spec: ModelSpec) -> str:
     of_float32 = " of the float32 network" if spec.variant else ""
     rows = {
         f"accuracy{of_float32}": (
-            f"{training.held_out_accuracy:.2%} of {training.held_out_images:,} pictures that were held out"
+            f"{training.accuracy:.2%} of {training.evaluation_images:,} pictures that were held out"
         ),
         "data": f"{text(training.dataset)}, {training.training_images:,} pictures to train on",
         "recipe": f"{text(training.recipe)}, {training.epochs:,} epochs, seed {training.seed}",
         "temperature": f"{training.temperature:.3g}",
         "digest of the data": f"<code>{text(training.data_digest)}</code>",
     }
-    if spec.abstain_below is not None:
-        rows["unsure"] = f"below a probability of {spec.abstain_below:.2%}"
+    if spec.reject_threshold is not None:
+        rows["unsure"] = f"below a probability of {spec.reject_threshold:.2%}"
     heading = f"<h3>Classes{of_float32}, from which this file was made</h3>" if spec.variant else ""
     return _of_variant(spec.variant) + facts(rows) + heading + show_confusion(training.classes, spec.labels)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.artifact import INPUT_NAME, SEAM_NAME
-from edge.decode import decode_image, read_image
 from edge.errors import ImageError, ModelError, UsageError
+from edge.image import decode_image, read_image
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME
 from edge.runtime import create_session
 from edge.spec import ModelSpec
 from edge.steps import ChannelsFirst, Step, describe
@@ -74,8 +74,8 @@ def run_stages(steps: Sequence[Step], pixels: NDArray[np.uint8]) -> list[Stage]:
     for count, step in enumerate(steps, 1):
         graph = build_preprocessing(steps[:count]).SerializeToString()
         session = create_session(graph, f"preprocessing up to {describe(step)}")
-        (values,) = session.run([SEAM_NAME], {INPUT_NAME: pixels[None]})[0]
-        ends = session.run([SEAM_NAME], {INPUT_NAME: EXTREMES})[0]
+        (values,) = session.run([NETWORK_INPUT_NAME], {INPUT_NAME: pixels[None]})[0]
+        ends = session.run([NETWORK_INPUT_NAME], {INPUT_NAME: EXTREMES})[0]
         channels_first = any(isinstance(done, ChannelsFirst) for done in steps[:count])
         stages.append(
             Stage(

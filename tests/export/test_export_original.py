@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from scipy import special
 
-from edge.artifact import read_spec
 from edge.cli import main
+from edge.model import read_spec
 from export.quiet_tensorflow import start_tensorflow
 
 start_tensorflow()

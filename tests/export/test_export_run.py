@@ -14,17 +14,17 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+from training.datasets.digits import load_digits
+from training.prepare import prepare
 
-from edge.artifact import read_spec
 from edge.errors import ParityError
+from edge.model import read_spec
 from edge.runtime import create_session
 from edge.spec import ModelSpec
 from export.export_run import export_run
 from export.network import weld
 from export.quiet_tensorflow import start_tensorflow
 from export.run_folder import RunFolder
-from training.datasets.digits import load_digits
-from training.prepare import prepare
 
 start_tensorflow()
 import keras

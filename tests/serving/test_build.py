@@ -12,8 +12,8 @@ import httpx
 import pytest
 import yaml
 
-from edge.artifact import read_spec
 from edge.cli import main
+from edge.model import read_spec
 from serving.build import SERVICE, requirements
 from serving.settings import Settings
 from tests.conftest import tiny_probabilities
@@ -92,7 +92,7 @@ def test_two_models_of_one_name_and_a_bad_model_are_refused(
     bad = tmp_path / "bad.onnx"
     bad.write_bytes(tiny_content[:99])
     assert main(["serve", str(bad), "--build", str(tmp_path / "b")]) == 2
-    assert "cut short" in capsys.readouterr().err
+    assert "cannot load this model" in capsys.readouterr().err
     assert not (tmp_path / "b").exists()
 
 

@@ -2,11 +2,11 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from training.networks.knn import NearestNeighbours
 
 from training.layer_table import LayerRow, count_multiply_adds, tabulate_layers
 from training.networks.architecture import Architecture
 from training.networks.catalogue import build_network
-from training.networks.knn import NearestNeighbours
 from training.networks.minivggnet import build_minivggnet
 
 

@@ -2,20 +2,19 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
 import pytest
+from msgspec.structs import replace
 from onnx import helper, numpy_helper
 from PIL import Image
 
-from edge.artifact import read_spec
-from edge.class_counts import ClassCounts, Confusion
 from edge.cli import main
-from edge.spec import Variant
+from edge.model import read_spec
+from edge.spec import ClassCounts, Confusion, Variant
 from edge.steps import Grey, Resize, ReverseChannels, Scale, Standardise, Step, SubtractMean
 from export.card.inspection import inspect_artifact
 from tests.edge.artifacts import restamped, without_entry, written
@@ -91,7 +90,7 @@ def test_figures_are_those_of_the_file(page: Page, model: Path) -> None:
     assert parity
     header, size = page.by_id["header"], page.by_id["main"]
     assert str(spec.version) in header
-    assert f"{training.held_out_accuracy:.2%}" in header
+    assert f"{training.accuracy:.2%}" in header
     assert f"{np.prod(weights.dims):,}" in header
     assert f"{model.stat().st_size:,} bytes" in header
     assert f"{np.prod(weights.dims):,} of float32" in size
@@ -247,7 +246,7 @@ def test_a_file_that_knows_little_says_so(tmp_path: Path, capsys: pytest.Capture
 def test_a_model_that_would_not_answer_says_unsure(tmp_path: Path) -> None:
     model = write_model(tmp_path / "m.onnx", make_labels(3), COLOUR)
     assert "says unsure" not in card_of(model).by_id["main"]
-    written(model, restamped(model.read_bytes(), abstain_below=1.0))
+    written(model, restamped(model.read_bytes(), reject_threshold=1.0))
     assert "says unsure" in card_of(model).by_id["main"]
 
 

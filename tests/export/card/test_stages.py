@@ -1,13 +1,13 @@
 """Which picture a card shows, and what its steps are run on."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from edge.artifact import read_spec
 from edge.errors import ModelError
+from edge.model import read_spec
 from edge.spec import SelfTest, SelfTestSample
 from edge.steps import Grey, Resize, Scale
 from export.card.stages import choose_sample, run_stages

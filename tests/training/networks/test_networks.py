@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
+from training.networks.knn import NearestNeighbours
 
 from edge.errors import DatasetError, UsageError
 from training.networks.architecture import Architecture
 from training.networks.catalogue import NETWORKS, build_network
 from training.networks.efficientnet_lite import build_efficientnet_lite
-from training.networks.knn import NearestNeighbours
 from training.networks.lenet import build_lenet
 from training.networks.minivggnet import build_minivggnet
 from training.networks.perceptrons import build_linear, build_mlp_cifar10, build_mlp_mnist
