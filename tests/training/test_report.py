@@ -62,17 +62,17 @@ def test_counts_that_travel_are_those_of_numpy_and_complete_for_20_classes() -> 
     chance = np.random.default_rng(1)
     targets, called = chance.integers(0, 20, (2, 5000))
     counts = count_classes(make_report(tuple(map(str, range(20))), targets, certain(called.tolist(), 20)))
-    assert counts.shown == tuple(np.bincount(targets, minlength=20))
-    assert counts.called == tuple(np.bincount(called, minlength=20))
-    assert counts.right == tuple(np.bincount(targets[targets == called], minlength=20))
-    rebuilt = np.diag(counts.right)
+    assert counts.support == tuple(np.bincount(targets, minlength=20))
+    assert counts.predicted == tuple(np.bincount(called, minlength=20))
+    assert counts.correct == tuple(np.bincount(targets[targets == called], minlength=20))
+    rebuilt = np.diag(counts.correct)
     for confusion in counts.confusions:
         rebuilt[confusion.true, confusion.predicted] = confusion.count
     matrix = np.zeros((20, 20), int)
     np.add.at(matrix, (targets, called), 1)
     assert np.array_equal(rebuilt, matrix)
     assert counts.is_complete
-    assert counts.wrong == (targets != called).sum()
+    assert counts.errors == (targets != called).sum()
 
 
 def test_of_many_confusions_the_most_frequent_travel() -> None:
@@ -82,4 +82,4 @@ def test_of_many_confusions_the_most_frequent_travel() -> None:
     counts = count_classes(report)
     assert counts.confusions == tuple(Confusion(i, i + 1, i) for i in range(499, 99, -1))
     assert not counts.is_complete
-    assert counts.wrong == 499 * 500 // 2
+    assert counts.errors == 499 * 500 // 2
