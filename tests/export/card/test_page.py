@@ -257,7 +257,7 @@ def test_a_smaller_variant_shows_what_it_cost(tmp_path: Path) -> None:
     page = card_of(model)
     assert "98.50%" in page.by_id["header"]
     assert "int8 (U8S8, entropy calibration, 1 layers in float32)" in page.by_id["main"]
-    assert "98.50% of 450 held-out images, float32 99.00% (limit 0.5 points less)" in page.by_id["main"]
+    assert "98.50% of 450 pictures, float32 99.00% (limit 0.5 points less)" in page.by_id["main"]
     # What was counted class by class was counted on the network that it was made from.
     assert "accuracy of this file (int8)" in page.by_id["main"]
     assert "accuracy of the float32 network" in page.by_id["main"]
