@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.batch.inputs import read_file
-
 from edge.errors import ImageError
 from edge.image import MAX_PIXELS, decode_image
 from edge.result import Box
