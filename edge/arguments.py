@@ -5,13 +5,15 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
 from edge.errors import UsageError
 
 if TYPE_CHECKING:
     from edge.classifier import Classifier
     from edge.spec import Faces, Glyphs
+
+T = TypeVar("T", int, float)
 
 # What figures can be written as.
 PICTURE_SUFFIXES = (".png", ".svg")
@@ -53,60 +55,50 @@ class Parser(argparse.ArgumentParser):
         return f"; did you mean {near[0]!r}?" if near else ""
 
 
+def _checked(value: T, holds: bool, rule: str) -> T:
+    if not holds:
+        raise argparse.ArgumentTypeError(f"must be {rule}. Received: {value}")
+    return value
+
+
 def positive(text: str) -> int:
     """Return the integer above zero that `text` says, for argparse."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1. Received: {text}")
-    return value
-
-
-def port_number(text: str) -> int:
-    """Return the port that `text` says, 0 for any free one, for argparse."""
-    value = int(text)
-    if not 0 <= value < 1 << 16:
-        raise argparse.ArgumentTypeError(f"must be 0 to 65535. Received: {text}")
-    return value
+    return _checked(value := int(text), value >= 1, "at least 1")
 
 
 def count(text: str) -> int:
     """Return the integer, 0 or more, that `text` says, for argparse."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must be 0 or more. Received: {text}")
-    return value
+    return _checked(value := int(text), value >= 0, "0 or more")
 
 
-def not_below_zero(text: str) -> float:
-    """Return the finite number, 0 or more, that `text` says, for argparse."""
-    value = float(text)
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be 0 or more. Received: {text}")
-    return value
-
-
-def above_zero(text: str) -> float:
-    """Return the finite number above zero that `text` says, for argparse."""
-    value = float(text)
-    if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
-    return value
+def port_number(text: str) -> int:
+    """Return the port that `text` says, 0 for any free one, for argparse."""
+    return _checked(value := int(text), 0 <= value < 1 << 16, "0 to 65535")
 
 
 def seed_number(text: str) -> int:
     """Return the seed that `text` says, for argparse: NumPy's and scikit-learn's generators take 32 bits."""
-    value = int(text)
-    if not 0 <= value < 1 << 32:
-        raise argparse.ArgumentTypeError(f"must be from 0 to {(1 << 32) - 1}. Received: {text}")
-    return value
+    return _checked(value := int(text), 0 <= value < 1 << 32, f"from 0 to {(1 << 32) - 1}")
+
+
+def not_below_zero(text: str) -> float:
+    """Return the finite number, 0 or more, that `text` says, for argparse."""
+    return _checked(value := float(text), 0 <= value < math.inf, "0 or more")
+
+
+def above_zero(text: str) -> float:
+    """Return the finite number above zero that `text` says, for argparse."""
+    return _checked(value := float(text), 0 < value < math.inf, "above 0")
 
 
 def share(text: str) -> float:
     """Return the number above 0 and below 1 that `text` says, for argparse."""
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must be above 0 and below 1. Received: {text}")
-    return value
+    return _checked(value := float(text), 0 < value < 1, "above 0 and below 1")
+
+
+def probability(text: str) -> float:
+    """Return the number from 0 to 1 that `text` says, for argparse."""
+    return _checked(value := float(text), 0 <= value <= 1, "0 to 1")
 
 
 def count_or_share(text: str) -> float:
@@ -125,43 +117,21 @@ def picture_path(text: str) -> Path:
     return path
 
 
-def probability(text: str) -> float:
-    """Return the number from 0 to 1 that `text` says, for argparse."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be 0 to 1. Received: {text}")
-    return value
-
-
 def add_classifier_options(parser: argparse.ArgumentParser) -> None:
     """Declare MODEL and how its answers are made."""
-    parser.add_argument("model", metavar="MODEL", help="an .onnx file written by 'eyespot export'")
-    parser.add_argument(
-        "--min-probability",
-        type=probability,
-        default=0.0,
-        metavar="P",
-        help="say unsure below this probability, 0 to 1, or below the model's own threshold if that is higher",
-    )
-    parser.add_argument(
-        "--regions",
-        type=parse_regions,
-        metavar="WHAT",
-        help="look for 'faces' or 'glyphs:COUNT', or 'none' for the whole picture (default: as the model says)",
-    )
-    parser.add_argument(
-        "--face-model", metavar="FILE", help="find faces with this YuNet .onnx, not with OpenCV's cascade"
-    )
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="an .onnx file written by 'eyespot export'")
+    unsure = "say unsure below this probability, 0 to 1, or below the model's own threshold if that is higher"
+    add("--min-probability", type=probability, default=0.0, metavar="P", help=unsure)
+    regions = "look for 'faces' or 'glyphs:COUNT', or 'none' for the whole picture (default: as the model says)"
+    add("--regions", type=parse_regions, metavar="WHAT", help=regions)
+    add("--face-model", metavar="FILE", help="find faces with this YuNet .onnx, not with OpenCV's cascade")
 
 
 def add_threads_option(parser: argparse.ArgumentParser) -> None:
     """Declare --threads of those who look at one image at a time."""
-    parser.add_argument(
-        "--threads",
-        type=positive,
-        metavar="N",
-        help="that work on one image (default: as onnxruntime chooses)",
-    )
+    chosen = "that work on one image (default: as onnxruntime chooses)"
+    parser.add_argument("--threads", type=positive, metavar="N", help=chosen)
 
 
 def load_classifier(arguments: argparse.Namespace, threads: int | None = None) -> "Classifier":

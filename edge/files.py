@@ -23,9 +23,8 @@ PARTIAL = re.compile(rf"\..+\.[0-9a-f]{{{2 * TOKEN_BYTES}}}\.partial(\.[^.]+)?")
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; when the block ends well, that file becomes `path`.
 
-    What was written is on the disk before the name changes. When the block raises, the temporary file is
-    removed and `path` is as it was. The suffix is kept, since some writers choose their format by it. An
-    OSError names `path`, which a full disk by itself does not.
+    What was written is on the disk before the name changes. When the block raises, the temporary file is removed and
+    `path` is as it was. The suffix is kept, since some writers choose their format by it. An OSError names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path)

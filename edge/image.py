@@ -174,7 +174,11 @@ def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> Decod
     _check_limits(width, height, size_bytes, max_pixels)
     if kind == "JPEG":
         if image.info.get("progressive"):
-            _check_scans(stream)
+            from edge.formats.unknown import count_scans
+
+            stream.seek(0)
+            if (scans := count_scans(stream.read())) > MOST_SCANS:
+                raise ImageError("corrupt", f"the JPEG has {scans:,} scans; {MOST_SCANS} are the limit")
         if shrink_for and (factor := shrink_factor(shrink_for, width, height)) > 1:
             image.draft(image.mode, (max(width // factor, 1), max(height // factor, 1)))
     try:
@@ -308,14 +312,6 @@ def _check_limits(width: int, height: int, size_bytes: int, max_pixels: int) -> 
         )
     if size_bytes > most_bytes(pixels):
         raise ImageError("too_many_bytes", f"{size_bytes:,} bytes are more than {pixels:,} pixels can need")
-
-
-def _check_scans(stream: BinaryIO) -> None:
-    from edge.formats.unknown import count_scans
-
-    stream.seek(0)
-    if (scans := count_scans(stream.read())) > MOST_SCANS:
-        raise ImageError("corrupt", f"the JPEG has {scans:,} scans; {MOST_SCANS} are the limit")
 
 
 def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) -> ImageError:

@@ -106,6 +106,8 @@ def create_session(
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
         reason = reason_of(error)
+        if "INVALID_PROTOBUF" in reason or "No graph was found" in reason:
+            raise ModelError(f"{name}: this is not an ONNX model, or it is cut short; copy it again") from None
         raise ModelError(f"{name}: onnxruntime {onnxruntime.__version__} cannot load this model ({reason})") from None
 
 

@@ -5,6 +5,7 @@ which stays that of older files: see `field(name=...)`.
 """
 
 import json
+import math
 from bisect import bisect
 from collections.abc import Sequence
 from itertools import pairwise
@@ -311,8 +312,10 @@ def canonical_json(value: Any) -> str:
     return json.dumps(msgspec.to_builtins(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-class _Format(Struct):
-    format: float = 0
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text:.20} is not a finite number")
+    return number
 
 
 def parse_spec(text: str, source: str) -> ModelSpec:
@@ -321,12 +324,17 @@ def parse_spec(text: str, source: str) -> ModelSpec:
     Raises ModelError if it is not JSON, of a newer format, or breaks any rule of `ModelSpec`.
     """
     try:
-        if (found := msgspec.json.decode(text, type=_Format).format) > SPEC_FORMAT:
+        # By json: labels may be names of folders that are not UTF-8, lone surrogates that msgspec refuses to read.
+        value = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        found = value.get("format") if isinstance(value, dict) else None
+        if isinstance(found, int | float) and found > SPEC_FORMAT:
             raise ModelError(
                 f"{source}: its spec has format {found:g}, this eyespot reads up to {SPEC_FORMAT}; upgrade eyespot here"
             )
-        return msgspec.json.decode(text, type=ModelSpec)
+        return msgspec.convert(value, ModelSpec)
+    except ModelError:
+        raise
     except RecursionError:
         raise ModelError(f"{source}: its spec is not valid: it is nested too deep") from None
-    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+    except (ValueError, OverflowError) as error:
         raise ModelError(f"{source}: its spec is not valid: {error}") from None

@@ -37,13 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=positive, default=3, metavar="N", help="predictions per image (default 3)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--draw", metavar="DIR", help="write annotated copies of the images into this folder")
-    parser.add_argument(
-        "--max-pixels",
-        type=positive,
-        default=MAX_PIXELS,
-        metavar="N",
-        help=f"refuse larger images from their header (default {MAX_PIXELS:,})",
-    )
+    limit = f"refuse larger images from their header (default {MAX_PIXELS:,})"
+    parser.add_argument("--max-pixels", type=positive, default=MAX_PIXELS, metavar="N", help=limit)
 
 
 def run(arguments: argparse.Namespace) -> int:

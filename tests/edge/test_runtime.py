@@ -112,7 +112,7 @@ def test_what_the_runtime_refuses_is_one_line(content: bytes, tmp_path: Path) ->
         with pytest.raises(ModelError) as caught:
             create_session(model, "m.onnx")
         message = str(caught.value)
-        assert message.startswith(f"m.onnx: onnxruntime {onnxruntime.__version__} cannot load this model (")
+        assert message.startswith("m.onnx: this is not an ONNX model")
         assert "\n" not in message
 
 

@@ -295,3 +295,8 @@ def test_a_fingerprint_without_held_out_pictures_is_refused() -> None:
     one = Histogram((0.0, 1.0), (1,))
     with pytest.raises(ValueError, match=r"must count pictures\. Received: \[0, 0\]"):
         Fingerprint(one, one, one, one, (0, 0))
+
+
+def test_a_label_may_be_the_name_of_a_folder_that_is_no_text() -> None:
+    labels = ("\udcff", "eins", "zwei")
+    assert parse_spec(replace(SPEC, labels=labels).to_json(), "m.onnx").labels == labels

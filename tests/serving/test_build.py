@@ -36,7 +36,8 @@ def test_an_image_gets_the_runtime_of_its_kind_and_no_training(required: list[st
     names = {line.partition("=")[0].partition(">")[0].partition("[")[0] for line in found}
     serving = {"bentoml", "starlette", "uvicorn", "uvloop", "httptools", "python-multipart", "packaging", "pyyaml"}
     watching = {"prometheus_client", "opentelemetry-instrumentation-asgi"}
-    assert names == {"numpy", "opencv-python-headless", runtime} | serving | watching
+    base = {"msgspec", "numpy", "onnx", "pillow", "protobuf", "tqdm", runtime}
+    assert names == base | serving | watching
     assert f"numpy=={__import__('numpy').__version__}" in found
     if kind == "gpu":  # it is not installed beside the other one, so any version that is good enough is taken
         assert "onnxruntime-gpu[cuda,cudnn]>=1.20" in found
@@ -92,7 +93,7 @@ def test_two_models_of_one_name_and_a_bad_model_are_refused(
     bad = tmp_path / "bad.onnx"
     bad.write_bytes(tiny_content[:99])
     assert main(["serve", str(bad), "--build", str(tmp_path / "b")]) == 2
-    assert "cannot load this model" in capsys.readouterr().err
+    assert "cut short" in capsys.readouterr().err
     assert not (tmp_path / "b").exists()
 
 

@@ -106,7 +106,7 @@ def test_a_model_cut_short_is_one_line(
     tiny_model: Path, started: list[Started], capsys: pytest.CaptureFixture[str]
 ) -> None:
     tiny_model.write_bytes(tiny_model.read_bytes()[:-100])
-    assert "cannot load this model" in refused(capsys, tiny_model)
+    assert "cut short" in refused(capsys, tiny_model)
     assert started == []
 
 

@@ -239,7 +239,7 @@ def bad_models(content: bytes) -> dict[str, bytes]:
     newer = json.dumps(json.loads(entry_of(content)) | {"format": 2})
     return {
         "has no eyespot spec": without_entry(content).SerializeToString(),
-        "cannot load this model": content[:-100],
+        "cut short": content[:-100],
         "has format 2, this eyespot reads up to 1": with_entry(content, newer),
         "was altered": content.replace(b"bright", b"blight"),
     }

@@ -70,7 +70,7 @@ def write_model(
     (answer,) = session.run([OUTPUT_NAME], {INPUT_NAME: photograph()[None]})[0]
     known = [Comparison("waves", View("waves", photograph()), answer, 0.0, True)]
     counts = counts or random_counts(labels)
-    right = sum(counts.right) / sum(counts.shown)
+    right = sum(counts.correct) / sum(counts.support)
     spec = ModelSpec(
         format=SPEC_FORMAT,
         name=name,

@@ -186,13 +186,13 @@ def test_the_matrix_is_that_of_the_counts(tmp_path: Path) -> None:
     assert head[1:] == list(labels)
     assert [row[0] for row in rows] == list(labels)
     matrix = np.array([[int(cell) for cell in row[1:]] for row in rows])
-    assert tuple(matrix.sum(axis=1)) == counts.shown
-    assert tuple(matrix.sum(axis=0)) == counts.called
-    assert tuple(matrix.diagonal()) == counts.right
+    assert tuple(matrix.sum(axis=1)) == counts.support
+    assert tuple(matrix.sum(axis=0)) == counts.predicted
+    assert tuple(matrix.diagonal()) == counts.correct
     recall = matrix.diagonal() / matrix.sum(axis=1)
     precision = matrix.diagonal() / matrix.sum(axis=0)
     assert page.table("Every class")[1:] == [
-        [labels[i], f"{precision[i]:.1%}", f"{recall[i]:.1%}", f"{counts.shown[i]:,}"] for i in range(20)
+        [labels[i], f"{precision[i]:.1%}", f"{recall[i]:.1%}", f"{counts.support[i]:,}"] for i in range(20)
     ]
 
 
@@ -257,7 +257,7 @@ def test_a_smaller_variant_shows_what_it_cost(tmp_path: Path) -> None:
     page = card_of(model)
     assert "98.50%" in page.by_id["header"]
     assert "int8 (U8S8, entropy calibration, 1 layers in float32)" in page.by_id["main"]
-    assert "98.50% of 450 held-out images, float32 99.00% (limit 0.5 points less)" in page.by_id["main"]
+    assert "98.50% of 450 pictures, float32 99.00% (limit 0.5 points less)" in page.by_id["main"]
     # What was counted class by class was counted on the network that it was made from.
     assert "accuracy of this file (int8)" in page.by_id["main"]
     assert "accuracy of the float32 network" in page.by_id["main"]
