@@ -112,10 +112,10 @@ def test_what_is_no_file_or_larger_than_any_picture_is_bad_and_not_waited_for(dr
 
 def test_pictures_of_a_format_that_is_refused_are_counted(draw: Draw) -> None:
     folder = draw(cat=["good.png"], dog=["good.png"])
-    (folder / "dog" / "telephone.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(8))
-    (folder / "dog" / "web.avif").write_bytes(b"\0\0\0\x18ftypavif" + bytes(8))
+    (folder / "dog" / "telephone.DNG").write_bytes(b"II\xbc\1" + bytes(8))
+    (folder / "dog" / "web.jxl").write_bytes(b"\xff\x0a" + bytes(8))
     assert bad_of(folder) == (
-        "pets: 2 unreadable images: dog/telephone.HEIC (unsupported_format), dog/web.avif (unsupported_format)"
+        "pets: 2 unreadable images: dog/telephone.DNG (unsupported_format), dog/web.jxl (unsupported_format)"
     )
 
 
