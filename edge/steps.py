@@ -175,8 +175,8 @@ def require_preparable(steps: tuple[Step, ...], height: int, width: int, max_pix
     Where the shorter side is to become 256 pixels long, 1 x 65,535 pixels become 256 x 16.8 million.
     """
     side = isqrt(max(max_pixels, height * width))
-    limit = max(LARGEST_RESULT_PX, MOST_ELONGATED * _largest_result(steps, side, side))
-    if (made := _largest_result(steps, height, width)) > limit:
+    limit = max(LARGEST_RESULT_PX, MOST_ELONGATED * largest_result(steps, side, side))
+    if (made := largest_result(steps, height, width)) > limit:
         raise ImageError(
             "too_many_pixels",
             f"{width} x {height} pixels would become {made:,} while they are prepared for the model; "
@@ -184,7 +184,7 @@ def require_preparable(steps: tuple[Step, ...], height: int, width: int, max_pix
         )
 
 
-def _largest_result(steps: tuple[Step, ...], height: int, width: int) -> int:
+def largest_result(steps: tuple[Step, ...], height: int, width: int) -> int:
     """Return the pixels of the largest picture between `steps`, and of those that are resized along one side only."""
     largest = 0
     for step in steps:

@@ -21,7 +21,7 @@ from edge.image import DecodedImage, decode_image, read_header
 from edge.model import spec_of
 from edge.result import Classification
 from edge.spec import ModelSpec
-from edge.steps import Step, require_preparable
+from edge.steps import Step, largest_result, require_preparable
 from serving.batcher import MicroBatcher
 from serving.drift_window import DriftWindow
 from serving.halves import fastest_s, load_halves, warm_up
@@ -192,10 +192,5 @@ def _is_small(encoded: bytes, steps: tuple[Step, ...]) -> bool:
 
 
 def _is_soon(steps: tuple[Step, ...], height: int, width: int) -> bool:
-    """Whether a picture is soon prepared, lying as it does or on its side."""
-    try:
-        for sides in ((height, width), (width, height)):
-            require_preparable(steps, *sides, AT_ONCE_PIXELS)
-    except ImageError:
-        return False
-    return True
+    """Whether a picture is soon prepared, as it is or on its side."""
+    return all(largest_result(steps, *sides) <= 4 * AT_ONCE_PIXELS for sides in ((height, width), (width, height)))

@@ -34,7 +34,7 @@ def test_variables_are_named_for_the_settings() -> None:
 def test_defaults_are_safe_and_as_documented() -> None:
     settings = Settings()
     assert (settings.host, settings.port) == ("127.0.0.1", 3000)
-    assert (settings.max_body_bytes, settings.max_pixels) == (32 * 1024 * 1024, 50 * 1000 * 1000)
+    assert (settings.max_body_bytes, settings.max_pixels) == (32 * 1024 * 1024, 100 * 1000 * 1000)
     assert settings.max_wait_ms == 2
     assert settings.cors_origins == ()
 
