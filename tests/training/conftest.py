@@ -12,6 +12,7 @@ from edge.cli import main
 from tests.conftest import SLOW_FIXTURES
 
 Draw = Callable[..., Path]
+WriteRecipe = Callable[..., Path]
 
 EPOCHS = 4
 # 41 pictures are left to train on, so that the last batch of 8 has one, and one of two replicas none.
@@ -69,3 +70,43 @@ def bright_run(bright: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def figures(run: Path) -> np.ndarray:
     """Loss and accuracy on both sides and the rate, an epoch a row."""
     return np.array([list(epoch.values()) for epoch in json.loads((run / "history.json").read_text())["epochs"]])
+
+
+RECIPE = """
+import keras
+from keras import layers
+
+from edge.steps import Grey, Resize, Scale
+from training.epochs.augmentation import AUGMENTATIONS
+from training.epochs.optimizers import Adam, Sgd
+from training.epochs.schedules import Constant, Cosine
+from training.recipe import Recipe
+
+
+def network(architecture):
+    return keras.Sequential([architecture.input(), layers.Flatten(), LAYERS])
+
+
+RECIPE = Recipe(
+    name="mine",
+    summary="a recipe of one's own",
+    source="own",
+    reported="-",
+    dataset="",
+    preprocessing=(Resize(8, 8, "antialias"), Grey(), Scale(1 / 255)),
+    network=network,
+    SETTINGS
+)
+"""
+
+
+@pytest.fixture
+def write_recipe(tmp_path: Path) -> WriteRecipe:
+    """Return a function that writes a recipe file with these layers behind Flatten, and these settings."""
+
+    def write(layers: str, settings: str = "epochs=3, batch_size=8, optimizer=Sgd(), schedule=Constant(0.5)") -> Path:
+        path = tmp_path / "mine.py"
+        path.write_text(RECIPE.replace("LAYERS", layers).replace("SETTINGS", settings))
+        return path
+
+    return write

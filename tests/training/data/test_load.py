@@ -42,8 +42,10 @@ def test_another_folder_is_the_test_part(draw: Draw, tmp_path: Path) -> None:
     both = load_dataset(str(folder), test=str(tmp_path / "other"))
     assert both.parts
     assert Counter(zip(both.parts, both.targets.tolist(), strict=True)) == {
-        **{("train", 0): 9, ("train", 1): 9},
-        **{("test", 0): 2, ("test", 1): 3},
+        ("train", 0): 9,
+        ("train", 1): 9,
+        ("test", 0): 2,
+        ("test", 1): 3,
     }
     for i, part in enumerate(both.parts):
         root = tmp_path / "other" if part == "test" else folder

@@ -125,8 +125,13 @@ def test_a_full_disk_is_an_error_of_the_disk_and_loses_nothing(tmp_path: Path) -
     with Store(tmp_path) as store:
         store.add(*entry(0))
     size = (tmp_path / "training.sqlite").stat().st_size
-    with full_behind(size), pytest.raises(OSError, match=str(tmp_path)), Store(tmp_path) as store:
-        for i in range(1, 100):
-            store.add(*entry(i))
-        store.flush()
+
+    def fill() -> None:
+        with Store(tmp_path) as store:
+            for i in range(1, 100):
+                store.add(*entry(i))
+            store.flush()
+
+    with full_behind(size), pytest.raises(OSError, match=str(tmp_path)):
+        fill()
     assert kept(tmp_path, 100) == [0]
