@@ -110,3 +110,41 @@ def write_recipe(tmp_path: Path) -> WriteRecipe:
         return path
 
     return write
+
+
+COLOURS = {"amber": (200, 140, 60), "blue": (60, 120, 200), "coral": (200, 100, 120)}
+SMALL_PX = 32
+
+
+def draw_photographs(
+    folder: Path, per_class: int, seed: int = 0, size: tuple[int, int] = (38, 46), noise: int = 90
+) -> Path:
+    """Three classes of coloured pictures; the more noise, the harder to tell."""
+    chance = np.random.default_rng(seed)
+    for label, colour in COLOURS.items():
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        for i in range(per_class):
+            shade = chance.normal(colour, noise / 2)
+            pixels = np.clip(chance.normal(shade, noise, (*size, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / label / f"{seed}-{i:03}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def own_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network of one's own with two blocks, for pictures of 32 pixels, as `--weights` takes it."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(3)
+    path = tmp_path_factory.mktemp("backbone") / "own.keras"
+    blocks = [
+        layer
+        for i, filters in enumerate((8, 12))
+        for layer in (
+            layers.Conv2D(filters, 3, strides=2, activation="relu", name=f"block{i + 1}_convolution"),
+            layers.BatchNormalization(name=f"block{i + 1}_normalisation"),
+        )
+    ]
+    keras.Sequential([keras.Input((SMALL_PX, SMALL_PX, 3)), *blocks, layers.GlobalAveragePooling2D()]).save(path)
+    return path
