@@ -1,4 +1,4 @@
-"""`eyespot train` as a user meets it: wrong calls, bad folders, folders in use, recipes of one's own, an interruption."""
+"""`eyespot train` as a user meets it: wrong calls, bad folders, folders in use, own recipes, an interruption."""
 
 import signal
 import subprocess
@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -119,28 +118,6 @@ def test_a_bad_folder_is_one_line_and_leaves_nothing(
     change(folder)
     assert names in refused(["train", str(folder), "--output", str(tmp_path / "runs" / "x")], capsys)
     assert not (tmp_path / "runs" / "x").exists()
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"output": "pets/cat"},
-        {"output": "pets/runs/1"},
-        {"output": "linked"},
-        {"tensorboard": "pets/logs", "fine_tune": True},
-    ],
-    ids=str,
-)
-def test_nothing_is_written_into_the_data_set(
-    draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
-) -> None:
-    folder = draw(cat=NAMES, dog=NAMES)
-    (tmp_path / "linked").symlink_to(folder / "out")
-    before = sorted(tmp_path.rglob("*"))
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError):
-        train("pets", **options)
-    assert sorted(tmp_path.rglob("*")) == before
 
 
 def names(folder: Path) -> set[str]:

@@ -28,14 +28,6 @@ def test_classes_are_folders_and_pictures_lie_at_any_depth(draw: Draw) -> None:
         assert dataset.path(i) == folder / name
 
 
-def test_the_order_and_the_digest_are_those_of_the_names(draw: Draw) -> None:
-    folder = draw(dog=NAMES, cat=NAMES)
-    found = [load_folder(folder) for _ in range(2)]
-    hashes = [[some.content_hash(i) for i in range(4)] for some in found]
-    assert found[0].names == found[1].names
-    assert found[0].digest(hashes[0]) == found[1].digest(hashes[1])
-
-
 @pytest.mark.parametrize(
     "names", [("train", "val", "test"), ("Train", "validation", "Test"), ("training", "valid", "test")]
 )
@@ -54,10 +46,6 @@ def test_parts_above_the_classes_are_the_parts(tmp_path: Path, names: tuple[str,
     save_picture(tmp_path / "extra" / "cat" / "1.png", 3)
     with pytest.raises(DatasetError, match="extra"):
         load_folder(tmp_path)
-
-
-def test_train_and_test_may_be_classes_where_they_are_alone_with_others(draw: Draw) -> None:
-    assert load_folder(draw(train=NAMES, bus=NAMES)).labels == ("bus", "train")
 
 
 def test_smiles_is_found_by_its_folders(tmp_path: Path) -> None:

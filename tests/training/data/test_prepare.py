@@ -130,12 +130,3 @@ def test_what_left_the_cache_is_made_again(folder: Path, tmp_path: Path) -> None
         store.flush()
         with pytest.raises(DatasetError, match=r"cat/0\.png"):
             prepared.pictures.read([0])
-
-
-def test_the_camera_is_that_of_exif(folder: Path, store: Store) -> None:
-    exif = Image.Exif()
-    exif[271], exif[272] = "Maker", "M1"
-    with Image.open(folder / "cat" / "1.jpg") as image:
-        image.save(folder / "cat" / "1.jpg", exif=exif)
-    prepared = prepare(load_folder(folder), STEPS, store, skip_bad=False)
-    assert [note.camera for note in prepared.notes] == ["", "Maker M1", "", "", "", ""]

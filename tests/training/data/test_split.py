@@ -83,8 +83,3 @@ def test_a_part_that_is_missing_is_drawn_from_the_training_part() -> None:
 def test_a_class_that_is_too_small_is_refused(targets: list[int], numbers: Any) -> None:
     with pytest.raises(DatasetError, match="'b'"):
         split_dataset(made(targets), contents(*numbers), 1, 0.25, 0.1)
-
-
-def test_a_class_without_a_training_picture_is_refused() -> None:
-    with pytest.raises(DatasetError, match="'b'"):
-        split_dataset(made([0, 0, 0, 1], parts=("train", "train", "test", "test")), contents(*range(4)), 1, 0.2, 0.0)

@@ -178,7 +178,7 @@ def test_the_order_is_that_of_seed_and_epoch() -> None:
     assert order(0, None) == [[*range(3, 11)], [*range(11, 19)], [*range(19, 23)]]
     assert order(2, 5) == order(2, 5)
     assert order(2, 5) not in (order(1, 5), order(2, 6))
-    assert sorted(sum(order(2, 5), [])) == list(range(3, 23))
+    assert sorted(row for batch in order(2, 5) for row in batch) == list(range(3, 23))
 
 
 # What the devices of one machine are is TensorFlow's to say; here it is told that the processor is two.
