@@ -54,7 +54,7 @@ def eyespot(arguments: str, show: bool = True) -> str:
 
 
 def write_images(folder: Path) -> list[Path]:
-    """Write the first held-out digits of the run, which the network has not seen, one of each class at most."""
+    """Write the first test digits of the run, which the network has not seen, one of each class at most."""
     folder.mkdir()
     written: dict[str, Path] = {}
     with zipfile.ZipFile(FOLDER / "lenet-digits" / "held_out.zip") as archive:
@@ -111,7 +111,7 @@ def summarise(edge: list[dict[str, Any]], http: list[dict[str, Any]], seconds: f
     spec = json.loads(eyespot("info lenet-digits.onnx --json", show=False))
     training, parity = spec["training"], spec["parity"]
     print("\nSummary")
-    print(f"  accuracy  {training['held_out_accuracy']:.2%} of {training['held_out_images']} held-out digits")
+    print(f"  accuracy  {training['held_out_accuracy']:.2%} of {training['held_out_images']} test digits")
     print(f"  parity    largest difference between Keras and the file {parity['largest_difference']:.1e},")
     print(f"            same best label on {parity['top1_agreement']:.2%} of {parity['comparisons']} comparisons")
     print(f"  {'image':<22} {'edge':<15} HTTP")
@@ -123,7 +123,7 @@ def summarise(edge: list[dict[str, Any]], http: list[dict[str, Any]], seconds: f
     print("  . .venv/bin/activate && cd demo")
     print("  eyespot classify lenet-digits.onnx images --top 1 --json")
     print("  eyespot train lenet --dataset FOLDER     with one folder of your pictures for each class")
-    print("  look at lenet-digits/history.png and lenet-digits/confusion.png")
+    print("  look at lenet-digits/history.png and lenet-digits/evaluation/confusion.png")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,8 +156,9 @@ def _split(prepared: Prepared, recipe: AnyRecipe, config: TrainConfig) -> Split:
 def _choose_device(config: TrainConfig) -> str:
     """Make TensorFlow use what `config` says and return a description of it. Raises InstallationError."""
     if config.jobs:
-        tf.config.threading.set_intra_op_parallelism_threads(config.jobs)
-        tf.config.threading.set_inter_op_parallelism_threads(config.jobs)
+        with suppress(RuntimeError):  # TensorFlow, once it was used, keeps the number that it began with
+            tf.config.threading.set_intra_op_parallelism_threads(config.jobs)
+            tf.config.threading.set_inter_op_parallelism_threads(config.jobs)
     gpus = tf.config.list_physical_devices("GPU")
     if config.device == "gpu" and not gpus:
         raise InstallationError("TensorFlow finds no GPU here; check the driver with 'nvidia-smi', or say --device cpu")

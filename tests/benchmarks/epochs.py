@@ -4,8 +4,8 @@ Usage: python tests/benchmarks/epochs.py [ROUNDS]
 Goal:  at most 1.05 times, per epoch after the first: same network, same batches, same optimiser, in turns.
 
 A round is a training of EPOCHS epochs through eyespot and one without. The clock runs from the end of the first epoch
-to that of the last, and in it falls the writing of as many epochs: state, history, drawings, page. Nothing of ours is
-left to run while Keras is measured. Processor time is said as well, which other programs on the machine disturb less.
+to that of the last, and in it falls the reading of the pictures from the cache, and the writing of as many epochs:
+state, checkpoint, history, drawing. Processor time is said as well, which other programs on the machine disturb less.
 """
 
 import statistics
@@ -21,22 +21,23 @@ from verdicts import at_most
 from export.quiet_tensorflow import start_tensorflow
 
 GOAL = 1.05
-IMAGES, HELD_OUT, EPOCHS = 6000, 1500, 4
+IMAGES, VALIDATION, EPOCHS = 6000, 1500, 4
 DEFAULT_ROUNDS = 7
 
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_ROUNDS
     start_tensorflow()
-    from training.fit import make_repeatable
+    from training.epochs.fit import make_repeatable
 
     make_repeatable(1)
     rng = np.random.default_rng(1)
-    arrays = rng.random((IMAGES + HELD_OUT, 28, 28, 1), np.float32)
-    targets = rng.integers(0, 10, len(arrays))
+    pixels = rng.integers(0, 256, (IMAGES + VALIDATION, 28, 28), np.uint8)
+    targets = rng.integers(0, 10, len(pixels))
+    arrays = pixels[..., None].astype(np.float32) / 255
     with tempfile.TemporaryDirectory() as folder:
-        np.save(Path(folder) / "arrays.npy", arrays)
-        ours = make_ours(np.load(Path(folder) / "arrays.npy", mmap_mode="r"), targets, Path(folder))
+        np.savez(Path(folder) / "data.npz", x=pixels, y=targets)
+        ours = make_ours(Path(folder))
         bare = make_bare(arrays, targets)
         # The first round compiles the networks.
         pairs = [(an_epoch(ours), an_epoch(bare)) for _ in range(rounds + 1)][1:]
@@ -70,7 +71,7 @@ def make_bare(arrays, targets):  # type: ignore[no-untyped-def]
     import keras
 
     network = make_network()
-    held_out = (arrays[IMAGES:], targets[IMAGES:])
+    validation = (arrays[IMAGES:], targets[IMAGES:])
 
     def train(at_end_of_epoch: Callable[[], None]) -> None:
         clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: at_end_of_epoch())
@@ -79,7 +80,7 @@ def make_bare(arrays, targets):  # type: ignore[no-untyped-def]
             targets[:IMAGES],
             batch_size=32,
             epochs=EPOCHS,
-            validation_data=held_out,
+            validation_data=validation,
             callbacks=[clock],
             verbose=0,
         )
@@ -87,32 +88,37 @@ def make_bare(arrays, targets):  # type: ignore[no-untyped-def]
     return train
 
 
-def make_ours(arrays, targets, folder):  # type: ignore[no-untyped-def]
-    from training.batches import Batches
-    from training.fit import Course, fit
-    from training.history import History
-    from training.monitor import Monitor
-    from training.schedules import Constant
-    from training.state import Plan, take_state
-
+def make_ours(folder):  # type: ignore[no-untyped-def]
+    from edge.steps import Grey, Resize, Scale
     from export.run_folder import RunFolder
+    from training.data.load import load_dataset
+    from training.data.prepare import prepare
+    from training.data.store import Store
+    from training.epochs.batches import Batches
+    from training.epochs.checkpoints import Checkpoints, Plan, take_state, write_state
+    from training.epochs.fit import FitConfig, fit
+    from training.epochs.history import History
+    from training.epochs.schedules import Constant
+    from training.epochs.train_epochs import record_history
 
-    network = make_network()
-    weights = np.ones(len(arrays), np.float32)
-    training = Batches(arrays, targets, weights, np.arange(IMAGES), 32, seed=1)
-    held_out = Batches(arrays, targets, weights, np.arange(IMAGES, len(arrays)), 32)
-    plan = Plan("benchmark", "00", 1, EPOCHS, 32, {})
+    network, run = make_network(), RunFolder(folder / "run")
+    steps = (Resize(28, 28, "antialias"), Grey(), Scale(1 / 255))
+    prepared = prepare(load_dataset(str(folder / "data.npz")), steps, Store(folder / "cache"), skip_bad=False)
+    pictures, targets = prepared.pictures, prepared.dataset.targets
+    weights, rows = np.ones(len(targets), np.float32), np.arange(len(targets))
+    training = Batches(pictures, targets, weights, rows[:IMAGES], 32, seed=1)
+    validation = Batches(pictures, targets, weights, rows[IMAGES:], 32)
+    plan, checkpoints = Plan("benchmark", "00", 1, EPOCHS, 32, {}), Checkpoints(run.checkpoints)
+    run.checkpoints.mkdir(parents=True)
 
     def train(at_end_of_epoch: Callable[[], None]) -> None:
-        monitor = Monitor(RunFolder(folder), "benchmark", EPOCHS, 10)
-
         def after_epoch(history: History) -> None:
-            monitor.update(history, take_state(plan, history, network))
+            checkpoints.after_epoch(history, network)
+            write_state(take_state(plan, history, network), run.state)
+            record_history(run, history, "benchmark", None)
             at_end_of_epoch()
 
-        history = fit(network, training, held_out, Course(Constant(0.01), EPOCHS), History(), after_epoch)
-        monitor.finish(history)
-        monitor.close()
+        fit(network, training, validation, FitConfig(Constant(0.01), EPOCHS), History(), after_epoch)
 
     return train
 

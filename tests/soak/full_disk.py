@@ -18,8 +18,9 @@ KB, MB = 1 << 10, 1 << 20
 PAGE_BYTES = 4 * KB
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 REPORT_SIZES = (4 * KB, 12 * KB)
-# How many epochs are kept where. The state of this training has 15 MB, and the next one is written beside it.
-EPOCHS_KEPT = {16 * KB: 0, 8 * MB: 0, 20 * MB: 1}
+# How many epochs are kept where. Of this training the state has 15 MB and the best network at most as much, and
+# the next ones are written beside them.
+EPOCHS_KEPT = {16 * KB: 0, 8 * MB: 0, 33 * MB: 1}
 EXPORT_SIZES = (16 * KB, 400 * KB)
 SOME_FAILED = 1
 
@@ -132,7 +133,7 @@ def epochs_in(state: Path) -> int:
     if not state.exists():
         return 0
     with np.load(state) as kept:
-        return len(json.loads(str(dict(kept)["state"]))["history"]["epochs"])
+        return len(json.loads(str(dict(kept)["state"]))[1]["epochs"])  # plan and history
 
 
 def exports(folder: Path) -> Iterator[tuple[str, str | None]]:

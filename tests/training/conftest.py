@@ -12,6 +12,7 @@ from edge.cli import main
 from tests.conftest import SLOW_FIXTURES
 
 Draw = Callable[..., Path]
+WriteRecipe = Callable[..., Path]
 
 EPOCHS = 4
 # 41 pictures are left to train on, so that the last batch of 8 has one, and one of two replicas none.
@@ -69,3 +70,81 @@ def bright_run(bright: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def figures(run: Path) -> np.ndarray:
     """Loss and accuracy on both sides and the rate, an epoch a row."""
     return np.array([list(epoch.values()) for epoch in json.loads((run / "history.json").read_text())["epochs"]])
+
+
+RECIPE = """
+import keras
+from keras import layers
+
+from edge.steps import Grey, Resize, Scale
+from training.epochs.augmentation import AUGMENTATIONS
+from training.epochs.optimizers import Adam, Sgd
+from training.epochs.schedules import Constant, Cosine
+from training.recipe import Recipe
+
+
+def network(architecture):
+    return keras.Sequential([architecture.input(), layers.Flatten(), LAYERS])
+
+
+RECIPE = Recipe(
+    name="mine",
+    summary="a recipe of one's own",
+    source="own",
+    reported="-",
+    dataset="",
+    preprocessing=(Resize(8, 8, "antialias"), Grey(), Scale(1 / 255)),
+    network=network,
+    SETTINGS
+)
+"""
+
+
+@pytest.fixture
+def write_recipe(tmp_path: Path) -> WriteRecipe:
+    """Return a function that writes a recipe file with these layers behind Flatten, and these settings."""
+
+    def write(layers: str, settings: str = "epochs=3, batch_size=8, optimizer=Sgd(), schedule=Constant(0.5)") -> Path:
+        path = tmp_path / "mine.py"
+        path.write_text(RECIPE.replace("LAYERS", layers).replace("SETTINGS", settings))
+        return path
+
+    return write
+
+
+COLOURS = {"amber": (200, 140, 60), "blue": (60, 120, 200), "coral": (200, 100, 120)}
+SMALL_PX = 32
+
+
+def draw_photographs(
+    folder: Path, per_class: int, seed: int = 0, size: tuple[int, int] = (38, 46), noise: int = 90
+) -> Path:
+    """Three classes of coloured pictures; the more noise, the harder to tell."""
+    chance = np.random.default_rng(seed)
+    for label, colour in COLOURS.items():
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        for i in range(per_class):
+            shade = chance.normal(colour, noise / 2)
+            pixels = np.clip(chance.normal(shade, noise, (*size, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / label / f"{seed}-{i:03}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def own_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network of one's own with two blocks, for pictures of 32 pixels, as `--weights` takes it."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(3)
+    path = tmp_path_factory.mktemp("backbone") / "own.keras"
+    blocks = [
+        layer
+        for i, filters in enumerate((8, 12))
+        for layer in (
+            layers.Conv2D(filters, 3, strides=2, activation="relu", name=f"block{i + 1}_convolution"),
+            layers.BatchNormalization(name=f"block{i + 1}_normalisation"),
+        )
+    ]
+    keras.Sequential([keras.Input((SMALL_PX, SMALL_PX, 3)), *blocks, layers.GlobalAveragePooling2D()]).save(path)
+    return path

@@ -137,11 +137,12 @@ class Store:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn SQLite's errors of a full or failing disk into the OSError that they are."""
+        """Turn SQLite's errors of a full or failing disk, and of damage, into the OSError that they are."""
         try:
             yield
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+            remedy = "" if isinstance(error, sqlite3.OperationalError) else "; remove it, it is made anew"
             raise OSError(
-                errno.ENOSPC if full else errno.EIO, f"the cache cannot be used ({error})", str(self._path)
+                errno.ENOSPC if full else errno.EIO, f"the cache cannot be used ({error}{remedy})", str(self._path)
             ) from None

@@ -4,7 +4,6 @@ The order and the augmentation follow from the seed and the epoch alone, so that
 if it had not been interrupted.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,17 +33,28 @@ class Batches:
     seed: int | None = None
     augmentation: Augmentation | None = None
     epoch: int = 0
+    devices: int = 1
 
     def __len__(self) -> int:
-        return math.ceil(len(self.rows) / self.size)
+        whole, rest = divmod(len(self.rows), self.size)
+        return whole + (rest >= self.devices or not whole)
+
+    def share(self, devices: int) -> None:
+        """Choose a size of which `devices` get the same number of the first batch, and each something of the last.
+
+        Keras fails on the one, and TensorFlow on the other: a last batch of fewer goes with the one before.
+        """
+        rows = len(self.rows)
+        self.devices, self.size = devices, max(min(self.size, rows) // devices, 1) * devices
+        if 0 < rows - self.size < devices:
+            self.size = max(self.size // (2 * devices), 1) * devices
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]]:
         order, random = self.rows, None
         if self.seed is not None:
             random = np.random.default_rng((self.seed, self.epoch))
             order = random.permutation(order)
-        for start in range(0, len(order), self.size):
-            rows = order[start : start + self.size]
+        for rows in np.split(order, np.arange(1, len(self)) * self.size):
             pixels = self.pictures.read(rows)
             if random is not None and self.augmentation is not None:
                 pixels = self.augmentation(pixels, random)

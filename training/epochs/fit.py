@@ -48,6 +48,9 @@ def fit(
     """
     if history.epochs and config.early_stopping_epochs and history.has_stalled(config.early_stopping_epochs):
         return history
+    if (devices := network.distribute_strategy.num_replicas_in_sync) > 1:
+        training.share(devices)
+        validation.share(devices)
     trainer = _Trainer(config, training, history, after_epoch)
     shape = network.input_shape[1:]
     try:

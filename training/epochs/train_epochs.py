@@ -173,6 +173,8 @@ def _build(recipe: Recipe, material: Material, config: TrainConfig, precision: s
     finally:
         keras.config.set_dtype_policy("float32")
     require_softmax(network)
+    if precision != "float32":  # in half a probability below 6e-8 is 0, and so is its gradient
+        network.layers[-1].dtype_policy = keras.DTypePolicy("float32")
     if network.output_shape[1:] != (classes,):
         raise UsageError(f"{recipe.name}: the network gives {network.output_shape[1:]} numbers for {classes} classes")
     return network

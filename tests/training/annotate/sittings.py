@@ -21,7 +21,7 @@ from tests.edge.regions.drawn_glyphs import hershey
 
 EYESPOT = str(Path(sys.executable).with_name("eyespot"))
 BORDER_PX = 5
-WITHIN_S = 60
+WITHIN_S = 240
 
 
 def write_codes(folder: Path, *texts: str) -> Path:

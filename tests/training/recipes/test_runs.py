@@ -17,11 +17,9 @@ from PIL import Image
 from sklearn.neighbors import KNeighborsClassifier
 
 from edge.cli import main
-from edge.model import read_spec
-from edge.spec import Faces, Glyphs
 from tests.training.recipes import stand_ins
 from tests.training.recipes.stand_ins import StandIn
-from training.recipes import MODULES
+from training.recipes import RECIPE_MODULES
 
 # Name: data in the shape of the recipe's own, and options.
 RUNS: dict[str, tuple[StandIn, tuple[str, ...]]] = {
@@ -41,16 +39,19 @@ RUNS: dict[str, tuple[StandIn, tuple[str, ...]]] = {
     "minivggnet-step-slow": (stand_ins.cifar_npz, ()),
     "captcha": (stand_ins.glyphs_folder, ("--regions", "glyphs:5")),
     "smiles": (stand_ins.smiles_folder, ()),
+    "smiles-book": (stand_ins.smiles_folder, ()),
 }
 # What the artifacts look for: as the option says, or as the recipe does.
-REGIONS = {"captcha": Glyphs(5), "smiles": Faces()}
+FACES = {"kind": "faces"}
+REGIONS = {"captcha": {"kind": "glyphs", "count": 5}, "smiles": FACES, "smiles-book": FACES}
+SOLVED = ("knn", "linear", "linear-l1", "linear-l2")
 EPOCHS = 2
 # The two resizes differ by a level here and there.
 TOLERANCE = 0.02
 
 
 def test_every_recipe_has_a_run() -> None:
-    assert list(RUNS) == list(MODULES)
+    assert list(RUNS) == list(RECIPE_MODULES)
 
 
 @pytest.mark.slow
@@ -58,10 +59,12 @@ def test_every_recipe_has_a_run() -> None:
 def test_a_recipe_runs_to_the_end(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make, options = RUNS[name]
     run, model = tmp_path / "run", tmp_path / "model.onnx"
-    epochs = () if name == "knn" else ("--epochs", str(EPOCHS))
+    epochs = () if name in SOLVED else ("--epochs", str(EPOCHS))
     assert main(["train", name, "--dataset", str(make(tmp_path)), "--output", str(run), *options, *epochs]) == 0
     assert main(["export", str(run), "--output", str(model)]) == 0
-    assert read_spec(model).regions == REGIONS.get(name)
+    capsys.readouterr()
+    assert main(["info", str(model), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["regions"] == REGIONS.get(name)
     picture, label, probability = surest_held_out(name, run, tmp_path)
     capsys.readouterr()
     assert main(["classify", str(model), str(picture), "--regions", "none", "--json"]) == 0
@@ -106,7 +109,9 @@ def prepared_glyph(picture: bytes) -> np.ndarray:
 @pytest.mark.slow
 def test_knn_from_end_to_end_is_scikit_learns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, run, model = stand_ins.animals_folder(tmp_path), tmp_path / "run", tmp_path / "model.onnx"
-    assert main(["train", "knn", "--dataset", str(folder), "--output", str(run), "--k", "5"]) == 0
+    assert (
+        main(["train", "knn", "--dataset", str(folder), "--output", str(run), "--k", "5", "--test-share", "0.25"]) == 0
+    )
     assert main(["export", str(run), "--output", str(model)]) == 0
     with zipfile.ZipFile(run / "held_out.zip") as archive:
         archive.extractall(tmp_path / "held_out")
