@@ -6,7 +6,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from edge.cut import cut
 from onnx import TensorProto, helper, numpy_helper
 
 from edge.errors import ModelError
@@ -14,6 +13,7 @@ from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.steps import CentreCrop, Fit, Grey, Method, Pad, Resize, ResizeSide, Scale, Standardise, Step
 from export.network import weld
 from export.preprocess import build_preprocessing, make_model
+from serving.split import split_model
 
 METHODS = get_args(Method)
 # Fit stretches again after its resize, for which levels must be whole.
@@ -67,8 +67,8 @@ def test_halves_answer_as_the_whole(steps: tuple[Step, ...]) -> None:
     preprocessing = build_preprocessing(steps)
     channels = preprocessing.graph.output[0].type.tensor_type.shape.dim[3].dim_value
     whole = weld(preprocessing, weighted_sum(channels)).SerializeToString()
-    halves = cut(whole, "case")
-    complete, front, network = session(whole), session(halves.front), session(halves.network)
+    halves = split_model(whole, "case")
+    complete, front, network = session(whole), session(halves.preprocessor), session(halves.network)
     assert [i.name for i in front.get_inputs()] == [INPUT_NAME]
     assert [i.name for i in network.get_inputs()] == [NETWORK_INPUT_NAME]
     tensors = [front.run(None, {INPUT_NAME: picture[None]})[0] for picture in pictures()]
@@ -89,8 +89,8 @@ def test_a_branch_that_reads_tensors_from_outside_is_among_the_cases() -> None:
 
 
 def test_each_half_holds_its_own_constants_only(tiny_content: bytes) -> None:
-    halves = cut(tiny_content, "tiny")
-    front, network = (onnx.load_from_string(half).graph for half in (halves.front, halves.network))
+    halves = split_model(tiny_content, "tiny")
+    front, network = (onnx.load_from_string(half).graph for half in (halves.preprocessor, halves.network))
     assert {tensor.name for tensor in network.initializer} == {"axes", "last", "slope", "offset"}
     assert not {tensor.name for tensor in front.initializer} & {"slope", "offset"}
     assert {node.op_type for node in network.node} == {"ReduceMean", "Unsqueeze", "Mul", "Add", "Softmax"}
@@ -121,4 +121,4 @@ def altered(content: bytes, change: str) -> bytes:
 )
 def test_what_cannot_be_cut_is_refused(tiny_content: bytes, change: str, said: str) -> None:
     with pytest.raises(ModelError, match=rf"m\.onnx: .*{said}"):
-        cut(altered(tiny_content, change), "m.onnx")
+        split_model(altered(tiny_content, change), "m.onnx")
