@@ -7,7 +7,7 @@ from training.layer_table import LayerRow, count_multiply_adds, tabulate_layers
 from training.networks.architecture import Architecture
 from training.networks.catalogue import build_network
 from training.networks.knn import NearestNeighbours
-from training.networks.minivggnet import build_minivggnet
+from training.networks.book import build_minivggnet
 
 
 def total(rows: tuple[LayerRow, ...]) -> int:

@@ -12,7 +12,7 @@ from edge.steps import Grey, Resize, Scale
 from training.epochs.augmentation import Augmentation
 from training.epochs.optimizers import Adam
 from training.epochs.schedules import Cosine
-from training.networks.lenet import build_lenet
+from training.networks.book import build_lenet
 from training.recipe import Recipe
 
 # Small turns, shifts and changes of size, as another hand would have written the same digit.

@@ -13,7 +13,7 @@ from functools import partial
 from edge.steps import Resize, Scale
 from training.epochs.optimizers import Sgd
 from training.epochs.schedules import TimeDecay
-from training.networks.minivggnet import build_minivggnet
+from training.networks.book import build_minivggnet
 from training.recipe import Recipe
 
 RATE = 0.01

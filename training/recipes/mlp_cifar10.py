@@ -11,7 +11,7 @@ Time here: 1 CPU hour, from 3 epochs on 5,000 drawn pictures
 from edge.steps import Resize, Scale
 from training.epochs.optimizers import Sgd
 from training.epochs.schedules import Constant
-from training.networks.perceptrons import build_mlp_cifar10
+from training.networks.book import build_mlp_cifar10
 from training.recipe import Recipe
 
 RECIPES = (

@@ -11,7 +11,7 @@ Time here: 15 CPU minutes, from 3 epochs on 5,000 drawn pictures
 from edge.steps import Resize, Scale
 from training.epochs.optimizers import Sgd
 from training.epochs.schedules import Constant
-from training.networks.shallownet import build_shallownet
+from training.networks.book import build_shallownet
 from training.recipe import Recipe
 
 RECIPES = (

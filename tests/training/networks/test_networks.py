@@ -12,10 +12,10 @@ from training.networks.architecture import Architecture
 from training.networks.catalogue import NETWORKS, build_network
 from training.networks.efficientnet_lite import build_efficientnet_lite
 from training.networks.knn import NearestNeighbours
-from training.networks.lenet import build_lenet
-from training.networks.minivggnet import build_minivggnet
-from training.networks.perceptrons import build_linear, build_mlp_cifar10, build_mlp_mnist
-from training.networks.shallownet import build_shallownet
+from training.networks.book import build_lenet
+from training.networks.book import build_minivggnet
+from training.networks.book import build_linear, build_mlp_cifar10, build_mlp_mnist
+from training.networks.book import build_shallownet
 from training.networks.squeezenet import build_squeezenet
 
 # Weights and biases, layer by layer.
