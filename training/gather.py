@@ -43,17 +43,6 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time: str
 
 
-def read_known(manifest: AppendOnlyFile) -> set[str]:
-    """Return the SHA-256 of all pictures that are there, and cut off half a line. Raises OutputError for damage."""
-    lines, torn = manifest.read_lines()
-    try:
-        records = [msgspec.json.decode(line, type=Record) for line in lines]
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise OutputError(f"{manifest.path}: a line is damaged ({error}); choose another --output") from None
-    manifest.keep(manifest.size - len(torn))
-    return {record.sha256 for record in records if manifest.path.with_name(record.file).is_file()}
-
-
 def keep(content: bytes, url: str, manifest: AppendOnlyFile, known: set[str]) -> None:
     """Bring an encoded picture and its line to the disk. Raises ImageError for one of no use, and OSError."""
     if (digest := hashlib.sha256(content).hexdigest()) in known:
@@ -151,7 +140,13 @@ def run(options: argparse.Namespace) -> int:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
         raise UsageError(f"{folder} has files but no {MANIFEST}; choose another --output")
     with closing(AppendOnlyFile(folder / MANIFEST, f"{folder}: another run is writing it; wait for it")) as manifest:
-        known = read_known(manifest)
+        lines, torn = manifest.read_lines()
+        try:
+            records = [msgspec.json.decode(line, type=Record) for line in lines]
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise OutputError(f"{manifest.path}: a line is damaged ({error}); choose another --output") from None
+        manifest.keep(manifest.size - len(torn))
+        known = {record.sha256 for record in records if (folder / record.file).is_file()}
         try:
             if len(known) < options.count:
                 asyncio.run(gather(url, manifest, known, options))
