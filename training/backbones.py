@@ -49,10 +49,7 @@ class Backbone:
     source: str
 
     def geometry(self, image_size: int) -> tuple[Step, ...]:
-        """Return the steps from a picture of any size to uint8 [image_size, image_size, 3].
-
-        Raises UsageError for a size that is not 32 to 1,024 pixels.
-        """
+        """Return the steps from any picture to uint8 [image_size, image_size, 3]; UsageError but for 32 to 1,024."""
         if not SMALLEST_PX <= image_size <= LARGEST_PX:
             limits = f"{SMALLEST_PX} to {LARGEST_PX} pixels; {self.name} was trained with {self.image_size}"
             raise UsageError(f"the image size must be {limits}. Received: {image_size}")

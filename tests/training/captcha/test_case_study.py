@@ -17,7 +17,7 @@ from PIL import Image
 
 from edge.cli import main
 from tests.serving.conftest import serve
-from tests.training.annotate.sittings import ended, sitting
+from tests.training.annotate.sittings import ask, ended, sitting
 from training.captcha import draw_captcha, save_captchas
 
 pytestmark = pytest.mark.slow
@@ -40,24 +40,18 @@ def gather(captchas: Path, truth: Path) -> None:
 
 
 def annotate(captchas: Path, truth: Path, glyphs: Path) -> None:
-    """Label every glyph, and ignore the few captchas that are not cut into four."""
+    """Label every glyph, and ignore those of the few captchas that are not cut into four."""
     said = {line["sha256"]: line["text"] for line in map(json.loads, truth.read_text().splitlines())}
     texts = {path.name: said[hashlib.sha256(path.read_bytes()).hexdigest()] for path in captchas.glob("*.png")}
     options = ("--regions", "glyphs:4", "--labels", "1,2,3,4,5,6,7,8,9", "--output", glyphs)
-    ignored = 0
-    with sitting(captchas, *options) as (address, process), httpx.Client(base_url=address, timeout=30) as client:
-        headers = {"Origin": address.rstrip("/")}
-        shown = client.get("/screen").json()
-        while shown["progress"]["left"]:
-            aim = {"item": shown["index"], "key": shown["key"], "seen": shown["number"]}
-            answer = {"aim": aim, "state": "ignored", "label": None, "whole_picture": True}
-            if shown["parts"] == 4:
-                label = texts[shown["picture"]][shown["part"] - 1]
-                answer |= {"state": "labelled", "label": label, "whole_picture": False}
-            ignored += answer["state"] == "ignored"
-            shown = client.post("/answer", json=answer, headers=headers).raise_for_status().json()
+    with sitting(captchas, *options) as (address, process):
+        _, shown = ask(address)
+        while shown["left"]:
+            item = shown["item"]
+            text = texts[item["name"]][item["part"] - 1] if item["parts"] == 4 else ""
+            _, shown = ask(address, "answer", key=item["key"], label=text)
         assert ended(process)[0] == 0
-    assert ignored <= GATHERED // 100
+    assert shown["counts"].get("", 0) <= GATHERED * 4 // 100
 
 
 @pytest.fixture(scope="module")
