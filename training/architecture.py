@@ -10,23 +10,22 @@ Where pydot and Graphviz are installed, they draw. Exit status: 0 done; 2 nothin
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from edge.arguments import picture_path, positive
 from edge.cli import DONE, unknown_name
 from edge.errors import UsageError
-from edge.steps import CentreCrop, Fit, Grey, Resize
+from export.load_keras import load_keras
+from export.preprocess import build_preprocessing, network_shape
 from export.quiet_tensorflow import start_tensorflow
-
-if TYPE_CHECKING:
-    import keras
+from export.run_folder import RunFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot architecture` takes."""
     parser.add_argument("network", metavar="NAME|RUN|MODEL.keras", help="whose layers to show")
     parser.add_argument("--input", type=shape, metavar="HxWxC", help="of a NAME (default: that of its source)")
-    parser.add_argument("--classes", type=int, metavar="N", help="of a NAME (default: those of its source)")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="draw the layers into this .png or .svg")
+    parser.add_argument("--classes", type=positive, metavar="N", help="of a NAME (default: those of its source)")
+    parser.add_argument("--output", type=picture_path, metavar="FILE", help="draw the layers into this .png or .svg")
 
 
 def shape(text: str) -> tuple[int, int, int]:
@@ -39,47 +38,31 @@ def shape(text: str) -> tuple[int, int, int]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table, draw the picture and return the exit status."""
-    output: Path | None = arguments.output
-    if output and output.suffix not in (".png", ".svg"):
-        raise UsageError(f"--output must end in .png or .svg. Received: {output}")
-    if arguments.classes is not None and arguments.classes < 1:
-        raise UsageError(f"--classes must be at least 1. Received: {arguments.classes}")
     start_tensorflow()
-    network = _find(arguments.network, arguments.input, arguments.classes)
     from training.layer_table import draw_layers, format_table, tabulate_layers
-
-    print(format_table(network.name, tabulate_layers(network)))
-    if output:
-        draw_layers(network, output)
-        print(f"\nwritten: {output}")
-    return DONE
-
-
-def _find(name: str, size: tuple[int, int, int] | None, classes: int | None) -> "keras.Model":
     from training.networks.architecture import Architecture
     from training.networks.catalogue import NETWORKS, build_network
     from training.recipe import Recipe
     from training.recipes import RECIPE_MODULES, load_recipe
 
+    name, size, classes, path = arguments.network, arguments.input, arguments.classes, Path(arguments.network)
     if name in NETWORKS:
-        return build_network(name, size, classes)
-    if name in RECIPE_MODULES:
+        network = build_network(name, size, classes)
+    elif name in RECIPE_MODULES:
         recipe = load_recipe(name)
         if not isinstance(recipe, Recipe):
             raise UsageError(f"the recipe {name} has no layers before it is trained; give its run")
-        steps = recipe.preprocessing
-        height, width = next((s.height, s.width) for s in reversed(steps) if isinstance(s, Resize | CentreCrop | Fit))
-        channels = 1 if any(isinstance(step, Grey) for step in steps) else 3
-        own = size or (height, width, channels)
-        return recipe.network(Architecture(*own, classes or recipe.classes or 10))  # as the digits and CIFAR-10 have
-    path = Path(name)
-    if not path.exists():
-        raise UsageError(
-            f"{unknown_name('network', name, list(NETWORKS | RECIPE_MODULES))}; or give a run or a .keras file"
-        )
-    if size or classes:
+        size = size or network_shape(build_preprocessing(recipe.preprocessing))
+        network = recipe.network(Architecture(*size, classes or recipe.classes or 10))  # as digits and CIFAR-10 have
+    elif not path.exists():
+        unknown = unknown_name("network", name, list(NETWORKS | RECIPE_MODULES))
+        raise UsageError(f"{unknown}; or give a run or a .keras file")
+    elif size or classes:
         raise UsageError("--input and --classes are for a NAME; a run and a .keras file have their own")
-    from export.load_keras import load_keras
-    from export.run_folder import RunFolder
-
-    return load_keras(RunFolder(path).model if path.is_dir() else path)
+    else:
+        network = load_keras(RunFolder(path).model if path.is_dir() else path)
+    print(format_table(network.name, tabulate_layers(network)))
+    if arguments.output:
+        draw_layers(network, arguments.output)
+        print(f"\nwritten: {arguments.output}")
+    return DONE

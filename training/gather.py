@@ -28,7 +28,7 @@ from edge.errors import ImageError, OutputError, SourceError, UsageError
 from edge.files import AppendOnlyFile, replacing
 from edge.image import decode_image
 
-MANIFEST, ROBOT, MOST_REDIRECTS, USELESS_IN_A_ROW = "manifest.jsonl", "eyespot", 5, 20
+MANIFEST, ROBOT, USELESS_IN_A_ROW = "manifest.jsonl", "eyespot", 20
 HEADERS = {"User-Agent": f"{ROBOT} (gathers pictures to train a classifier)", "Accept-Encoding": "identity"}
 BUSY, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S = (408, 425, 429, 500, 502, 503, 504), 60, 600
 
@@ -40,17 +40,6 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
     url: str
     time: str
-
-
-def read_known(manifest: AppendOnlyFile) -> set[str]:
-    """Return the SHA-256 of all pictures that are there, and cut off half a line. Raises OutputError for damage."""
-    lines, torn = manifest.read_lines()
-    try:
-        records = [msgspec.json.decode(line, type=Record) for line in lines]
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise OutputError(f"{manifest.path}: a line is damaged ({error}); choose another --output") from None
-    manifest.keep(manifest.size - len(torn))
-    return {record.sha256 for record in records if manifest.path.with_name(record.file).is_file()}
 
 
 def keep(content: bytes, url: str, manifest: AppendOnlyFile, known: set[str]) -> None:
@@ -67,53 +56,46 @@ def keep(content: bytes, url: str, manifest: AppendOnlyFile, known: set[str]) ->
     known.add(digest)
 
 
-class Server:
-    """Asks one server, by the rules of its `robots`, as `options` say how long and how often."""
-
-    def __init__(self, client: httpx.AsyncClient, options: argparse.Namespace) -> None:
-        self.client, self.options, self.robots = client, options, Protego.parse("")
-
-    async def ask(self, url: httpx.URL) -> tuple[httpx.Response, bytes]:
-        """Return an answer and its body. Raises ImageError for one of no use, SourceError after the last attempt."""
-        for attempt in range(self.options.retries + 1):
-            pause_s: float = min(2 ** min(attempt, 9), LONGEST_PAUSE_S)
-            try:
-                async with asyncio.timeout(self.options.timeout):
-                    answer, content = await self._follow(url, MOST_REDIRECTS)
-                if answer.status_code not in BUSY:
-                    return answer, content
-                reason, after = f"HTTP {answer.status_code}", answer.headers.get("Retry-After", "")
-                pause_s = int(after[:9]) if after.isdecimal() else pause_s
-            except (httpx.TransportError, TimeoutError) as error:
-                reason = str(error) or "timed out"
-            if attempt == self.options.retries or pause_s > LONGEST_RETRY_AFTER_S:
-                break
-            tqdm.write(f"eyespot: {reason}; asking again in {pause_s:g} s", sys.stderr)
-            await asyncio.sleep(max(pause_s, self.options.delay))
-        raise SourceError(f"{url}: {reason}; give the same command again in {pause_s:,.0f} s or later")
-
-    async def _follow(self, url: httpx.URL, redirects: int) -> tuple[httpx.Response, bytes]:
-        content = bytearray()
-        async with self.client.stream("GET", url) as answer:
-            if answer.next_request is None:
+async def ask(client: httpx.AsyncClient, url: httpx.URL, options: argparse.Namespace) -> tuple[httpx.Response, bytes]:
+    """Return an answer and its body. Raises ImageError for one of no use, SourceError after the last attempt."""
+    for attempt in range(options.retries + 1):
+        content, pause_s = bytearray(), min(2 ** min(attempt, 9), LONGEST_PAUSE_S)
+        try:
+            async with asyncio.timeout(options.timeout), client.stream("GET", url) as answer:
                 async for chunk in answer.aiter_raw():  # not unpacked: what was packed may be of any size
                     content += chunk
-                    if len(content) > self.options.max_bytes:
-                        raise ImageError("too_many_bytes", f"{url} gives more than {self.options.max_bytes:,} bytes")
+                    if len(content) > options.max_bytes:
+                        raise ImageError("too_many_bytes", f"{url} gives more than {options.max_bytes:,} bytes")
+            if answer.status_code not in BUSY:
                 return answer, bytes(content)
-        to = answer.next_request.url
-        same_host = (to.host, to.port) == (url.host, url.port) and to.scheme in (url.scheme, "https")
-        if not (redirects and same_host and self.robots.can_fetch(str(to), ROBOT)):
-            raise ImageError("redirected", f"{url} leads to {to}: another host, forbidden by robots.txt, or in circles")
-        return await self._follow(to, redirects - 1)
+            reason, after = f"HTTP {answer.status_code}", answer.headers.get("Retry-After", "")
+            pause_s = int(after[:9]) if after.isdecimal() else pause_s
+        except httpx.TooManyRedirects:
+            raise ImageError("redirected", f"{url} leads in circles") from None
+        except (httpx.TransportError, TimeoutError) as error:
+            reason = str(error) or "timed out"
+        if attempt == options.retries or pause_s > LONGEST_RETRY_AFTER_S:
+            break
+        tqdm.write(f"eyespot: {reason}; asking again in {pause_s} s", sys.stderr)
+        await asyncio.sleep(max(pause_s, options.delay))
+    raise SourceError(f"{url}: {reason}; give the same command again in {pause_s:,} s or later")
 
 
 async def gather(url: httpx.URL, manifest: AppendOnlyFile, known: set[str], options: argparse.Namespace) -> None:
     """Fetch until `options.count` pictures are `known`. Raises SourceError where there are no more."""
-    async with httpx.AsyncClient(headers=HEADERS, timeout=options.timeout) as client:
-        server, useless = Server(client, options), 0
-        answer, content = await server.ask(url.join("/robots.txt"))
-        robots = server.robots = Protego.parse(content.decode("utf-8", "replace") if answer.is_success else "")
+    robots, useless = Protego.parse(""), 0
+
+    async def check(request: httpx.Request) -> None:
+        """Refuse, at each request, redirects to other hosts and what robots.txt forbids."""
+        to = request.url
+        same_host = (to.host, to.port) == (url.host, url.port) and to.scheme in (url.scheme, "https")
+        if not (same_host and robots.can_fetch(str(to), ROBOT)):
+            raise ImageError("redirected", f"{url} leads to {to}: another host, or forbidden by robots.txt")
+
+    redirects = {"follow_redirects": True, "max_redirects": 5, "event_hooks": {"request": [check]}}
+    async with httpx.AsyncClient(headers=HEADERS, timeout=options.timeout, **redirects) as client:
+        answer, content = await ask(client, url.join("/robots.txt"), options)
+        robots = Protego.parse(content.decode("utf-8", "replace") if answer.is_success else "")
         if not robots.can_fetch(str(url), ROBOT):
             raise SourceError(f"{url}: robots.txt of {url.host} forbids it; ask its owner")
         delay_s = max(options.delay, robots.crawl_delay(ROBOT) or 0)
@@ -121,7 +103,7 @@ async def gather(url: httpx.URL, manifest: AppendOnlyFile, known: set[str], opti
             while len(known) < options.count:
                 await asyncio.sleep(delay_s)
                 try:
-                    answer, content = await server.ask(url)
+                    answer, content = await ask(client, url, options)
                     if not answer.is_success:
                         raise SourceError(f"{url}: HTTP {answer.status_code} {answer.reason_phrase}")
                     keep(content, str(answer.url), manifest, known)
@@ -157,7 +139,13 @@ def run(options: argparse.Namespace) -> int:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
         raise UsageError(f"{folder} has files but no {MANIFEST}; choose another --output")
     with closing(AppendOnlyFile(folder / MANIFEST, f"{folder}: another run is writing it; wait for it")) as manifest:
-        known = read_known(manifest)
+        lines, torn = manifest.read_lines()
+        try:
+            records = [msgspec.json.decode(line, type=Record) for line in lines]
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise OutputError(f"{manifest.path}: a line is damaged ({error}); choose another --output") from None
+        manifest.keep(manifest.size - len(torn))
+        known = {record.sha256 for record in records if (folder / record.file).is_file()}
         try:
             if len(known) < options.count:
                 asyncio.run(gather(url, manifest, known, options))

@@ -19,10 +19,7 @@ TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTrans
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One layer. `shape` is that of its output, such as 28x28x20, without the batch and with ? for what is open.
-
-    `multiply_adds` are those of `count_multiply_adds`, and `inputs` the rows before it that it reads.
-    """
+    """One layer: `shape` of its output without the batch, such as 28x28x20, ? for what is open; `inputs` are rows."""
 
     name: str
     kind: str

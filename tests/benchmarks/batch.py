@@ -40,7 +40,7 @@ MAKE_KERAS = """
 from export.quiet_tensorflow import start_tensorflow
 start_tensorflow()
 from training.networks.architecture import Architecture
-from training.networks.minivggnet import build_minivggnet
+from training.networks.book import build_minivggnet
 build_minivggnet(Architecture(32, 32, 3, 10)).save("network.keras")
 """
 

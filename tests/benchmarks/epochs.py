@@ -60,7 +60,7 @@ def an_epoch(train: Callable[[Callable[[], None]], None]) -> tuple[float, float]
 
 def make_network():  # type: ignore[no-untyped-def]
     from training.networks.architecture import Architecture
-    from training.networks.lenet import build_lenet
+    from training.networks.book import build_lenet
 
     network = build_lenet(Architecture(28, 28, 1, 10))
     network.compile(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])

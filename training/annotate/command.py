@@ -19,6 +19,7 @@ import sys
 from collections import Counter
 from contextlib import closing, suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from edge.arguments import port_number
@@ -54,9 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("name either a folder and --output DIR, or --suspects FILE")
     if suspects:
         items, problems = read_suspects(suspects)
-        labels = sorted(
-            {*labels, *(x for i in items.values() if i.folder and i.guess for x in (i.folder.name, i.guess[0]))}
-        )
+        sides = [(item.folder.name, item.guess[0]) for item in items.values() if item.folder and item.guess]
+        labels = sorted({*labels, *chain(*sides)})
         digest = hashlib.sha256(suspects.read_bytes()).hexdigest()[:8]  # the answers are to this version of the file
         journal = suspects.with_name(f"{suspects.stem}-{digest}.jsonl")
     for index, label in enumerate(labels):
@@ -77,13 +77,13 @@ def run(arguments: argparse.Namespace) -> int:
     with (
         closing(Session(journal, items, labels, cutter)) as session,
         Server(arguments.host, arguments.port, session, cutter, model) as server,
+        suppress(KeyboardInterrupt),
     ):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         say(f"{len(items):,} to label at {server.url} (Ctrl-C ends it)")
         if not server.local:
             say("--host: whoever reaches this address can see the pictures and label them")
-        with suppress(KeyboardInterrupt):
-            server.serve_forever(0.1)
+        server.serve_forever(0.1)
     counts = Counter(session.held.values())
     said = ", ".join(f"{label}: {counts[label]:,}" for label in sorted(counts) if label)
     print(f"{journal}: {said or 'no labels'}; {counts['']:,} ignored, {len(session.open()):,} left")

@@ -44,8 +44,7 @@ class Session:
         self._lock = Lock()
         self._file = AppendOnlyFile(journal, f"{journal}: another 'eyespot annotate' is writing it; end that first")
         try:
-            mentioned = self._read(Entry(asked=cutter.asked))
-            for key in mentioned & items.keys():
+            for key in self._read(Entry(asked=cutter.asked)) & items.keys():
                 self._bring(items[key], self.held.get(key))
         except BaseException:
             self._file.close()
@@ -99,6 +98,8 @@ class Session:
                 raise ValueError("it is no journal")
             entries = [msgspec.json.decode(line, type=Entry) for line in lines] or [first]
             for entry in entries[1:]:
+                if entry.label:
+                    check_label(entry.label, ())
                 self._play(entry)
         except (ValueError, LookupError, RecursionError) as error:
             raise OutputError(f"{self._file.path}: a line is damaged ({error}); mend it, or label anew") from None
@@ -110,14 +111,12 @@ class Session:
         return {entry.key for entry in entries}
 
     def _play(self, entry: Entry) -> None:
-        if entry.label:
-            check_label(entry.label, ())
+        before = self.held.pop(entry.key, None)
         if entry.undo:
             self._undoable.pop()
         else:
-            self._undoable.append((entry.key, self.held.get(entry.key)))
+            self._undoable.append((entry.key, before))
         self._ever.add(entry.label)
-        self.held.pop(entry.key, None)
         if entry.label is not None:
             self.held[entry.key] = entry.label
 
@@ -142,15 +141,16 @@ class Session:
                 raise OutputError(f"not saved: {new} is another picture; move that away and answer again")
             new.parent.mkdir(parents=True, exist_ok=True)
             found[0].rename(new)
-        elif not item.folder:
-            if new and not new.exists():
-                content = self._cutter.content(item)
-                with replacing(new) as temporary:
-                    temporary.write_bytes(content)
-            for path in found:
-                path.unlink()
-                with suppress(OSError):  # it has other files: a class without any could not be trained
-                    path.parent.rmdir()
+        if item.folder:
+            return
+        if new and not new.exists():
+            content = self._cutter.content(item)
+            with replacing(new) as temporary:
+                temporary.write_bytes(content)
+        for path in found:
+            path.unlink()
+            with suppress(OSError):  # it has other files: a class without any could not be trained
+                path.parent.rmdir()
 
     def _place(self, item: Item, label: str | None) -> Path | None:
         """Return where the file of an item is with a label, None for nowhere."""

@@ -31,26 +31,21 @@ class Architecture:
 
     def input(self) -> keras.KerasTensor:
         """Return the input of a network."""
-        last = (self.height, self.width, self.channels)
-        return keras.Input(last if self.data_format == "channels_last" else (self.channels, self.height, self.width))
+        size = (self.height, self.width)
+        return keras.Input((*size, self.channels) if self.channel_axis == -1 else (self.channels, *size))
 
     def convolution(self, filters: int, size: int, **settings: object) -> layers.Layer:
         """Return a square convolution that keeps height and width, unless `settings` change that."""
-        return layers.Conv2D(
-            filters,
-            size,
-            data_format=self.data_format,
-            kernel_initializer=make_initializer(self.initializer),
-            **({"padding": "same"} | settings),
-        )
+        settings = {"padding": "same", "kernel_initializer": make_initializer(self.initializer)} | settings
+        return layers.Conv2D(filters, size, data_format=self.data_format, **settings)
 
     def pooling(self, size: int, **settings: object) -> layers.Layer:
         """Return a maximum over squares of `size`."""
         return layers.MaxPooling2D(size, data_format=self.data_format, **settings)
 
-    def normalisation(self) -> layers.Layer:
+    def normalisation(self, **settings: object) -> layers.Layer:
         """Return a batch normalisation of each channel (S. Ioffe, C. Szegedy, Batch Normalization, 2015)."""
-        return layers.BatchNormalization(axis=self.channel_axis)
+        return layers.BatchNormalization(axis=self.channel_axis, **settings)
 
     def dense(self, units: int, **settings: object) -> layers.Layer:
         """Return a fully connected layer."""

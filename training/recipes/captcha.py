@@ -12,7 +12,7 @@ from edge.spec import Glyphs
 from edge.steps import Fit, Grey, Scale
 from training.epochs.optimizers import Sgd
 from training.epochs.schedules import Constant
-from training.networks.lenet import build_lenet
+from training.networks.book import build_lenet
 from training.recipe import Recipe
 
 RECIPES = (

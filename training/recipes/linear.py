@@ -6,7 +6,7 @@ Source:    Starter Bundle, chapters 8 and 9
 Expected:  50 %, 53 % with L1, 55 % with L2
 """
 
-from typing import Literal
+from functools import partial
 
 from edge.steps import Resize, Scale
 from training.recipe import HeadRecipe
@@ -16,22 +16,11 @@ from training.transfer.head import Logistic
 # it is solved for, by scikit-learn, whose C weighs the sum of the losses against the penalty.
 STRENGTH = 1 / (1e-4 * 2250)
 
-
-def make_recipe(name: str, summary: str, reported: str, penalty: Literal["l1", "l2"] | None) -> HeadRecipe:
-    """Return one of the three, which differ in nothing but the penalty."""
-    return HeadRecipe(
-        name=name,
-        summary=summary,
-        source="chapter 9",
-        reported=reported,
-        dataset="",
-        preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255)),
-        head=Logistic(penalty, STRENGTH),
-    )
-
-
+linear = partial(
+    HeadRecipe, source="chapter 9", dataset="", preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255))
+)
 RECIPES = (
-    make_recipe("linear", "softmax regression", "50 %", None),
-    make_recipe("linear-l1", "softmax regression, L1", "53 %", "l1"),
-    make_recipe("linear-l2", "softmax regression, L2", "55 %", "l2"),
+    linear(name="linear", summary="softmax regression", reported="50 %", head=Logistic(None, STRENGTH)),
+    linear(name="linear-l1", summary="softmax regression, L1", reported="53 %", head=Logistic("l1", STRENGTH)),
+    linear(name="linear-l2", summary="softmax regression, L2", reported="55 %", head=Logistic("l2", STRENGTH)),
 )

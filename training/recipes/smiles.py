@@ -12,7 +12,7 @@ from edge.steps import Grey, Resize, Scale
 from training.epochs.augmentation import Augmentation
 from training.epochs.optimizers import Adam
 from training.epochs.schedules import Constant, Cosine
-from training.networks.lenet import build_lenet
+from training.networks.book import build_lenet
 from training.recipe import Recipe
 
 RECIPES = (

@@ -15,7 +15,7 @@ import keras
 
 from training.networks.architecture import Architecture
 from training.networks.catalogue import build_network
-from training.networks.minivggnet import build_minivggnet
+from training.networks.book import build_minivggnet
 
 
 def plain_minivggnet() -> keras.Model:

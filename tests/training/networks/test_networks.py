@@ -1,21 +1,16 @@
-"""The networks: weights counted by hand from the book and the papers, LeNet by NumPy, k-NN by scikit-learn."""
+"""The networks: weights counted by hand from the book and the papers, and LeNet by NumPy."""
 
 from functools import partial
 
 import keras
 import numpy as np
 import pytest
-from sklearn.neighbors import KNeighborsClassifier
-from training.networks.knn import NearestNeighbours
 
-from edge.errors import DatasetError, UsageError
+from edge.errors import UsageError
+from training.networks import book
 from training.networks.architecture import Architecture
 from training.networks.catalogue import NETWORKS, build_network
 from training.networks.efficientnet_lite import build_efficientnet_lite
-from training.networks.lenet import build_lenet
-from training.networks.minivggnet import build_minivggnet
-from training.networks.perceptrons import build_linear, build_mlp_cifar10, build_mlp_mnist
-from training.networks.shallownet import build_shallownet
 from training.networks.squeezenet import build_squeezenet
 
 # Weights and biases, layer by layer.
@@ -23,13 +18,13 @@ VGG_CONVOLUTIONS = (27 * 32 + 32) + (288 * 32 + 32) + (288 * 64 + 64) + (576 * 6
 VGG_PLAIN = VGG_CONVOLUTIONS + (8 * 8 * 64 * 512 + 512) + (512 * 10 + 10)
 VGG_NORMALISED = VGG_PLAIN + 2 * (32 + 32 + 64 + 64 + 512)
 COUNTED = [
-    (build_lenet, (28, 28, 1, 10), (25 * 20 + 20) + (500 * 50 + 50) + (7 * 7 * 50 * 500 + 500) + (500 * 10 + 10)),
-    (build_shallownet, (32, 32, 3, 3), (27 * 32 + 32) + (32 * 32 * 32 * 3 + 3)),
-    (build_minivggnet, (32, 32, 3, 10), VGG_NORMALISED),
-    (partial(build_minivggnet, normalised=False), (32, 32, 3, 10), VGG_PLAIN),
-    (build_mlp_mnist, (28, 28, 1, 10), (784 * 256 + 256) + (256 * 128 + 128) + (128 * 10 + 10)),
-    (build_mlp_cifar10, (32, 32, 3, 10), (3072 * 1024 + 1024) + (1024 * 512 + 512) + (512 * 10 + 10)),
-    (build_linear, (32, 32, 3, 3), 3072 * 3 + 3),
+    (book.build_lenet, (28, 28, 1, 10), (25 * 20 + 20) + (500 * 50 + 50) + (7 * 7 * 50 * 500 + 500) + (500 * 10 + 10)),
+    (book.build_shallownet, (32, 32, 3, 3), (27 * 32 + 32) + (32 * 32 * 32 * 3 + 3)),
+    (book.build_minivggnet, (32, 32, 3, 10), VGG_NORMALISED),
+    (partial(book.build_minivggnet, normalised=False), (32, 32, 3, 10), VGG_PLAIN),
+    (book.build_mlp_mnist, (28, 28, 1, 10), (784 * 256 + 256) + (256 * 128 + 128) + (128 * 10 + 10)),
+    (book.build_mlp_cifar10, (32, 32, 3, 10), (3072 * 1024 + 1024) + (1024 * 512 + 512) + (512 * 10 + 10)),
+    (book.build_linear, (32, 32, 3, 3), 3072 * 3 + 3),
     # As published with their weights.
     (build_squeezenet, (227, 227, 3, 1000), 1_235_496),
     (partial(build_efficientnet_lite, "efficientnet-lite0"), (224, 224, 3, 1000), 4_652_008),
@@ -47,7 +42,7 @@ def test_weights_are_as_many_as_counted_by_hand(build, size, parameters: int, da
 
 
 def test_layers_of_minivggnet_are_in_the_order_of_the_book() -> None:
-    network = build_minivggnet(Architecture(32, 32, 3, 10))
+    network = book.build_minivggnet(Architecture(32, 32, 3, 10))
     block = ["Conv2D", "Activation", "BatchNormalization"]
     dense = ["Flatten", "Dense", "Activation", "BatchNormalization", "Dropout", "Dense", "Activation"]
     assert [type(layer).__name__ for layer in network.layers] == (block * 2 + ["MaxPooling2D", "Dropout"]) * 2 + dense
@@ -56,7 +51,7 @@ def test_layers_of_minivggnet_are_in_the_order_of_the_book() -> None:
 
 def test_lenet_answers_as_numpy_does() -> None:
     keras.utils.set_random_seed(3)
-    network = build_lenet(Architecture(8, 8, 1, 3))
+    network = book.build_lenet(Architecture(8, 8, 1, 3))
     image = np.random.default_rng(3).random((8, 8, 1), np.float32)
     weights = [weight.astype(np.float64) for weight in network.get_weights()]
     features = pool(convolve(image.astype(np.float64), *weights[0:2]))
@@ -78,27 +73,11 @@ def pool(image: np.ndarray) -> np.ndarray:
     return image.reshape(height // 2, 2, width // 2, 2, channels).max(axis=(1, 3))
 
 
-@pytest.mark.parametrize("k", [1, 3])
-def test_knn_is_scikit_learns(k: int) -> None:
-    generator = np.random.default_rng(0)
-    known, asked = generator.random((300, 4, 4, 1), np.float32), generator.random((100, 4, 4, 1), np.float32)
-    targets = generator.integers(0, 5, 300)
-    found = np.asarray(NearestNeighbours(k)(Architecture(4, 4, 1, 5), known, targets)(asked))
-    oracle = KNeighborsClassifier(k).fit(known.reshape(300, -1), targets)
-    assert np.allclose(found, oracle.predict_proba(asked.reshape(100, -1)), atol=1e-6)
-
-
-def test_knn_needs_as_many_images_as_neighbours() -> None:
-    with pytest.raises(DatasetError):
-        NearestNeighbours(3)(Architecture(2, 2, 1, 2), np.zeros((2, 2, 2, 1), np.float32), np.array([0, 1]))
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.slow
 def test_each_is_built_for_the_input_of_its_source(name: str) -> None:
     network = build_network(name)
-    assert network.input_shape == (None, *NETWORKS[name].input)
-    assert network.output_shape == (None, NETWORKS[name].classes)
+    assert (network.input_shape[1:], network.output_shape[1:]) == (NETWORKS[name].input, (NETWORKS[name].classes,))
 
 
 def test_what_cannot_be_built_is_a_wrong_call() -> None:
