@@ -92,8 +92,13 @@ async def gather(url: httpx.URL, manifest: AppendOnlyFile, known: set[str], opti
         if not (same_host and robots.can_fetch(str(to), ROBOT)):
             raise ImageError("redirected", f"{url} leads to {to}: another host, or forbidden by robots.txt")
 
-    redirects = {"follow_redirects": True, "max_redirects": 5, "event_hooks": {"request": [check]}}
-    async with httpx.AsyncClient(headers=HEADERS, timeout=options.timeout, **redirects) as client:
+    async with httpx.AsyncClient(
+        headers=HEADERS,
+        timeout=options.timeout,
+        follow_redirects=True,
+        max_redirects=5,
+        event_hooks={"request": [check]},
+    ) as client:
         answer, content = await ask(client, url.join("/robots.txt"), options)
         robots = Protego.parse(content.decode("utf-8", "replace") if answer.is_success else "")
         if not robots.can_fetch(str(url), ROBOT):
