@@ -29,7 +29,7 @@ from edge.cli import DONE, SOME_FAILED
 from edge.decode import decode_image
 from edge.errors import ImageError, OutputError, SourceError, UsageError
 
-MANIFEST, ROBOT, USELESS_IN_A_ROW = "manifest.jsonl", "eyespot", 20
+MANIFEST, ROBOT, MOST_REDIRECTS, USELESS_IN_A_ROW = "manifest.jsonl", "eyespot", 5, 20
 HEADERS = {"User-Agent": f"{ROBOT} (gathers pictures to train a classifier)", "Accept-Encoding": "identity"}
 BUSY, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S = (408, 425, 429, 500, 502, 503, 504), 60, 600
 
@@ -93,8 +93,8 @@ async def gather(url: httpx.URL, manifest: AppendOnlyFile, known: set[str], opti
         if not (same_host and robots.can_fetch(str(to), ROBOT)):
             raise ImageError("redirected", f"{url} leads to {to}: another host, or forbidden by robots.txt")
 
-    redirects = {"follow_redirects": True, "max_redirects": 5, "event_hooks": {"request": [check]}}
-    async with httpx.AsyncClient(headers=HEADERS, timeout=options.timeout, **redirects) as client:
+    async with httpx.AsyncClient(headers=HEADERS, timeout=options.timeout, follow_redirects=True) as client:
+        client.max_redirects, client.event_hooks = MOST_REDIRECTS, {"request": [check]}
         answer, content = await ask(client, url.join("/robots.txt"), options)
         robots = Protego.parse(content.decode("utf-8", "replace") if answer.is_success else "")
         if not robots.can_fetch(str(url), ROBOT):
