@@ -53,8 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
         if not isinstance(recipe, Recipe):
             raise UsageError(f"the recipe {name} has no layers before it is trained; give its run")
         height, width, channels = size or network_shape(build_preprocessing(recipe.preprocessing))
-        count = classes or recipe.classes or 10  # as digits and CIFAR-10 have
-        network = recipe.network(Architecture(height, width, channels, count))
+        classes = classes or recipe.classes or 10  # as the digits and CIFAR-10 have
+        network = recipe.network(Architecture(height, width, channels, classes))
     elif not path.exists():
         unknown = unknown_name("network", name, list(NETWORKS | RECIPE_MODULES))
         raise UsageError(f"{unknown}; or give a run or a .keras file")

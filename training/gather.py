@@ -22,13 +22,14 @@ from PIL import Image
 from protego import Protego
 from tqdm import tqdm
 
+from edge.append_only_file import AppendOnlyFile
 from edge.arguments import above_zero, count, not_below_zero, positive
+from edge.atomic_file import replacing
 from edge.cli import DONE, SOME_FAILED
+from edge.decode import decode_image
 from edge.errors import ImageError, OutputError, SourceError, UsageError
-from edge.files import AppendOnlyFile, replacing
-from edge.image import decode_image
 
-MANIFEST, ROBOT, USELESS_IN_A_ROW = "manifest.jsonl", "eyespot", 20
+MANIFEST, ROBOT, MOST_REDIRECTS, USELESS_IN_A_ROW = "manifest.jsonl", "eyespot", 5, 20
 HEADERS = {"User-Agent": f"{ROBOT} (gathers pictures to train a classifier)", "Accept-Encoding": "identity"}
 BUSY, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S = (408, 425, 429, 500, 502, 503, 504), 60, 600
 
@@ -92,13 +93,8 @@ async def gather(url: httpx.URL, manifest: AppendOnlyFile, known: set[str], opti
         if not (same_host and robots.can_fetch(str(to), ROBOT)):
             raise ImageError("redirected", f"{url} leads to {to}: another host, or forbidden by robots.txt")
 
-    async with httpx.AsyncClient(
-        headers=HEADERS,
-        timeout=options.timeout,
-        follow_redirects=True,
-        max_redirects=5,
-        event_hooks={"request": [check]},
-    ) as client:
+    async with httpx.AsyncClient(headers=HEADERS, timeout=options.timeout, follow_redirects=True) as client:
+        client.max_redirects, client.event_hooks = MOST_REDIRECTS, {"request": [check]}
         answer, content = await ask(client, url.join("/robots.txt"), options)
         robots = Protego.parse(content.decode("utf-8", "replace") if answer.is_success else "")
         if not robots.can_fetch(str(url), ROBOT):
