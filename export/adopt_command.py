@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     output = resolve_output(arguments.output, f"{arguments.model.stem}-eyespot.onnx", *model_inputs(arguments))
     description, pictures = describe_model(arguments)
     from export.export_original import export_original
-    from export.plain_onnx import plain_original
+    from export.sources.onnx_file import plain_original
 
     original = plain_original(arguments.model)
     name = output.stem if arguments.output else arguments.model.stem

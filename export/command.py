@@ -106,9 +106,9 @@ def _refuse_variant(arguments: argparse.Namespace, why: str) -> None:
 def _export_model(arguments: argparse.Namespace, is_file: bool, output: Path, name: str) -> "Exported":
     description, pictures = describe_model(arguments)
     from export.export_original import export_original
-    from export.load_keras import load_keras
-    from export.load_saved_model import saved_model_original
-    from export.network import keras_original
+    from export.sources.keras_file import load_keras
+    from export.sources.saved_model import saved_model_original
+    from export.sources.tensorflow import keras_original
 
     path: Path = arguments.model
     original = keras_original(load_keras(path), str(path)) if is_file else saved_model_original(path)

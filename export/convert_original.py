@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from edge.artifact import SEAM_NAME
 from edge.errors import ModelError
 from edge.spec import ModelSpec
-from export.ending import find_head
-from export.heads import Head, apply_head, attach_head
-from export.network import weld
-from export.original import Original
-from export.parity import OfPictures
-from export.pictures import made_pictures
+from export.graph.ending import find_head
+from export.graph.heads import Head, apply_head, attach_head
+from export.graph.session import of_pictures
+from export.parity.compare import OfPictures
+from export.parity.pictures import made_pictures
 from export.preprocess import build_preprocessing, network_shape
-from export.run_session import of_pictures
+from export.sources.source import Original
+from export.sources.tensorflow import weld
 
 # Pictures that are answered at once; between its layers a network may need a hundred times their memory.
 BATCH = 4

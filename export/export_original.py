@@ -17,8 +17,8 @@ from edge.errors import ParityError
 from edge.runtime import import_onnxruntime
 from edge.spec import ModelSpec, Parity
 from export.convert_original import BATCH, Converted, convert_original
-from export.original import Original
-from export.parity import (
+from export.graph.session import of_pictures
+from export.parity.compare import (
     Comparison,
     OfPictures,
     check_parity,
@@ -27,9 +27,9 @@ from export.parity import (
     make_views,
     require_different_answers,
 )
-from export.pictures import Pictures, made_pictures
-from export.run_session import of_pictures
-from export.variant import Shrunk
+from export.parity.pictures import Pictures, made_pictures
+from export.quantize.gate import Shrunk
+from export.sources.source import Original
 from export.writer import make_self_test, make_variant_self_test, stamp, write_artifact
 
 # From the proven network, float32 [N, h, w, c] to [N, classes], and what prepares its arrays, to a smaller one.

@@ -4,12 +4,12 @@ from functools import partial
 from pathlib import Path
 
 from export.export_original import Exported, export_original
-from export.load_keras import load_keras
-from export.network import keras_original
-from export.parity import TOLERANCE
-from export.pictures import held_out_pictures
+from export.parity.compare import TOLERANCE
+from export.parity.pictures import held_out_pictures
 from export.run_folder import RunFolder
 from export.run_variant import make_run_variant, require_pictures
+from export.sources.keras_file import load_keras
+from export.sources.tensorflow import keras_original
 from export.variant_options import VariantOptions
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from edge.arguments import share
 from edge.errors import UsageError
 from edge.steps import LARGEST_SIDE_PX
-from export.parity import TOLERANCE
+from export.parity.compare import TOLERANCE
 
 if TYPE_CHECKING:
-    from export.description import Description
     from export.export_original import Exported
-    from export.pictures import Pictures
+    from export.parity.pictures import Pictures
+    from export.sources.description import Description
 
 ORIGINS = {
     "held-out": "images that the training held out",
@@ -88,7 +88,7 @@ def describe_model(arguments: argparse.Namespace) -> "tuple[Description, Picture
 
     Raises UsageError for an option that is missing or that names nothing of its kind.
     """
-    from export.description import Description, read_labels, read_preprocessing
+    from export.sources.description import Description, read_labels, read_preprocessing
 
     for option in ("labels", "preprocessing"):
         if getattr(arguments, option) is None:
@@ -99,7 +99,7 @@ def describe_model(arguments: argparse.Namespace) -> "tuple[Description, Picture
 
 def read_pictures(folder: Path | None) -> "Pictures":
     """Return the pictures of a folder, or made ones. Raises UsageError if there are none in it."""
-    from export.pictures import folder_pictures, made_pictures
+    from export.parity.pictures import folder_pictures, made_pictures
 
     return made_pictures() if folder is None else folder_pictures(folder)
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from edge.decode import decode_image
 from edge.errors import ModelError
 from edge.spec import ModelSpec
-from export.int8 import scheme_for
-from export.parity import OfPictures
+from export.parity.compare import OfPictures
+from export.quantize.gate import Examples, Shrunk, make_fp16, make_int8
+from export.quantize.int8 import scheme_for
 from export.run_folder import RunFolder
 from export.unsure import describe_unsure
-from export.variant import Examples, Shrunk, make_fp16, make_int8
 from export.variant_options import VariantOptions
 
 

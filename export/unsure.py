@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from export.answers import answers
-from export.variant import Examples
+from export.graph.answers import answers
+from export.quantize.gate import Examples
 
 
 def describe_unsure(

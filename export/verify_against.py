@@ -23,12 +23,12 @@ from edge.decode import read_image
 from edge.errors import ImageError, ModelError, UsageError
 from edge.sources import expand_sources
 from edge.spec import ModelSpec
-from export.load_keras import load_keras
-from export.network import keras_original
-from export.parity import TOLERANCE, Comparison, compare, count_pictures, is_within, make_views, worst_first
+from export.graph.session import of_pictures
+from export.parity.compare import TOLERANCE, Comparison, compare, count_pictures, is_within, make_views, worst_first
 from export.preprocess import build_preprocessing, network_shape
 from export.run_folder import RunFolder
-from export.run_session import of_pictures
+from export.sources.keras_file import load_keras
+from export.sources.tensorflow import keras_original
 
 WORST_SHOWN = 10
 

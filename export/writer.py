@@ -19,7 +19,7 @@ from edge.classifier import Classifier
 from edge.runtime import create_session
 from edge.self_test import require_self_test
 from edge.spec import ModelSpec, SelfTest, SelfTestSample
-from export.parity import PICTURES_KEPT, Comparison, View
+from export.parity.compare import PICTURES_KEPT, Comparison, View
 
 # Another processor sums in another order, and a GPU may round its factors; ten times the parity limit is
 # room for that, and still far from changing an answer.

@@ -17,9 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 from edge.artifact import OUTPUT_NAME, SEAM_NAME
 from edge.spec import SPEC_FORMAT, ModelSpec, SelfTest, SelfTestSample
 from edge.steps import Grey, Resize, Scale
-from export.network import weld
-from export.parity import Comparison, View
+from export.parity.compare import Comparison, View
 from export.preprocess import build_preprocessing, make_model
+from export.sources.tensorflow import weld
 from export.writer import encode_png, make_self_test, stamp
 
 # Whatever needs a training, or an environment of its own, is slow; 'make check' leaves it out.

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _load(arguments: argparse.Namespace) -> "keras.Model":
-    from export.load_keras import load_keras
+    from export.sources.keras_file import load_keras
     from training.networks.catalogue import NETWORKS, build_network
 
     if arguments.network in NETWORKS:

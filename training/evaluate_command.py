@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the folder, print what was found and return the exit status."""
     folder = RunFolder(Path(arguments.run))
     spec = folder.read_spec()
-    from export.load_keras import load_keras
+    from export.sources.keras_file import load_keras
 
     network = load_keras(folder.model)
     from training.evaluation import evaluate

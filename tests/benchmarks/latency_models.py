@@ -10,12 +10,12 @@ import numpy as np
 import onnx
 
 from edge.steps import Grey, Resize, Scale
-from export.canonical import canonicalise
-from export.int8 import measure_ranges, quantise, scheme_for
-from export.network import weld
+from export.graph.canonical import canonicalise
 from export.passes import clean
 from export.preprocess import OPSET, build_preprocessing
+from export.quantize.int8 import measure_ranges, quantise, scheme_for
 from export.quiet_tensorflow import start_tensorflow
+from export.sources.tensorflow import weld
 
 CALIBRATION_PICTURES = 16
 

@@ -8,10 +8,10 @@ from onnx import TensorProto, helper, numpy_helper
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.spec import SPEC_FORMAT, ModelSpec
 from edge.steps import Resize, Scale
-from export.int8 import measure_ranges, quantise, scheme_for
-from export.network import weld
-from export.parity import Comparison, View
+from export.parity.compare import Comparison, View
 from export.preprocess import build_preprocessing, make_model
+from export.quantize.int8 import measure_ranges, quantise, scheme_for
+from export.sources.tensorflow import weld
 from export.writer import make_self_test, stamp
 
 SIDE, CLASSES = 32, 10

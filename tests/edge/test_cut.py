@@ -12,8 +12,8 @@ from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.cut import cut
 from edge.errors import ModelError
 from edge.steps import CentreCrop, Fit, Grey, Method, Pad, Resize, ResizeSide, Scale, Standardise, Step
-from export.network import weld
 from export.preprocess import build_preprocessing, make_model
+from export.sources.tensorflow import weld
 
 METHODS = get_args(Method)
 # Fit stretches again after its resize, for which levels must be whole.

@@ -16,7 +16,7 @@ from scipy import special
 from edge.artifact import read_spec
 from edge.classifier import Classifier
 from edge.cli import main
-from export.pictures import made_pictures
+from export.parity.pictures import made_pictures
 
 SIDE = 8
 LABELS = ("cat", "dog", "owl")

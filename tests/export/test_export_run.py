@@ -20,9 +20,9 @@ from edge.errors import ParityError
 from edge.runtime import create_session
 from edge.spec import ModelSpec
 from export.export_run import export_run
-from export.network import weld
 from export.quiet_tensorflow import start_tensorflow
 from export.run_folder import RunFolder
+from export.sources.tensorflow import weld
 from training.datasets.digits import load_digits
 from training.prepare import prepare
 

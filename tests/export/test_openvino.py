@@ -12,11 +12,11 @@ from PIL import Image
 
 from edge.runtime import create_session
 from edge.steps import Method, Resize, Scale
-from export.answers import answers
-from export.int8 import SCHEMES, measure_ranges, quantise
+from export.graph.answers import answers
 from export.preprocess import build_preprocessing
+from export.quantize.int8 import SCHEMES, measure_ranges, quantise
 from export.quiet_tensorflow import start_tensorflow
-from tests.export.test_int8 import IMAGES, PICTURES, small_network
+from tests.export.quantize.test_int8 import IMAGES, PICTURES, small_network
 
 start_tensorflow()
 import keras

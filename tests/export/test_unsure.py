@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from export.answers import answers
-from export.int8 import SCHEMES, measure_ranges, quantise
+from export.graph.answers import answers
+from export.quantize.gate import Examples
+from export.quantize.int8 import SCHEMES, measure_ranges, quantise
 from export.unsure import describe_unsure
-from export.variant import Examples
-from tests.export.test_int8 import IMAGES, PICTURES, small_network
+from tests.export.quantize.test_int8 import IMAGES, PICTURES, small_network
 
 
 def test_shares_are_those_that_numpy_counts() -> None:

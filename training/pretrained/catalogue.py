@@ -11,7 +11,7 @@ import keras
 from edge.cli import unknown_name
 from edge.errors import ModelError, ModelNotFoundError, UsageError, reason_of
 from edge.steps import Method, Step
-from export.presets import preset_steps
+from export.preprocess.presets import preset_steps
 from training.networks.catalogue import NETWORKS, build_network
 from training.networks.pretrained import PRETRAINED
 from training.pretrained.squeezenet_weights import fetch_squeezenet_weights, load_squeezenet_weights

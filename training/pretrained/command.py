@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Build, export, print what was proven and return the exit status."""
     start_tensorflow()
     from export.export_original import export_original
-    from export.network import keras_original
+    from export.sources.tensorflow import keras_original
     from training.pretrained.catalogue import load_pretrained, pretrained_steps
     from training.pretrained.imagenet import imagenet_labels
 

@@ -11,9 +11,9 @@ from edge.class_counts import ClassCounts
 from edge.runtime import create_session
 from edge.spec import SPEC_FORMAT, Faces, Glyphs, ModelSpec, Parity, TrainingRecord
 from edge.steps import Step
-from export.network import weld
-from export.parity import Comparison, View
+from export.parity.compare import Comparison, View
 from export.preprocess import build_preprocessing, make_model, network_shape
+from export.sources.tensorflow import weld
 from export.writer import make_self_test, stamp
 from training.report import count_classes, make_report
 

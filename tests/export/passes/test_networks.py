@@ -7,8 +7,8 @@ import onnx
 import pytest
 
 from edge.runtime import create_session
-from export.network import keras_original
 from export.quiet_tensorflow import start_tensorflow
+from export.sources.tensorflow import keras_original
 
 start_tensorflow()
 import keras
