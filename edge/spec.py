@@ -94,8 +94,8 @@ class Variant:
 
     It is measured against the float32 network that `parity` certifies. `scheme` is how numbers are held,
     `calibration` how their ranges were found (empty for fp16), and `float_layers` are layers that were left as
-    they were because they could not bear it. Accuracies and `top1_agreement` are shares, 0 to 1;
-    `max_drop_points` is what was allowed.
+    they were because they could not bear it. Accuracies and `top1_agreement` are shares, 0 to 1, the former None for
+    pictures without labels; `max_drop_points` is what was allowed.
     """
 
     kind: Literal["int8", "fp16"]
@@ -103,15 +103,17 @@ class Variant:
     calibration: str
     float_layers: tuple[str, ...]
     images: int
-    accuracy: float
-    float32_accuracy: float
+    accuracy: float | None
+    float32_accuracy: float | None
     top1_agreement: float
     largest_difference: float
     max_drop_points: float
 
     @property
     def drop_points(self) -> float:
-        """How many points of 100 the accuracy lost; negative if it gained."""
+        """How many points of 100 the accuracy lost, negative if it gained; without labels, how many labels changed."""
+        if self.accuracy is None or self.float32_accuracy is None:
+            return 100 * (1 - self.top1_agreement)
         return 100 * (self.float32_accuracy - self.accuracy)
 
 

@@ -113,6 +113,11 @@ class RunFolder:
         """Whether all that export reads is there."""
         return all(path.is_file() for path in (self.model, self.spec, self.held_out))
 
+    @property
+    def is_started(self) -> bool:
+        """Whether anything is there that only a run holds; it may be unfinished."""
+        return any(path.is_file() for path in (self.model, self.spec, self.held_out, self.history, self.state))
+
     def read_spec(self) -> ModelSpec:
         """Return the run's spec. Raises ModelNotFoundError if this is no run folder, ModelError if it is damaged."""
         for path in (self.model, self.spec, self.held_out):

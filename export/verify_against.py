@@ -1,14 +1,14 @@
 """Redo the comparison of Keras with a model file: the answer of `eyespot verify MODEL --against RUN`.
 
-It exists because a certificate is a claim. Whoever has the run can check it, on pictures of his own, with the
-file that is in use and on the machine where it is in use.
+A certificate is a claim. Whoever has the run can check it, on pictures of his own, with the file that is in use and on
+the machine where it is in use.
 """
 
 import argparse
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from export.parity.compare import TOLERANCE, Comparison, compare, count_pictures
 from export.preprocess import build_preprocessing, network_shape
 from export.run_folder import RunFolder
 from export.sources.keras_file import load_keras
-from export.sources.tensorflow import keras_original
+from export.sources.tensorflow import keras_source
 
 WORST_SHOWN = 10
 
@@ -59,6 +59,11 @@ class Verdict:
     def largest_difference(self) -> float:
         """The largest difference of a probability; not a number, if any is not."""
         return float(np.max([comparison.difference for comparison in self.comparisons]))
+
+    @property
+    def same_labels(self) -> int:
+        """On how many comparisons both sides had the same best label."""
+        return sum(comparison.same_top1 for comparison in self.comparisons)
 
     @property
     def images(self) -> int:
@@ -110,13 +115,14 @@ def verify_against(classifier: Classifier, run: RunFolder, images: str | None, t
     bad: list[BadImage] = []
     pictures = run.read_held_out() if images is None else _readable(images, bad)
     preprocessing = build_preprocessing(classifier.spec.preprocessing)
-    original = keras_original(load_keras(run.model), str(run.model)).accept(network_shape(preprocessing))
+    source = keras_source(load_keras(run.model), str(run.model)).accept(network_shape(preprocessing))
     found = worst_first(
         compare(
             make_views(pictures),
             preprocessing=of_pictures(preprocessing, SEAM_NAME, "preprocessing"),
-            reference=original.answer,
+            reference=source.answer,
             onnx=classifier.probabilities,
+            tolerance=tolerance,
         )
     )
     if not found:
@@ -135,8 +141,20 @@ def _readable(folder: str, bad: list[BadImage]) -> Iterator[tuple[str, NDArray[n
             bad.append(BadImage(source.path, error.code, str(error)))
 
 
-def as_record(spec: ModelSpec, verdict: Verdict, shown: Iterable[Comparison]) -> dict[str, object]:
+def as_record(spec: ModelSpec, verdict: Verdict, shown: list[Comparison]) -> dict[str, object]:
     """Return a verdict as the JSON object of `--json`."""
+    worst = [
+        {
+            "image": c.name,
+            "difference": _finite(c.difference),
+            "same_best_label": c.same_top1,
+            "keras": {
+                "label": spec.labels[int(c.expected.argmax())],
+                "probability": _finite(float(c.expected.max())),
+            },
+        }
+        for c in shown
+    ]
     return {
         "model": spec.name,
         "version": spec.version,
@@ -144,20 +162,9 @@ def as_record(spec: ModelSpec, verdict: Verdict, shown: Iterable[Comparison]) ->
         "images": verdict.images,
         "comparisons": len(verdict.comparisons),
         "largest_difference": _finite(verdict.largest_difference),
-        "same_best_label": sum(c.same_top1 for c in verdict.comparisons),
+        "same_best_label": verdict.same_labels,
         "tolerance": verdict.tolerance,
-        "worst": [
-            {
-                "image": c.name,
-                "difference": _finite(c.difference),
-                "same_best_label": c.same_top1,
-                "keras": {
-                    "label": spec.labels[int(c.expected.argmax())],
-                    "probability": _finite(float(c.expected.max())),
-                },
-            }
-            for c in shown
-        ],
+        "worst": worst,
         "bad": [asdict(image) for image in verdict.bad],
     }
 
@@ -167,14 +174,13 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def as_lines(spec: ModelSpec, verdict: Verdict, shown: Iterable[Comparison]) -> Iterator[str]:
+def as_lines(spec: ModelSpec, verdict: Verdict, shown: list[Comparison]) -> Iterator[str]:
     """Yield a verdict as a line, and below it a table of the worst images."""
-    same = sum(c.same_top1 for c in verdict.comparisons)
     unreadable = f", {len(verdict.bad):,} not readable" if verdict.bad else ""
     yield (
         f"{spec.name} {spec.version}: {'passed' if verdict.passed else 'FAILED'}, largest difference to Keras "
-        f"{verdict.largest_difference:.1e} (limit {verdict.tolerance:.0e}), same best label on {same:,} of "
-        f"{len(verdict.comparisons):,} comparisons, {verdict.images:,} images{unreadable}"
+        f"{verdict.largest_difference:.1e} (limit {verdict.tolerance:.0e}), same best label on "
+        f"{verdict.same_labels:,} of {len(verdict.comparisons):,} comparisons, {verdict.images:,} images{unreadable}"
     )
     yield ""
     yield "difference  best label  image"

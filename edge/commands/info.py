@@ -102,13 +102,18 @@ def variant_rows(variant: Variant) -> dict[str, str]:
     """Return the certificate of a smaller variant under the names that are shown beside it."""
     kept = f", {len(variant.float_layers)} layers in float32" if variant.float_layers else ""
     calibration = f", {variant.calibration} calibration" if variant.calibration else ""
+    accuracy = (
+        f"{variant.accuracy:.2%} of {variant.images:,} pictures, float32 {variant.float32_accuracy:.2%}"
+        if variant.accuracy is not None
+        else f"{variant.images:,} pictures without labels"
+    )
     return {
         "variant": (
             f"{variant.kind} ({variant.scheme}{calibration}{kept}); "
             "parity is that of the float32 network it was made from"
         ),
         "cost": (
-            f"{variant.accuracy:.2%} of {variant.images:,} held-out images, float32 {variant.float32_accuracy:.2%} "
+            f"{accuracy} "
             f"(limit {variant.max_drop_points:g} points less), same best label on {variant.top1_agreement:.2%}"
         ),
     }

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from edge.cli import DONE
-from export.model_arguments import resolve_output
+from export.arguments import resolve_output
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -35,9 +35,10 @@ def canonicalise(network: onnx.ModelProto, classes: int) -> onnx.ModelProto:
     for node in nodes:
         node.input[:] = [names[name] for name in node.input]
         node.output[:] = [names[name] for name in node.output]
-    shape = [d.dim_value for d in graph.input[0].type.tensor_type.shape.dim[1:]]
-    seam = helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, ["N", *shape])
-    output = helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", classes])
+    first, *shape = [d.dim_value for d in graph.input[0].type.tensor_type.shape.dim]
+    batch = first or "N"  # fixed for a network that takes one picture at a time
+    seam = helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, [batch, *shape])
+    output = helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, [batch, classes])
     used = {node.domain for node in nodes} - {"", "ai.onnx"}
     model = make_model(helper.make_graph(nodes, "network", [seam], [output], constants))
     model.opset_import.extend(opset for opset in network.opset_import if opset.domain in used)

@@ -1,6 +1,6 @@
 """How a network ends: what its last operators, and the numbers themselves, say that those numbers are.
 
-It exists because a probability that is taken for a logit gives wrong answers that no comparison can see: both sides
+A probability that is taken for a logit gives wrong answers that no comparison can see: both sides
 of it get the same head. So what the operators do not say for certain, and the numbers leave open, is refused.
 """
 

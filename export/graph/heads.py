@@ -1,7 +1,9 @@
 """How the numbers that a network ends in become probabilities that sum to 1.
 
-It exists because networks end in many ways (see export/graph/ending.py) and an artifact in one. Each head stands here twice,
-as ONNX nodes for the file and in NumPy for the original network, so that the comparison checks one against the other.
+Networks end in many ways (see export/graph/ending.py) and an artifact in one. Each head stands here twice, as ONNX
+nodes for the file and in NumPy for the source, so that the comparison checks one against the other. A temperature, by
+which logits are divided so that probabilities mean what they say (C. Guo et al., On Calibration of Modern Neural
+Networks, 2017), is a head behind the head: it takes logarithms of probabilities for the logits that they are.
 
 Two independent sigmoids that are to be two classes are divided by their sum: where they agree (one is 1 minus the
 other, which is what they were trained for) that changes nothing. A softmax over their logits would count the same
@@ -9,7 +11,7 @@ evidence twice.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,8 @@ Rows = NDArray[np.float32]
 RAW_NAME = "head/raw"
 # Two sigmoids that both say 0 give an even answer and not 0 divided by 0; far below what a float32 sum can show.
 EVEN = 1e-30
+# Of a probability that was rounded to 0 the logarithm is taken here.
+SMALLEST = 1e-30
 # Float32 sums of a thousand numbers, or of the few bits of a network in half precision.
 SUM_TOLERANCE = 1e-3
 
@@ -40,6 +44,11 @@ class Head:
     note: str | None
     operators: tuple[str, ...]
     to_probabilities: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    temperature: float = 1.0
+
+    def with_temperature(self, temperature: float) -> "Head":
+        """Return this head with its logits divided by `temperature`; 1 leaves them as they are."""
+        return replace(self, temperature=temperature)
 
     def classes(self, units: int) -> int:
         """Return how many classes `units` outputs become."""
@@ -105,17 +114,20 @@ def apply_head(head: Head, rows: Rows) -> Rows:
 
     Raises ModelError if a row does not sum to 1.
     """
-    probabilities = head.to_probabilities(rows.astype(np.float64)).astype(np.float32)
+    probabilities = head.to_probabilities(rows.astype(np.float64))
     if not sums_to_one(probabilities):
         raise ModelError(
             "the network's probabilities do not sum to 1 (its softmax is not over the classes, or not its last step)"
         )
-    return probabilities
+    if head.temperature != 1:
+        probabilities = softmax(np.log(np.maximum(probabilities, SMALLEST)) / head.temperature)
+    return probabilities.astype(np.float32)
 
 
 def attach_head(network: onnx.ModelProto, head: Head) -> onnx.ModelProto:
     """Return `network`, whose output is `probabilities`, with the head behind it; its own output becomes `head/raw`."""
-    if not head.operators:
+    operators = [*head.operators, *(("Temperature",) if head.temperature != 1 else ())]
+    if not operators:
         return network
     result = onnx.ModelProto()
     result.CopyFrom(network)
@@ -124,11 +136,13 @@ def attach_head(network: onnx.ModelProto, head: Head) -> onnx.ModelProto:
         for names in (node.input, node.output):
             names[:] = [RAW_NAME if name == OUTPUT_NAME else name for name in names]
     tensor = RAW_NAME
-    for i, operator in enumerate(head.operators):
-        output = OUTPUT_NAME if i == len(head.operators) - 1 else f"head/{operator}"
+    for i, operator in enumerate(operators):
+        output = OUTPUT_NAME if i == len(operators) - 1 else f"head/{operator}"
         graph.node.extend(_NODES[operator](tensor, output))
         graph.initializer.extend(_CONSTANTS.get(operator, []))
         tensor = output
+    if head.temperature != 1:
+        graph.initializer.append(numpy_helper.from_array(np.array(head.temperature, np.float32), "head/temperature"))
     dimension = graph.output[0].type.tensor_type.shape.dim[1]
     dimension.dim_value = head.classes(dimension.dim_value)
     return result
@@ -153,13 +167,25 @@ def _share_of_sum(x: str, y: str) -> list[onnx.NodeProto]:
     ]
 
 
+def _temperature(x: str, y: str) -> list[onnx.NodeProto]:
+    return [
+        helper.make_node("Max", [x, "head/smallest"], ["head/above"], name="head/Max"),
+        helper.make_node("Log", ["head/above"], ["head/logits"], name="head/Log"),
+        # No Mul, which would be quantised.
+        helper.make_node("Div", ["head/logits", "head/temperature"], ["head/cooled"], name="head/cooled"),
+        helper.make_node("Softmax", ["head/cooled"], [y], name="head/Softmax_cooled", axis=1),
+    ]
+
+
 _NODES: dict[str, Callable[[str, str], list[onnx.NodeProto]]] = {
     "Softmax": _single("Softmax", axis=1),
     "Sigmoid": _single("Sigmoid"),
     "BothSides": _both_sides,
     "ShareOfSum": _share_of_sum,
+    "Temperature": _temperature,
 }
 _CONSTANTS: dict[str, list[TensorProto]] = {
+    "Temperature": [numpy_helper.from_array(np.array(SMALLEST, np.float32), "head/smallest")],
     "BothSides": [numpy_helper.from_array(np.array(1, np.float32), "head/one")],
     "ShareOfSum": [
         numpy_helper.from_array(np.array(EVEN, np.float32), "head/even"),

@@ -1,11 +1,12 @@
-"""The pictures on which an original network and its file are compared: a folder of the user's, or made ones.
+"""The pictures on which a network and its file are compared: those of a run, a folder of the user's, or made ones.
 
-It exists because a model that comes from elsewhere brings no held-out images. Made pictures are the same on every
-call: noise, gradients, and mixtures that have the spectrum of photographs, with edges laid over them.
+A model that comes from elsewhere brings no pictures. A folder may hold them in folders that are called as the labels
+are; then they say how good the network is. Made pictures are the same on every call: noise, gradients, and mixtures
+that have the spectrum of photographs, with edges laid over them.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,11 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.decode import read_image
-from edge.errors import ImageError, UsageError
+from edge.decode import decode_image, read_image
+from edge.errors import ImageError, ModelError, UsageError
 from edge.sources import walk_images
 from edge.spec import Origin
-from export.run_folder import HELD_OUT_IMAGES, RunFolder, file_digest
+from export.run_folder import CALIBRATION_IMAGES, HELD_OUT_IMAGES, RunFolder, file_digest
 
 NamedPicture = tuple[str, NDArray[np.uint8]]
 
@@ -29,44 +30,97 @@ MADE_SIZES_PX = ((32, 32), (224, 224), (480, 640), (150, 19), (7, 90), (1, 1))
 SHAPES = 6
 
 
+# Of a folder one picture in so many is for what is chosen by pictures (ranges, a temperature, a threshold), the rest
+# are to judge by.
+CALIBRATION_SHARE = 5
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture, uint8 RGB [H, W, 3], and the label that it shows, None where that is not known."""
+
+    name: str
+    label: str | None
+    pixels: NDArray[np.uint8]
+
+
 @dataclass(frozen=True)
 class Pictures:
-    """Where pictures come from, a SHA-256 of them in hexadecimal, and what yields their names and pixels, uint8 RGB."""
+    """Where pictures come from, a SHA-256 of them in hexadecimal, and what yields them, for each of its uses.
+
+    `read` yields names and pixels to compare on; `calibration` and `judged` are apart from each other, and yield
+    nothing of made pictures.
+    """
 
     origin: Origin
     digest: str
     read: Callable[[], Iterator[NamedPicture]]
+    calibration: Callable[[], Iterator[Example]]
+    judged: Callable[[], Iterator[Example]]
+    name: str = ""
+    is_labelled: bool = False
 
 
 def held_out_pictures(run: RunFolder) -> Pictures:
-    """Return the pictures that a training kept away from its network."""
-    return Pictures("held-out", file_digest(run.held_out), run.read_held_out)
+    """Return the pictures that a training kept away from its network, and those of the training to calibrate on."""
+
+    def judged() -> Iterator[Example]:
+        for image in run.read_held_out_files():
+            try:
+                yield Example(image.name, image.label, decode_image(image.encoded).pixels)
+            except ImageError as error:
+                raise ModelError(f"{run.held_out}: the image {image.name} is damaged ({error})") from None
+
+    def calibration() -> Iterator[Example]:
+        return (Example(name, None, pixels) for name, pixels in run.read_calibration())
+
+    return Pictures("held-out", file_digest(run.held_out), run.read_held_out, calibration, judged, str(run.path), True)
 
 
-def folder_pictures(folder: Path) -> Pictures:
+def folder_pictures(folder: Path, labels: Collection[str] = ()) -> Pictures:
     """Return the pictures below `folder`, at most as many as a run holds out, spread over all of it.
 
-    Raises UsageError if there are none, or if one of them cannot be read.
+    They are labelled if each lies in a folder that is called as one of `labels` is. Raises UsageError if there are
+    none, if one of them cannot be read, or if some folders are called as labels are and others are not.
     """
     found = list(walk_images(str(folder)))
     if not found:
         raise UsageError(f"{folder}: --images must name a folder that holds pictures; there is none in it")
     step = -(-len(found) // HELD_OUT_IMAGES)
     paths = [Path(path) for path in found[::step]]
+    shown = [path.relative_to(folder).parts[0] for path in paths]
+    strangers = sorted(set(shown) - set(labels))
+    is_labelled = not strangers
+    if strangers and not set(labels).isdisjoint(shown):
+        raise UsageError(
+            f"{folder}: some folders in it are called as labels are, but {strangers[0]!r} is none of the labels; give "
+            "every picture the folder of its label, or none"
+        )
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.relative_to(folder).as_posix().encode("utf-8", "surrogatepass") + b"\0")
         digest.update(bytes.fromhex(file_digest(path)))
-    return Pictures("folder", digest.hexdigest(), lambda: _read_all(folder, paths))
 
+    def read(chosen: list[tuple[Path, str]]) -> Iterator[Example]:
+        for path, label in chosen:
+            try:
+                pixels = read_image(path).pixels
+            except ImageError as error:
+                raise UsageError(f"{path}: this picture cannot be read ({error}); remove it from --images") from None
+            yield Example(path.relative_to(folder).as_posix(), label if is_labelled else None, pixels)
 
-def _read_all(folder: Path, paths: Iterable[Path]) -> Iterator[NamedPicture]:
-    for path in paths:
-        try:
-            pixels = read_image(path).pixels
-        except ImageError as error:
-            raise UsageError(f"{path}: this picture cannot be compared on ({error}); remove it from --images") from None
-        yield path.relative_to(folder).as_posix(), pixels
+    pairs = list(zip(paths, shown, strict=True))
+    chosen = [pair for i, pair in enumerate(pairs) if i % CALIBRATION_SHARE == 0][:CALIBRATION_IMAGES]
+    others = [pair for i, pair in enumerate(pairs) if i % CALIBRATION_SHARE]
+    return Pictures(
+        "folder",
+        digest.hexdigest(),
+        lambda: ((example.name, example.pixels) for example in read(pairs)),
+        lambda: read(chosen),
+        lambda: read(others),
+        folder.resolve().name,
+        is_labelled,
+    )
 
 
 @cache
@@ -76,7 +130,7 @@ def made_pictures() -> Pictures:
     digest = hashlib.sha256()
     for name, pixels in pictures:
         digest.update(name.encode() + b"\0" + pixels.tobytes())
-    return Pictures("made", digest.hexdigest(), lambda: iter(pictures))
+    return Pictures("made", digest.hexdigest(), lambda: iter(pictures), lambda: iter(()), lambda: iter(()))
 
 
 def _make_all() -> Iterator[NamedPicture]:

@@ -1,6 +1,7 @@
-"""What a model from elsewhere does not say of itself: its labels, and what becomes of a picture before it."""
+"""What a network from elsewhere does not say of itself: its labels, and what becomes of a picture before it."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,13 @@ from edge.steps import Step
 from edge.strict_json import decode
 from export.preprocess.presets import GREY_PRESETS, PRESETS, preset_steps
 from export.sources.source import Shape
+
+EXAMPLE = (
+    '[{"kind": "resize", "height": 224, "width": 224, "method": "antialias"}, '
+    '{"kind": "scale", "factor": 0.003921568627}]'
+)
+# A line of Teachable Machine's labels.txt: number and label.
+NUMBERED = re.compile(r"(\d+)[ \t]+(\S.*)")
 
 
 @dataclass(frozen=True)
@@ -80,16 +88,20 @@ def _flat_input(length: int | None, size: tuple[int, int] | None) -> tuple[int, 
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """Return labels from a file: a JSON list, or one a line.
+    """Return labels from a file: one a line, numbered (0 cat) or not, or JSON.
 
-    Raises UsageError for a file of another form, and for a label that is blank or there twice.
+    JSON may be a list, or an object that maps labels to numbers (Keras's `class_indices`), numbers to labels, or has
+    such an object under the key `id2label` (a config.json of Hugging Face). Raises UsageError for a file of another
+    form, and for a label that is blank or there twice.
     """
     text = _read(path, "--labels")
-    labels: object = [line.strip() for line in text.rstrip().splitlines()]
-    if text.lstrip().startswith("["):
-        labels = _from_json(text, path, "--labels")
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise UsageError(f"{path}: --labels must be one label a line, or a JSON list of texts")
+    if text.lstrip().startswith(("[", "{")):
+        labels = _labels_of(_from_json(text, path, "--labels"), path)
+    else:
+        labels = [line.strip() for line in text.rstrip().splitlines()]
+        numbered = [NUMBERED.fullmatch(line) for line in labels]
+        if all(match and int(match[1]) == i for i, match in enumerate(numbered)):
+            labels = [match[2] for match in numbered if match]
     for i, label in enumerate(labels):
         if not label.strip():
             raise UsageError(f"{path}: label {i + 1} is blank")
@@ -100,18 +112,36 @@ def read_labels(path: Path) -> tuple[str, ...]:
     return tuple(labels)
 
 
+def _labels_of(value: object, path: Path) -> list[str]:
+    """Return the labels that JSON holds, in order."""
+    found = value.get("id2label", value) if isinstance(value, dict) else value
+    if isinstance(found, dict):
+        numbers = [number for number in found.values() if isinstance(number, int) and not isinstance(number, bool)]
+        pairs = {str(number): label for label, number in found.items()} if len(numbers) == len(found) else found
+        found = [pairs.get(str(i)) for i in range(len(pairs))]
+    if not isinstance(found, list) or not all(isinstance(label, str) for label in found):
+        raise UsageError(
+            f"{path}: --labels must be one label a line, a JSON list of strings, or an object of labels and numbers "
+            "from 0 up without a gap"
+        )
+    return found
+
+
 def read_preprocessing(name: str) -> str | tuple[Step, ...]:
     """Return the name of a preset, or the steps in a JSON file. Raises UsageError if it is neither."""
     if name in PRESETS or name in GREY_PRESETS:
         return name
     path = Path(name)
     if not path.exists():
-        raise UsageError(f"--preprocessing must be a file or one of {', '.join(PRESETS)}. Received: {name}")
+        raise UsageError(
+            f"--preprocessing must be one of {', '.join(PRESETS)}, or a file of steps such as {EXAMPLE}. "
+            f"Received: {name}"
+        )
     value = _from_json(_read(path, "--preprocessing"), path, "--preprocessing")
     try:
         return decode(_Steps, {"preprocessing": value}, "file").preprocessing
     except ValueError as error:
-        raise UsageError(f"{path}: {str(error).replace('file.', '')}") from None
+        raise UsageError(f"{path}: {str(error).replace('file.', '')}; an example: {EXAMPLE}") from None
 
 
 def _from_json(text: str, path: Path, option: str) -> object:

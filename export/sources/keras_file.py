@@ -1,10 +1,17 @@
-"""Read Keras models from files: Keras's own format, and HDF5 as Keras 2 and 3 write it.
+"""Read Keras models from files: Keras's own format, and HDF5, as Keras 2 and 3 write them.
 
-It exists because Keras's messages on what it cannot load run over pages and seldom name the layer, and because
-Keras 3 stumbles over an argument that Keras 2 wrote for nothing.
+Keras's messages on what it cannot load run over pages and seldom name the layer, and Keras 3 stumbles over arguments
+that Keras 2 wrote for nothing. So the description of the layers is read first, and brought to what Keras 3 reads:
+
+1. Half precision, mixed or not, becomes float32, which is how mixed weights are stored.
+2. A fixed number of pictures becomes an open one.
+3. Arguments of Keras 2 that mean nothing any more go, or get their new name.
 """
 
 import json
+import shutil
+import tempfile
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,25 +27,30 @@ if TYPE_CHECKING:
 HDF5_SUFFIXES = frozenset({".h5", ".hdf5"})
 
 # Keras 2 wrote `groups` for these, always 1; Keras 3 does not know it there.
-UNGROUPED = (
-    "DepthwiseConv1D",
-    "DepthwiseConv2D",
-    "SeparableConv1D",
-    "SeparableConv2D",
-    "Conv1DTranspose",
-    "Conv2DTranspose",
+UNGROUPED = frozenset(
+    {"DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D", "Conv1DTranspose", "Conv2DTranspose"}
 )
 # What Keras, zipfile and json raise for a damaged file; too deep a nesting is a RuntimeError.
 UNREADABLE = (
     *(ValueError, OSError, TypeError, KeyError, AttributeError, RuntimeError, EOFError),
-    *(zipfile.BadZipFile, zlib.error),
+    *(ImportError, zipfile.BadZipFile, zlib.error),
 )
 # What a model may be; a layer of these classes is a network inside a network.
 CONTAINERS = frozenset({"Functional", "Sequential", "Model"})
+HALF = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
+GROUPED = "eyespot>GroupedConv2D"
+
+MIXED_NOTE = "the network computes in half precision; the file computes in float32, on the same weights"
+BATCH_NOTE = "the network takes a fixed number of pictures; the file takes any number"
 
 
 def load_keras(path: Path) -> "keras.Model":
-    """Return the Keras model in a file.
+    """Return the Keras model in a file, as `read_keras` does."""
+    return read_keras(path)[0]
+
+
+def read_keras(path: Path) -> tuple["keras.Model", tuple[str, ...]]:
+    """Return the Keras model in a file, and sentences on what was changed to read it.
 
     Raises ModelNotFoundError if there is none, ModelError, naming the layer, if Keras cannot make it.
     """
@@ -50,7 +62,14 @@ def load_keras(path: Path) -> "keras.Model":
     try:
         config = read_config(path)
         _refuse_code(config, path)
-        return keras.models.load_model(path, custom_objects=_keras_2_layers(), compile=False)
+        notes: dict[str, None] = {}
+        modern = _modernised(config, notes)
+        with tempfile.TemporaryDirectory() as folder:
+            source = path if modern == config else _with_config(path, modern, Path(folder))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # on what follows as an error
+                model = keras.models.load_model(source, custom_objects=_stand_ins(), compile=False)
+        return model, tuple(notes)
     except UNREADABLE as error:
         if isinstance(error, ModelError):
             raise
@@ -72,6 +91,60 @@ def read_config(path: Path) -> dict[str, Any]:
             f"{path}: it holds weights alone, no network; save the whole one with model.save('model.keras')"
         )
     return dict(json.loads(text))
+
+
+def _with_config(path: Path, config: dict[str, Any], folder: Path) -> Path:
+    """Return a copy of a file, in `folder`, with another description of its layers."""
+    copy = folder / path.name
+    if path.suffix in HDF5_SUFFIXES:
+        import h5py
+
+        shutil.copyfile(path, copy)
+        with h5py.File(copy, "r+") as file:
+            file.attrs["model_config"] = json.dumps(config)
+        return copy
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w") as target:
+        for entry in source.infolist():
+            if entry.filename == "config.json":
+                target.writestr(entry, json.dumps(config))
+            else:
+                with source.open(entry) as member, target.open(entry, "w", force_zip64=True) as written:
+                    shutil.copyfileobj(member, written)
+    return copy
+
+
+def _modernised(value: Any, notes: dict[str, None]) -> Any:
+    """Return a description with the rules above applied wherever they do, and add a sentence on each to `notes`."""
+    if isinstance(value, list):
+        return [_modernised(item, notes) for item in value]
+    if not isinstance(value, dict):
+        return value
+    result = {key: _modernised(item, notes) for key, item in value.items()}
+    if result.get("dtype") in HALF or (result.get("name") in HALF and "class_name" not in result):  # rule 1
+        key = "dtype" if result.get("dtype") in HALF else "name"
+        result[key] = "float32"
+        notes[MIXED_NOTE] = None
+    kind, config = result.get("class_name"), result.get("config")
+    if not isinstance(kind, str) or not isinstance(config, dict):
+        return result
+    old = config.pop("batch_input_shape", None)  # rule 3
+    if kind == "InputLayer":
+        shape = config.get("batch_shape", old)
+        if shape and shape[0] is not None:  # rule 2
+            notes[BATCH_NOTE] = None
+        config |= {"batch_shape": [None, *shape[1:]]} if shape else {}
+    if kind in UNGROUPED and config.get("groups") == 1:
+        del config["groups"]
+    if kind == "BatchNormalization" and isinstance(config.get("axis"), list) and len(config["axis"]) == 1:
+        config["axis"] = config["axis"][0]
+    if kind == "Policy":
+        result |= {"class_name": "DTypePolicy", "module": "keras"}
+    if kind in CONTAINERS and ".engine." in str(result.get("module")):
+        result["module"] = f"keras.src.models.{'functional' if kind == 'Functional' else kind.lower()}"
+    if kind == "Conv2D" and config.get("groups", 1) > 1:
+        # Which name Keras looks for among stand-ins: the class in HDF5, the registered name in its own format.
+        result |= {"registered_name": GROUPED} if "registered_name" in result else {"class_name": GROUPED}
+    return result
 
 
 def _refuse_code(config: dict[str, Any], path: Path) -> None:
@@ -106,16 +179,24 @@ def _layers(config: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
             yield from _layers(nested) if isinstance(nested.get("config"), dict) else ()
 
 
-def _keras_2_layers() -> dict[str, Any]:
-    """Return stand-ins for layers, by name, that make Keras's own layer of what Keras 2 wrote of it."""
+def _stand_ins() -> dict[str, Any]:
+    """Return the layers, by name, that take the place of Keras's own."""
     import keras
+    import tensorflow as tf
 
-    def stand_in(layer: Any) -> Any:
-        def from_config(_: Any, config: dict[str, Any]) -> Any:
-            if config.get("groups") == 1:
-                config = {key: value for key, value in config.items() if key != "groups"}
-            return layer.from_config(config)
+    class GroupedConv2D(keras.layers.Conv2D):  # type: ignore[misc]
+        """A convolution in groups that is traced as one operation, where Keras's hides in a compiled function.
 
-        return type(layer.__name__, (layer,), {"from_config": classmethod(from_config)})
+        A processor has no kernel for that operation, so it is run group by group.
+        """
 
-    return {name: stand_in(getattr(keras.layers, name)) for name in UNGROUPED if hasattr(keras.layers, name)}
+        def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+            axis, layout = (3, "NHWC") if self.data_format == "channels_last" else (1, "NCHW")
+            settings = list(self.strides), self.padding.upper(), layout, list(self.dilation_rate)
+            if tf.inside_function():
+                return tf.nn.convolution(inputs, kernel, *settings)
+            parts = zip(tf.split(inputs, self.groups, axis), tf.split(kernel, self.groups, 3), strict=True)
+            return tf.concat([tf.nn.convolution(x, k, *settings) for x, k in parts], axis)
+
+    GroupedConv2D.__name__ = "Conv2D"  # by which Keras finds its weights in the file
+    return {GROUPED: GroupedConv2D}

@@ -1,35 +1,34 @@
 """A classifier as it came, before it is an artifact: what it takes, what answers for it, how it becomes ONNX.
 
-It exists so that a run, a file of Keras, a SavedModel and a plain ONNX file go one and the same way from here on.
+A run, a file of Keras, a SavedModel and a plain ONNX file go one and the same way from here on.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
 
-from edge.artifact import SEAM_NAME
 from edge.errors import UsageError
 from edge.spec import Reference
+from export.graph.merge import flatten_first
 
 Shape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
-class Original:
+class Source:
     """A network that takes float32 [N, *`input_shape`] (None for a size that it leaves open) and gives [N, units].
 
     `answer` runs it as it is. `convert` takes a shape without None, and the number of units, and returns the network
-    in ONNX in its one form (see export/graph/canonical.py). `modules` are the packages whose versions go into the
-    certificate. `notes` are sentences for the user on what was changed.
+    in ONNX in its one form (see export/graph/canonical.py), for any number of pictures or for one at a time. `modules`
+    are the packages whose versions go into the certificate. `notes` are sentences for the user on what was changed.
     """
 
-    source: str
+    name: str
     reference: Reference
     input_shape: Shape
     answer: Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -42,7 +41,7 @@ class Original:
         """Whether it takes a row of numbers for each picture, as networks without convolutions may."""
         return len(self.input_shape) == 1
 
-    def accept(self, given: tuple[int, int, int]) -> "Original":
+    def accept(self, given: tuple[int, int, int]) -> "Source":
         """Return this network for pictures of the shape `given`, with rows of a flat one taken from them.
 
         Raises UsageError if that is not a shape that it takes.
@@ -56,7 +55,7 @@ class Original:
             raise UsageError(f"preprocessing gives pictures of {list(given)}, the network takes {taken}{hint}")
         return self
 
-    def _flattened(self, given: tuple[int, ...]) -> "Original":
+    def _flattened(self, given: tuple[int, ...]) -> "Source":
         length = math.prod(given)
 
         def convert(shape: tuple[int, ...], units: int) -> onnx.ModelProto:
@@ -66,20 +65,8 @@ class Original:
             return self.answer(arrays.reshape(len(arrays), length))
 
         note = f"the network takes a row of {length} numbers; the file flattens {list(given)} to it"
-        return Original(self.source, self.reference, given, answer, convert, self.modules, (*self.notes, note))
+        return replace(self, input_shape=given, answer=answer, convert=convert, notes=(*self.notes, note))
 
 
 def _fits(given: tuple[int, ...], taken: Shape) -> bool:
     return len(given) == len(taken) and all(b in (None, a) for a, b in zip(given, taken, strict=True))
-
-
-def flatten_first(network: onnx.ModelProto, shape: tuple[int, ...]) -> onnx.ModelProto:
-    """Return `network`, which takes rows, with a Flatten in front that takes [N, *`shape`]."""
-    result = onnx.ModelProto()
-    result.CopyFrom(network)
-    for node in result.graph.node:
-        node.input[:] = ["network/rows" if name == SEAM_NAME else name for name in node.input]
-    flatten = helper.make_node("Flatten", [SEAM_NAME], ["network/rows"], name="network/rows", axis=1)
-    result.graph.node.insert(0, flatten)
-    result.graph.input[0].CopyFrom(helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, ["N", *shape]))
-    return result

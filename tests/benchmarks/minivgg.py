@@ -8,10 +8,10 @@ from onnx import TensorProto, helper, numpy_helper
 from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.spec import SPEC_FORMAT, ModelSpec
 from edge.steps import Resize, Scale
+from export.graph.merge import merge
 from export.parity.compare import Comparison, View
 from export.preprocess import build_preprocessing, make_model
 from export.quantize.int8 import measure_ranges, quantise, scheme_for
-from export.sources.tensorflow import weld
 from export.writer import make_self_test, stamp
 
 SIDE, CLASSES = 32, 10
@@ -38,7 +38,7 @@ def make_int8() -> bytes:
 
 
 def _seal(network: onnx.ModelProto) -> bytes:
-    model = weld(build_preprocessing(STEPS), network)
+    model = merge(build_preprocessing(STEPS), network)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     view = View("grey", np.full((6, 5, 3), 100, np.uint8))
     answer = session.run([OUTPUT_NAME], {INPUT_NAME: view.pixels[None]})[0][0]

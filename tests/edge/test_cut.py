@@ -12,8 +12,8 @@ from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.cut import cut
 from edge.errors import ModelError
 from edge.steps import CentreCrop, Fit, Grey, Method, Pad, Resize, ResizeSide, Scale, Standardise, Step
+from export.graph.merge import merge
 from export.preprocess import build_preprocessing, make_model
-from export.sources.tensorflow import weld
 
 METHODS = get_args(Method)
 # Fit stretches again after its resize, for which levels must be whole.
@@ -66,7 +66,7 @@ CASES: dict[str, tuple[Step, ...]] = {
 def test_halves_answer_as_the_whole(steps: tuple[Step, ...]) -> None:
     preprocessing = build_preprocessing(steps)
     channels = preprocessing.graph.output[0].type.tensor_type.shape.dim[3].dim_value
-    whole = weld(preprocessing, weighted_sum(channels)).SerializeToString()
+    whole = merge(preprocessing, weighted_sum(channels)).SerializeToString()
     halves = cut(whole, "case")
     complete, front, network = session(whole), session(halves.front), session(halves.network)
     assert [i.name for i in front.get_inputs()] == [INPUT_NAME]

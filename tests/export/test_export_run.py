@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from export.export_run import export_run
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
@@ -19,10 +20,9 @@ from edge.artifact import read_spec
 from edge.errors import ParityError
 from edge.runtime import create_session
 from edge.spec import ModelSpec
-from export.export_run import export_run
+from export.graph.merge import merge
 from export.quiet_tensorflow import start_tensorflow
 from export.run_folder import RunFolder
-from export.sources.tensorflow import weld
 from training.datasets.digits import load_digits
 from training.prepare import prepare
 
@@ -172,7 +172,7 @@ def test_a_wrong_converter_is_caught_before_anything_is_written(
     lenet_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[onnx.ModelProto], None]
 ) -> None:
     def weld_wrongly(*parts: onnx.ModelProto) -> onnx.ModelProto:
-        model = weld(*parts)
+        model = merge(*parts)
         damage(model)
         return model
 

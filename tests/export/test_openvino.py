@@ -12,7 +12,7 @@ from PIL import Image
 
 from edge.runtime import create_session
 from edge.steps import Method, Resize, Scale
-from export.graph.answers import answers
+from export.graph.session import answers
 from export.preprocess import build_preprocessing
 from export.quantize.int8 import SCHEMES, measure_ranges, quantise
 from export.quiet_tensorflow import start_tensorflow

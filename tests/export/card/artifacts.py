@@ -11,9 +11,9 @@ from edge.class_counts import ClassCounts
 from edge.runtime import create_session
 from edge.spec import SPEC_FORMAT, Faces, Glyphs, ModelSpec, Parity, TrainingRecord
 from edge.steps import Step
+from export.graph.merge import merge
 from export.parity.compare import Comparison, View
 from export.preprocess import build_preprocessing, make_model, network_shape
-from export.sources.tensorflow import weld
 from export.writer import make_self_test, stamp
 from training.report import count_classes, make_report
 
@@ -66,7 +66,7 @@ def write_model(
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", len(labels)])],
         [numpy_helper.from_array(np.array([1, 2]), "axes"), numpy_helper.from_array(weights, "weights")],
     )
-    model = weld(preprocessing, make_model(network))
+    model = merge(preprocessing, make_model(network))
     session = create_session(model.SerializeToString(), "made up")
     (answer,) = session.run([OUTPUT_NAME], {INPUT_NAME: photograph()[None]})[0]
     known = [Comparison("waves", View("waves", photograph()), answer, 0.0, True)]

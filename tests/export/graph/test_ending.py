@@ -15,8 +15,8 @@ from scipy import special
 from edge.classifier import Classifier
 from edge.errors import ModelError, UsageError
 from export.graph.ending import find_head
-from tests.export.test_adopt_command import SIDE, adopt, constants, pictures, refused, save
 from tests.export.graph.test_heads import network, run
+from tests.export.test_adopt_command import SIDE, adopt, constants, pictures, refused, save
 
 LABELS = ("no", "yes", "maybe")
 CONSTANTS = {

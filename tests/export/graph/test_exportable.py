@@ -6,7 +6,7 @@ from onnx import TensorProto, helper
 from edge.errors import ModelError
 from export.graph.exportable import layer_of, require_exportable
 from export.quiet_tensorflow import start_tensorflow
-from export.sources.tensorflow import keras_original
+from export.sources.tensorflow import keras_source
 
 start_tensorflow()
 import keras
@@ -49,7 +49,7 @@ class Noise(layers.Layer):
 def test_what_cannot_be_exported_is_named_with_its_layer(layer: type[layers.Layer], message: str) -> None:
     start = keras.Input((4, 4, 3))
     inner = layer(name="culprit")(layers.Flatten()(start))
-    original = keras_original(keras.Model(start, layers.Dense(3)(inner)), "test")
+    original = keras_source(keras.Model(start, layers.Dense(3)(inner)), "test")
     with pytest.raises(ModelError, match=message) as caught:
         original.convert((4, 4, 3), 3)
     assert "\n" not in str(caught.value)

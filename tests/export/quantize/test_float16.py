@@ -2,10 +2,12 @@
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, numpy_helper
 
-from export.graph.answers import answers
-from export.quantize.float16 import to_float16
+from edge.errors import ParityError
+from export.graph.session import answers
+from export.quantize.float16 import LARGEST_HALF, require_half_range, to_float16
 from tests.export.quantize.test_int8 import IMAGES, small_network
 
 
@@ -43,3 +45,24 @@ def test_the_network_is_left_as_it_was() -> None:
     before = network.SerializeToString(deterministic=True)
     to_float16(network)
     assert network.SerializeToString(deterministic=True) == before
+
+
+def scaled(name: str, factor: float) -> onnx.ModelProto:
+    """The small network with one of its constants multiplied."""
+    model = small_network()
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.name == name)
+    tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32(factor), name))
+    return model
+
+
+def test_what_half_precision_cannot_hold_is_refused() -> None:
+    """The largest number stands in the fortieth picture, and is negative."""
+    assert np.finfo(np.float16).max == LARGEST_HALF
+    require_half_range(small_network(), IMAGES)
+    images = np.concatenate([IMAGES, IMAGES])
+    images[40] *= np.float32(-1e6)
+    for model, pictures in ((scaled("filters", 1e6), IMAGES * 0), (scaled("offsets", 1), images)):
+        with pytest.raises(ParityError, match="'conv'"):
+            require_half_range(model, pictures)
+    with pytest.raises(ParityError):
+        require_half_range(small_network(), IMAGES * np.float32(np.nan))

@@ -8,10 +8,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edge.runtime import create_session
-from export.graph.answers import answers
+from export.graph.session import answers
 from export.preprocess import make_model
-from export.quantize.int8 import SCHEMES, Scheme, layers, measure_ranges, quantise, scheme_for
-from export.quantize.sensitivity import most_sensitive
+from export.quantize.int8 import SCHEMES, careful_exclusions, measure_ranges, quantise, target_of
 
 
 def small_network(first_scale: float = 1.0) -> onnx.ModelProto:
@@ -55,12 +54,12 @@ def constants_of(model: onnx.ModelProto, dtype: type) -> list[np.ndarray]:
 @pytest.mark.parametrize("target", SCHEMES)
 def test_the_form_is_that_of_the_scheme(target: str) -> None:
     network = small_network()
-    ranges = measure_ranges(network, PICTURES, "minmax")
+    ranges = measure_ranges(network, PICTURES)
     small = quantise(network, ranges, SCHEMES[target])  # type: ignore[index]
     onnx.checker.check_model(small, full_check=True)
     assert [(opset.domain, opset.version) for opset in small.opset_import] == [("", 18)]
     weights = constants_of(small, np.int8)
-    limit = {"arm": 127, "x86": 64}[target]
+    limit = {"arm": 127, "x86": 64, "x86-vnni": 127}[target]
     assert len(weights) == 2
     assert all(limit - 1 <= np.abs(w.astype(int)).max() <= limit for w in weights)
     zero_points = {
@@ -74,10 +73,9 @@ def test_the_form_is_that_of_the_scheme(target: str) -> None:
     assert scales, "every filter has its own scale"
 
 
-@pytest.mark.parametrize("calibration", ["minmax", "percentile", "entropy"])
-def test_answers_stay_close_and_sum_to_one(calibration: str) -> None:
+def test_answers_stay_close_and_sum_to_one() -> None:
     network = small_network()
-    ranges = measure_ranges(network, PICTURES, calibration)  # type: ignore[arg-type]
+    ranges = measure_ranges(network, PICTURES)
     found = answers(quantise(network, ranges, SCHEMES["x86"]), IMAGES)
     # Seven bits are steps of 1/64 of the largest weight; four logits of size 1 move by a few hundredths.
     assert 0 < np.abs(found - answers(network, IMAGES)).max() < 0.05
@@ -85,39 +83,14 @@ def test_answers_stay_close_and_sum_to_one(calibration: str) -> None:
 
 
 def test_ranges_are_those_of_numpy() -> None:
-    ranges = measure_ranges(small_network(), PICTURES, "minmax")
+    ranges = measure_ranges(small_network(), PICTURES)
     lowest, highest = (value.item() for value in ranges["network_input"].range_value)
     assert (lowest, highest) == (IMAGES.min(), IMAGES.max())
 
 
-@pytest.mark.parametrize("calibration", ["percentile", "entropy"])
-def test_a_faint_picture_at_the_front_changes_no_range(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, calibration: str
-) -> None:
-    """onnxruntime makes the bins of the first picture; those of a faint one are a thousand times too narrow."""
-    monkeypatch.setattr("export.int8.ENTROPY_BINS", 256)
-    network = small_network()
-    faint = [PICTURES[0] * np.float32(1e-3)]
-    first, last = (
-        measure_ranges(network, pictures, calibration)  # type: ignore[arg-type]
-        for pictures in (faint + PICTURES, PICTURES + faint)
-    )
-    for name, data in first.items():
-        assert data.range_value == last[name].range_value
-    # A range that is cut at the 99.99th percentile, or by entropy, still holds most of what the pictures have.
-    assert first["network_input"].range_value[1] > 0.5 * IMAGES.max()
-    assert capsys.readouterr().out == ""
-
-
-def test_percentiles_are_those_of_numpy() -> None:
-    data = measure_ranges(small_network(), PICTURES, "percentile")["network_input"]
-    # Of 1,440 values all but the largest lie below it; a bin is 1/2048 of the largest.
-    assert data.range_value[1].item() == pytest.approx(np.percentile(IMAGES, 99.99), abs=2 / 2048)
-
-
 def test_what_is_excluded_keeps_its_weights() -> None:
     network = small_network()
-    small = quantise(network, measure_ranges(network, PICTURES, "minmax"), SCHEMES["arm"], ["conv"])
+    small = quantise(network, measure_ranges(network, PICTURES), SCHEMES["arm"], ["conv"])
     assert [w.ndim for w in constants_of(small, np.int8)] == [2]
     (filters,) = (w for w in constants_of(small, np.float32) if w.ndim == 4)
     expected = next(numpy_helper.to_array(c) for c in network.graph.initializer if c.name == "filters")
@@ -127,7 +100,7 @@ def test_what_is_excluded_keeps_its_weights() -> None:
 def test_quantising_leaves_the_network_as_it_was() -> None:
     network = small_network()
     before = network.SerializeToString(deterministic=True)
-    quantise(network, measure_ranges(network, PICTURES, "percentile"), SCHEMES["x86"])
+    quantise(network, measure_ranges(network, PICTURES), SCHEMES["x86"])
     assert network.SerializeToString(deterministic=True) == before
 
 
@@ -135,14 +108,14 @@ def test_the_same_pictures_give_the_same_bytes() -> None:
     contents = set()
     for _ in range(2):
         network = small_network()
-        small = quantise(network, measure_ranges(network, PICTURES, "minmax"), SCHEMES["x86"])
+        small = quantise(network, measure_ranges(network, PICTURES), SCHEMES["x86"])
         contents.add(small.SerializeToString(deterministic=True))
     assert len(contents) == 1
 
 
 def test_softmax_and_operators_between_are_told_apart() -> None:
     network = small_network()
-    small = quantise(network, measure_ranges(network, PICTURES, "minmax"), SCHEMES["x86"])
+    small = quantise(network, measure_ranges(network, PICTURES), SCHEMES["x86"])
     kinds = Counter(node.op_type for node in small.graph.node)
     assert (kinds["Softmax"], kinds["Relu"]) == (1, 0)  # a range that begins at zero is a ReLU
     makers = {name: node for node in small.graph.node for name in node.output}
@@ -151,40 +124,47 @@ def test_softmax_and_operators_between_are_told_apart() -> None:
     assert small.graph.output[0].name == softmax.output[0]
 
 
-def test_layers_are_ranked_by_what_their_rounding_does() -> None:
-    network = small_network(first_scale=200.0)
-    images = IMAGES * np.float32(0.02)
-    ranges = measure_ranges(network, [image[None] for image in images], "minmax")
-    assert layers(network) == ["conv", "dense"]
-    exact = answers(network, images[:16])
-    effects = {
-        layer: np.abs(answers(quantise(network, ranges, SCHEMES["x86"], others), images[:16]) - exact).mean()
-        for layer, others in (
-            ("conv", ["turn", "relu", "pool", "flat", "dense"]),
-            ("dense", ["turn", "conv", "relu", "pool", "flat"]),
-        )
-    }
-    expected = sorted(effects, key=lambda layer: -effects[layer])
-    assert most_sensitive(network, ranges, SCHEMES["x86"], images) == expected
-
-
-@pytest.mark.parametrize(
-    ("machine", "target"), [("x86_64", "x86"), ("AMD64", "x86"), ("aarch64", "arm"), ("arm64", "arm")]
-)
-def test_auto_is_this_machine(monkeypatch: pytest.MonkeyPatch, machine: str, target: str) -> None:
-    monkeypatch.setattr("platform.machine", lambda: machine)
-    assert scheme_for("auto") == SCHEMES[target]  # type: ignore[index]
-    assert scheme_for("arm") == Scheme(signed_activations=True, weight_bits=8)
-
-
 def test_optimised_or_not_the_sums_are_the_same() -> None:
     """Whole numbers add up the same in any order; only roundings of float32 are left to differ."""
     import onnxruntime
 
     network = small_network()
-    content = quantise(network, measure_ranges(network, PICTURES, "minmax"), SCHEMES["x86"]).SerializeToString()
+    content = quantise(network, measure_ranges(network, PICTURES), SCHEMES["x86"]).SerializeToString()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     plain = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     found = create_session(content, "test").run(None, {"network_input": IMAGES})[0]
     np.testing.assert_allclose(plain.run(None, {"network_input": IMAGES})[0], found, rtol=0, atol=0.01)
+
+
+def test_the_layer_whose_rounding_does_most_is_left_out_first() -> None:
+    network = small_network(first_scale=200.0)
+    images = IMAGES * np.float32(0.02)
+    ranges = measure_ranges(network, [image[None] for image in images])
+    exact = answers(network, images[:16])
+    others = {"conv": ["dense"], "dense": ["conv"]}
+    effects = {
+        layer: np.abs(answers(quantise(network, ranges, SCHEMES["x86"], left), images[:16]) - exact).mean()
+        for layer, left in others.items()
+    }
+    worst = max(effects, key=lambda layer: effects[layer])
+    assert list(careful_exclusions(network, ranges, SCHEMES["x86"], images)) == [[worst]]
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "target"),
+    [
+        ("x86_64", ("avx2",), "x86"),
+        ("AMD64", ("avx512f", "avx512_vnni"), "x86-vnni"),
+        ("x86_64", ("avx2", "avx_vnni"), "x86-vnni"),
+        ("aarch64", ("asimd",), "arm"),
+        ("arm64", (), "arm"),
+    ],
+)
+def test_auto_is_this_machine(
+    monkeypatch: pytest.MonkeyPatch, machine: str, flags: tuple[str, ...], target: str
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("export.quantize.int8.read_cpu", lambda: ("a processor", flags))
+    assert target_of("auto") == target
+    assert target_of("x86") == "x86"

@@ -1,4 +1,4 @@
-"""The converted network and the weld: names, shapes and versions, and the same answers as Keras."""
+"""The converted network and the merged file: names, shapes and versions, and the same answers as Keras."""
 
 import os
 from pathlib import Path
@@ -11,9 +11,10 @@ from onnx import TensorProto
 from edge.errors import ModelError, UsageError
 from edge.runtime import create_session
 from edge.steps import Grey, Resize, Scale
+from export.graph.merge import merge
 from export.preprocess import build_preprocessing
 from export.quiet_tensorflow import start_tensorflow
-from export.sources.tensorflow import keras_original, weld
+from export.sources.tensorflow import STRICT_VARIABLE, keras_source, lean_conversion
 
 start_tensorflow()
 import keras
@@ -35,8 +36,7 @@ def network(inner: list[keras.layers.Layer], channels: int = 3) -> keras.Model:
 
 
 def convert_network(model: keras.Model) -> onnx.ModelProto:
-    original = keras_original(model, "test")
-    return original.convert(tuple(model.input_shape[1:]), model.output_shape[-1])
+    return keras_source(model, "test").convert(tuple(model.input_shape[1:]), model.output_shape[-1])
 
 
 def opsets(model: onnx.ModelProto) -> dict[str, int]:
@@ -105,10 +105,10 @@ def test_what_is_no_classifier_is_refused(build: "type[keras.Model]") -> None:
     ],
     ids=["size", "channels", "no size"],
 )
-def test_weld_refuses_parts_that_do_not_fit(steps: tuple[Resize | Grey | Scale, ...], given: str) -> None:
+def test_merge_refuses_parts_that_do_not_fit(steps: tuple[Resize | Grey | Scale, ...], given: str) -> None:
     converted = convert_network(network(LAYERS["dense"]()))
     with pytest.raises(UsageError, match=rf"gives {given} .* takes \[8, 8, 3\]"):
-        weld(build_preprocessing(steps), converted)
+        merge(build_preprocessing(steps), converted)
 
 
 def test_weights_that_no_file_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,9 +116,9 @@ def test_weights_that_no_file_holds_are_refused(monkeypatch: pytest.MonkeyPatch)
     steps = (Resize(8, 8, "antialias"),)
     weights = sum(len(tensor.raw_data) for tensor in converted.graph.initializer)
     assert weights > (8 * 8 * 3 * 5 + 5 * 4) * 4
-    monkeypatch.setattr("export.network.LARGEST_BYTES", weights - 1)
+    monkeypatch.setattr("export.graph.merge.LARGEST_BYTES", weights - 1)
     with pytest.raises(ModelError, match=r"the network's weights take 0\.0 GB, and an \.onnx file in one piece holds"):
-        weld(build_preprocessing(steps), converted)
+        merge(build_preprocessing(steps), converted)
 
 
 def test_artifact_has_the_contract_of_the_design(lenet_model: Path) -> None:
@@ -165,3 +165,16 @@ def test_a_conversion_leaves_the_log_level_to_programs_started_behind_it(monkeyp
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
     convert_network(network([layers.Flatten()]))
     assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+
+
+@pytest.mark.parametrize("before", [None, "TRUE"])
+def test_a_lean_conversion_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, before: str | None) -> None:
+    from tf2onnx.graph import Node
+
+    monkeypatch.delenv(STRICT_VARIABLE, raising=False)
+    if before:
+        monkeypatch.setenv(STRICT_VARIABLE, before)
+    update = Node.update_proto
+    with lean_conversion():
+        assert (os.environ[STRICT_VARIABLE], Node.update_proto is update) == ("FALSE", False)
+    assert (os.environ.get(STRICT_VARIABLE), Node.update_proto) == (before, update)
