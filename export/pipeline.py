@@ -50,8 +50,8 @@ from export.writer import make_self_test, make_variant_self_test, stamp, write_a
 BATCH = 4
 
 ONE_BY_ONE_NOTE = (
-    "the batch is fixed at one picture in a way that cannot be opened; the file takes any number, one after the other "
-    "(save the network with an open batch for speed)"
+    "the network cannot answer several pictures at once, so the file answers them one after the other; save it with an "
+    "open batch if it is to be fast on a GPU"
 )
 
 

@@ -63,6 +63,8 @@ def _expand(model: onnx.ModelProto, version: int, name: str) -> bool:
                 f"(torch.onnx.export(..., opset_version={OPSET}))"
             )
         function.name, function.domain = f"{node.op_type}_{index}", EXPANDED
+        for opset in function.opset_import:  # a function of an older opset is not written out otherwise
+            opset.version = version if opset.domain in ("", "ai.onnx") else opset.version
         del node.attribute[:]
         node.op_type, node.domain = function.name, EXPANDED
         model.functions.append(function)

@@ -62,7 +62,8 @@ def onnx_source(path: Path, output_name: str | None = None) -> Source:
             opened = model
         return canonicalise(optimise(canonicalise(opened, units), str(path)), units)
 
-    return Source(str(path), "onnx", tuple(shape), answer, convert, ())
+    notes = ("the batch was fixed at one picture; the file takes any number",) if batch == 1 else ()
+    return Source(str(path), "onnx", tuple(shape), answer, convert, (), notes)
 
 
 def _opened(model: onnx.ModelProto, given: tuple[int, ...], is_fixed: bool) -> onnx.ModelProto:

@@ -87,7 +87,9 @@ def test_compare_takes_more_pictures_than_a_batch() -> None:
 
 
 def test_worst_comes_first() -> None:
-    names = [c.name for c in check_parity([comparison("a", 1e-7), comparison("b", 3e-6), comparison("c", 0)])]
+    ranked, limit = check_parity([comparison("a", 1e-7), comparison("b", 3e-6), comparison("c", 0)])
+    names = [c.name for c in ranked]
+    assert limit == 1e-5
     assert names == ["b", "a", "c"]
 
 
@@ -99,7 +101,7 @@ def test_only_the_worst_pictures_are_kept() -> None:
         for i in range(200)
     ]
     found[50] = comparison("photograph", 9e-6)
-    ranked = check_parity(iter(found))
+    ranked, _ = check_parity(iter(found))
     by_numpy = sorted(range(200), key=lambda i: (-found[i].difference, i))
     assert [c.name for c in ranked] == [found[i].name for i in by_numpy]
     assert [c.name for c in ranked if c.view] == [c.name for c in ranked[1:7]]
@@ -122,7 +124,25 @@ def test_one_bad_picture_among_good_ones_is_named(bad: Comparison, message: str)
 
 
 def test_the_limit_itself_is_accepted() -> None:
-    assert check_parity([comparison("a", 1e-5)], 1e-5)[0].difference == 1e-5
+    assert check_parity([comparison("a", 1e-5)], 1e-5)[0][0].difference == 1e-5
+
+
+def test_where_rounding_alone_goes_further_so_does_the_limit() -> None:
+    past = replace(comparison("a", 2e-5), array=np.zeros((1, 2, 2, 1), np.float32))
+    ranked, limit = check_parity([past], 1e-5, lambda _: 6e-6)
+    assert (ranked[0].difference, limit) == (2e-5, 3e-5)
+    with pytest.raises(ParityError):
+        check_parity([past], 1e-5, lambda _: 1e-6)
+    with pytest.raises(ParityError):
+        check_parity([replace(past, same_top1=False)], 1e-5, lambda _: 6e-6)
+
+
+@pytest.mark.parametrize(("gap", "is_same"), [(1.5e-5, True), (3e-5, False)])
+def test_a_tie_that_the_tolerance_cannot_tell_is_no_other_label(gap: float, is_same: bool) -> None:
+    row = np.array([[0.5, 0.5 - gap]], np.float32)
+    views = [View("tie", picture())]
+    (found,) = compare(views, lambda x: x.astype(np.float32), lambda _: row, lambda _: row[:, ::-1], 1e-5)
+    assert found.same_top1 == is_same
 
 
 def test_nothing_to_compare_is_no_proof() -> None:
@@ -132,10 +152,11 @@ def test_nothing_to_compare_is_no_proof() -> None:
 
 def test_a_network_that_says_the_same_of_everything_proves_nothing() -> None:
     rows = [np.array([0.25 + shift, 0.75 - shift], np.float32) for shift in (0, 4e-6, 2e-5)]
-    found = [Comparison(str(i), None, row, 0.0, True) for i, row in enumerate(rows)]
+    found = [Comparison(str(i), None, row, 3e-6, True) for i, row in enumerate(rows)]
     with pytest.raises(ParityError, match=r"same for all 2 pictures \(probabilities move by 4\.\de-06\)"):
         require_different_answers(found[:2], 1e-5)
     require_different_answers(found, 1e-5)
+    require_different_answers([replace(c, difference=1e-7) for c in found[:2]], 1e-5)  # by far more than they differ
 
 
 def compare_tiny(content: bytes) -> list[Comparison]:
@@ -159,7 +180,7 @@ def compare_tiny(content: bytes) -> list[Comparison]:
 
 def test_tiny_artifact_passes(tiny_content: bytes) -> None:
     # Softmax in float32 against float64: a few units of the last place of numbers below 1.
-    assert check_parity(compare_tiny(tiny_content), 1e-5)[0].difference <= 1e-5
+    assert check_parity(compare_tiny(tiny_content), 1e-5)[0][0].difference <= 1e-5
 
 
 @pytest.mark.parametrize(

@@ -83,5 +83,20 @@ def test_a_folder_without_pictures_and_a_broken_one_are_named(tmp_path: Path) ->
     with pytest.raises(UsageError, match="there is none in it"):
         folder_pictures(tmp_path)
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
-    with pytest.raises(UsageError, match=r"broken\.png: this picture cannot be compared on"):
+    with pytest.raises(UsageError, match=r"broken\.png: this picture cannot be read"):
         list(folder_pictures(tmp_path).read())
+
+
+def test_folders_that_are_called_as_labels_are_say_what_is_shown(tmp_path: Path) -> None:
+    for i in range(10):
+        write(tmp_path / ("cat" if i % 2 else "dog") / f"{i}.png", i)
+    pictures = folder_pictures(tmp_path, ("cat", "dog", "owl"))
+    calibration, judged = list(pictures.calibration()), list(pictures.judged())
+    assert pictures.is_labelled
+    assert {example.name for example in calibration} & {example.name for example in judged} == set()
+    assert (len(calibration), len(judged)) == (2, 8)
+    assert all(example.name.startswith(f"{example.label}/") for example in (*calibration, *judged))
+    write(tmp_path / "else" / "x.png", 3)
+    with pytest.raises(UsageError, match="'else'"):
+        folder_pictures(tmp_path, ("cat", "dog", "owl"))
+    assert not folder_pictures(tmp_path, ("one", "two")).is_labelled

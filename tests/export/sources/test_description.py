@@ -19,16 +19,39 @@ def test_labels_are_lines_or_a_list(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        "cat\ndog\n",
+        "0 cat\n1 dog\n",
+        '["cat", "dog"]',
+        '{"dog": 1, "cat": 0}',
+        '{"1": "dog", "0": "cat"}',
+        '{"model_type": "vit", "id2label": {"0": "cat", "1": "dog"}}',
+    ],
+    ids=["lines", "Teachable Machine", "list", "class_indices", "numbers", "Hugging Face"],
+)
+def test_labels_as_people_have_them(tmp_path: Path, content: str) -> None:
+    (tmp_path / "labels").write_text(content)
+    assert read_labels(tmp_path / "labels") == ("cat", "dog")
+
+
+def test_numbers_that_do_not_count_up_are_part_of_the_labels(tmp_path: Path) -> None:
+    (tmp_path / "labels").write_text("1 crown\n2 pounds\n")
+    assert read_labels(tmp_path / "labels") == ("1 crown", "2 pounds")
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
+        (b'{"cat": 0, "dog": 2}', "without a gap"),
         (b"cat\n\ndog\n", "label 2 is blank"),
         (b"cat\ndog\ncat\n", "the label 'cat' is there twice, as number 1 and 3"),
-        (b'["cat", 1]', "one label a line, or a JSON list of texts"),
+        (b'["cat", 1]', "one label a line, a JSON list of strings"),
         (b'["cat"', "not valid JSON"),
         (b"\xff\xfecat", "UTF-8"),
         (None, "is not there"),
     ],
-    ids=["blank", "twice", "number", "cut", "bytes", "missing"],
+    ids=["gap", "blank", "twice", "number", "cut", "bytes", "missing"],
 )
 def test_labels_that_are_none(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "labels"
@@ -62,7 +85,7 @@ def test_preprocessing_that_is_none(tmp_path: Path, content: str, message: str) 
 
 
 def test_an_unknown_preset_is_told_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"a file or one of caffe, tf, torch, unit, raw\. Received: cafe"):
+    with pytest.raises(UsageError, match="caffe, tf, torch, unit, raw.*Received: cafe"):
         read_preprocessing("cafe")
 
 
