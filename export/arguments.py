@@ -61,9 +61,8 @@ def add_proof_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tolerance",
         type=share,
-        default=TOLERANCE,
         metavar="P",
-        help=f"largest difference of a probability that is accepted (default {TOLERANCE:.0e})",
+        help=f"largest difference of a probability to accept (default {TOLERANCE:.0e}, more where float32 rounds more)",
     )
 
 

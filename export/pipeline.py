@@ -59,11 +59,12 @@ ONE_BY_ONE_NOTE = (
 class Choices:
     """What a user may choose: how equal the file must be, a smaller variant, and what labelled pictures decide.
 
+    A `tolerance` that is given is not widened by rounding; None is `TOLERANCE`, or more where rounding makes more.
     `calibrate` fits a temperature, `answer_accuracy` (a share, 0 to 1) finds a threshold; both are for networks from
     elsewhere, for a run has decided them.
     """
 
-    tolerance: float = TOLERANCE
+    tolerance: float | None = None
     variant: VariantOptions | None = None
     calibrate: bool = False
     answer_accuracy: float | None = None
@@ -141,7 +142,7 @@ def export_source(
     network = converted.network
     model = merge(converted.preprocessing, network)
     comparisons, limit = prove(converted, of_pictures(model, OUTPUT_NAME, str(output)), pictures, choices.tolerance)
-    notes = _notes(converted, choices.tolerance, limit)
+    notes = _notes(converted, limit if choices.tolerance else TOLERANCE, limit)
     self_test = make_self_test(comparisons, limit)
     spec = replace(spec, parity=certify(comparisons, converted.source, pictures, limit), self_test=self_test)
     if choices.variant is not None:
@@ -224,12 +225,13 @@ def _require_labelled(pictures: Pictures, choices: Choices) -> None:
 
 
 def prove(
-    converted: Converted, answer: OfPictures, pictures: Pictures, tolerance: float
+    converted: Converted, answer: OfPictures, pictures: Pictures, given: float | None
 ) -> tuple[list[Comparison], float]:
     """Return the comparisons, worst first, and the limit. Raises ParityError if `answer`, the file, is not equal."""
-    network = converted.network
+    network, tolerance = converted.network, TOLERANCE if given is None else given
     found = compare(make_views(pictures.read()), converted.prepare, converted.expected, answer, tolerance)
-    comparisons, limit = check_parity(found, tolerance, lambda array: rounding_noise(network, array))
+    noise = None if given is not None else lambda array: rounding_noise(network, array)
+    comparisons, limit = check_parity(found, tolerance, noise)
     require_different_answers(comparisons, limit)
     images = np.stack([pixels for _, pixels in islice(made_pictures().read(), BATCH)])
     alone = np.concatenate([answer(image[None]) for image in images])

@@ -11,6 +11,7 @@ from PIL import Image
 from scipy import special
 
 from edge.artifact import read_spec
+from edge.classifier import Classifier
 from edge.cli import main
 from export.quiet_tensorflow import start_tensorflow
 
@@ -201,6 +202,155 @@ def fixed_batch() -> keras.Model:
     return keras.Model(start, layers.Dense(3)(layers.Flatten()(start)))
 
 
+def normalised() -> keras.Model:
+    """What a Normalization layer that was adapted holds are constants of the traced function."""
+    layer = layers.Normalization()
+    layer.adapt(np.random.default_rng(0).uniform(0, 1, (20, SIDE, SIDE, 3)))
+    return classifier(before=[layer])
+
+
+def two_halves() -> keras.Model:
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        return classifier()
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+KINDS = {
+    "normalization": (normalised, ""),
+    "gelu": (lambda: classifier(before=[layers.Conv2D(4, 3, activation="gelu")]), ""),
+    "hard_sigmoid": (lambda: classifier(before=[layers.Conv2D(4, 3, activation="hard_sigmoid")]), ""),
+    "selu": (lambda: classifier(before=[layers.Conv2D(4, 3, activation="selu")]), ""),
+    "groups": (lambda: classifier(before=[layers.Conv2D(6, 1), layers.Conv2D(4, 3, groups=2)]), ""),
+    "bfloat16": (two_halves, "half precision"),
+    "batch": (fixed_batch, "takes any number"),
+    "four axes": (
+        lambda: build([layers.Reshape((1, 1, 6)), layers.Conv2D(3, 1), layers.Softmax()]),
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("normalization", "gelu", "groups", "bfloat16", "batch"),
+        *(pytest.param(k, marks=pytest.mark.slow) for k in ("hard_sigmoid", "selu", "four axes")),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+def test_networks_as_they_come(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    make, note = KINDS[kind]
+    network = make()
+    network.save(tmp_path / "net.keras")
+    path = export(tmp_path / "net.keras")
+    assert note in capsys.readouterr().out
+    for pixels, found in answers(path):
+        given = np.repeat(shrunk(pixels) / np.float32(255), network.input_shape[0] or 1, axis=0)
+        expected = np.asarray(network(given, training=False), np.float64)[0].ravel()
+        expected = expected if np.isclose(expected.sum(), 1, atol=0.02) else special.softmax(expected)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-2)
+
+
+def test_a_keras_file_of_keras_2(tmp_path: Path) -> None:
+    """Keras 2.13 to 2.15 wrote the shape of the input into every first layer, and called it otherwise."""
+    network = classifier(before=[layers.Rescaling(2.0)])
+    network.save(tmp_path / "new.keras")
+    with zipfile.ZipFile(tmp_path / "new.keras") as source, zipfile.ZipFile(tmp_path / "old.keras", "w") as target:
+        for entry in source.infolist():
+            content = source.read(entry)
+            if entry.filename == "config.json":
+                config = json.loads(content)
+                for layer in config["config"]["layers"]:
+                    shape = layer["config"].pop("batch_shape", [None, SIDE, SIDE, 3])
+                    if layer["class_name"] in ("InputLayer", "Rescaling"):
+                        layer["config"]["batch_input_shape"] = shape
+                    layer["config"]["dtype"] = "float32"
+                content = json.dumps(config).encode()
+            target.writestr(entry, content)
+    check(export(tmp_path / "old.keras"), network)
+
+
+def photographs(folder: Path, network: keras.Model) -> tuple[Path, np.ndarray]:
+    """A folder for each label with noise in it, named after what the network says of most; and the right answers."""
+    rights = []
+    for i in range(60):
+        noise = np.random.default_rng(i).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+        noise = (noise * np.random.default_rng(100 + i).uniform(0, 1, 3)).astype(np.uint8)
+        said = int(np.asarray(network(noise[None] / np.float32(255)))[0].argmax())
+        shown = (said + 1) % 3 if i % 10 == 9 else said
+        path = folder / LABELS[shown] / f"{i:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise).save(path)
+        rights.append(said == shown)
+    return folder, np.array(rights)
+
+
+def test_labelled_pictures_give_it_all_that_a_run_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = build([layers.Dense(3, None, kernel_initializer=keras.initializers.RandomNormal(0, 5.0))])
+    network.save(tmp_path / "net.keras")
+    folder, _ = photographs(tmp_path / "photos", network)
+    path = export(tmp_path / "net.keras", "--images", folder, "--calibrate", "--answer-accuracy", "0.5", "--int8")
+    spec = read_spec(path)
+    training, variant, fingerprint = spec.training, spec.variant, spec.fingerprint
+    assert training is not None
+    assert variant is not None
+    assert fingerprint is not None
+    judged = sorted(p for p in folder.rglob("*.png"))
+    judged = [p for i, p in enumerate(judged) if i % 5]
+    exact = np.stack([np.asarray(network(np.asarray(Image.open(p))[None] / np.float32(255)))[0] for p in judged])
+    shown = np.array([LABELS.index(p.parent.name) for p in judged])
+    assert (training.held_out_images, training.held_out_accuracy) == (48, (exact.argmax(axis=1) == shown).mean())
+    assert training.classes.shown == tuple(np.bincount(shown, minlength=3))
+    assert training.classes.called == tuple(np.bincount(exact.argmax(axis=1), minlength=3))
+    assert (variant.kind, variant.images, variant.float32_accuracy) == ("int8", 48, training.held_out_accuracy)
+    assert fingerprint.classes == training.classes.called
+    assert training.temperature != 1
+    assert spec.abstain_below is not None
+    assert f"accuracy: {training.held_out_accuracy:.2%} of 48 labelled pictures" in capsys.readouterr().out
+    whole = export(tmp_path / "net.keras", "--images", folder, "--calibrate")
+    for p, row in zip(judged[:5], exact, strict=False):
+        found = Classifier.load(whole).probabilities(np.asarray(Image.open(p))[None])[0]
+        np.testing.assert_allclose(found, special.softmax(row / training.temperature), rtol=0, atol=1e-4)
+
+
+def test_pictures_without_labels_judge_by_agreement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = classifier()
+    network.save(tmp_path / "net.keras")
+    folder, _ = photographs(tmp_path / "photos", network)
+    for i, path in enumerate(sorted(folder.rglob("*.png"))):
+        path.rename(folder / f"{i}.png")
+    for label in LABELS:
+        (folder / label).is_dir() and (folder / label).rmdir()
+    variant = read_spec(export(tmp_path / "net.keras", "--images", folder, "--fp16")).variant
+    assert variant is not None
+    assert (variant.accuracy, variant.images) == (None, 48)
+    assert variant.top1_agreement >= 0.995
+    for options in (["--int8"], ["--calibrate"], ["--images", folder, "--answer-accuracy", "0.9"]):
+        (tmp_path / "m.onnx").unlink(missing_ok=True)
+        refused(capsys, tmp_path / "net.keras", *options)
+
+
+@pytest.mark.parametrize("name", ["net.pt", "net.pth", "net.tflite", "model.json", "net.pkl", "net.txt", "folder"])
+def test_what_is_something_else_is_told_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    if name == "folder":
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_text('{"format": "layers-model", "weightsManifest": []}')
+    line = refused(capsys, tmp_path / name)
+    assert name in line
+    kinds = {"net.pt": "PyTorch", "net.pth": "PyTorch", "net.tflite": "Lite", "model.json": "TensorFlow.js"}
+    assert kinds.get(name, "") in line
+
+
+def test_a_mistyped_name_is_told_the_right_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "flowers").mkdir()
+    assert f"did you mean {tmp_path / 'flowers'}?" in refused(capsys, tmp_path / "flwoers")
+
+
 def two_inputs() -> keras.Model:
     ends = [keras.Input((SIDE, SIDE, 1)), keras.Input((SIDE, SIDE, 1))]
     return keras.Model(ends, layers.Dense(3)(layers.Flatten()(layers.Add()(ends))))
@@ -210,7 +360,6 @@ def two_inputs() -> keras.Model:
     ("make", "options", "labels", "said"),
     [
         (two_inputs, [], LABELS, "one input and one output [N, classes]"),
-        (fixed_batch, [], LABELS, "takes 2 pictures at once; save it with an open batch"),
         (lambda: classifier(5, "sigmoid"), [], LABELS, "5 independent sigmoids"),
         (lambda: classifier(3), [], LABELS[:2], "has 3 classes for 2 labels"),
         (lambda: classifier(1, "sigmoid"), [], LABELS, "has 2 classes for 3 labels"),
@@ -224,7 +373,7 @@ def two_inputs() -> keras.Model:
         (lambda: classifier(3), ["--tolerance", "1e-12"], LABELS, "the limit is 1e-12"),
         (lambda: classifier(3), ["--images", "nowhere"], LABELS, "nowhere: --images must name a folder"),
     ],
-    ids=["inputs", "batch", "multi-label", "labels", "sigmoid", "size", "dead", "tolerance", "images"],
+    ids=["inputs", "multi-label", "labels", "sigmoid", "size", "dead", "tolerance", "images"],
 )
 def test_what_cannot_be_exported_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], make, options: list[str], labels: tuple[str, ...], said: str
@@ -271,10 +420,12 @@ def test_augmentation_that_keras_left_switched_on_in_a_saved_model(
 def test_options_that_are_missing_or_too_many(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "net.keras").touch()
     (tmp_path / "plain.onnx").touch()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "spec.json").touch()
     for arguments, said in (
         ([tmp_path / "net.keras"], "does not say its labels; give --labels"),
         ([tmp_path / "net.keras", "--labels", write_labels(tmp_path)], "give --preprocessing"),
-        ([tmp_path, "--labels", write_labels(tmp_path)], "--labels is for a network from elsewhere"),
+        ([tmp_path / "run", "--labels", write_labels(tmp_path)], "--labels is for a network from elsewhere"),
         ([tmp_path / "plain.onnx"], "is taken in with 'eyespot adopt'"),
     ):
         assert main(["export", *map(str, arguments)]) == 2
