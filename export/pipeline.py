@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from types import ModuleType
 
+import cv2
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ from export.parity.compare import (
     NOISE_FACTOR,
     TOLERANCE,
     Comparison,
+    View,
     check_parity,
     compare,
     count_pictures,
@@ -48,6 +50,8 @@ from export.writer import make_self_test, make_variant_self_test, stamp, write_a
 
 # Pictures that are answered at once; between its layers a network may need a hundred times their memory.
 BATCH = 4
+# Samples of pictures as they came: so many, of the first that are looked at, and no larger.
+MOST_SHOWN, MOST_LOOKED_AT, SHOWN_SIDE_PX = 3, 200, 160
 
 ONE_BY_ONE_NOTE = (
     "the network cannot answer several pictures at once, so the file answers them one after the other; save it with an "
@@ -143,13 +147,14 @@ def export_source(
     model = merge(converted.preprocessing, network)
     comparisons, limit = prove(converted, of_pictures(model, OUTPUT_NAME, str(output)), pictures, choices.tolerance)
     notes = _notes(converted, limit if choices.tolerance else TOLERANCE, limit)
-    self_test = make_self_test(comparisons, limit)
+    samples = [*show(converted, pictures), *comparisons]
+    self_test = make_self_test(samples, limit)
     spec = replace(spec, parity=certify(comparisons, converted.source, pictures, limit), self_test=self_test)
     if choices.variant is not None:
         with tempfile.TemporaryDirectory() as folder:
             network, spec, note = shrink(converted, spec, pictures, choices.variant, Path(folder, "judged"))
         model = merge(converted.preprocessing, network)
-        spec = replace(spec, self_test=make_variant_self_test(comparisons, model, choices.variant.kind))
+        spec = replace(spec, self_test=make_variant_self_test(samples, model, choices.variant.kind))
         notes += note
     content, spec = stamp(model, spec)
     write_artifact(content, output)
@@ -243,6 +248,24 @@ def prove(
             f"{difference:.1e}, limit {limit:.0e}). Nothing was written"
         )
     return comparisons, limit
+
+
+def show(converted: Converted, pictures: Pictures) -> list[Comparison]:
+    """Return a few pictures as they came, of different labels and made small, with what the source says of them.
+
+    They travel in the file as samples, and a card shows them; made pictures show nothing.
+    """
+    shown: dict[str | None, Comparison] = {}
+    for example in islice(pictures.judged(), MOST_LOOKED_AT):
+        if example.label in shown or len(shown) == MOST_SHOWN:
+            continue
+        height, width = example.pixels.shape[:2]
+        scale = min(1.0, SHOWN_SIDE_PX / max(height, width))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        pixels = np.asarray(cv2.resize(example.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        expected = converted.expected(converted.prepare(pixels[None]))[0]
+        shown[example.label] = Comparison(example.name, View(example.name, pixels), expected, 0.0, True)
+    return list(shown.values())
 
 
 def certify(comparisons: list[Comparison], source: Source, pictures: Pictures, limit: float) -> Parity:

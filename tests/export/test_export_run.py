@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from export.export_run import export_run
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
@@ -21,6 +20,7 @@ from edge.errors import ParityError
 from edge.runtime import create_session
 from edge.spec import ModelSpec
 from export.graph.merge import merge
+from export.pipeline import export_run
 from export.quiet_tensorflow import start_tensorflow
 from export.run_folder import RunFolder
 from training.datasets.digits import load_digits
@@ -160,7 +160,7 @@ def swap_filters(model: onnx.ModelProto) -> None:
 
 
 def forget_antialias(model: onnx.ModelProto) -> None:
-    """Make the resize of the welded graph another one than training had."""
+    """Make the resize of the merged graph another one than training had."""
     resize = next(node for node in model.graph.node if node.op_type == "Resize")
     kept = [attribute for attribute in resize.attribute if attribute.name not in ("antialias", "exclude_outside")]
     del resize.attribute[:]
@@ -171,12 +171,12 @@ def forget_antialias(model: onnx.ModelProto) -> None:
 def test_a_wrong_converter_is_caught_before_anything_is_written(
     lenet_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[onnx.ModelProto], None]
 ) -> None:
-    def weld_wrongly(*parts: onnx.ModelProto) -> onnx.ModelProto:
+    def merge_wrongly(*parts: onnx.ModelProto) -> onnx.ModelProto:
         model = merge(*parts)
         damage(model)
         return model
 
-    monkeypatch.setattr("export.convert_original.weld", weld_wrongly)
+    monkeypatch.setattr("export.pipeline.merge", merge_wrongly)
     with pytest.raises(ParityError, match=r"\d/digit_\d{4}\.png at \d+x\d+"):
         export_run(RunFolder(lenet_run), tmp_path / "x.onnx")
     assert list(tmp_path.iterdir()) == []

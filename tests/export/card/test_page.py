@@ -17,7 +17,6 @@ from edge.class_counts import ClassCounts, Confusion
 from edge.cli import main
 from edge.spec import Variant
 from edge.steps import Grey, Resize, ReverseChannels, Scale, Standardise, Step, SubtractMean
-from export.card.inspection import inspect_artifact
 from tests.edge.artifacts import restamped, without_entry, written
 from tests.export.card.artifacts import make_labels, photograph, random_counts, write_model
 from tests.export.card.parsed import Page
@@ -90,7 +89,8 @@ def test_figures_are_those_of_the_file(page: Page, model: Path) -> None:
     assert training
     assert parity
     header, size = page.by_id["header"], page.by_id["main"]
-    assert str(spec.version) in header
+    assert str(spec.version) in size
+    assert f"{max(training.classes.shown) / sum(training.classes.shown):.2%}" in header  # the baseline
     assert f"{training.held_out_accuracy:.2%}" in header
     assert f"{np.prod(weights.dims):,}" in header
     assert f"{model.stat().st_size:,} bytes" in header
@@ -207,8 +207,6 @@ def test_of_many_classes_the_worst_are_shown(tmp_path: Path) -> None:
     assert page.table("The 9 most frequent confusions, of 45 mistakes")[1:] == [
         [f"class {i}", f"class {i + 1}", str(9 - i), f"{(9 - i) * 10}.0%"] for i in range(9)
     ]
-    weakest = page.table("The 10 classes of which it finds the least")
-    assert [row[0] for row in weakest[1:10]] == [f"class {i}" for i in range(9)]
     assert len(page.table("Every class")) == 101
 
 
@@ -258,11 +256,11 @@ def test_a_smaller_variant_shows_what_it_cost(tmp_path: Path) -> None:
     page = card_of(model)
     assert "98.50%" in page.by_id["header"]
     assert "int8 (U8S8, entropy calibration, 1 layers in float32)" in page.by_id["main"]
-    assert "98.50% of 450 held-out images, float32 99.00% (limit 0.5 points less)" in page.by_id["main"]
+    assert "98.50% of 450 pictures, float32 99.00% (limit 0.5 points less)" in page.by_id["main"]
     # What was counted class by class was counted on the network that it was made from.
     assert "accuracy of this file (int8)" in page.by_id["main"]
     assert "accuracy of the float32 network" in page.by_id["main"]
-    assert "Classes of the float32 network, from which this file was made" in page.by_id["main"]
+    assert page.table("Every class of the float32 network")
 
 
 def test_scales_and_zero_points_are_no_parameters(tmp_path: Path) -> None:
@@ -280,4 +278,4 @@ def test_scales_and_zero_points_are_no_parameters(tmp_path: Path) -> None:
     place = next(i for i, node in enumerate(small.graph.node) if node.op_type == "MatMul")
     small.graph.node.insert(place, dequantise)
     written(model, restamped(model.read_bytes(), small))
-    assert inspect_artifact(model).parameters == {"int8": 9}
+    assert "9 of int8" in card_of(model).by_id["header"]
