@@ -11,7 +11,7 @@ from edge.steps import Resize, Scale
 from export.graph.merge import merge
 from export.parity.compare import Comparison, View
 from export.preprocess import build_preprocessing, make_model
-from export.quantize.int8 import measure_ranges, quantise, scheme_for
+from export.quantize.int8 import SCHEMES, measure_ranges, quantise, target_of
 from export.writer import make_self_test, stamp
 
 SIDE, CLASSES = 32, 10
@@ -34,7 +34,7 @@ def make_int8() -> bytes:
     network = make_network()
     chance = np.random.default_rng(0)
     arrays = [chance.random((1, SIDE, SIDE, 3), np.float32) for _ in range(CALIBRATION_PICTURES)]
-    return _seal(quantise(network, measure_ranges(network, arrays, "minmax"), scheme_for("auto")))
+    return _seal(quantise(network, measure_ranges(network, arrays), SCHEMES[target_of("auto")]))
 
 
 def _seal(network: onnx.ModelProto) -> bytes:
