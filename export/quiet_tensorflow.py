@@ -46,6 +46,7 @@ def _start() -> None:
     import keras  # noqa: F401  # brings up its backend
     import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")  # it warns of every function that is traced again for another shape
     tf.config.list_physical_devices()
 
 

@@ -38,7 +38,6 @@ UNREADABLE = (
 # What a model may be; a layer of these classes is a network inside a network.
 CONTAINERS = frozenset({"Functional", "Sequential", "Model"})
 HALF = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
-GROUPED = "eyespot>GroupedConv2D"
 
 MIXED_NOTE = "the network computes in half precision; the file computes in float32, on the same weights"
 BATCH_NOTE = "the network takes a fixed number of pictures; the file takes any number"
@@ -68,7 +67,7 @@ def read_keras(path: Path) -> tuple["keras.Model", tuple[str, ...]]:
             source = path if modern == config else _with_config(path, modern, Path(folder))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # on what follows as an error
-                model = keras.models.load_model(source, custom_objects=_stand_ins(), compile=False)
+                model = keras.models.load_model(source, compile=False)
         return model, tuple(notes)
     except UNREADABLE as error:
         if isinstance(error, ModelError):
@@ -141,9 +140,6 @@ def _modernised(value: Any, notes: dict[str, None]) -> Any:
         result |= {"class_name": "DTypePolicy", "module": "keras"}
     if kind in CONTAINERS and ".engine." in str(result.get("module")):
         result["module"] = f"keras.src.models.{'functional' if kind == 'Functional' else kind.lower()}"
-    if kind == "Conv2D" and config.get("groups", 1) > 1:
-        # Which name Keras looks for among stand-ins: the class in HDF5, the registered name in its own format.
-        result |= {"registered_name": GROUPED} if "registered_name" in result else {"class_name": GROUPED}
     return result
 
 
@@ -177,26 +173,3 @@ def _layers(config: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
         wrapped = inner.get("layer")
         for nested in (layer, *([{"config": {"layers": [wrapped]}}] if isinstance(wrapped, dict) else [])):
             yield from _layers(nested) if isinstance(nested.get("config"), dict) else ()
-
-
-def _stand_ins() -> dict[str, Any]:
-    """Return the layers, by name, that take the place of Keras's own."""
-    import keras
-    import tensorflow as tf
-
-    class GroupedConv2D(keras.layers.Conv2D):  # type: ignore[misc]
-        """A convolution in groups that is traced as one operation, where Keras's hides in a compiled function.
-
-        A processor has no kernel for that operation, so it is run group by group.
-        """
-
-        def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-            axis, layout = (3, "NHWC") if self.data_format == "channels_last" else (1, "NCHW")
-            settings = list(self.strides), self.padding.upper(), layout, list(self.dilation_rate)
-            if tf.inside_function():
-                return tf.nn.convolution(inputs, kernel, *settings)
-            parts = zip(tf.split(inputs, self.groups, axis), tf.split(kernel, self.groups, 3), strict=True)
-            return tf.concat([tf.nn.convolution(x, k, *settings) for x, k in parts], axis)
-
-    GroupedConv2D.__name__ = "Conv2D"  # by which Keras finds its weights in the file
-    return {GROUPED: GroupedConv2D}

@@ -212,9 +212,9 @@ def convert_call(
     signature = [tf.TensorSpec((None, *shape), tf.float32, name=SEAM_NAME)]
     function = tf.function(lambda x: tf.cast(call(x), tf.float32), input_signature=signature, autograph=False)
     try:
-        with log_level_kept():
+        with log_level_kept(), _inner_functions_traced():
             concrete = function.get_concrete_function()
-            converted = _convert(function, signature)
+        converted = _convert(function, signature)
     except (TypeError, ValueError, RuntimeError, KeyError, NotImplementedError, tf.errors.OpError) as error:
         raise ModelError(f"the network cannot be converted: {_reason(error, layers)}") from None
     _fill_captured(converted.graph, concrete)
@@ -222,6 +222,19 @@ def convert_call(
     # Its one form comes first, so that onnxruntime meets the nodes in the same order in every process.
     optimised = optimise(canonicalise(converted, units), "the network")
     return canonicalise(optimised, units)
+
+
+@contextmanager
+def _inner_functions_traced() -> Iterator[None]:
+    """Let a function that is traced take in what its inner functions do, compiled ones (grouped convolutions) too."""
+    import tensorflow as tf
+
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
 
 
 def _convert(function: Any, signature: list[Any]) -> onnx.ModelProto:
