@@ -6,17 +6,22 @@ process. An artifact's version is a digest of its content; the same run must giv
 1. Nodes stand in the order in which the output needs them, depth first; what it does not need is left out.
 2. Constants of equal content become one, and stand in the order in which they are used.
 3. Every tensor and node is named by its place: `network/12_Conv`, `network/constant_3`.
+
+Before that, a Reshape that changes nothing is dropped: whether tf2onnx does so itself depends on the order of a set.
 """
 
+import math
 from collections.abc import Iterator
 
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from edge.artifact import OUTPUT_NAME, SEAM_NAME
 from export.preprocess import make_model
 
 PREFIX = "network/"
+# Constants that may be shapes, axes or paddings; larger ones are weights, whose values no shape depends on.
+LARGEST_SHAPE = 64
 
 
 def canonicalise(network: onnx.ModelProto, classes: int) -> onnx.ModelProto:
@@ -43,6 +48,44 @@ def canonicalise(network: onnx.ModelProto, classes: int) -> onnx.ModelProto:
     model = make_model(helper.make_graph(nodes, "network", [seam], [output], constants))
     model.opset_import.extend(opset for opset in network.opset_import if opset.domain in used)
     return model
+
+
+def without_idle_reshapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model without the Reshapes whose result has the shape of what they read, for any number of pictures."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = result.graph
+    shapes = _shapes(graph, result)
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    same: dict[str, str] = {}
+    for node in list(graph.node):
+        node.input[:] = [same.get(name, name) for name in node.input]
+        if node.op_type != "Reshape" or node.input[1] not in constants or node.output[0] == graph.output[0].name:
+            continue
+        target = numpy_helper.to_array(constants[node.input[1]]).tolist()
+        before = shapes.get(node.input[0], [])
+        # 0 takes over what is there, and -1 is what is left: the batch, where all other sides stay.
+        if len(target) == len(before) and target[0] in (-1, 0) and target[1:] == before[1:]:
+            same[node.output[0]] = node.input[0]
+            graph.node.remove(node)
+    return result
+
+
+def _shapes(graph: onnx.GraphProto, model: onnx.ModelProto) -> dict[str, list[int]]:
+    """Return the sides of every tensor, 0 where one is open; weights are handed in by their shape alone."""
+    light = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    light.graph.node.extend(graph.node)
+    light.graph.input.extend(graph.input)
+    light.graph.output.extend(graph.output)
+    light.graph.name = graph.name
+    for tensor in graph.initializer:
+        if math.prod(tensor.dims) <= LARGEST_SHAPE:
+            light.graph.initializer.append(tensor)
+        else:
+            light.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
+    inferred = onnx.shape_inference.infer_shapes(light, data_prop=True).graph
+    values = (*graph.input, *inferred.value_info)
+    return {value.name: [d.dim_value for d in value.type.tensor_type.shape.dim] for value in values}
 
 
 def _needed(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

@@ -16,7 +16,7 @@ from onnx import numpy_helper
 
 from edge.artifact import SEAM_NAME
 from edge.errors import ModelError, UsageError, reason_of
-from export.graph.canonical import canonicalise
+from export.graph.canonical import canonicalise, without_idle_reshapes
 from export.graph.exportable import require_exportable
 from export.graph.session import optimise
 from export.preprocess import OPSET
@@ -220,7 +220,7 @@ def convert_call(
     _fill_captured(converted.graph, concrete)
     require_exportable(converted.graph, layers)
     # Its one form comes first, so that onnxruntime meets the nodes in the same order in every process.
-    optimised = optimise(canonicalise(converted, units), "the network")
+    optimised = optimise(canonicalise(without_idle_reshapes(canonicalise(converted, units)), units), "the network")
     return canonicalise(optimised, units)
 
 
