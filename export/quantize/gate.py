@@ -97,9 +97,10 @@ class Gate:
             return f"{self.kind} gives numbers that are not finite on the pictures to judge by. Nothing was written"
         best = min(records, key=lambda record: record.drop_points)
         tried = f"; the best of {len(records)} attempts" if len(records) > 1 else ""
-        what = "gives another label than float32 on" if best.accuracy is None else "loses accuracy by"
+        lost = f"{best.drop_points:.2f}"
+        what = f"loses {lost} points of accuracy" if best.accuracy else f"gives {lost} % of the labels otherwise"
         return (
-            f"{best.kind} {what} {best.drop_points:.2f} points of 100, on {best.images:,} pictures{tried}; "
+            f"{best.kind} {what}, on {best.images:,} pictures{tried}; "
             f"the limit is {best.max_drop_points:g} (--max-drop). Nothing was written"
         )
 

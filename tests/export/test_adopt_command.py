@@ -326,7 +326,7 @@ def four_axes(path: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "preprocessing", "one_by_one"),
     [
-        (token, "unit", True),
+        (token, "unit", False),
         (windows, "unit", False),
         (mixing, "unit", True),
         (lambda path: of_type(path, TensorProto.UINT8), "raw", False),

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from edge.runtime import create_session
-from export.graph.open_batch import open_reshapes, set_input
+from export.graph.open_batch import open_shapes, set_input
 from export.preprocess import make_model
 
 GIVEN = (2, 3, 3)
@@ -43,7 +43,7 @@ def test_pictures_are_reshaped_one_by_one_and_weights_as_they_were(as_ints: bool
     model = network(1, as_ints=as_ints)
     images = np.random.default_rng(0).normal(size=(4, *GIVEN)).astype(np.float32)
     alone = np.concatenate([ReferenceEvaluator(model).run(None, {"pixels": image[None]})[0] for image in images])
-    open_reshapes(model)
+    open_shapes(model)
     set_input(model.graph, GIVEN, "N")
     model.graph.output[0].CopyFrom(helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["N", 18]))
     found = create_session(model.SerializeToString(), "test").run(None, {"pixels": images})[0]
@@ -60,5 +60,5 @@ def test_a_measure_of_a_picture_has_no_batch() -> None:
     made = helper.make_tensor_value_info("rows", TensorProto.INT64, [1, 4])
     shape = numpy_helper.from_array(np.array([1, 4]), "row")
     model = make_model(helper.make_graph(nodes, "network", [given], [made], [shape]))
-    open_reshapes(model)
+    open_shapes(model)
     assert model.graph.node[1].input[1] == "row"
