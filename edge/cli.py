@@ -46,11 +46,11 @@ class Subcommand:
 
 
 SUBCOMMANDS = {
-    "gather": Subcommand("training.gather.command", None, "fetch pictures to label from an address"),
+    "gather": Subcommand("training.gather", "training", "fetch pictures to label from an address"),
     "annotate": Subcommand("training.annotate.command", None, "label pictures, glyphs or faces on a local page"),
-    "train": Subcommand("training.command", "training", "train a recipe on a data set"),
-    "evaluate": Subcommand("training.evaluate_command", "training", "say how good a run is, and where it is wrong"),
-    "architecture": Subcommand("training.architecture_command", "training", "show the layers of a network"),
+    "train": Subcommand("training.command", "training", "make a classifier of photographs, or train a recipe"),
+    "evaluate": Subcommand("training.report.command", "training", "say how good a classifier is, and where it is wrong"),
+    "architecture": Subcommand("training.architecture", "training", "show the layers of a network"),
     "export": Subcommand("export.command", "export", "turn a network into one .onnx file, proven equal"),
     "adopt": Subcommand("export.adopt_command", "export", "turn a plain ONNX classifier into such a file"),
     "pretrained": Subcommand("training.pretrained.command", "export", "make the .onnx file of an ImageNet network"),

@@ -64,6 +64,11 @@ class TrainingRecord:
     seed: int
     temperature: float
     classes: ClassCounts
+    evaluated_on: Literal["test", "validation", "out-of-fold"] | None = field(default=None, metadata=LATER)
+    baseline_accuracy: float | None = field(default=None, metadata=LATER)
+    calibration_error: float | None = field(default=None, metadata=LATER)
+    warnings: tuple[str, ...] | None = field(default=None, metadata=LATER)
+    backbone: str | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)

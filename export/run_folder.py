@@ -59,8 +59,18 @@ class RunFolder:
 
     @property
     def report(self) -> Path:
-        """How well the network did on the held-out images, class by class."""
-        return self.path / "report.json"
+        """How good the network is, class by class, what was done to make it, and what is doubtful."""
+        return self.evaluation / "report.json"
+
+    @property
+    def evaluation(self) -> Path:
+        """The folder of report, confusion matrix, reliability diagram, mistakes and suspects."""
+        return self.path / "evaluation"
+
+    @property
+    def suspects(self) -> Path:
+        """The pictures that are probably labelled wrong, as CSV."""
+        return self.evaluation / "suspects.csv"
 
     @property
     def held_out(self) -> Path:
@@ -84,19 +94,9 @@ class RunFolder:
         return self.path / "history.png"
 
     @property
-    def confusion_plot(self) -> Path:
-        """The confusion matrix as a picture."""
-        return self.path / "confusion.png"
-
-    @property
     def schedule_plot(self) -> Path:
         """The learning rate over the epochs to come, as a picture."""
         return self.path / "schedule.png"
-
-    @property
-    def monitor_page(self) -> Path:
-        """The history as a page that refreshes itself while the training runs."""
-        return self.path / "monitor.html"
 
     @property
     def checkpoints(self) -> Path:

@@ -1,157 +1,112 @@
-"""Train a recipe on a data set and write a run folder that 'eyespot export' reads.
+"""Train a classifier and write a run folder that 'eyespot export' reads.
 
-A data set is a name (digits, mnist, fashion-mnist, cifar10, cifar100), a folder that holds one folder of
-images for each class (train/ and test/ above them are honoured), an .npz file, or a folder of IDX files.
+WHAT is a folder of photographs with one folder a class (train/, val/ and test/ above them are honoured): a network
+that has seen ImageNet is given a new last layer, which takes thirty photographs a class and a minute. Or it is the
+name of a recipe of the book, to be trained on --dataset: a folder, an .npz file, a folder of IDX files or a known
+name (digits, mnist, fashion-mnist, cifar10, cifar100). Or a Python file that defines RECIPE, a recipe of your own.
 Exit status: 0 done, 2 nothing was trained, 130 interrupted (--resume continues).
 """
 
 import argparse
 import errno
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-
+from edge.arguments import above_zero, count, positive, seed_number, share
+from edge.classifier_options import parse_regions
 from edge.cli import DONE
 from edge.errors import EyespotError, UsageError
 from export.quiet_tensorflow import start_tensorflow
-from training.train_arguments import add_arguments as add_arguments
 
-if TYPE_CHECKING:
-    from export.run_folder import RunFolder
-    from training.dataset import Dataset
-    from training.practice import Practice
-    from training.recipe import Recipe
-    from training.train import Material, Trained
+DEFAULT_SEED = 42
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `eyespot train` takes."""
+    parser.add_argument("target", metavar="WHAT", nargs="?", help="a folder of photographs, or a recipe such as lenet")
+    parser.add_argument("--list", action="store_true", help="show all recipes and what they are")
+    add = parser.add_argument_group("photographs").add_argument
+    add("--backbone", metavar="NAME", help="the pretrained network (default efficientnet-lite0)")
+    add("--weights", type=Path, metavar="FILE", help="a network of your own as the backbone: .keras or .weights.h5")
+    add("--fine-tune", action="store_true", help="train the last blocks on; kept only if it is better; slow on a CPU")
+    add = parser.add_argument_group("data").add_argument
+    add("--dataset", metavar="NAME|PATH", help="what to train a recipe on (default: its own)")
+    add("--test", metavar="PATH", help="pictures for the final figures alone, in folders of the same classes")
+    add("--test-share", type=share, metavar="S", help="share of the pictures that is set aside for the final figures")
+    add("--limit", type=positive, metavar="N", help="at most N pictures of each class, to try quickly")
+    add("--class-depth", type=count, default=0, metavar="N", help="folders above the class folders")
+    add("--skip-bad", action="store_true", help="leave out images that cannot be read")
+    add("--class-weights", choices=["balanced"], help="give every class the same total weight")
+    add("--image-size", type=positive, metavar="PX", help="side of the pictures that the network gets")
+    regions = "what the model is to look for in a picture: faces, glyphs:COUNT or none; the data set holds single ones"
+    add("--regions", type=parse_regions, metavar="WHAT", help=regions)
+    add = parser.add_argument_group("run").add_argument
+    add("--output", type=Path, metavar="RUN", help="the folder to write (default runs/DATASET, runs/RECIPE-DATASET)")
+    add("--resume", action="store_true", help="go on with a run that was interrupted")
+    add("--seed", type=seed_number, default=DEFAULT_SEED, help=f"(default {DEFAULT_SEED})")
+    add("--answer-accuracy", type=_accuracy, metavar="P", help="answer 'unsure' where it takes that to be right (0.99)")
+    add("--k", type=positive, metavar="N", help="neighbours that vote, for knn")
+    add("--jobs", type=positive, metavar="N", help="CPU cores to work with (default: all)")
+    add("--device", choices=["auto", "cpu", "gpu"], default="auto", help="gpu fails without one")
+    add = parser.add_argument_group("epochs (recipes, and --fine-tune)").add_argument
+    add("--epochs", type=positive, metavar="N")
+    add("--batch-size", type=positive, metavar="N")
+    add("--augment", choices=["none", "light", "strong"], help="light: turns and shifts; strong: also flips and colour")
+    add("--learning-rate", type=above_zero, metavar="R")
+    add("--early-stopping", type=positive, metavar="N", help="epochs without a better one")
+    add("--keep-checkpoints", type=positive, metavar="N", help="keep the N newest improvements beside the best")
+    add("--tensorboard", type=Path, metavar="DIR", help="write logs for TensorBoard")
+    add = parser.add_argument_group("epochs (recipes)").add_argument
+    add("--schedule", metavar="NAME", help="of the rate: constant, time-decay, step-decay, cosine, plateau")
+    add("--schedule-decay", type=above_zero, metavar="D", help="of time-decay (default R / epochs)")
+    add("--schedule-factor", type=share, metavar="F", help="of step-decay (.5) and plateau (.1)")
+    add("--schedule-every", type=positive, metavar="N", help="epochs from drop to drop, of step-decay")
+    add("--schedule-patience", type=positive, metavar="N", help="epochs without a new low, of plateau")
+    add("--initializer", metavar="NAME", help="of the weights (default glorot-uniform)")
+    add("--precision", choices=["float32", "mixed_float16", "mixed_bfloat16"])
+    add("--strategy", choices=["none", "mirrored"], help="mirrored: all GPUs of this machine")
+
+
+def _accuracy(text: str) -> float:
+    """Return the share of right answers that `text` says, for argparse."""
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1. Received: {text}")
+    return value
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, write the run folder, print what was reached and return the exit status."""
-    start_tensorflow()
-    from training.device import choose_device
-    from training.recipe_options import change_recipe, choose_practice
-    from training.recipes import load_recipe, recipe_table
-    from training.train import assist
+    options = vars(arguments)
+    if options.pop("list"):
+        start_tensorflow()
+        from training.recipes import recipe_table
 
-    if arguments.list:
         print(recipe_table())
         return DONE
-    if arguments.recipe is None:
-        raise UsageError("name a recipe; 'eyespot train --list' shows them")
-    recipe = change_recipe(load_recipe(arguments.recipe), arguments)
-    print(f"training on {choose_device(arguments.device, arguments.jobs)}", file=sys.stderr)
-    practice = choose_practice(arguments)
-    dataset = _load(recipe, arguments)
-    if not practice.spread.is_chief:
-        assist(recipe, practice, _gather(recipe, dataset, arguments))
-        print("done; the chief writes the run", file=sys.stderr)
-        return DONE
-    output = _choose_output(recipe, dataset, arguments)
-    material = _gather(recipe, dataset, arguments)
-    _report(_train_into(output, recipe, practice, material, arguments), output)
-    return DONE
+    if arguments.target is None:
+        raise UsageError("name a folder of photographs, or a recipe; 'eyespot train --list' shows the recipes")
+    start_tensorflow()
+    from training.config import TrainConfig
+    from training.train import run_training
 
-
-def _train_into(
-    output: Path, recipe: "Recipe", practice: "Practice", material: "Material", arguments: argparse.Namespace
-) -> "Trained":
-    """Train and finish the run folder `output`; what was reached before an interruption stays in it."""
-    from training.claim_run import claimed_run_folder
-    from training.train import train
-    from training.write_run import describe_model, finish_run
-
-    with claimed_run_folder(output, arguments.resume) as run, _saying_what_is_kept(run):
-        if arguments.resume and not run.state.is_file():
-            print(f"eyespot: {output} holds no training to go on with; this one starts anew", file=sys.stderr)
-        trained = train(recipe, practice, material, run, arguments.resume)
-        threshold = _choose_threshold(trained, material, arguments.answer_accuracy)
-        spec = describe_model(trained, recipe, material, output.resolve().name, arguments.seed, threshold)
-        finish_run(trained, spec, material, run)
-    return trained
-
-
-@contextmanager
-def _saying_what_is_kept(run: "RunFolder") -> Iterator[None]:
-    """Say of an interruption, or of a disk that is full, how to go on where an epoch was finished."""
+    config = TrainConfig(**options)
     try:
-        yield
+        finished = run_training(config)
     except KeyboardInterrupt:
-        if run.state.is_file():
-            said = f"interrupted; continue with the same command and --resume ({run.path})"
-            print(f"\neyespot: {said}", file=sys.stderr)
+        print("\neyespot: interrupted; go on with the same command and --resume", file=sys.stderr)
         raise
     except OSError as error:
-        if isinstance(error, EyespotError) or not run.state.is_file():
+        if isinstance(error, EyespotError):
             raise
         room = "make room and " if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
-        kept = f"{error.strerror}; the last good epoch is kept, {room}continue with the same command and --resume"
+        kept = f"{error.strerror}; what was done is kept, {room}go on with the same command and --resume"
         raise OSError(error.errno, kept, error.filename) from None
-
-
-def _report(trained: "Trained", output: Path) -> None:
-    from training.history import diagnose
-
-    report = trained.report
-    for warning in diagnose(trained.history, len(report.classes)) if trained.history.epochs else ():
-        print(f"eyespot: {warning}", file=sys.stderr)
-    print(f"{output}: {report.accuracy:.2%} of {report.images:,} held-out images, {len(report.classes)} classes")
-    print(f"next: eyespot export {output}")
-
-
-def _choose_threshold(trained: "Trained", material: "Material", wanted_accuracy: float | None) -> float | None:
-    """Return the probability below which the model is to be unsure, and say what that costs."""
-    from training.abstention import find_abstention
-
-    if wanted_accuracy is None:
-        return None
-    targets = material.dataset.targets[np.sort(material.split.held_out)]
-    found = find_abstention(trained.probabilities, targets, wanted_accuracy)
+    report, spec = finished.evaluation.report, finished.spec
+    on = spec.training.evaluated_on if spec.training else None
     print(
-        f"unsure below {found.below:.2%}: {found.answered:.2%} of the held-out images are answered, "
-        f"{found.accuracy:.2%} of the answers are right",
-        file=sys.stderr,
+        f"{finished.path}: {report.accuracy:.2%} of {report.images:,} images ({on}), {len(report.classes)} classes; "
+        f"always guessing the commonest gives {report.baseline_accuracy:.2%}"
     )
-    return found.below
-
-
-def _load(recipe: "Recipe", arguments: argparse.Namespace) -> "Dataset":
-    """Return the data set that is named, of which nothing but the names was read."""
-    from training.datasets import load_dataset
-    from training.suitability import require_class_count
-
-    name = arguments.dataset or recipe.dataset
-    if not name:
-        raise UsageError(f"the recipe {recipe.name} has no data set of its own; name one with --dataset")
-    dataset = load_dataset(name, arguments.class_depth)
-    require_class_count(recipe, dataset)
-    return dataset
-
-
-def _choose_output(recipe: "Recipe", dataset: "Dataset", arguments: argparse.Namespace) -> Path:
-    """Return where the run goes. Raises UsageError or OutputError, before hours of work, if it cannot go there."""
-    from training.claim_run import require_free
-    from training.datasets import require_outside
-
-    output = Path(arguments.output or f"runs/{recipe.name}-{dataset.name}")
-    for written in filter(None, (output, arguments.tensorboard)):
-        require_outside(written, arguments.dataset or recipe.dataset)
-    require_free(output, arguments.resume)
-    return output
-
-
-def _gather(recipe: "Recipe", dataset: "Dataset", arguments: argparse.Namespace) -> "Material":
-    """Prepare and divide the data, and say on standard error what is worth knowing about it."""
-    from training.prepare_dataset import prepare_dataset
-    from training.split import describe_split, split_dataset
-    from training.suitability import require_suitable
-    from training.train import Material
-
-    dataset, prepared = prepare_dataset(dataset, recipe.preprocessing, arguments.skip_bad, arguments.jobs)
-    split = split_dataset(dataset, prepared.hashes, recipe.held_out_share, arguments.seed)
-    require_suitable(dataset, split)
-    for line in describe_split(dataset, split, recipe.balanced_classes):
-        print(line, file=sys.stderr)
-    return Material(dataset, prepared, split)
+    print(f"next: eyespot evaluate {finished.path}; eyespot export {finished.path}")
+    return DONE

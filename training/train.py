@@ -1,182 +1,174 @@
-"""Train a recipe on a data set: where recipe, data, practice and monitor meet."""
+"""Train a classifier: from a configuration to a run folder that export reads."""
 
+import json
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
-from io import BytesIO
+from pathlib import Path
+from typing import Any
 
-import keras
 import numpy as np
-from numpy.typing import NDArray
+import tensorflow as tf
 
-from edge.errors import UsageError
+from edge.cache import cache_folder
+from edge.cores import usable_cores
+from edge.errors import DatasetError, InstallationError, UsageError
+from edge.spec import ModelSpec
 from export.run_folder import RunFolder
-from training.batches import Batches, balanced_weights
-from training.build import build_trainee, copy_plain
-from training.checkpoints import Checkpoints
-from training.dataset import Dataset
-from training.fit import Course, fit, make_repeatable
-from training.history import History
-from training.meeting import meet
-from training.monitor import watching
-from training.networks.architecture import Architecture
-from training.practice import Practice
-from training.prepare import Prepared
-from training.recipe import Recipe
-from training.report import Report, make_report
-from training.split import Split
-from training.state import Plan, State, parse_state, require_same_plan, restore_state, take_state
-from training.strategy import make_replicas
-from training.temperature import fit_temperature, with_temperature
+from training.checks import Finding, check_data, check_result
+from training.config import TrainConfig
+from training.data.dataset import Dataset
+from training.data.load import load_dataset, require_outside
+from training.data.prepare import Prepared, prepare
+from training.data.split import Split, split_dataset
+from training.data.store import Store
+from training.epochs.history import diagnose
+from training.epochs.train_epochs import train_epochs
+from training.material import Material, Trained
+from training.recipe import AnyRecipe, HeadRecipe
+from training.report.calibration import find_threshold
+from training.report.evaluation import Evaluation, count_suspects, evaluate, write_evaluation
+from training.run import claimed_run_folder, describe_model, finish_run, require_free
+from training.transfer.train_head import train_head
 
 
 @dataclass(frozen=True)
-class Material:
-    """The data of one training: the set, its arrays, and who is on which side."""
+class Run:
+    """A finished run: its folder, its spec, how good it is, and what a person should know about it."""
 
-    dataset: Dataset
-    prepared: Prepared
-    split: Split
+    path: Path
+    spec: ModelSpec
+    evaluation: Evaluation
+    findings: tuple[Finding, ...]
 
-    def batches(self, rows: NDArray[np.int64], recipe: Recipe, seed: int | None) -> Batches:
-        """Return `rows` in batches; with a `seed` shuffled and weighted as the recipe says, without as they are."""
-        weights = np.ones(len(self.dataset.targets), np.float32)
-        if seed is not None and recipe.balanced_classes:
-            weights[rows] = balanced_weights(self.dataset.targets[rows], len(self.dataset.labels))
-        return Batches(self.prepared.arrays, self.dataset.targets, weights, rows, recipe.batch_size, seed)
+    @property
+    def accuracy(self) -> float:
+        """The share of right answers, 0 to 1, on pictures that the classifier was not fitted on."""
+        return self.evaluation.report.accuracy
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What came out: the network, its history, and what it did on the held-out images.
+def train(target: str, **options: Any) -> Run:
+    """Train a classifier and write its run folder; this is what `eyespot train` does.
 
-    `temperature` is built into the network; `probabilities` [N, classes] are those of the held-out images, in
-    order of rows, as the finished network gives them.
+    Args:
+        target: A folder of photographs with one folder a class, a known data set, the name of a recipe, or a Python
+            file with one.
+        **options: Fields of `TrainConfig`, which are the options of the command: `output`, `backbone`, `fine_tune`,
+            `dataset`, `seed`, and so on.
+
+    Raises EyespotError for data, options or an output that cannot be used, DivergenceError for a loss that is not
+    finite; KeyboardInterrupt leaves what `resume=True` goes on from.
     """
-
-    network: keras.Model
-    history: History
-    report: Report
-    temperature: float
-    probabilities: NDArray[np.float32]
+    paths = {name: Path(options[name]) for name in ("output", "weights", "tensorboard") if options.get(name)}
+    return run_training(TrainConfig(target=target, **(options | paths)))
 
 
-def train(recipe: Recipe, practice: Practice, material: Material, run: RunFolder, resume: bool) -> Trained:
-    """Train, or go on training, and keep `run` current after every epoch.
-
-    The same seed gives the same result again on the same machine, interrupted or not. Raises DivergenceError
-    if the loss is not finite, UsageError if `resume` would continue another training, WorkerLostError if another
-    worker stops.
-    """
-    if recipe.memory is not None:
-        return _remember(recipe, practice, material)
-    ready = _make_ready(recipe, practice, material, _read_state(run) if resume else b"", str(run.state))
-    checkpoints = Checkpoints(run.checkpoints, practice.checkpoints, practice.keep_last)
-    with watching(run, recipe, len(ready.training), len(material.dataset.labels)) as monitor:
-
-        def after_epoch(history: History) -> None:
-            checkpoints.after_epoch(history, ready.network)
-            monitor.update(history, take_state(ready.plan, history, ready.trainee))
-
-        history = ready.fit(after_epoch, practice.callbacks())
-        monitor.finish(history)
-    network = ready.network
-    if ready.course.replicas or practice.precision != "float32":
-        network = copy_plain(network, recipe, _architecture(material, practice))
-    checkpoints.restore_best(network)
-    return _finish(network, history, material, recipe)
+def run_training(config: TrainConfig) -> Run:
+    """Train as `config` says; progress and what is worth knowing go to standard error."""
+    recipe = config.choose_recipe()
+    _say(f"training on {_choose_device(config)}")
+    dataset, output = _load(recipe, config)
+    with claimed_run_folder(output, config.resume) as run, Store(cache_folder()) as store:
+        prepared = prepare(dataset, recipe.preprocessing, store, config.skip_bad, config.jobs)
+        split = _split(prepared, recipe, config)
+        findings = check_data(prepared, split, recipe.balanced_classes)
+        material = Material(prepared, split, store, cache_folder())
+        trained = _train(recipe, config, material, run)
+        return _finish(trained, recipe, config, material, run, findings)
 
 
-def assist(recipe: Recipe, practice: Practice, material: Material) -> None:
-    """Take part in a training as a worker that is not the chief; `train` says what is raised."""
-    _make_ready(recipe, practice, material, b"", "what the chief sent").fit(lambda _: None, ())
+def _train(recipe: AnyRecipe, config: TrainConfig, material: Material, run: RunFolder) -> Trained:
+    return (
+        train_head(recipe, config, material, run)
+        if isinstance(recipe, HeadRecipe)
+        else train_epochs(recipe, config, material, run)
+    )
 
 
-@dataclass(frozen=True)
-class _Ready:
-    """All that stands before the first step: the network, the model that is trained, and the history it goes on from.
-
-    The state that it goes on from is not among it: its variables would be held twice until the training ends.
-    """
-
-    network: keras.Model
-    trainee: keras.Model
-    training: Batches
-    held_out: Batches
-    course: Course
-    plan: Plan
-    history: History
-
-    def fit(self, after_epoch: Callable[[History], None], callbacks: Sequence[keras.callbacks.Callback]) -> History:
-        return fit(self.trainee, self.training, self.held_out, self.course, self.history, after_epoch, callbacks)
-
-
-def _make_ready(recipe: Recipe, practice: Practice, material: Material, state: bytes, where: str) -> _Ready:
-    """Build everything; `state`, read from `where`, is that of a training to be continued, or nothing."""
-    make_repeatable(practice.seed)
-    plan, spread = _plan(recipe, practice, material), practice.spread
-    if state:
-        require_same_plan(plan, parse_state(BytesIO(state), where).plan)
-    if spread.cluster:
-        state = meet(spread.cluster, plan, state, spread.timeout_s, lambda line: print(line, file=sys.stderr))
-    before = parse_state(BytesIO(state), where) if state else State(plan, History(), ())
-    replicas = make_replicas(spread)
-    with replicas.strategy.scope() if replicas else nullcontext():
-        architecture = _architecture(material, practice)
-        network, trainee = build_trainee(recipe, architecture, practice.precision, practice.seed)
-        if before.history.epochs:
-            restore_state(before, trainee)
-    training = material.batches(material.split.train, recipe, practice.seed)
-    held_out = material.batches(np.sort(material.split.held_out), recipe, None)
-    course = Course(recipe.schedule, recipe.epochs, practice.early_stopping_epochs, replicas)
-    return _Ready(network, trainee, training, held_out, course, plan, before.history)
+def _finish(
+    trained: Trained, recipe: AnyRecipe, config: TrainConfig, material: Material, run: RunFolder, found: list[Finding]
+) -> Run:
+    """Judge what was trained, write the run folder and say what is worth knowing."""
+    prepared, targets = material.prepared, material.prepared.dataset.targets
+    labels, threshold = prepared.dataset.labels, None
+    if config.answer_accuracy is not None:
+        chosen = find_threshold(
+            trained.calibration_probabilities, targets[trained.calibration_rows], config.answer_accuracy
+        )
+        threshold = chosen.below
+        _say(
+            f"unsure below {chosen.below:.2%}: {chosen.answered:.2%} of the images are answered, "
+            f"{chosen.accuracy:.2%} of the answers are right"
+        )
+    reported = prepared.dataset.select(trained.rows)
+    evaluation = evaluate(reported.names, reported.targets, labels, trained.probabilities, threshold)
+    findings = [*found, *check_result(evaluation, trained.temperature)]
+    if trained.history.epochs:
+        findings += [Finding("history", text) for text in diagnose(trained.history, len(labels))]
+    spec = describe_model(trained, recipe, config, material, evaluation, threshold, findings, run.path.resolve().name)
+    write_evaluation(evaluation, reported, spec.name, run.evaluation, trained.evaluated_on)
+    record = evaluation.as_record(prepared.dataset.name, trained.evaluated_on)
+    record |= {"phases": trained.phases, "warnings": [{"code": f.code, "message": f.message} for f in findings]}
+    finish_run(trained, spec, material, run, json.dumps(record, indent=2))
+    for finding in findings:
+        _say(f"warning: {finding.message}")
+    if suspects := count_suspects(evaluation):
+        _say(
+            f"{suspects:,} images are probably labelled wrong; see them with: eyespot annotate --suspects {run.suspects}"
+        )
+    return Run(run.path, spec, evaluation, tuple(findings))
 
 
-def _read_state(run: RunFolder) -> bytes:
-    return run.state.read_bytes() if run.state.is_file() else b""
+def _load(recipe: AnyRecipe, config: TrainConfig) -> tuple[Dataset, Path]:
+    """Return the data set, of which only the names were read, and where the run goes. Raises before hours of work."""
+    name = config.dataset or recipe.dataset
+    if not name:
+        raise UsageError(f"the recipe {recipe.name} has no data set of its own; name one with --dataset")
+    dataset = load_dataset(name, config.class_depth, test=config.test, limit=config.limit, seed=config.seed)
+    if recipe.classes is not None and len(dataset.labels) != recipe.classes:
+        raise DatasetError(
+            f"the recipe {recipe.name} is for {recipe.classes} classes. Received: {len(dataset.labels)} in {name}; "
+            "give the folder above them, with --class-depth if need be, or take another recipe"
+        )
+    output = config.output or Path(f"runs/{dataset.name if config.target == name else f'{recipe.name}-{dataset.name}'}")
+    for written in filter(None, (output, config.tensorboard)):
+        require_outside(written, name)
+    require_free(output, config.resume)
+    return dataset, output
 
 
-def _remember(recipe: Recipe, practice: Practice, material: Material) -> Trained:
-    if recipe.memory is None or practice.spread.strategy != "none":
-        raise UsageError(f"the recipe {recipe.name} is not trained in steps; leave out --strategy")
-    make_repeatable(practice.seed)
-    rows = np.sort(material.split.train)
-    arrays, targets = material.prepared.arrays[rows], material.dataset.targets[rows]
-    return _finish(recipe.memory(_architecture(material, practice), arrays, targets), History(), material, recipe)
+def _split(prepared: Prepared, recipe: AnyRecipe, config: TrainConfig) -> Split:
+    """Divide the pictures: three parts for what is trained in epochs; a head alone needs no validation part."""
+    if isinstance(recipe, HeadRecipe):
+        tuning = recipe.fine_tuning
+        shares = (tuning.test_share, tuning.validation_share) if tuning else (config.test_share or 0.0, 0.0)
+    else:
+        shares = recipe.test_share, recipe.validation_share
+    split = split_dataset(prepared.dataset, prepared.hashes, config.seed, *shares)
+    repeated = int((split.origin != np.arange(len(split.origin))).sum())
+    parts = [("to train on", split.train), ("for validation", split.validation), ("for test", split.test)]
+    counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts if len(rows))
+    _say(
+        f"{len(prepared.dataset.labels)} classes, {counts}"
+        + (f"; {repeated:,} copies stay together" if repeated else "")
+    )
+    return split
 
 
-def _architecture(material: Material, practice: Practice) -> Architecture:
-    height, width, channels = material.prepared.arrays.shape[1:]
-    classes = len(material.dataset.labels)
-    return Architecture(height, width, channels, classes, initializer=practice.initializer)
+def _choose_device(config: TrainConfig) -> str:
+    """Make TensorFlow use what `config` says and return a description of it. Raises InstallationError."""
+    if config.jobs:
+        tf.config.threading.set_intra_op_parallelism_threads(config.jobs)
+        tf.config.threading.set_inter_op_parallelism_threads(config.jobs)
+    gpus = tf.config.list_physical_devices("GPU")
+    if config.device == "gpu" and not gpus:
+        raise InstallationError("TensorFlow finds no GPU here; check the driver with 'nvidia-smi', or say --device cpu")
+    if config.device == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+    elif gpus:
+        return f"{len(gpus)} GPU" + ("s" if len(gpus) > 1 else "")
+    cores = config.jobs or usable_cores()
+    return f"the CPU, {cores} core" + ("" if cores == 1 else "s")
 
 
-def _plan(recipe: Recipe, practice: Practice, material: Material) -> Plan:
-    options = {
-        # The digest of the data does not tell which folder of a path is the class.
-        "labels": material.dataset.describe_labels(),
-        "initializer": practice.initializer,
-        "precision": practice.precision,
-        "early_stopping_epochs": str(practice.early_stopping_epochs),
-        "balanced_classes": str(recipe.balanced_classes),
-        "schedule": repr(recipe.schedule),
-        "optimizer": repr(recipe.optimizer),
-        "strategy": practice.spread.strategy,
-        # The best network is there at the end only if it was kept from the beginning.
-        "keeps_best": str(practice.checkpoints != "none"),
-    }
-    return Plan(recipe.name, material.prepared.digest, practice.seed, recipe.epochs, recipe.batch_size, options)
-
-
-def _finish(network: keras.Model, history: History, material: Material, recipe: Recipe) -> Trained:
-    rows = np.sort(material.split.held_out)
-    targets = material.dataset.targets[rows]
-    images = material.batches(rows, recipe, None).as_dataset().map(lambda x, _y, _w: x)
-    temperature = 1.0
-    if recipe.memory is None:
-        temperature = fit_temperature(network.predict(images, verbose=0), targets)
-        network = with_temperature(network, temperature)
-    probabilities = network.predict(images, verbose=0)
-    report = make_report(material.dataset.labels, targets, probabilities)
-    return Trained(network, history, report, temperature, probabilities)
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,18 +1,14 @@
-import os
-import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import keras
 import pytest
 from PIL import Image
 
 from edge.cli import DONE, NOTHING_DONE, main
-from tests.conftest import run_eyespot
 from tests.training.brightness_run import make_run, write_pictures
 from training import architecture_command
 from training.networks.catalogue import NETWORKS
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 def test_the_table_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,72 +22,59 @@ def test_the_table_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
         assert total.split()[column] == expected
 
 
-def test_input_and_classes_are_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["architecture", "linear", "--input", "4x5x2", "--classes", "6"]) == DONE
-    # 40 weights and an offset for each class.
-    assert "4 layers, 246 parameters, 240 multiply-adds" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("arguments", "head"),
+    [
+        # 40 weights and an offset for each class.
+        (["linear", "--input", "4x5x2", "--classes", "6"], "4 layers, 246 parameters, 240 multiply-adds"),
+        (["shallownet-cifar10"], "6 layers, 328,586 parameters"),
+        (["efficientnet-lite0"], "4,694,024 parameters"),
+    ],
+)
+def test_networks_and_recipes_have_names(arguments: list[str], head: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["architecture", *arguments]) == DONE
+    assert head in capsys.readouterr().out.splitlines()[0]
 
 
-def test_both_kinds_of_picture_open(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    png, svg = tmp_path / "shallownet.png", tmp_path / "deeper" / "shallownet.SVG"
-    assert main(["architecture", "shallownet", "--output", str(png)]) == DONE
-    assert f"written: {png}" in capsys.readouterr().out
-    with Image.open(png) as picture:
-        assert min(picture.size) > 400
-    assert main(["architecture", "shallownet", "--output", str(svg)]) == DONE
-    assert ElementTree.parse(svg).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+def test_both_kinds_of_picture_open(tmp_path: Path) -> None:
+    """Squeezenet has branches."""
+    assert main(["architecture", "squeezenet", "--output", str(tmp_path / "a.png")]) == DONE
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.height > picture.width > 300
+    assert main(["architecture", "shallownet", "--output", str(tmp_path / "deeper" / "a.svg")]) == DONE
+    assert ElementTree.parse(tmp_path / "deeper" / "a.svg").getroot().tag == "{http://www.w3.org/2000/svg}svg"
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras, saving and loading
-def test_a_run_shows_its_own_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_and_files_of_keras_show_their_own_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = make_run(tmp_path / "brightness", write_pictures(tmp_path / "pictures"), tmp_path / "cache")
-    assert main(["architecture", str(run)]) == DONE
-    # 16 pixels to 2 classes.
-    assert "4 layers, 34 parameters, 32 multiply-adds" in capsys.readouterr().out
-    assert main(["architecture", str(run), "--classes", "3"]) == NOTHING_DONE
-    assert "a run has its own" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_as_a_user_starts_it(tmp_path: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = run_eyespot("architecture", "mlp-mnist", "--output", "mlp.svg", env=environment, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (DONE, "")
-    assert (tmp_path / "mlp.svg").is_file()
+    keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]).save(tmp_path / "m.keras")
+    for network, head in ((run, "4 layers, 34 parameters, 32"), (tmp_path / "m.keras", "3 layers, 51 parameters, 48")):
+        assert main(["architecture", str(network)]) == DONE
+        assert f"{head} multiply-adds" in capsys.readouterr().out
+        assert main(["architecture", str(network), "--classes", "3"]) == NOTHING_DONE
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    "arguments",
     [
-        (["lenett"], "did you mean 'lenet'"),
-        (["squeezenet", "--input", "4x4x3"], "squeezenet cannot be built for an input of 4x4x3"),
-        ([str(ROOT / "tests")], "not a finished run"),
+        *(["lenett"], ["knn"], ["squeezenet", "--input", "4x4x3"], [str(Path(__file__).parent)], [__file__]),
+        *(["lenet", "--output", name] for name in ("lenet.jpg", "lenet", ".png")),
+        ["lenet", "--classes", "0"],
     ],
 )
-def test_what_cannot_be_shown_is_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_shown_is_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["architecture", *arguments]) == NOTHING_DONE
     out, err = capsys.readouterr()
-    assert out == ""
-    assert said in err
-    assert err.count("\n") == 1
+    assert (out, err.count("\n")) == ("", 1)
 
 
-@pytest.mark.parametrize("text", ["28", "28x28", "0x28x1", "28x28x1x1", "-1x2x3", "9000x1x1", "28x28xRGB"])
-def test_a_bad_input_is_a_wrong_call(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("text", ["28", "28x28", "0x28x1", "28x28x1x1", "-1x2x3", "90000x1x1", "28x28xRGB"])
+def test_a_bad_input_is_a_wrong_call(text: str) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(["architecture", "lenet", f"--input={text}"])
     assert exit_.value.code == NOTHING_DONE
-    assert "must be height x width x channels" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("name", ["lenet.jpg", "lenet", ".png"])
-def test_a_picture_of_another_kind_is_a_wrong_call(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main(["architecture", "lenet", "--output", name])
-    assert exit_.value.code == NOTHING_DONE
-    assert f"must end in .png or .svg. Received: {name}" in capsys.readouterr().err
 
 
 def test_the_help_names_every_network() -> None:
-    named = set(re.findall(r"[\w-]+", architecture_command.__doc__ or ""))
-    assert set(NETWORKS) <= named
+    assert set(NETWORKS) <= set((architecture_command.__doc__ or "").replace(",", " ").split())

@@ -1,202 +1,174 @@
-"""One sitting: the items, what was said about each, and the one writer of journal and folder.
+"""The answers: a line in a journal that is on the disk before anybody hears of it, and the file that follows it.
 
-Every answer names the item that its sender saw and the entry that held for it then. Where that is no longer so,
-because another tab was quicker or the server was started anew, the answer lands nowhere.
+The first line says what was asked for, each other is an answer. The last one to an item holds, and wherever the machine
+stops, the next start brings the files to it.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+import os
+import unicodedata
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from time import time
-from typing import Literal
 
-from edge.errors import EyespotError, OutputError, UsageError
-from training.annotate.aim import Aim, StaleError
-from training.annotate.answers import Answers
-from training.annotate.journal import Entry, Journal
-from training.annotate.label_folder import LabelFolder
-from training.annotate.labels import check_label
-from training.annotate.pace import Pace
-from training.annotate.survey import Item
-from training.utc_text import utc_text
+import msgspec
 
-Content = Callable[[Item], tuple[str, bytes]]
+from edge.append_only_file import AppendOnlyFile
+from edge.atomic_file import replacing
+from edge.errors import OutputError, UsageError
+from training.annotate.items import Cutter, Item
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The label of the item `key` of a picture: "" to ignore it, None to open it; `undo` takes back the last one."""
+
+    picture: str = ""
+    key: str = ""
+    label: str | None = None
+    undo: bool = False
+    asked: str = ""  # by which the boxes of the items were found; in the first line
 
 
 class Session:
-    """Takes answers from any number of threads, one at a time.
+    """Takes answers from any number of threads, one at a time; `held` has the label of each key that has an answer.
 
-    `content` gives suffix and bytes of what is written for an item; `labels`, if there are any, are the only ones.
+    A suspect is moved to the class folder of its label; any other item is written beside the journal as
+    LABEL/KEY.SUFFIX, with the content that `cutter` gives it. Without `labels` it may have any.
     """
 
-    def __init__(
-        self, items: tuple[Item, ...], journal: Journal, content: Content, labels: tuple[str, ...], pace: Pace
-    ) -> None:
-        self.items, self.labels = items, labels
-        keys = [item.key for item in items]
-        self.index_of = {key: index for index, key in enumerate(keys)}
-        self._journal, self._content, self._pace = journal, content, pace
-        self._folder = LabelFolder(journal.path.parent)
+    def __init__(self, journal: Path, items: dict[str, Item], labels: Sequence[str], cutter: Cutter) -> None:
+        """Raises OutputError if another process has the journal or it is damaged, UsageError if it asked otherwise."""
+        self.items, self.labels, self._root, self._cutter = items, labels, journal.parent, cutter
+        self.held: dict[str, str] = {}
+        self._undoable: list[tuple[str, str | None]] = []
+        self._ever: set[str | None] = {None}
         self._lock = Lock()
-        self._closed = False
+        self._file = AppendOnlyFile(journal, f"{journal}: another 'eyespot annotate' is writing it; end that first")
         try:
-            self.answers = Answers(journal.entries)
-        except ValueError as error:
-            raise OutputError(f"{journal.path}: {error}; it was changed by hand, put it back") from None
-        # A byte for each item, 1 while it is open, in which C looks for the next: there may be hundreds of thousands.
-        # Of two that nothing tells apart the last counts.
-        self._open = bytearray(self.answers.is_open(k) and self.index_of[k] == i for i, k in enumerate(keys))
+            mentioned = self._read(Entry(asked=cutter.asked))
+            for key in mentioned & items.keys():
+                self._bring(items[key], self.held.get(key))
+        except BaseException:
+            self._file.close()
+            raise
 
-    def answer(self, aim: Aim, label: str | None) -> str | None:
-        """Write a label, None for an item to ignore; return a warning if only the folder, not the journal, refused it.
+    def answer(self, key: str, label: str) -> None:
+        """Write the label of an item, "" to ignore it. Where it raises nothing is saved.
 
-        Raises StaleError, UsageError for a label that cannot be, ImageError if the picture is gone, OutputError.
+        Raises KeyError, UsageError for a label that cannot be, ImageError for a picture that is damaged now, OSError.
         """
-        with self._writing():
-            item = self._aimed(aim)
-            if label is None:
-                return self._commit([self._entry(item, "ignored")], {})
-            if self.labels and label not in self.labels:
+        with self._lock:
+            if self.labels and label not in ("", *self.labels):
                 raise UsageError(f"the label must be one of {', '.join(self.labels)}. Received: {label!r}")
-            check_label(label, self._known())
-            current = self.answers.of(item.key)
-            if current and current.label == label:
-                return None
-            suffix, content = self._content(item)
-            file = self._folder.take_name(label, suffix)
-            return self._commit([self._entry(item, "labelled", label, file)], {file: content})
+            if label and not self.labels:
+                check_label(label, os.listdir(self._root))
+            if self.held.get(key) != label:
+                self._commit(Entry(self.items[key].name, key, label))
 
-    def ignore_picture(self, aim: Aim) -> str | None:
-        """Ignore all that is still open of the picture of an item; see `answer`."""
-        with self._writing():
-            picture = self._aimed(aim).picture
-            parts = (Item(picture, part) for part in range(1, len(picture.boxes) + 1))
-            found = [item for item in parts if self.answers.is_open(item.key)]
-            entries = [self._entry(item, "ignored", ahead=ahead) for ahead, item in enumerate(found)]
-            if len(entries) > 1:
-                entries = [replace(entry, act=entries[0].number) for entry in entries]
-            return self._commit(entries, {})
+    def undo(self) -> str:
+        """Take the last answer back and return the key of its item, "" if there is none. Raises as `answer` does."""
+        with self._lock:
+            key, before = self._undoable[-1] if self._undoable else ("", None)
+            if key and key not in self.items:
+                raise UsageError("the picture that was answered last is not there any more; put it back to undo that")
+            if key:
+                self._commit(Entry(self.items[key].name, key, before, undo=True))
+            return key
 
-    def undo(self, last: int) -> tuple[str, str | None]:
-        """Take back the entry numbered `last`, and what was written together with it.
+    def open(self, behind: str = "") -> list[str]:
+        """Return the keys of the open items, those behind an item first."""
+        keys = list(self.items)
+        start = keys.index(behind) + 1 if behind else 0
+        return [key for key in keys[start:] + keys[:start] if key not in self.held]
 
-        Return the key of its item, the first of several, and a warning as `answer` does.
-        """
-        with self._writing():
-            act = self.answers.last_act
-            if not act or act[0][0].number != last:
-                raise StaleError("something else was answered or undone meanwhile, in another tab")
-            entries, pictures = [], {}
-            for ahead, (entry, before) in enumerate(act):
-                item = self._item(entry.key)
-                if item is None:
-                    raise StaleError(f"what was answered last, in {entry.picture}, is not there any more")
-                state, label, file = (before.state, before.label, before.file) if before else ("open", None, None)
-                entries.append(self._entry(item, state, label, file, undoes=entry.number, ahead=ahead))
-                if file:
-                    pictures[file] = self._content(item)[1]
-            return act[-1][0].key, self._commit(entries, pictures)
-
-    def rebuild(self) -> list[str]:
-        """Make the folder what the journal says; return the files that cannot be, because their pictures are gone."""
-        self._folder.sweep()
-        self._folder.keep_from(self.answers.files_ever)
-        wanted = {entry.file: entry for entry in self.answers.labelled() if entry.file}
-        for file in self.answers.files_ever - wanted.keys():
-            self._folder.remove(file)
-        missing = {file: self._item(e.key) for file, e in wanted.items() if not (self._folder.root / file).is_file()}
-        for file, item in missing.items():
-            if item:
-                self._folder.publish(self._folder.stage(file, self._content(item)[1]), file)
-        return sorted(file for file, item in missing.items() if item is None)
+    def place(self, item: Item) -> Path:
+        """Return where the picture of an item is now: a suspect may have been moved."""
+        return (item.folder and self._place(item, self.held.get(item.key))) or item.path
 
     def close(self) -> None:
-        """Let the answer in hand come to its end, and take no other."""
-        with self._lock:
-            self._closed = True
+        """Let the answer in hand come to its end, and take no other; a journal without answers is removed."""
+        self._lock.acquire()
+        if self._ever == {None}:
+            self._file.discard()
+        self._file.close()
 
-    def next_open(self, after: int) -> int | None:
-        """Return the first open item behind index `after`, else the first of all, None if there is none."""
-        found = self._open.find(1, after + 1)
-        found = self._open.find(1) if found < 0 else found
-        return None if found < 0 else found
-
-    def left(self) -> int:
-        """Return how many items are open."""
-        return self._open.count(1)
-
-    def seconds_left(self, items: int) -> float | None:
-        """Return how long so many items will take, None while that is unknown."""
-        return self._pace.seconds_for(items)
-
-    def _known(self) -> set[str]:
-        return {label for label, count in self.answers.counts.items() if count} | set(self._folder.labels())
-
-    def _item(self, key: str) -> Item | None:
-        index = self.index_of.get(key)
-        return None if index is None else self.items[index]
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Let one answer at a time through. What the disk refuses is an OutputError: then nothing of it was saved."""
-        with self._lock:
-            if self._closed:
-                raise OutputError("not saved: the annotation has ended")
-            try:
-                yield
-            except EyespotError:
-                raise
-            except OSError as error:
-                raise OutputError(f"not saved: {error.filename}: {error.strerror}; mend it and answer again") from None
-
-    def _aimed(self, aim: Aim) -> Item:
-        if not 0 <= aim.item < len(self.items) or self.items[aim.item].key != aim.key:
-            raise StaleError("this page is of an earlier start; here is what is asked now")
-        current = self.answers.of(aim.key)
-        if aim.seen != (current.number if current else 0):
-            said = f"labelled {current.label!r}" if current and current.label else "answered or undone"
-            raise StaleError(f"this one was {said} in another tab meanwhile; answer again to change that")
-        return self.items[aim.item]
-
-    def _entry(
-        self,
-        item: Item,
-        state: Literal["labelled", "ignored", "open"],
-        label: str | None = None,
-        file: str | None = None,
-        undoes: int | None = None,
-        ahead: int = 0,
-    ) -> Entry:
-        number = len(self._journal.entries) + 1 + ahead
-        picture = item.picture
-        return Entry(number, picture.name, picture.sha256, item.box, state, label, file, undoes, utc_text(time()))
-
-    def _commit(self, entries: list[Entry], pictures: dict[str, bytes]) -> str | None:
-        """Stage `pictures`, write the journal, publish: whenever the machine stops, `rebuild` finds its way."""
-        replaced = [old.file for e in entries if (old := self.answers.of(e.key)) and old.file and old.file != e.file]
-        staged: dict[str, Path] = {}
+    def _read(self, first: Entry) -> set[str]:
+        """Play the journal, or begin it, and return the keys in it."""
+        lines, torn = self._file.read_lines()
         try:
-            for file, content in pictures.items():
-                staged[file] = self._folder.stage(file, content)
-            self._journal.append(*entries)
-        except OSError:
-            for path in staged.values():
-                self._folder.discard(path)
+            if not lines and not msgspec.json.encode(first).startswith(torn):
+                raise ValueError("it is no journal")
+            entries = [msgspec.json.decode(line, type=Entry) for line in lines] or [first]
+            for entry in entries[1:]:
+                self._play(entry)
+        except (ValueError, LookupError, RecursionError) as error:
+            raise OutputError(f"{self._file.path}: a line is damaged ({error}); mend it, or label anew") from None
+        if entries[0] != first:
+            raise UsageError(f"{self._file.path} is about {entries[0].asked}. Received: {first.asked}; name another")
+        self._file.keep(self._file.size - len(torn))
+        if not lines:
+            self._file.append(msgspec.json.encode(first) + b"\n", flush=True)
+        return {entry.key for entry in entries}
+
+    def _play(self, entry: Entry) -> None:
+        if entry.label:
+            check_label(entry.label, ())
+        if entry.undo:
+            self._undoable.pop()
+        else:
+            self._undoable.append((entry.key, self.held.get(entry.key)))
+        self._ever.add(entry.label)
+        self.held.pop(entry.key, None)
+        if entry.label is not None:
+            self.held[entry.key] = entry.label
+
+    def _commit(self, entry: Entry) -> None:
+        if not self._file.has_its_name:
+            raise OutputError(f"not saved: {self._file.path} was removed; put it back, or start again")
+        end = self._file.end
+        try:
+            self._file.append(msgspec.json.encode(entry) + b"\n", flush=True)
+            self._bring(self.items[entry.key], entry.label)
+        except BaseException:
+            self._file.keep(end)
             raise
-        for entry in entries:
-            self.answers.play(entry)
-            self._open[self.index_of[entry.key]] = self.answers.is_open(entry.key)
-        self._pace.answered()
-        return self._publish(staged, replaced)
+        self._play(entry)
 
-    def _publish(self, staged: dict[str, Path], replaced: list[str]) -> str | None:
-        try:
-            for file, path in staged.items():
-                self._folder.publish(path, file)
-            for old in replaced:
-                self._folder.remove(old)
-        except OSError as error:
-            return f"saved, but {error.filename}: {error.strerror}; the next start will put the folder right"
-        return None
+    def _bring(self, item: Item, label: str | None) -> None:
+        """Bring the file of an item from wherever it is to where it is with a label."""
+        new = self._place(item, label)
+        found = [p for other in self._ever if (p := self._place(item, other)) and p != new and p.exists()]
+        if item.folder and found and new:
+            if new.exists():
+                raise OutputError(f"not saved: {new} is another picture; move that away and answer again")
+            new.parent.mkdir(parents=True, exist_ok=True)
+            found[0].rename(new)
+        elif not item.folder:
+            if new and not new.exists():
+                content = self._cutter.content(item)
+                with replacing(new) as temporary:
+                    temporary.write_bytes(content)
+            for path in found:
+                path.unlink()
+                with suppress(OSError):  # it has other files: a class without any could not be trained
+                    path.parent.rmdir()
+
+    def _place(self, item: Item, label: str | None) -> Path | None:
+        """Return where the file of an item is with a label, None for nowhere."""
+        if not item.folder:
+            suffix = ".png" if item.box else item.path.suffix.lower()
+            return self._root / label / f"{item.key}{suffix}" if label else None
+        if not label or label == item.folder.name:
+            return item.path
+        path = item.folder.with_name(label) / item.path.relative_to(item.folder)
+        return path.with_stem(f"{path.stem}-{item.folder.name}")  # the other class may have a picture of its name
+
+
+def check_label(label: str, known: Collection[str]) -> None:
+    """Raise UsageError if `label` cannot name a class folder, or training would take it for one of `known`."""
+    bad = label != label.strip() or label[:1] in ("", ".") or len(label.encode()) > 255
+    if bad or any(c in "/\\" or unicodedata.category(c) in ("Cc", "Cs") for c in label):
+        raise UsageError(f"a label must be a possible name of a folder that is not hidden. Received: {label!r:.80}")
+    alike = {unicodedata.normalize("NFKC", other).casefold(): other for other in known if other != label}
+    if clash := alike.get(unicodedata.normalize("NFKC", label).casefold()):
+        raise UsageError(f"the labels {clash!r} and {label!r} would be one to training; choose one of them")

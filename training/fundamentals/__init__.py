@@ -1,1 +1,1 @@
-"""The algorithms under every network, from scratch in NumPy: losses, descent, backpropagation, convolution."""
+"""What a framework does, in NumPy; chapters 8-11 of Deep Learning for Computer Vision with Python (Starter Bundle)."""

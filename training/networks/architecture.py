@@ -1,7 +1,4 @@
-"""What every network of the book is told: its input, its classes, the order of its axes, its initialiser.
-
-It exists so that the networks themselves read as a list of layers, and each can be built channels first.
-"""
+"""What a network is built for: its input, its classes, the order of its axes, its initialiser."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +6,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from training.initializers import DEFAULT_INITIALIZER, make_initializer
+from training.networks.initializers import DEFAULT_INITIALIZER, make_initializer
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Architecture:
         return keras.Input(last if self.data_format == "channels_last" else (self.channels, self.height, self.width))
 
     def convolution(self, filters: int, size: int, **settings: object) -> layers.Layer:
-        """Return a square convolution that keeps height and width, unless `settings` say otherwise."""
+        """Return a square convolution that keeps height and width, unless `settings` change that."""
         return layers.Conv2D(
             filters,
             size,

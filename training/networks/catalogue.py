@@ -1,7 +1,4 @@
-"""The networks by name, each with the input and the number of classes that its source has.
-
-It exists so that a network can be built from its name alone, to be looked at for instance.
-"""
+"""The networks by name, each with the input and the number of classes that its source has."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,16 +9,31 @@ import keras
 from edge.cli import unknown_name
 from edge.errors import UsageError, reason_of
 from training.networks.architecture import Architecture
+from training.networks.efficientnet_lite import build_efficientnet_lite
 from training.networks.lenet import build_lenet
 from training.networks.minivggnet import build_minivggnet
 from training.networks.perceptrons import build_linear, build_mlp_cifar10, build_mlp_mnist
-from training.networks.pretrained import PRETRAINED, build_application
 from training.networks.shallownet import build_shallownet
 from training.networks.squeezenet import build_squeezenet
 
-IMAGENET_CLASSES = 1000
-# Of the networks of keras.applications, those that take another size than 224 x 224.
-LARGER_SIDES_PX = {"inceptionv3": 299, "xception": 299}
+# The networks of keras.applications: those of the Starter Bundle, chapter 20, and two for small devices.
+APPLICATIONS: dict[str, Callable[..., keras.Model]] = {
+    "vgg16": keras.applications.VGG16,
+    "vgg19": keras.applications.VGG19,
+    "resnet50": keras.applications.ResNet50,
+    "inceptionv3": keras.applications.InceptionV3,
+    "xception": keras.applications.Xception,
+    "mobilenetv2": keras.applications.MobileNetV2,
+    "efficientnetv2-b0": keras.applications.EfficientNetV2B0,
+}
+# Of the networks of ImageNet's 1,000 classes, those that take another size than 224 x 224.
+SIDES_PX = {
+    "efficientnet-lite1": 240,
+    "efficientnet-lite2": 260,
+    "squeezenet": 227,
+    "inceptionv3": 299,
+    "xception": 299,
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,16 @@ class Entry:
     classes: int
 
 
+def _application(name: str, architecture: Architecture) -> keras.Model:
+    shape = (architecture.height, architecture.width, architecture.channels)
+    return APPLICATIONS[name](weights=None, input_shape=shape, classes=architecture.classes)
+
+
+def _imagenet(name: str, build: Callable[[Architecture], keras.Model]) -> Entry:
+    side = SIDES_PX.get(name, 224)
+    return Entry(build, (side, side, 3), 1000)
+
+
 NETWORKS = {
     "shallownet": Entry(build_shallownet, (32, 32, 3), 10),
     "lenet": Entry(build_lenet, (28, 28, 1), 10),
@@ -40,12 +62,12 @@ NETWORKS = {
     "mlp-mnist": Entry(build_mlp_mnist, (28, 28, 1), 10),
     "mlp-cifar10": Entry(build_mlp_cifar10, (32, 32, 3), 10),
     "linear": Entry(build_linear, (32, 32, 3), 3),
-    "squeezenet": Entry(build_squeezenet, (227, 227, 3), IMAGENET_CLASSES),
     **{
-        name: Entry(partial(build_application, name), (side, side, 3), IMAGENET_CLASSES)
-        for name in PRETRAINED
-        for side in [LARGER_SIDES_PX.get(name, 224)]
+        name: _imagenet(name, partial(build_efficientnet_lite, name))
+        for name in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
     },
+    "squeezenet": _imagenet("squeezenet", build_squeezenet),
+    **{name: _imagenet(name, partial(_application, name)) for name in APPLICATIONS},
 }
 
 
@@ -59,9 +81,6 @@ def build_network(name: str, shape: tuple[int, int, int] | None = None, classes:
     entry = NETWORKS[name]
     try:
         return entry.build(Architecture(*(shape or entry.input), classes or entry.classes))
-    except UsageError:
-        raise
     except ValueError as error:
         received = "x".join(map(str, shape or entry.input))
-        reason = reason_of(error)
-        raise UsageError(f"{name} cannot be built for an input of {received} ({reason}); give a larger one") from None
+        raise UsageError(f"{name} cannot be built for an input of {received} ({reason_of(error):.200})") from None

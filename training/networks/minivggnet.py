@@ -14,7 +14,7 @@ from training.networks.architecture import Architecture
 def build_minivggnet(architecture: Architecture, normalised: bool = True) -> keras.Model:
     """Return an untrained MiniVGGNet: filters 32, 32, 64, 64, then 512 units; dropout .25, .25, .5.
 
-    As in the book, normalisation stands behind the activation.
+    As in the book, normalisation comes after the activation.
     """
     return keras.Sequential(
         [

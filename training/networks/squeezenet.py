@@ -8,7 +8,7 @@ from keras import layers
 
 from training.networks.architecture import Architecture
 
-# Squeezed and expanded filters of the eight fire modules; a pooling stands in front of 2, 4 and 6.
+# Squeezed and expanded filters of fire2 to fire9; a pooling comes before fire2, fire4 and fire6.
 FIRES = ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256))
 POOLED_BEFORE = (0, 2, 4)
 

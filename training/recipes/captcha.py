@@ -10,10 +10,10 @@ Time here: half a minute for 2,000 glyphs of 500 captchas that eyespot draws; of
 
 from edge.spec import Glyphs
 from edge.steps import Fit, Grey, Scale
+from training.epochs.optimizers import Sgd
+from training.epochs.schedules import Constant
 from training.networks.lenet import build_lenet
-from training.optimizers import Sgd
 from training.recipe import Recipe
-from training.schedules import Constant
 
 RECIPES = (
     Recipe(

@@ -9,10 +9,10 @@ Time here: 14 CPU minutes, from 20 epochs on 7,500 digits of MNIST, which took 2
 """
 
 from edge.steps import Grey, Resize, Scale
+from training.epochs.optimizers import Sgd
+from training.epochs.schedules import Constant
 from training.networks.lenet import build_lenet
-from training.optimizers import Sgd
 from training.recipe import Recipe
-from training.schedules import Constant
 
 RECIPES = (
     Recipe(

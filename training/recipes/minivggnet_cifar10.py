@@ -11,10 +11,10 @@ Time here: 2 CPU hours with and 1.5 without normalisation, from 3 epochs on 5,00
 from functools import partial
 
 from edge.steps import Resize, Scale
+from training.epochs.optimizers import Sgd
+from training.epochs.schedules import TimeDecay
 from training.networks.minivggnet import build_minivggnet
-from training.optimizers import Sgd
 from training.recipe import Recipe
-from training.schedules import TimeDecay
 
 RATE = 0.01
 EPOCHS = 40

@@ -9,10 +9,10 @@ Time here: 2 CPU hours, from 3 epochs of minivggnet-cifar10 on 5,000 drawn pictu
 """
 
 from edge.steps import Resize, Scale
+from training.epochs.optimizers import Sgd
+from training.epochs.schedules import StepDecay
 from training.networks.minivggnet import build_minivggnet
-from training.optimizers import Sgd
 from training.recipe import Recipe
-from training.schedules import StepDecay
 
 
 def make_recipe(name: str, factor: float, reported: str) -> Recipe:

@@ -9,10 +9,10 @@ Time here: 1 CPU hour, from 3 epochs on 5,000 drawn pictures
 """
 
 from edge.steps import Resize, Scale
+from training.epochs.optimizers import Sgd
+from training.epochs.schedules import Constant
 from training.networks.perceptrons import build_mlp_cifar10
-from training.optimizers import Sgd
 from training.recipe import Recipe
-from training.schedules import Constant
 
 RECIPES = (
     Recipe(

@@ -9,10 +9,10 @@ Time here: 10 CPU minutes, from 3 epochs on 7,500 digits of MNIST; all 100 of th
 """
 
 from edge.steps import Grey, Resize, Scale
+from training.epochs.optimizers import Sgd
+from training.epochs.schedules import Constant
 from training.networks.perceptrons import build_mlp_mnist
-from training.optimizers import Sgd
 from training.recipe import Recipe
-from training.schedules import Constant
 
 RECIPES = (
     Recipe(

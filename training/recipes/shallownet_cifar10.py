@@ -9,10 +9,10 @@ Time here: 15 CPU minutes, from 3 epochs on 5,000 drawn pictures
 """
 
 from edge.steps import Resize, Scale
+from training.epochs.optimizers import Sgd
+from training.epochs.schedules import Constant
 from training.networks.shallownet import build_shallownet
-from training.optimizers import Sgd
 from training.recipe import Recipe
-from training.schedules import Constant
 
 RECIPES = (
     Recipe(

@@ -16,7 +16,7 @@ from tests.conftest import Run
 from tests.export.card.artifacts import make_labels, photograph, write_model
 from tests.export.card.parsed import Page
 from tests.serving.conftest import serve
-from training.captcha.drawing import draw_captcha
+from training.captcha import draw_captcha
 
 STEPS = (Resize(16, 16, "antialias"), Scale(1 / 255))
 ODD_NAME = 'it\'s a "model" & more.onnx'

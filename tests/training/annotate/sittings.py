@@ -1,13 +1,18 @@
 """Folders of codes whose truth is known, and `eyespot annotate` running on them."""
 
+import json
 import re
 import signal
 import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import cv2
 import numpy as np
@@ -79,3 +84,25 @@ def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate()
     return process.returncode, out
+
+
+def ask(address: str, path: str = "screen", **query: str) -> tuple[int, dict[str, Any]]:
+    """Ask as the page does, which posts what changes something; return the status and what was answered."""
+    headers = {"Origin": address.rstrip("/")}
+    method = "GET" if path == "screen" else "POST"
+    request = urllib.request.Request(f"{address}{path}?{urlencode(query)}", headers=headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+def label(address: str, *labels: str) -> dict[str, Any]:
+    """Answer to one item after the other, from the first open one on, and return what is shown then."""
+    _, shown = ask(address)
+    for text in labels:
+        status, shown = ask(address, "answer", key=shown["item"]["key"], label=text)
+        assert status == 200, shown
+    return shown

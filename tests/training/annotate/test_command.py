@@ -1,14 +1,14 @@
-"""`eyespot annotate` as a user meets it: what it says, how it ends, and what it refuses."""
+"""`eyespot annotate` as a user, the page's requests, a full disk and a kill meet it."""
 
 import http.client
 import json
 import resource
-import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode
 
 import cv2
 import numpy as np
@@ -16,126 +16,270 @@ import pytest
 
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
 from edge.spec import Faces
-from tests.conftest import Run
+from tests.conftest import tiny_probabilities
 from tests.edge.artifacts import restamped, written
-from tests.training.annotate.conftest import TEXTS
-from tests.training.annotate.sittings import EYESPOT, WITHIN_S, ended, labelled, sitting, truth
-from training.annotate.journal import NAME
-from training.datasets.folder import load_folder
+from tests.training.annotate.sittings import ask, ended, glyph_crops, label, labelled, sitting, truth, write_codes
 
+TEXTS = ("7391", "2846")
 GLYPHS = ("--regions", "glyphs:4", "--output")
 
 
-def ask(address: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
-    place = urlsplit(address).netloc
-    headers = {"Origin": f"http://{place}", "Content-Type": "application/json"} if body else {}
-    connection = http.client.HTTPConnection(place, timeout=30)
-    try:
-        connection.request("POST" if body else "GET", path, json.dumps(body) if body else None, headers)
-        answer = connection.getresponse()
-        found: dict[str, Any] = json.loads(answer.read())
-        return answer.status, found
-    finally:
-        connection.close()
+@pytest.fixture
+def codes(tmp_path: Path) -> Path:
+    """A folder of two codes."""
+    return write_codes(tmp_path / "codes", *TEXTS)
 
 
-def label(address: str, found: dict[str, Any], text: str) -> tuple[int, dict[str, Any]]:
-    aim = {"item": found["index"], "key": found["key"], "seen": found["number"]}
-    return ask(address, "/answer", {"aim": aim, "state": "labelled", "label": text, "whole_picture": False})
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """Where the labelled glyphs go."""
+    return tmp_path / "dataset"
+
+
+def journal(output: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (output / "annotations.jsonl").read_text().splitlines()[1:]]
 
 
 def test_from_nothing_to_a_folder_that_training_reads(codes: Path, output: Path) -> None:
+    write_codes(codes / "copies", *TEXTS)
     with sitting(codes, *GLYPHS, output) as (address, process):
-        found = ask(address, "/screen")[1]
-        for text in "".join(TEXTS):
-            _, found = label(address, found, text)
-        counts = ", ".join(f"{c}: 1" for c in "12346789")
-        assert found["progress"]["left"] == 0
-        assert ended(process) == (DONE, f"{output}: 8 labels ({counts}), 0 ignored, 0 left\n")
+        shown = label(address, *"".join(TEXTS))
+        assert (shown["left"], shown["items"], shown["counts"]) == (0, 8, dict.fromkeys("12346789", 1))
+        assert ended(process)[0] == DONE
     assert labelled(output) == truth(codes, *TEXTS)
-    dataset = load_folder(output)
-    assert dataset.labels == tuple("12346789")
-    assert dataset.names == tuple(f"{c}/000001.png" for c in "12346789")
 
 
-def test_what_cannot_be_read_is_told_skipped_and_the_status(codes: Path, output: Path) -> None:
-    (codes / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    with sitting(codes, *GLYPHS, output) as (_, process):
-        process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate()
-    assert (process.returncode, out) == (SOME_FAILED, f"{output}: 0 labels, 0 ignored, 8 left\n")
-    assert not output.exists()  # nothing was said
-
-
-def test_a_second_process_is_refused(codes: Path, output: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_shown_is_the_picture_and_what_a_model_will_see_of_it(codes: Path, output: Path) -> None:
     with sitting(codes, *GLYPHS, output) as (address, _):
-        label(address, ask(address, "/screen")[1], "7")
-        assert main(["annotate", str(codes), *GLYPHS, str(output)]) == NOTHING_DONE
-    assert capsys.readouterr().err == (
-        f"eyespot: {output}: another 'eyespot annotate' is writing it; end that, or choose another --output\n"
-    )
+        item = label(address, "7")["item"]
+        assert (item["name"], item["part"], item["parts"], item["size"]) == ("000.png", 2, 4, [208, 80])
+        for path, expected in (
+            ("picture", cv2.imread(str(codes / "000.png"))),
+            ("crop", glyph_crops(cv2.imread(str(codes / "000.png")))[1]),
+        ):
+            with urllib.request.urlopen(f"{address}{path}?key={item['key']}") as answer:
+                encoded = np.frombuffer(answer.read(), np.uint8)
+            assert np.array_equal(cv2.imdecode(encoded, cv2.IMREAD_COLOR), expected)
 
 
-def test_labels_by_which_glyphs_would_be_cut_elsewhere_are_refused(codes: Path, output: Path, eyespot: Run) -> None:
-    with sitting(codes, *GLYPHS, output, "--labels", "1,2,3,7") as (address, _):
-        label(address, ask(address, "/screen")[1], "7")
-    for labels in ([], ["--labels", "7,x"]):
-        done = eyespot("annotate", codes, *GLYPHS, output, *labels, "--port", "0", timeout=WITHIN_S)
-        said = "it was begun with --labels for digits alone, by which touching ones are cut. Received: any glyphs; "
-        assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
-        assert done.stderr.startswith(f"eyespot: {output / NAME}: {said}")
-        assert len(done.stderr.splitlines()) == 1
-    with sitting(codes, *GLYPHS, output, "--labels", "7,8,9") as (address, _):
-        assert ask(address, "/screen")[1]["index"] == 1
+def test_answers_are_corrected_ignored_and_undone_in_the_next_sitting_too(codes: Path, output: Path) -> None:
+    with sitting(codes, *GLYPHS, output) as (address, process):
+        first = ask(address)[1]["item"]["key"]
+        label(address, "1", "", "9", "1", "")
+        ask(address, "answer", key=first, label="7")
+        assert sorted(text for text, _ in labelled(output)) == ["1", "7", "9"]
+        assert ask(address, "undo")[1]["item"]["key"] == first
+        assert sorted(text for text, _ in labelled(output)) == ["1", "1", "9"]
+        ended(process)
+    with sitting(codes, *GLYPHS, output) as (address, process):
+        shown = ask(address)[1]
+        assert (shown["index"], shown["counts"], shown["left"]) == (5, {"": 2, "1": 2, "9": 1}, 3)
+        for left in (4, 5, 6, 7, 8, 8):
+            assert ask(address, "undo")[1]["left"] == left
+        ended(process)
+    assert labelled(output) == []
+    assert not [path for path in output.iterdir() if path.is_dir()]  # an empty class could not be trained
+    assert len(journal(output)) == 12
+
+
+def test_pictures_that_are_gone_keep_their_labels_and_more_may_come(codes: Path, output: Path) -> None:
+    with sitting(codes, *GLYPHS, output) as (address, process):
+        label(address, *"73912846")
+        ended(process)
+    (codes / "001.png").unlink()
+    write_codes(codes / "more", "5513")
+    with sitting(codes, *GLYPHS, output) as (address, process):
+        assert (ask(address)[1]["left"], ask(address, "undo")[0], len(labelled(output))) == (4, 400, 8)
+        ended(process)
+
+
+def test_a_kill_at_any_moment_costs_nothing(codes: Path, output: Path) -> None:
+    with sitting(codes, *GLYPHS, output) as (address, process):
+        label(address, *"7391")
+        process.kill()
+        process.wait()
+    whole = labelled(output)
+    (kept,) = (output / "7").iterdir()
+    kept.unlink()  # the line was written, and the file not yet
+    (output / "4").mkdir()
+    (stale,) = (output / "3").iterdir()
+    (output / "1" / stale.name).write_bytes(stale.read_bytes())  # a correction whose old file had not gone yet
+    with (output / "annotations.jsonl").open("ab") as file:
+        file.write(b'{"picture": "001.p')
+    with sitting(codes, *GLYPHS, output) as (address, process):
+        assert labelled(output) == whole
+        assert label(address, *"2846")["left"] == 0
+        assert ended(process)[0] == DONE
+    assert labelled(output) == truth(codes, *TEXTS)
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits a process that runs")
-def test_a_full_disk_is_told_on_the_page_and_the_key_can_be_pressed_again(codes: Path, output: Path) -> None:
+def test_a_full_disk_saves_nothing_and_the_key_can_be_pressed_again(codes: Path, output: Path) -> None:
     with sitting(codes, *GLYPHS, output) as (address, process):
-        first = ask(address, "/screen")[1]
+        key = label(address, "7")["item"]["key"]
+        before = (output / "annotations.jsonl").read_bytes()
         _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (64, most))
-        status, told = label(address, first, "7")
-        assert status == 507
-        assert told["error"] == f"not saved: {output}/7/000001.png: File too large; mend it and answer again"
-        assert ask(address, "/screen")[1] == first
-        assert not list(output.glob("*/*"))
+        for size in (len(before), len(before) + 90):  # not even the line, or the line but not the picture
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, most))
+            assert ask(address, "answer", key=key, label="3")[0] == 507
+            assert (output / "annotations.jsonl").read_bytes() == before
+            assert (len(labelled(output)), ask(address)[1]["left"]) == (1, 7)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
-        assert label(address, first, "7")[0] == 200
-        assert ended(process)[1] == f"{output}: 1 label (7: 1), 0 ignored, 7 left\n"
-
-
-@pytest.mark.slow
-def test_what_a_kill_cut_off_is_asked_again(codes: Path, output: Path) -> None:
-    with sitting(codes, *GLYPHS, output) as (address, process):
-        label(address, ask(address, "/screen")[1], "7")
-        process.kill()
-    with (output / NAME).open("ab") as journal:
-        journal.write(b'{"number": 2, "picture": "000.p')
-    (output / "3").mkdir()
-    (output / "3" / ".000001.png.0123abcd.partial").write_bytes(b"staged, and never published")
-    with sitting(codes, *GLYPHS, output) as (address, process):
-        found = ask(address, "/screen")[1]
-        assert found["index"] == 1
-        label(address, found, "3")
+        assert ask(address, "answer", key=key, label="3")[0] == 200
         assert ended(process)[0] == DONE
-    assert [text for text, _ in labelled(output)] == ["3", "7"]
-    assert [json.loads(line)["number"] for line in (output / NAME).read_text().splitlines()[1:]] == [1, 2]
+    assert len(journal(output)) == len(labelled(output)) == 2
+
+
+def test_what_gives_nothing_is_skipped_and_a_picture_too_many_is_said(codes: Path, output: Path) -> None:
+    (codes / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    cv2.imwrite(str(codes / "white.png"), np.full((40, 60, 3), 255, np.uint8))
+    write_codes(codes / "more", "28465")
+    with sitting(codes, *GLYPHS, output) as (address, process):
+        label(address, *[""] * 8)
+        assert ask(address)[1]["item"]["remark"] == "5 found, 4 expected"
+        for _ in range(8):
+            ask(address, "undo")
+        assert ended(process)[0] == SOME_FAILED
+
+
+def test_nothing_said_leaves_nothing_and_one_process_at_a_time_writes(codes: Path, output: Path) -> None:
+    with sitting(codes, *GLYPHS, output) as (_, process):
+        assert main(["annotate", str(codes), *GLYPHS, str(output), "--port", "0"]) == NOTHING_DONE
+        assert ended(process)[0] == DONE
+    assert not output.exists()
+
+
+def test_only_this_page_may_answer_and_only_what_can_be(codes: Path, output: Path) -> None:
+    with sitting(codes, *GLYPHS, output) as (address, _):
+        key = ask(address)[1]["item"]["key"]
+        host = address.split("/")[2]
+        for method, path, headers, status in (
+            ("GET", "/", {"Host": "elsewhere.example"}, 403),
+            ("POST", f"/answer?key={key}&label=7", {}, 403),
+            ("POST", f"/answer?key={key}&label=7", {"Origin": "http://elsewhere.example"}, 403),
+            ("GET", f"/answer?key={key}&label=7", {"Origin": f"http://{host}"}, 404),
+            ("GET", "/annotations.jsonl", {}, 404),
+            ("GET", "/picture?key=other", {}, 400),
+            ("GET", "/picture", {}, 404),
+            ("GET", "/", {}, 200),
+        ):
+            connection = http.client.HTTPConnection(host, timeout=30)
+            connection.request(method, path, headers=headers)
+            assert connection.getresponse().status == status, (path, headers)
+            connection.close()
+        label(address, "a")
+        for text in ("A", "../x", "a/b", ".a", " a", "\x00", "x" * 256):
+            assert ask(address, "answer", key=key, label=text)[0] == 400, text
+        assert ask(address, "answer", key="other", label="a")[0] == 400
+        assert len(journal(output)) == 1
+
+
+def test_whole_pictures_are_copied_and_a_model_guesses(tmp_path: Path, output: Path, tiny_content: bytes) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, level in (("a.JPG", 10), ("b.png", 250)):
+        cv2.imwrite(str(folder / name), np.full((60, 40, 3), level, np.uint8))
+    model = written(tmp_path / "m.onnx", tiny_content)
+    options = ("--labels", "dark,middle,bright", "--suggest", model, "--output", output)
+    with sitting(folder, *options) as (address, process):
+        name, probability = ask(address)[1]["guess"]
+        assert (name, probability) == ("dark", pytest.approx(tiny_probabilities(10).max(), abs=1e-5))
+        assert ask(address, "answer", key=ask(address)[1]["item"]["key"], label="other")[0] == 400
+        label(address, "dark", "bright")
+        ended(process)
+    kept = {path.parent.name: path for path in output.glob("*/*")}
+    assert {name: path.read_bytes() for name, path in kept.items()} == {
+        "dark": (folder / "a.JPG").read_bytes(),
+        "bright": (folder / "b.png").read_bytes(),
+    }
+    assert sorted(path.suffix for path in kept.values()) == [".jpg", ".png"]
+
+
+@pytest.fixture
+def suspects(tmp_path: Path) -> Path:
+    """Three pictures of which a run doubts the labels; two classes have one of the same name."""
+    for name in ("cats/1.png", "cats/deep/2.png", "dogs/1.png"):
+        (tmp_path / "train" / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / "train" / name), np.full((6, 9, 3), len(name), np.uint8))
+    rows = [
+        (tmp_path / "train/cats/1.png", "cats", "dogs", 0.99),
+        ("../train/cats/deep/2.png", "cats", "dogs", 0.9),
+        ("../train/dogs/1.png", "dogs", "owls", 0.8),
+    ]
+    (tmp_path / "run").mkdir()
+    lines = ["path,label,predicted,probability", *(",".join(map(str, row)) for row in rows)]
+    (tmp_path / "run" / "suspects.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "run" / "suspects.csv"
+
+
+def pictures(suspects: Path) -> set[str]:
+    folder = suspects.parent.parent / "train"
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*.png")}
+
+
+def test_suspects_are_kept_moved_or_skipped_and_moved_back(suspects: Path) -> None:
+    before = pictures(suspects)
+    with sitting("--suspects", suspects) as (address, process):
+        shown = ask(address)[1]
+        assert (shown["present"], shown["guess"], shown["labels"]) == ("cats", ["dogs", 0.99], ["cats", "dogs", "owls"])
+        label(address, "dogs", "cats", "")
+        assert pictures(suspects) == before - {"cats/1.png"} | {"dogs/1-cats.png"}
+        process.kill()
+        process.wait()
+    with sitting("--suspects", suspects) as (address, process):
+        shown = ask(address)[1]
+        assert (shown["left"], shown["counts"]) == (0, {"dogs": 1, "cats": 1, "": 1})
+        for key, name in (
+            (ask(address, "undo")[1]["item"]["key"], "owls"),
+            (ask(address, "undo")[1]["item"]["key"], "dogs"),
+        ):
+            ask(address, "answer", key=key, label=name)
+        assert pictures(suspects) == {"dogs/1-cats.png", "dogs/deep/2-cats.png", "owls/1-dogs.png"}
+        for _ in range(3):
+            assert ask(address, "undo")[0] == 200
+        assert ended(process)[0] == DONE
+    assert pictures(suspects) == before
+
+
+def test_a_move_that_a_kill_cut_off_is_done_at_the_next_start(suspects: Path) -> None:
+    with sitting("--suspects", suspects) as (address, process):
+        label(address, "dogs")
+        ended(process)
+    (suspects.parent.parent / "train/dogs/1-cats.png").rename(suspects.parent.parent / "train/cats/1.png")
+    with sitting("--suspects", suspects):
+        assert "dogs/1-cats.png" in pictures(suspects)
+
+
+def test_rows_that_cannot_be_are_told(suspects: Path, tmp_path: Path) -> None:
+    with suspects.open("a") as file:
+        file.write("../train/cats/1.png,lions,dogs,0.7\n../train/cats/gone.png,cats,dogs,0.6\n")
+    with sitting("--suspects", suspects) as (address, process):
+        key = label(address, "", "", "")["item"]["key"]
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(f"{address}picture?{urlencode({'key': key})}")
+        assert ended(process)[0] == SOME_FAILED
+    header = "path,label,predicted,probability\n"
+    for text in ("path,label\na,b\n", f"{header}a/b,a,c,much\n", f"{header}a/b,a,../c,0.9\n", "nothing"):
+        (tmp_path / "other.csv").write_text(text)
+        assert main(["annotate", "--suspects", str(tmp_path / "other.csv")]) == NOTHING_DONE
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    "arguments",
     [
-        (["none"], "none: there is no such folder"),
-        (["blank", "--regions", "glyphs"], "blank: nothing to label: no glyph in 1 readable pictures"),
-        (["codes", "--labels", "cat"], "--labels must be at least two that differ, as in cat,dog. Received: 'cat'"),
-        (["codes", "--suggest", "none.onnx"], "none.onnx: there is no such model file"),
-        (["codes", "--suggest", "codes/000.png"], "codes/000.png: this is not an ONNX model"),
-        (
-            ["codes", "--suggest", "faces.onnx", "--regions", "glyphs"],
-            "faces.onnx: this model reads faces, --regions asks for glyphs; name another model",
-        ),
-        (["codes", "--host", "203.0.113.9"], "http://203.0.113.9:8765 cannot be listened on"),
+        ["none", "--output", "new"],
+        ["codes"],
+        ["codes", "--suspects", "suspects.csv"],
+        ["--suspects", "none.csv"],
+        ["blank", "--output", "new", "--regions", "glyphs"],
+        ["codes", "--output", "new", "--regions", "glyphs:0"],
+        ["codes", "--output", "new", "--regions", "words"],
+        ["codes", "--output", "new", "--labels", "cat,Cat"],
+        ["codes", "--output", "new", "--suggest", "none.onnx"],
+        ["codes", "--output", "new", "--suggest", "faces.onnx", "--regions", "glyphs"],
+        ["codes", "--output", "new", "--host", "203.0.113.9"],
+        ["codes", "--output", "begun"],
+        ["codes", "--output", "damaged"],
     ],
 )
 def test_what_cannot_be_labelled_is_one_line(
@@ -145,33 +289,19 @@ def test_what_cannot_be_labelled_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
-    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "blank").mkdir()
-    cv2.imwrite("blank/white.png", np.full((40, 60, 3), 255, np.uint8))
     written(tmp_path / "faces.onnx", restamped(tiny_content, regions=Faces()))
-    assert main(["annotate", *arguments, "--output", "dataset"]) == NOTHING_DONE
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.splitlines()[-1].startswith(f"eyespot: {message}")
-    assert not (tmp_path / "dataset").exists()
-
-
-@pytest.mark.parametrize("regions", ["glyphs:0", "glyphs:x", "words"])
-def test_regions_that_are_none_are_refused(regions: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["annotate", ".", "--output", "dataset", "--regions", regions])
-    assert "must be none, faces" in capsys.readouterr().err
+    for folder, line in (("begun", '{"asked":"faces"}\n'), ("damaged", '{"asked":"none"}\nno\n'), ("blank", "")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "annotations.jsonl").write_text(line)
+    assert main(["annotate", *arguments, "--port", "0"]) == NOTHING_DONE
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert not (tmp_path / "new").exists()
 
 
 def test_it_loads_nothing_of_training_but_itself() -> None:
     script = "import sys, training.annotate.command; print(*sorted({n.partition('.')[0] for n in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"tensorflow", "keras", "onnx", "onnxruntime", "matplotlib", "export"} & set(done.stdout.split())
-
-
-def test_the_help_says_every_key() -> None:
-    done = subprocess.run([EYESPOT, "annotate", "--help"], capture_output=True, text=True, check=True)
-    for name in ("Delete", "Backspace", "arrows", "space bar", "ssh -L"):
-        assert name in done.stdout

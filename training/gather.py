@@ -1,0 +1,174 @@
+"""Gather pictures from an address that gives another one at each request, such as a page's captcha.
+
+They are kept in DIR as they came, named by their content, with a line each in DIR/manifest.jsonl: where from and when.
+The same command goes on after Ctrl-C, a kill or a full disk, until DIR holds --count pictures. robots.txt and
+Retry-After are obeyed. Gather your own pages, or with their owner's word.
+
+Exit status: 0 DIR holds --count pictures; 1 it holds fewer; 2 it holds none, or the call is wrong; 130 interrupted.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import msgspec
+from PIL import Image
+from protego import Protego
+from tqdm import tqdm
+
+from edge.append_only_file import AppendOnlyFile
+from edge.arguments import above_zero, count, not_below_zero, positive
+from edge.atomic_file import replacing
+from edge.cli import DONE, SOME_FAILED
+from edge.decode import decode_image
+from edge.errors import ImageError, OutputError, SourceError, UsageError
+
+MANIFEST, ROBOT, MOST_REDIRECTS, USELESS_IN_A_ROW = "manifest.jsonl", "eyespot", 5, 20
+HEADERS = {"User-Agent": f"{ROBOT} (gathers pictures to train a classifier)", "Accept-Encoding": "identity"}
+BUSY, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S = (408, 425, 429, 500, 502, 503, 504), 60, 600
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A line of the manifest: `url` is where redirects ended, `time` is UTC."""
+
+    file: str
+    sha256: str
+    url: str
+    time: str
+
+
+def read_known(manifest: AppendOnlyFile) -> set[str]:
+    """Return the SHA-256 of all pictures that are there, and cut off half a line. Raises OutputError for damage."""
+    lines, torn = manifest.read_lines()
+    try:
+        records = [msgspec.json.decode(line, type=Record) for line in lines]
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise OutputError(f"{manifest.path}: a line is damaged ({error}); choose another --output") from None
+    manifest.keep(manifest.size - len(torn))
+    return {record.sha256 for record in records if manifest.path.with_name(record.file).is_file()}
+
+
+def keep(content: bytes, url: str, manifest: AppendOnlyFile, known: set[str]) -> None:
+    """Bring an encoded picture and its line to the disk. Raises ImageError for one of no use, and OSError."""
+    if (digest := hashlib.sha256(content).hexdigest()) in known:
+        raise ImageError("duplicate", "its content is known")
+    decode_image(content)
+    kind = Image.open(BytesIO(content)).format or ""
+    path = manifest.path.with_name(f"{digest[:16]}.{'jpg' if kind in ('JPEG', 'MPO') else kind.lower()}")
+    record = Record(path.name, digest, url, datetime.now(UTC).isoformat(timespec="seconds"))
+    with replacing(path) as temporary:  # it gets its name last: a line without a picture does not count
+        temporary.write_bytes(content)
+        manifest.append(msgspec.json.encode(record) + b"\n", flush=True)
+    known.add(digest)
+
+
+class Server:
+    """Asks one server, by the rules of its `robots`, as `options` say how long and how often."""
+
+    def __init__(self, client: httpx.AsyncClient, options: argparse.Namespace) -> None:
+        self.client, self.options, self.robots = client, options, Protego.parse("")
+
+    async def ask(self, url: httpx.URL) -> tuple[httpx.Response, bytes]:
+        """Return an answer and its body. Raises ImageError for one of no use, SourceError after the last attempt."""
+        for attempt in range(self.options.retries + 1):
+            pause_s: float = min(2 ** min(attempt, 9), LONGEST_PAUSE_S)
+            try:
+                async with asyncio.timeout(self.options.timeout):
+                    answer, content = await self._follow(url, MOST_REDIRECTS)
+                if answer.status_code not in BUSY:
+                    return answer, content
+                reason, after = f"HTTP {answer.status_code}", answer.headers.get("Retry-After", "")
+                pause_s = int(after[:9]) if after.isdecimal() else pause_s
+            except (httpx.TransportError, TimeoutError) as error:
+                reason = str(error) or "timed out"
+            if attempt == self.options.retries or pause_s > LONGEST_RETRY_AFTER_S:
+                break
+            tqdm.write(f"eyespot: {reason}; asking again in {pause_s:g} s", sys.stderr)
+            await asyncio.sleep(max(pause_s, self.options.delay))
+        raise SourceError(f"{url}: {reason}; give the same command again in {pause_s:,.0f} s or later")
+
+    async def _follow(self, url: httpx.URL, redirects: int) -> tuple[httpx.Response, bytes]:
+        content = bytearray()
+        async with self.client.stream("GET", url) as answer:
+            if answer.next_request is None:
+                async for chunk in answer.aiter_raw():  # not unpacked: what was packed may be of any size
+                    content += chunk
+                    if len(content) > self.options.max_bytes:
+                        raise ImageError("too_many_bytes", f"{url} gives more than {self.options.max_bytes:,} bytes")
+                return answer, bytes(content)
+        to = answer.next_request.url
+        same_host = (to.host, to.port) == (url.host, url.port) and to.scheme in (url.scheme, "https")
+        if not (redirects and same_host and self.robots.can_fetch(str(to), ROBOT)):
+            raise ImageError("redirected", f"{url} leads to {to}: another host, forbidden by robots.txt, or in circles")
+        return await self._follow(to, redirects - 1)
+
+
+async def gather(url: httpx.URL, manifest: AppendOnlyFile, known: set[str], options: argparse.Namespace) -> None:
+    """Fetch until `options.count` pictures are `known`. Raises SourceError where there are no more."""
+    async with httpx.AsyncClient(headers=HEADERS, timeout=options.timeout) as client:
+        server, useless = Server(client, options), 0
+        answer, content = await server.ask(url.join("/robots.txt"))
+        robots = server.robots = Protego.parse(content.decode("utf-8", "replace") if answer.is_success else "")
+        if not robots.can_fetch(str(url), ROBOT):
+            raise SourceError(f"{url}: robots.txt of {url.host} forbids it; ask its owner")
+        delay_s = max(options.delay, robots.crawl_delay(ROBOT) or 0)
+        with tqdm(total=options.count, initial=len(known), unit=" pictures", disable=None) as bar:
+            while len(known) < options.count:
+                await asyncio.sleep(delay_s)
+                try:
+                    answer, content = await server.ask(url)
+                    if not answer.is_success:
+                        raise SourceError(f"{url}: HTTP {answer.status_code} {answer.reason_phrase}")
+                    keep(content, str(answer.url), manifest, known)
+                    useless = 0
+                    bar.update()
+                except ImageError as error:
+                    useless += 1
+                    if useless == USELESS_IN_A_ROW:
+                        raise SourceError(f"{url}: {useless} answers in a row were of no use ({error})") from None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `eyespot gather` takes."""
+    add = parser.add_argument
+    add("url", metavar="URL", help="an address of http or https")
+    add("--output", metavar="DIR", type=Path, required=True, help="the folder to fill")
+    add("--count", type=positive, default=500, metavar="N", help="pictures to have in the end (default 500)")
+    add("--delay", type=not_below_zero, default=1.0, metavar="S", help="seconds between requests (default 1)")
+    add("--timeout", type=above_zero, default=30.0, metavar="S", help="seconds for one answer (default 30)")
+    add("--retries", type=count, default=5, metavar="N", help="of a failed request, later and later (default 5)")
+    add("--max-bytes", type=positive, default=10 << 20, metavar="N", help="of one picture (default 10,485,760)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Gather, print what there is and return the exit status."""
+    folder: Path = options.output
+    try:
+        url = httpx.URL(options.url)
+    except httpx.InvalidURL as error:
+        raise UsageError(f"{options.url!r} is no address ({error})") from None
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+        raise UsageError(f"an address must be of http or https, with a host and no password. Received: {options.url!r}")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+        raise UsageError(f"{folder} has files but no {MANIFEST}; choose another --output")
+    with closing(AppendOnlyFile(folder / MANIFEST, f"{folder}: another run is writing it; wait for it")) as manifest:
+        known = read_known(manifest)
+        try:
+            if len(known) < options.count:
+                asyncio.run(gather(url, manifest, known, options))
+        except OSError as error:  # of the source or the disk
+            if not known:
+                raise
+            print(f"eyespot: {error}", file=sys.stderr)
+        finally:
+            if known:
+                print(f"{folder}: {len(known):,} of {options.count:,} pictures")
+            else:
+                manifest.discard()
+    return DONE if len(known) >= options.count else SOME_FAILED
