@@ -1,6 +1,6 @@
 """What a training run leaves behind, and what export reads: the layout of a run folder.
 
-It exists because training writes it and export reads it, on another machine perhaps, months later. All that
+Training writes it and export reads it, on another machine perhaps, months later. All that
 the parity check needs is inside: the images that the network has not seen are copied, not pointed at.
 """
 
