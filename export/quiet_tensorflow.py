@@ -1,6 +1,7 @@
 """Import TensorFlow without the dozen lines that it writes to standard error at every start.
 
-Those lines (which processor was found, that there is no CUDA) bury the one line that a user needs. They are written by C++ before any setting is read, so the stream itself is turned away while
+Those lines (which processor was found, that there is no CUDA) bury the one line that a user needs. They are written
+by C++ before any setting is read, so the stream itself is turned away while
 TensorFlow starts. Whoever sets TF_CPP_MIN_LOG_LEVEL gets everything as TensorFlow sends it.
 """
 

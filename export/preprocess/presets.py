@@ -1,6 +1,7 @@
 """Preprocessing by name, as plain data: what the networks of keras.applications were trained with.
 
-Most networks that come from elsewhere want one of five things, and the numbers should not be copied by hand. The colour steps are those of keras.applications.imagenet_utils.preprocess_input.
+Most networks that come from elsewhere want one of five things, and the numbers should not be copied by hand. The
+colour steps are those of keras.applications.imagenet_utils.preprocess_input.
 
 All resize to the network's own size with `antialias`, Pillow's BILINEAR, which is what ImageNet networks were
 trained and are evaluated with nearly everywhere. (keras.utils.load_img takes the nearest pixel unless told
