@@ -1,7 +1,7 @@
 """The edge room: what a device needs to classify images, and what every other room shares.
 
-It imports nothing of ours and nothing heavier than numpy, onnxruntime and OpenCV. The names below are
-loaded when they are first used, so that `import edge` costs nothing.
+It imports nothing of ours, and third-party packages that have wheels for small devices. The names below are loaded
+when they are first used, so that `import edge` costs nothing.
 """
 
 import os
@@ -9,16 +9,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge.classification import Classification, Prediction
     from edge.classifier import Classifier
-    from edge.decode import DecodedImage, decode_image, read_image
-    from edge.errors import EyespotError
-    from edge.regions.region import Box, Region
+    from edge.errors import EyespotError, ImageError
+    from edge.image import DecodedImage, decode_image, read_image
+    from edge.result import Box, Classification, Prediction, Region
     from edge.spec import Faces, Glyphs, ModelSpec
 
-# OpenCV reports a broken file on standard error as well; the error we raise says it once. It reads this when
-# it is first imported, which is later than any import of this package.
+# Read when OpenCV and onnxruntime are first imported, which is later than any import of this package. OpenCV would
+# report a broken file on standard error, as our error does already; onnxruntime from 1.29 on keeps telemetry.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+_MODULES = {
+    "Box": "edge.result",
+    "Classification": "edge.result",
+    "Classifier": "edge.classifier",
+    "DecodedImage": "edge.image",
+    "EyespotError": "edge.errors",
+    "Faces": "edge.spec",
+    "Glyphs": "edge.spec",
+    "ImageError": "edge.errors",
+    "ModelSpec": "edge.spec",
+    "Prediction": "edge.result",
+    "Region": "edge.result",
+    "decode_image": "edge.image",
+    "read_image": "edge.image",
+}
 
 __all__ = [
     "Box",
@@ -28,6 +44,7 @@ __all__ = [
     "EyespotError",
     "Faces",
     "Glyphs",
+    "ImageError",
     "ModelSpec",
     "Prediction",
     "Region",
@@ -35,23 +52,8 @@ __all__ = [
     "read_image",
 ]
 
-_HOME = {
-    "Box": "edge.regions.region",
-    "Classification": "edge.classification",
-    "Classifier": "edge.classifier",
-    "DecodedImage": "edge.decode",
-    "EyespotError": "edge.errors",
-    "Faces": "edge.spec",
-    "Glyphs": "edge.spec",
-    "ModelSpec": "edge.spec",
-    "Prediction": "edge.classification",
-    "Region": "edge.regions.region",
-    "decode_image": "edge.decode",
-    "read_image": "edge.decode",
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module 'edge' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

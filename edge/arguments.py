@@ -1,11 +1,19 @@
-"""The parser of every subcommand, which suggests the option that was meant, and kinds of values that several take."""
+"""The parser of every subcommand, the kinds of values that several take, and the options that load a classifier."""
 
 import argparse
 import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
+
+from edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge.classifier import Classifier
+    from edge.spec import Faces, Glyphs
+
+T = TypeVar("T", int, float)
 
 # What figures can be written as.
 PICTURE_SUFFIXES = (".png", ".svg")
@@ -47,59 +55,57 @@ class Parser(argparse.ArgumentParser):
         return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def positive(text: str) -> int:
-    """Return the whole number above zero that `text` says, for argparse."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1. Received: {text}")
+def _checked(value: T, holds: bool, rule: str) -> T:
+    if not holds:
+        raise argparse.ArgumentTypeError(f"must be {rule}. Received: {value}")
     return value
+
+
+def positive(text: str) -> int:
+    """Return the integer above zero that `text` says, for argparse."""
+    return _checked(value := int(text), value >= 1, "at least 1")
+
+
+def count(text: str) -> int:
+    """Return the integer, 0 or more, that `text` says, for argparse."""
+    return _checked(value := int(text), value >= 0, "0 or more")
 
 
 def port_number(text: str) -> int:
     """Return the port that `text` says, 0 for any free one, for argparse."""
-    value = int(text)
-    if not 0 <= value < 1 << 16:
-        raise argparse.ArgumentTypeError(f"must be 0 to 65535. Received: {text}")
-    return value
-
-
-def count(text: str) -> int:
-    """Return the whole number, 0 or more, that `text` says, for argparse."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must be 0 or more. Received: {text}")
-    return value
-
-
-def not_below_zero(text: str) -> float:
-    """Return the finite number, 0 or more, that `text` says, for argparse."""
-    value = float(text)
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be 0 or more. Received: {text}")
-    return value
-
-
-def above_zero(text: str) -> float:
-    """Return the finite number above zero that `text` says, for argparse."""
-    value = float(text)
-    if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
-    return value
+    return _checked(value := int(text), 0 <= value < 1 << 16, "0 to 65535")
 
 
 def seed_number(text: str) -> int:
     """Return the seed that `text` says, for argparse: NumPy's and scikit-learn's generators take 32 bits."""
-    value = int(text)
-    if not 0 <= value < 1 << 32:
-        raise argparse.ArgumentTypeError(f"must be from 0 to {(1 << 32) - 1}. Received: {text}")
-    return value
+    return _checked(value := int(text), 0 <= value < 1 << 32, f"from 0 to {(1 << 32) - 1}")
+
+
+def not_below_zero(text: str) -> float:
+    """Return the finite number, 0 or more, that `text` says, for argparse."""
+    return _checked(value := float(text), 0 <= value < math.inf, "0 or more")
+
+
+def above_zero(text: str) -> float:
+    """Return the finite number above zero that `text` says, for argparse."""
+    return _checked(value := float(text), 0 < value < math.inf, "above 0")
 
 
 def share(text: str) -> float:
     """Return the number above 0 and below 1 that `text` says, for argparse."""
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must be above 0 and below 1. Received: {text}")
+    return _checked(value := float(text), 0 < value < 1, "above 0 and below 1")
+
+
+def probability(text: str) -> float:
+    """Return the number from 0 to 1 that `text` says, for argparse."""
+    return _checked(value := float(text), 0 <= value <= 1, "0 to 1")
+
+
+def count_or_share(text: str) -> float:
+    """Return the number that `10` says as an integer, or the share that `2.5%` says as a float, for argparse."""
+    value = float(text.removesuffix("%")) / 100 if text.endswith("%") else int(text)
+    if not 0 <= value <= (1 if text.endswith("%") else math.inf):
+        raise argparse.ArgumentTypeError(f"must be a number or a share such as 2%. Received: {text}")
     return value
 
 
@@ -109,3 +115,54 @@ def picture_path(text: str) -> Path:
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise argparse.ArgumentTypeError(f"must end in {' or '.join(PICTURE_SUFFIXES)}. Received: {text}")
     return path
+
+
+def add_classifier_options(parser: argparse.ArgumentParser) -> None:
+    """Declare MODEL and how its answers are made."""
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="an .onnx file written by 'eyespot export'")
+    unsure = "say unsure below this probability, 0 to 1, or below the model's own threshold if that is higher"
+    add("--min-probability", type=probability, default=0.0, metavar="P", help=unsure)
+    regions = "look for 'faces' or 'glyphs:COUNT', or 'none' for the whole picture (default: as the model says)"
+    add("--regions", type=parse_regions, metavar="WHAT", help=regions)
+    add("--face-model", metavar="FILE", help="find faces with this YuNet .onnx, not with OpenCV's cascade")
+
+
+def add_threads_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --threads of those who look at one image at a time."""
+    chosen = "that work on one image (default: as onnxruntime chooses)"
+    parser.add_argument("--threads", type=positive, metavar="N", help=chosen)
+
+
+def load_classifier(arguments: argparse.Namespace, threads: int | None = None) -> "Classifier":
+    """Return the classifier that `arguments` describe, on their `threads` or on these. Raises as `Classifier.load`.
+
+    Raises UsageError as well where MODEL is an image.
+    """
+    from edge.classifier import Classifier  # NumPy, Pillow and onnxruntime are not for --help
+    from edge.sources import IMAGE_SUFFIXES
+
+    model = Path(arguments.model)
+    if model.suffix.lower() in IMAGE_SUFFIXES and not model.is_dir():
+        raise UsageError(f"MODEL comes first, then what is to be classified. Received: {model} as MODEL")
+    return Classifier.load(
+        model,
+        arguments.threads or 0 if threads is None else threads,
+        min_probability=arguments.min_probability,
+        regions=arguments.regions,
+        face_model=arguments.face_model,
+    )
+
+
+def parse_regions(text: str) -> "Faces | Glyphs | Literal['none']":
+    """Return the regions that `text` says, for argparse."""
+    from edge.spec import Faces, Glyphs
+
+    kind, separator, count = text.partition(":")
+    if text == "none":
+        return "none"
+    if text == "faces":
+        return Faces()
+    if kind == "glyphs" and separator and count.isascii() and count.isdecimal() and 0 < int(count[:9]) < 1000:
+        return Glyphs(int(count))
+    raise argparse.ArgumentTypeError(f"must be none, faces or glyphs:COUNT, as in glyphs:4. Received: {text!r}")

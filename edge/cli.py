@@ -1,69 +1,63 @@
 """The `eyespot` command: one table of subcommands, of which only the one that is called is imported.
 
-It exists so that `classify` on a small device never pays for TensorFlow, and so that every subcommand ends
-the same way: 0 all done; 1 some input failed, the rest is done; 2 nothing is done, or it was given up because too
-much failed; 130 interrupted.
+Every subcommand ends the same way: 0 all done; 1 some input failed, the rest is done; 2 nothing is done, or it was
+given up because too much failed; 130 interrupted.
 """
 
 import contextlib
 import gc
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from threading import Event
+from types import FrameType
 
 from edge.arguments import Parser
 from edge.errors import EyespotError, InstallationError, MissingExtraError, UsageError
 
 DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 OWN_PACKAGES = ("edge", "export", "training", "serving")
-
-
-@dataclass(frozen=True)
-class HeavyOption:
-    """An option of a light subcommand that a heavier room answers: its module and extra are needed only with it.
-
-    The subcommand's own module declares the option; this `module` offers `run(arguments) -> int`.
-    """
-
-    name: str
-    module: str
-    extra: str
 
 
 @dataclass(frozen=True)
 class Subcommand:
     """Where a subcommand lives, which extra it needs, and what it does in one line.
 
-    The module offers `add_arguments(parser)` and `run(arguments) -> int`; its docstring is the help text.
+    The module offers `add_arguments(parser)` and `run(arguments) -> int`; its docstring is the help text. With
+    `option` the module `option_module` of a heavier room, which needs `option_extra`, offers `run` in its place.
     """
 
     module: str
     extra: str | None
     summary: str
-    heavy: HeavyOption | None = None
+    option: str = ""
+    option_module: str = ""
+    option_extra: str = ""
 
 
 SUBCOMMANDS = {
     "gather": Subcommand("training.gather", "training", "fetch pictures to label from an address"),
     "annotate": Subcommand("training.annotate.command", None, "label pictures, glyphs or faces on a local page"),
     "train": Subcommand("training.command", "training", "make a classifier of photographs, or train a recipe"),
-    "evaluate": Subcommand("training.report.command", "training", "say how good a classifier is, and where it is wrong"),
+    "evaluate": Subcommand(
+        "training.report.command", "training", "say how good a classifier is, and where it is wrong"
+    ),
     "architecture": Subcommand("training.architecture", "training", "show the layers of a network"),
-    "export": Subcommand("export.command", "export", "turn a network into one .onnx file, proven equal"),
+    "export": Subcommand("export.command", "export", "turn a network into one .onnx file, compared with it"),
     "adopt": Subcommand("export.adopt_command", "export", "turn a plain ONNX classifier into such a file"),
     "pretrained": Subcommand("training.pretrained.command", "export", "make the .onnx file of an ImageNet network"),
     "classify": Subcommand("edge.commands.classify", None, "say what is on images"),
     "batch": Subcommand("edge.commands.batch", "batch", "classify any number of images into a file"),
-    "watch": Subcommand("edge.commands.watch", None, "say what a camera, a video or a folder shows"),
+    "watch": Subcommand("edge.commands.watch", "camera", "say what a camera, a video or a folder shows"),
     "verify": Subcommand(
-        "edge.commands.verify",
-        None,
-        "replay a model's own samples on this device",
-        HeavyOption("against", "export.verify_against", "export"),
+        *("edge.commands.verify", None, "replay a model's own samples on this device"),
+        *("against", "export.verify_against", "export"),
     ),
-    "tune": Subcommand("edge.commands.tune", None, "find out how a model runs fastest on this device"),
+    "benchmark": Subcommand("edge.commands.benchmark", None, "measure how fast model files run on this device"),
     "info": Subcommand("edge.commands.info", None, "show what a model file says of itself"),
     "card": Subcommand("export.card.command", "export", "write a page on what a model file is and how good it is"),
     "doctor": Subcommand("edge.commands.doctor", None, "show what this machine has and what it lacks"),
@@ -118,17 +112,13 @@ def _dispatch(argv: list[str], when_loaded: Callable[[], None]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(usage(), file=sys.stdout if argv else sys.stderr)
         return DONE if argv else NOTHING_DONE
-    if argv[0] == "--version":
+    name, *rest = argv
+    if name == "--version":
         from importlib.metadata import version
 
         print(f"eyespot {version('eyespot')}")
         return DONE
-    return _run(argv[0], argv[1:], when_loaded)
-
-
-def _run(name: str, rest: list[str], when_loaded: Callable[[], None]) -> int:
-    subcommand = SUBCOMMANDS.get(name)
-    if subcommand is None:
+    if (subcommand := SUBCOMMANDS.get(name)) is None:
         raise UsageError(unknown_name("subcommand", name, SUBCOMMANDS))
     with explaining_imports(f"eyespot {name}", subcommand.extra):
         module = importlib.import_module(subcommand.module)
@@ -136,14 +126,10 @@ def _run(name: str, rest: list[str], when_loaded: Callable[[], None]) -> int:
         module.add_arguments(parser)
         arguments = parser.parse(rest)
         when_loaded()
-        heavy = subcommand.heavy
-        status: int
-        if heavy is None or getattr(arguments, heavy.name) is None:
-            status = module.run(arguments)
-        else:
-            with explaining_imports(f"eyespot {name} --{heavy.name}", heavy.extra):
-                status = importlib.import_module(heavy.module).run(arguments)
-        return status
+        if subcommand.option and getattr(arguments, subcommand.option) is not None:
+            with explaining_imports(f"eyespot {name} --{subcommand.option}", subcommand.option_extra):
+                return int(importlib.import_module(subcommand.option_module).run(arguments))
+        return int(module.run(arguments))
 
 
 def _collect_from_here() -> None:
@@ -154,10 +140,9 @@ def _collect_from_here() -> None:
 
 @contextlib.contextmanager
 def explaining_imports(what: str, extra: str | None) -> Iterator[None]:
-    """Turn a package that is missing, or that cannot be loaded, inside the block into one line with the remedy.
+    """Turn a package that is missing in the block, or cannot be loaded, into MissingExtraError or InstallationError.
 
-    `what` needs it, and the `extra` of eyespot would bring it; None is the base install. Raises
-    MissingExtraError or InstallationError.
+    `what` needs it, and the `extra` of eyespot would bring it; None is the base install.
     """
     try:
         yield
@@ -190,3 +175,34 @@ def unknown_name(kind: str, received: str, known: Sequence[str] | dict[str, Subc
     near = get_close_matches(received, list(known), 1)
     suggestion = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown {kind} {received!r}; {suggestion}Known: {', '.join(known)}"
+
+
+@contextlib.contextmanager
+def stopping_on_signals(leave: bool = False) -> Iterator[Event]:
+    """Yield an event that the first Ctrl-C or SIGTERM sets.
+
+    A second one does what it did before, or with `leave` ends the process on the spot, without closing anything: for
+    what may be cut off at any time, as the journal of a batch.
+    """
+    stop = Event()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(INTERRUPTED)
+        if leave:
+            os.write(2, b"\neyespot: finishing the images in hand; again to leave at once\n")  # print may be under way
+        else:
+            restore()
+        stop.set()
+
+    for number in SIGNALS:
+        signal.signal(number, on_signal)
+    try:
+        yield stop
+    finally:
+        restore()

@@ -1,8 +1,4 @@
-"""The one tree of errors that all four packages raise.
-
-It exists so that the command line can turn any of them into one line and an exit status, and so that a
-caller of the Python API can catch the standard type it would expect.
-"""
+"""The one tree of errors that all packages raise; each leaf is also the standard type that a caller would expect."""
 
 from typing import Self
 
@@ -31,9 +27,8 @@ class ModelNotFoundError(EyespotError, FileNotFoundError):
 class ImageError(EyespotError, ValueError):
     """One image that has no pixels to offer.
 
-    `code` is stable and meant for machines: `not_found`, `unreadable`, `empty`, `not_an_image`,
-    `unsupported_format`, `corrupt`, `too_many_pixels` or `too_many_bytes`; in a batch also `failed`, where not
-    the image but the work on it went wrong.
+    `code` is stable: `not_found`, `unreadable`, `empty`, `not_an_image`, `unsupported_format`, `corrupt`,
+    `too_many_pixels` or `too_many_bytes`; in a batch also `failed`, where not the image but the work on it went wrong.
     """
 
     def __init__(self, code: str, message: str) -> None:

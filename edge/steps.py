@@ -1,14 +1,21 @@
-"""The preprocessing steps, as data.
+"""The preprocessing steps, as data: export compiles them to an ONNX graph, which is all that ever executes them.
 
-They live here because every room reads them: export compiles them to an ONNX graph (the only thing that
-ever executes them), edge and serving show them and plan around them. A picture enters as whole levels
-0 to 255, RGB.
+A picture enters as integer levels 0 to 255, RGB.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from math import isqrt
+from typing import Literal
+
+import msgspec
+
+from edge.errors import ImageError, UsageError
 
 LARGEST_SIDE_PX = 8192
+
+# A resize to at most so many pixels is always accepted.
+LARGEST_RESULT_PX = 16_000_000
+# How many times as many pixels as from a square picture a resize may make from a long and narrow one.
+MOST_ELONGATED = 4
 
 # `area`, `linear`, `cubic` and `nearest` are those of OpenCV, `antialias` and `antialias-cubic` are Pillow's
 # BILINEAR and BICUBIC (filters as wide as the scale), and `tf` and `tf-antialias` are tf.image.resize.
@@ -16,15 +23,20 @@ Method = Literal["area", "linear", "cubic", "nearest", "antialias", "antialias-c
 Border = Literal["constant", "replicate"]
 
 
-@dataclass(frozen=True)
-class Resize:
+class _Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    @property
+    def kind(self) -> str:
+        """The name of the step in JSON."""
+        return str(self.__struct_config__.tag)
+
+
+class Resize(_Step, frozen=True, tag="resize"):
     """Stretch to `height` x `width` pixels.
 
-    The result is rounded to whole levels 0 to 255 as the imitated library does; `tf` and `tf-antialias` keep
+    The result is rounded to integer levels 0 to 255 as the imitated library does; `tf` and `tf-antialias` keep
     fractions, as TensorFlow does.
     """
 
-    kind: ClassVar[str] = "resize"
     height: int
     width: int
     method: Method
@@ -34,14 +46,12 @@ class Resize:
         _check_side("resize: width", self.width)
 
 
-@dataclass(frozen=True)
-class ResizeSide:
+class ResizeSide(_Step, frozen=True, tag="resize_side"):
     """Stretch so that the `shorter` or the `longer` side has `length` pixels, keeping the aspect ratio.
 
-    The other side gets what that gives, cut to a whole number, but at least one pixel.
+    The other side gets what that gives, cut to an integer, but at least one pixel.
     """
 
-    kind: ClassVar[str] = "resize_side"
     side: Literal["shorter", "longer"]
     length: int
     method: Method
@@ -50,14 +60,12 @@ class ResizeSide:
         _check_side("resize_side: length", self.length)
 
 
-@dataclass(frozen=True)
-class CentreCrop:
+class CentreCrop(_Step, frozen=True, tag="centre_crop"):
     """Keep the middle `height` x `width` pixels; what a smaller picture lacks is black on both sides.
 
     Where the border cannot be even, the upper and left one is the narrower.
     """
 
-    kind: ClassVar[str] = "centre_crop"
     height: int
     width: int
 
@@ -66,11 +74,9 @@ class CentreCrop:
         _check_side("centre_crop: width", self.width)
 
 
-@dataclass(frozen=True)
-class Pad:
+class Pad(_Step, frozen=True, tag="pad"):
     """Add a border, in pixels: of the level `value`, or of copies of the outermost pixels (then `value` is 0)."""
 
-    kind: ClassVar[str] = "pad"
     top: int
     bottom: int
     left: int
@@ -85,8 +91,7 @@ class Pad:
         _check_border("pad", self.border, self.value)
 
 
-@dataclass(frozen=True)
-class Fit:
+class Fit(_Step, frozen=True, tag="fit"):
     """Stretch to fit into `height` x `width` pixels, keeping the aspect ratio, and fill up with a border.
 
     The side that touches its limit first decides the scale; the border is equally wide on opposite sides, and
@@ -94,7 +99,6 @@ class Fit:
     `preprocess` function of the Starter Bundle, chapter 21, for captchas.
     """
 
-    kind: ClassVar[str] = "fit"
     height: int
     width: int
     method: Method
@@ -105,29 +109,21 @@ class Fit:
         _check_side("fit: height", self.height)
         _check_side("fit: width", self.width)
         if self.method in ("tf", "tf-antialias"):
-            raise ValueError(f"fit: method must be one that gives whole levels. Received: {self.method}")
+            raise ValueError(f"fit: method must be one that gives integer levels. Received: {self.method}")
         _check_border("fit", self.border, self.value)
 
 
-@dataclass(frozen=True)
-class Grey:
-    """Three channels RGB to one of luma, in whole levels 0 to 255 (ITU-R BT.601, rounded as OpenCV does)."""
-
-    kind: ClassVar[str] = "grey"
+class Grey(_Step, frozen=True, tag="grey"):
+    """Three channels RGB to one of luma, in integer levels 0 to 255 (ITU-R BT.601, rounded as OpenCV does)."""
 
 
-@dataclass(frozen=True)
-class ReverseChannels:
+class ReverseChannels(_Step, frozen=True, tag="reverse_channels"):
     """RGB to BGR, or back."""
 
-    kind: ClassVar[str] = "reverse_channels"
 
-
-@dataclass(frozen=True)
-class Scale:
+class Scale(_Step, frozen=True, tag="scale"):
     """Multiply every level by `factor`; 1/255 brings 0 to 255 into 0 to 1."""
 
-    kind: ClassVar[str] = "scale"
     factor: float
 
     def __post_init__(self) -> None:
@@ -135,19 +131,15 @@ class Scale:
             raise ValueError("scale: factor must not be 0, which would erase the picture")
 
 
-@dataclass(frozen=True)
-class SubtractMean:
+class SubtractMean(_Step, frozen=True, tag="subtract_mean"):
     """Subtract one number from each channel, in the order in which the channels stand here."""
 
-    kind: ClassVar[str] = "subtract_mean"
     mean: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Standardise:
+class Standardise(_Step, frozen=True, tag="standardise"):
     """Subtract `mean` from each channel and divide by `std`, in the order in which the channels stand here."""
 
-    kind: ClassVar[str] = "standardise"
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -158,11 +150,8 @@ class Standardise:
             raise ValueError(f"standardise: every standard deviation must be above 0. Received: {self.std}")
 
 
-@dataclass(frozen=True)
-class ChannelsFirst:
+class ChannelsFirst(_Step, frozen=True, tag="channels_first"):
     """Hand the network [N, c, h, w] in place of [N, h, w, c]; no step that changes the size comes after it."""
-
-    kind: ClassVar[str] = "channels_first"
 
 
 Step = (
@@ -178,6 +167,66 @@ Step = (
     | Standardise
     | ChannelsFirst
 )
+
+
+def require_preparable(steps: tuple[Step, ...], height: int, width: int, max_pixels: int) -> None:
+    """Raise ImageError, `too_many_pixels`, for a picture so long and narrow that a resize would make a huge one of it.
+
+    Where the shorter side is to become 256 pixels long, 1 x 65,535 pixels become 256 x 16.8 million.
+    """
+    side = isqrt(max(max_pixels, height * width))
+    limit = max(LARGEST_RESULT_PX, MOST_ELONGATED * _largest_result(steps, side, side))
+    if (made := _largest_result(steps, height, width)) > limit:
+        raise ImageError(
+            "too_many_pixels",
+            f"{width} x {height} pixels would become {made:,} while they are prepared for the model; "
+            f"the limit is {limit:,}; crop the picture",
+        )
+
+
+def _largest_result(steps: tuple[Step, ...], height: int, width: int) -> int:
+    """Return the pixels of the largest picture between `steps`, and of those that are resized along one side only."""
+    largest = 0
+    for step in steps:
+        before = height, width
+        match step:
+            case Resize() | Fit():
+                height, width = step.height, step.width
+            case ResizeSide():
+                measured = (min if step.side == "shorter" else max)(height, width)
+                height, width = (max(side * step.length // measured, 1) for side in before)
+            case CentreCrop():  # what lacks is added first, along the whole of the other side
+                largest = max(largest, max(height, step.height) * max(width, step.width))
+                height, width = step.height, step.width
+            case Pad():
+                height, width = height + step.top + step.bottom, width + step.left + step.right
+            case _:
+                continue
+        largest = max(largest, height * width)
+        if isinstance(step, Resize | ResizeSide | Fit):
+            largest = max(largest, height * before[1])
+    return largest
+
+
+def require_shrinkable(first: Step) -> None:
+    """Raise UsageError unless the `first` step of a preprocessing is a resize, so that the size does not matter."""
+    if not isinstance(first, Resize | ResizeSide | Fit):
+        raise UsageError(
+            f"--fast-decode needs a model whose first step is a resize; this one begins with {first.kind!r}"
+        )
+
+
+def shrink_factor(first: Step, width: int, height: int) -> int:
+    """Return by how much a decoder may shrink a picture in front of its `first` step: 8, 4, 2, or 1 for not at all."""
+    shorter, longer = sorted((width, height))
+    match first:
+        case Resize() | Fit():  # either side may become the width: the orientation is not known yet
+            ratio = shorter / max(first.width, first.height)
+        case ResizeSide():
+            ratio = (shorter if first.side == "shorter" else longer) / first.length
+        case _:
+            return 1
+    return next((factor for factor in (8, 4, 2) if ratio >= factor), 1)
 
 
 def describe(step: Step) -> str:

@@ -247,8 +247,8 @@ def report(exported: "Exported", output: Path) -> None:
     )
     training = spec.training
     if training and spec.parity and spec.parity.origin == "folder":
-        unsure = "" if spec.abstain_below is None else f"; unsure below {spec.abstain_below:.2%}"
-        print(f"accuracy: {training.held_out_accuracy:.2%} of {training.held_out_images:,} labelled pictures{unsure}")
+        unsure = "" if spec.reject_threshold is None else f"; unsure below {spec.reject_threshold:.2%}"
+        print(f"accuracy: {training.accuracy:.2%} of {training.evaluation_images:,} labelled pictures{unsure}")
     if variant := spec.variant:
         accuracy = f"{variant.images:,} pictures without labels"
         if variant.accuracy is not None:

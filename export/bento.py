@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 from types import ModuleType
 
-from edge.artifact import read_spec
 from edge.cli import explaining_imports
 from edge.errors import UsageError
+from edge.model import read_spec
 from export.triton import published_name
 
 LONGEST_NAME = 63  # BentoML's own limit

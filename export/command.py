@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _publish_only(arguments: argparse.Namespace, targets: Targets) -> int:
-    from edge.artifact import read_spec
+    from edge.model import read_spec
 
     try:
         read_spec(arguments.model)

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.class_counts import MOST_CONFUSIONS, ClassCounts, Confusion
 from edge.errors import UsageError
-from edge.spec import TrainingRecord
+from edge.spec import MOST_CONFUSIONS, ClassCounts, Confusion, TrainingRecord
 
 Rows = NDArray[np.float32]
 
@@ -39,8 +38,8 @@ def record_of(
         dataset=dataset,
         data_digest=data_digest,
         training_images=0,
-        held_out_images=len(targets),
-        held_out_accuracy=sum(counts.right) / len(targets),
+        evaluation_images=len(targets),
+        accuracy=sum(counts.correct) / len(targets),
         epochs=0,
         seed=0,
         temperature=temperature,
@@ -54,9 +53,9 @@ def count_classes(called: Sequence[int] | NDArray[np.int64], targets: NDArray[np
     wrong = Counter((int(t), int(c)) for t, c in zip(targets, called, strict=True) if t != c)
     most = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))[:MOST_CONFUSIONS]
     return ClassCounts(
-        shown=tuple(map(int, np.bincount(targets, minlength=classes))),
-        called=tuple(map(int, np.bincount(called, minlength=classes))),
-        right=tuple(map(int, np.bincount(targets[called == targets], minlength=classes))),
+        support=tuple(map(int, np.bincount(targets, minlength=classes))),
+        predicted=tuple(map(int, np.bincount(called, minlength=classes))),
+        correct=tuple(map(int, np.bincount(targets[called == targets], minlength=classes))),
         confusions=tuple(Confusion(true, predicted, count) for (true, predicted), count in most),
     )
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from types import ModuleType
 
 import cv2
+import msgspec
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edge.artifact import OUTPUT_NAME, SEAM_NAME
 from edge.errors import ModelError, ParityError, UsageError
-from edge.picture_measures import measure, take_fingerprint
+from edge.fingerprint import measure, take_fingerprint
+from edge.model import NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.runtime import import_onnxruntime
 from edge.spec import ModelSpec, Parity
 from export.evaluation import find_threshold, fit_temperature, record_of
@@ -149,12 +150,14 @@ def export_source(
     notes = _notes(converted, limit if choices.tolerance else TOLERANCE, limit)
     samples = [*show(converted, pictures), *comparisons]
     self_test = make_self_test(samples, limit)
-    spec = replace(spec, parity=certify(comparisons, converted.source, pictures, limit), self_test=self_test)
+    spec = msgspec.structs.replace(
+        spec, parity=certify(comparisons, converted.source, pictures, limit), self_test=self_test
+    )
     if choices.variant is not None:
         with tempfile.TemporaryDirectory() as folder:
             network, spec, note = shrink(converted, spec, pictures, choices.variant, Path(folder, "judged"))
         model = merge(converted.preprocessing, network)
-        spec = replace(spec, self_test=make_variant_self_test(samples, model, choices.variant.kind))
+        spec = msgspec.structs.replace(spec, self_test=make_variant_self_test(samples, model, choices.variant.kind))
         notes += note
     content, spec = stamp(model, spec)
     write_artifact(content, output)
@@ -169,7 +172,7 @@ def convert(source: Source, spec: ModelSpec) -> Converted:
     preprocessing = build_preprocessing(spec.preprocessing)
     shape = network_shape(preprocessing)
     source = source.accept(shape)
-    prepare = of_pictures(preprocessing, SEAM_NAME, "preprocessing")
+    prepare = of_pictures(preprocessing, NETWORK_INPUT_NAME, "preprocessing")
     arrays = np.concatenate([prepare(pixels[None]) for _, pixels in made_pictures().read()])
     # What the network says of made pictures tells logits from probabilities.
     sample = np.concatenate([source.answer(arrays[i : i + BATCH]) for i in range(0, len(arrays), BATCH)])
@@ -206,13 +209,15 @@ def evaluate(
             measures.clear()
             chosen, shown = answered(pictures.calibration())
         if choices.answer_accuracy is not None:
-            spec = replace(spec, abstain_below=find_threshold(chosen, shown, choices.answer_accuracy))
+            spec = msgspec.structs.replace(
+                spec, reject_threshold=find_threshold(chosen, shown, choices.answer_accuracy)
+            )
     probabilities, targets = answered(pictures.judged())
     if not len(targets):
         raise UsageError(f"{pictures.name}: there are too few labelled pictures to judge by; give ten or more")
     record = record_of(probabilities, targets, pictures.name, pictures.digest, converted.head.temperature)
     fingerprint = take_fingerprint(np.array(measures), probabilities)
-    return converted, replace(spec, training=record, fingerprint=fingerprint)
+    return converted, msgspec.structs.replace(spec, training=record, fingerprint=fingerprint)
 
 
 def _require_labelled(pictures: Pictures, choices: Choices) -> None:
@@ -300,9 +305,9 @@ def shrink(
         arrays = [converted.prepare(example.pixels[None]) for example in pictures.calibration()]
         calibration = np.concatenate(arrays) if arrays else np.empty((0,), np.float32)
         made, record = make_int8(network, target_of(options.target), calibration, examples, options.max_drop_points)
-    below = spec.abstain_below
+    below = spec.reject_threshold
     notes = () if below is None else (describe_unsure(made, network, examples, below),)
-    return made, replace(spec, variant=record), notes
+    return made, msgspec.structs.replace(spec, variant=record), notes
 
 
 def _examples(converted: Converted, spec: ModelSpec, pictures: Pictures, path: Path) -> Examples:

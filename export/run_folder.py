@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.decode import decode_image
 from edge.errors import ImageError, ModelError, ModelNotFoundError
+from edge.image import decode_image
 from edge.spec import ModelSpec, parse_spec
 
 HELD_OUT_IMAGES = 2000

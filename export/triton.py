@@ -10,9 +10,9 @@ import re
 import shutil
 from pathlib import Path
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, read_spec
-from edge.atomic_file import creating_folder
 from edge.errors import EyespotError, UsageError
+from edge.files import creating_folder
+from edge.model import INPUT_NAME, OUTPUT_NAME, read_spec
 
 # RGB of any height and width. Triton puts only requests of one shape into a batch, 32 photographs of which are 1.2 GB.
 CONFIG = """# Written once by eyespot, for the onnxruntime backend; change what you like, it is not written again.

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.answer import printable
-from edge.artifact import SEAM_NAME
 from edge.classifier import Classifier
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
-from edge.decode import read_image
 from edge.errors import ImageError, ModelError, UsageError
+from edge.image import read_image
+from edge.model import NETWORK_INPUT_NAME
+from edge.result import printable
 from edge.sources import expand_sources
 from edge.spec import ModelSpec
 from export.graph.session import of_pictures
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     pictures = folder.read_held_out() if arguments.images is None else _readable(arguments.images, bad)
     preprocessing = build_preprocessing(spec.preprocessing)
     source = keras_source(load_keras(folder.model), str(folder.model)).accept(network_shape(preprocessing))
-    prepare = of_pictures(preprocessing, SEAM_NAME, "preprocessing")
+    prepare = of_pictures(preprocessing, NETWORK_INPUT_NAME, "preprocessing")
     found = worst_first(compare(make_views(pictures), prepare, source.answer, classifier.probabilities, tolerance))
     if not found:
         where = arguments.images or folder.held_out

@@ -3,21 +3,20 @@
 import base64
 import hashlib
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 import cv2
+import msgspec
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edge.artifact import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, content_version
-from edge.atomic_file import replacing
-from edge.classifier import Classifier
+from edge.classifier import Classifier, require_self_test
+from edge.files import replacing
+from edge.model import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, content_version
 from edge.runtime import create_session
-from edge.self_test import require_self_test
 from edge.spec import ModelSpec, SelfTest, SelfTestSample
 from export.parity.compare import PICTURES_KEPT, TOLERANCE, Comparison, View
 
@@ -73,7 +72,7 @@ def stamp(model: onnx.ModelProto, spec: ModelSpec) -> tuple[bytes, ModelSpec]:
     The entry goes behind everything else, so that what the version is a digest of stays one piece.
     """
     body = model.SerializeToString(deterministic=True)
-    versioned = replace(spec, version=content_version(hashlib.sha256(body).digest(), spec))
+    versioned = msgspec.structs.replace(spec, version=content_version(hashlib.sha256(body).digest(), spec))
     entry = onnx.StringStringEntryProto(key=METADATA_KEY, value=versioned.to_json())
     return body + onnx.ModelProto(metadata_props=[entry]).SerializeToString(), versioned
 
@@ -86,4 +85,5 @@ def write_artifact(content: bytes, path: Path) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_bytes(content)
-        require_self_test(Classifier.load(temporary), str(path))
+        classifier = Classifier.load(temporary, regions="none")
+        require_self_test(classifier.spec, classifier.probabilities, str(path))

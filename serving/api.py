@@ -2,14 +2,13 @@
 
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge.answer import region_fields
-from edge.classification import Classification
 from edge.errors import ImageError
-from edge.strict_json import encode
+from edge.result import Classification, classification_fields
 from serving.body import read_upload
 from serving.engine import Engine, EngineError
 from serving.job import Answer, outcomes
@@ -57,7 +56,9 @@ async def show_model(request: Request) -> Response:
     engine = _engine(request, state)
     versions = [other.spec.version for other in state.repository.versions(engine.spec.name)]
     variants = state.repository.variants(engine)
-    return JsonLine(_summary(engine) | {"versions": versions, "variants": variants, "spec": encode(engine.spec)})
+    return JsonLine(
+        _summary(engine) | {"versions": versions, "variants": variants, "spec": msgspec.to_builtins(engine.spec)}
+    )
 
 
 def _engine(request: Request, state: ServiceState) -> Engine:
@@ -88,7 +89,8 @@ def _describe(classification: Classification, least: float) -> dict[str, Any]:
         if prediction.probability >= least
     ]
     note = {"note": classification.note} if classification.note else {}
-    return {"predictions": predictions, "unsure": classification.unsure, **note, **region_fields(classification)}
+    regions = {k: v for k, v in classification_fields(classification).items() if k in ("regions", "text")}
+    return {"predictions": predictions, "unsure": classification.unsure, **note, **regions}
 
 
 def _server_timing(answer: Answer) -> str:

@@ -1,6 +1,6 @@
 """How many of the cores that this process may use each worker gets."""
 
-from edge.cores import usable_cores
+from edge.runtime import usable_cores
 
 
 def threads_per_worker(workers: int, threads: int) -> int:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge.drift import DRIFTED, LEAST_PICTURES, SHIFTED, DriftWindow
+from serving.drift_window import DRIFTED, LEAST_PICTURES, SHIFTED, DriftWindow
 from serving.engine import Engine
 from serving.json_line import JsonLine
 from serving.state import ServiceState, state_of

@@ -9,29 +9,28 @@ import asyncio
 import io
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.artifact import spec_of
-from edge.classification import Classification
-from edge.classifier import Classifier
-from edge.decode import DecodedImage, decode_image
-from edge.drift import DriftWindow
+from edge.classifier import Classifier, make_finder, require_self_test
 from edge.errors import EyespotError, ImageError, reason_of
-from edge.image_header import read_header
-from edge.picture_measures import measure
-from edge.preprocessing_limits import is_ordinary, require_preparable
-from edge.regions.finder import RegionFinder
-from edge.self_test import require_self_test
-from edge.sessions import fastest_s
+from edge.fingerprint import measure
+from edge.image import DecodedImage, decode_image, read_header
+from edge.model import spec_of
+from edge.result import Classification
 from edge.spec import ModelSpec
-from edge.steps import Step
+from edge.steps import Step, require_preparable
 from serving.batcher import MicroBatcher
-from serving.halves import load_halves, warm_up
+from serving.drift_window import DriftWindow
+from serving.halves import fastest_s, load_halves, warm_up
 from serving.job import Answer, Job
 from serving.pool import Pool
 from serving.providers import CPU
+
+if TYPE_CHECKING:
+    from edge.regions.finder import RegionFinder
 
 # Small pictures are worked on at once, on the event loop's own thread, where they are few, no larger than this, and
 # the network takes no longer. To wake another thread for each was measured to cost 5 to 14 % of all processor time
@@ -72,9 +71,9 @@ class Engine:
         self.provider = provider
         self._places = {label: place for place, label in enumerate(self.spec.labels)}
         self._halves = warm_up(load_halves(content, source, provider, threads, max_batch), source)
-        self._finder = RegionFinder(self.spec.regions, None) if self.spec.regions else None
+        self._finder = make_finder(self.spec)
         self._classifier = Classifier(self.spec, self._halves, finder=self._finder)
-        require_self_test(self._classifier, source)
+        require_self_test(self.spec, self._classifier.probabilities, source)
         self.window = DriftWindow(self.spec.fingerprint, drift_window) if self.spec.fingerprint else None
         self._pool = pool
         self._max_pixels = max_pixels
@@ -139,7 +138,8 @@ class Engine:
                 self._answer_regions(job, decoded, self._finder)
                 self._batcher.drop()
                 return
-            require_preparable(self.spec.preprocessing, decoded.pixels.shape, self._max_pixels)
+            height, width, _ = decoded.pixels.shape
+            require_preparable(self.spec.preprocessing, height, width, self._max_pixels)
             if self.window is not None:
                 job.measures = (measure(decoded.pixels),)
             job.tensor = self._halves.prepare(decoded.pixels)
@@ -153,7 +153,7 @@ class Engine:
         else:
             self._batcher.put(job, leads=leads)
 
-    def _answer_regions(self, job: Job, decoded: DecodedImage, finder: RegionFinder) -> None:
+    def _answer_regions(self, job: Job, decoded: DecodedImage, finder: "RegionFinder") -> None:
         classification = self._classifier.classify(decoded)
         if self.window is not None:
             crops = (finder.crop(decoded.pixels, region.box) for region in classification.regions or ())
@@ -193,4 +193,9 @@ def _is_small(encoded: bytes, steps: tuple[Step, ...]) -> bool:
 
 def _is_soon(steps: tuple[Step, ...], height: int, width: int) -> bool:
     """Whether a picture is soon prepared, lying as it does or on its side."""
-    return all(is_ordinary(steps, *sides, AT_ONCE_PIXELS) for sides in ((height, width), (width, height)))
+    try:
+        for sides in ((height, width), (width, height)):
+            require_preparable(steps, *sides, AT_ONCE_PIXELS)
+    except ImageError:
+        return False
+    return True

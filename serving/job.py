@@ -5,17 +5,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import sub
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classification import Classification, conclude
-from edge.decode import DecodedImage
-from edge.picture_measures import PictureMeasures
-from edge.sessions import Tensor
+from edge.fingerprint import PictureMeasures
+from edge.image import DecodedImage
+from edge.result import Classification, postprocess
 from edge.spec import ModelSpec
+from serving.halves import Tensor
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,10 @@ class Answer:
     def classify(self, spec: ModelSpec, top_k: int) -> Classification:
         """Return what the answer means, with the `top_k` best predictions for the picture or for each region."""
         if self.regions is None:
-            return conclude(spec, self.probabilities, top_k, self.note)
-        found = tuple(replace(r, predictions=r.predictions[:top_k]) for r in self.regions.regions or ())
-        return replace(self.regions, regions=found)
+            threshold = spec.reject_threshold or 0.0
+            return Classification(*postprocess(spec.labels, self.probabilities, threshold, top_k), self.note)
+        found = tuple(msgspec.structs.replace(r, predictions=r.predictions[:top_k]) for r in self.regions.regions or ())
+        return msgspec.structs.replace(self.regions, regions=found)
 
 
 async def outcomes(futures: "Sequence[asyncio.Future[Answer]]") -> list[Answer | BaseException]:

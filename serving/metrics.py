@@ -9,8 +9,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from edge.classification import Classification
-from edge.drift import FEATURES
+from edge.result import Classification
+from serving.drift_window import FEATURES
 from serving.engine import Engine
 from serving.job import Timing
 from serving.tally import Tally

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME
-from edge.classification import conclude
 from edge.errors import ImageError
+from edge.model import INPUT_NAME, OUTPUT_NAME
+from edge.result import Classification, postprocess
 from serving.body import read_body
 from serving.engine import Engine, EngineError
 from serving.job import Answer, outcomes
@@ -136,7 +136,9 @@ def _pictures(image: InputTensor, settings: Settings) -> list[Any]:
 def _count(counts: Counts, engine: Engine, found: Answer | BaseException, index: int) -> RequestError | None:
     """Count one picture; return the error of one that failed, for which the protocol has no place: it fails all."""
     if isinstance(found, Answer):
-        counts.add(engine, found, conclude(engine.spec, found.probabilities, 1, None))
+        spec = engine.spec
+        best = postprocess(spec.labels, found.probabilities, spec.reject_threshold or 0.0, 1)
+        counts.add(engine, found, Classification(*best))
         return None
     if not isinstance(found, ImageError | EngineError):
         raise found

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.responses import Response
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME
+from edge.model import INPUT_NAME, OUTPUT_NAME
 from serving.engine import Engine
 from serving.json_line import JsonLine
 from serving.oip_tensors import BINARY_SIZE, InputTensor, malformed, read_input, write_bytes

@@ -2,7 +2,7 @@
 
 from typing import Any, get_args
 
-from edge.drift import Verdict
+from serving.drift_window import Verdict
 
 TEXT = {"type": "string"}
 COUNT = {"type": "integer", "minimum": 0}

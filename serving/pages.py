@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from edge.house_page import content_policy, dressed
+from edge.web.style import content_policy, with_style
 from serving.json_line import JsonLine
 from serving.openapi import describe_api
 
@@ -30,7 +30,7 @@ DOCS = """<!doctype html>
 </body>
 </html>
 """
-PLAYGROUND = dressed(files("serving").joinpath("playground.html").read_text(encoding="utf-8"))
+PLAYGROUND = with_style(files("serving").joinpath("playground.html").read_text(encoding="utf-8"))
 PLAYGROUND_HEADERS = {
     "Content-Security-Policy": content_policy(PLAYGROUND, "img-src blob: data:; media-src blob:"),
     "X-Content-Type-Options": "nosniff",

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import InstallationError, ModelError, reason_of
-from edge.inventory import PROBE_MODEL
-from edge.runtime import LOG_ERRORS_ONLY, import_onnxruntime
+from edge.runtime import LOG_ERRORS_ONLY, PROBE_MODEL, import_onnxruntime
 
 AUTO = "auto"
 CPU = "cpu"

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 
 from edge.errors import EyespotError, UsageError
-from edge.onnx_file import read_model
+from edge.model import read_model
 from serving.cores import threads_per_worker
 from serving.engine import Engine
 from serving.model_files import find_models, mark_of

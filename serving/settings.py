@@ -9,9 +9,9 @@ import math
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from edge.decode import MAX_PIXELS
-from edge.drift import LEAST_PICTURES
 from edge.errors import UsageError
+from edge.image import MAX_PIXELS
+from serving.drift_window import LEAST_PICTURES
 from serving.providers import AUTO, EXECUTION_PROVIDERS
 
 PREFIX = "EYESPOT_"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 
-from edge.classification import Classification
+from edge.result import Classification
 from serving.engine import Engine
 from serving.job import Answer
 from serving.keys import ApiKeys

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.artifact import read_spec
+import msgspec
+
 from edge.errors import EyespotError
+from edge.model import read_spec
 from edge.spec import ModelSpec
-from edge.tune.network import FLOAT32, precision, shared_part
 from serving.model_files import mark_of
 from serving.providers import CPU
 
-FP16 = "fp16"
+FLOAT32, FP16 = "float32", "fp16"
 
 
 @dataclass(frozen=True)
@@ -71,3 +72,13 @@ class Shelf:
 
 def _siblings(path: Path) -> list[Path]:
     return sorted({path, *(p for p in path.parent.glob("*.onnx") if not p.name.startswith("."))})
+
+
+def precision(spec: ModelSpec) -> str:
+    """Return what the network's numbers are: `float32`, `int8` or `fp16`."""
+    return spec.variant.kind if spec.variant else FLOAT32
+
+
+def shared_part(spec: ModelSpec) -> ModelSpec:
+    """Return the part of a spec that all variants of one network share."""
+    return msgspec.structs.replace(spec, version=None, parity=None, self_test=None, variant=None)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edge.artifact import OUTPUT_NAME, SEAM_NAME
+from edge.model import NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.spec import SPEC_FORMAT, ModelSpec, SelfTest, SelfTestSample
 from edge.steps import Grey, Resize, Scale
 from export.graph.merge import merge
@@ -103,7 +103,7 @@ def tiny_probabilities(level: float) -> np.ndarray:
 def tiny_content() -> bytes:
     """The bytes of a whole artifact that calls a picture dark, middle or bright by its mean level."""
     nodes = [
-        helper.make_node("ReduceMean", [SEAM_NAME, "axes"], ["mean"], keepdims=0),
+        helper.make_node("ReduceMean", [NETWORK_INPUT_NAME, "axes"], ["mean"], keepdims=0),
         helper.make_node("Unsqueeze", ["mean", "last"], ["column"]),
         helper.make_node("Mul", ["column", "slope"], ["risen"]),
         helper.make_node("Add", ["risen", "offset"], ["logits"]),
@@ -113,7 +113,7 @@ def tiny_content() -> bytes:
     network = helper.make_graph(
         nodes,
         "network",
-        [helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, ["N", 4, 4, 1])],
+        [helper.make_tensor_value_info(NETWORK_INPUT_NAME, TensorProto.FLOAT, ["N", 4, 4, 1])],
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", 3])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )

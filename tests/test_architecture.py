@@ -1,10 +1,10 @@
-"""The rules that hold the rooms apart, read from the source: imports run one way, no assert, docstrings."""
+"""The rules that hold the rooms apart, read from the source: imports run one way, and edge stays small."""
 
 import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import files, packages_distributions
 from pathlib import Path
@@ -23,18 +23,22 @@ ALLOWED = {
     "serving": {"edge", "serving"},
 }
 
-# What a device has; nothing else that is not in the standard library may be imported in the edge room.
-EDGE_NEEDS = {"numpy", "cv2", "onnxruntime"}
-
-# What one extra brings, and the one file that may ask for it; no other file imports that one but inside a function.
-EDGE_EXTRAS = {"edge/batch/parquet.py": {"pyarrow"}, "edge/batch/ray_engine.py": {"pyarrow", "ray"}}
+# Packages that a command of edge loads only when it is asked for what they do, in these files; the base install and a
+# runtime do for all others.
+EDGE_OPTIONAL = {
+    "cv2": {"edge/regions/opencv.py"},
+    "pi_heif": {"edge/image.py"},
+    "pyarrow": {"edge/batch/outputs.py", "edge/batch/ray_engine.py"},
+    "ray": {"edge/batch/ray_engine.py"},
+    "jinja2": {"edge/batch/report.py"},
+}
 
 # What each room may import of others: what the base install, the runtime and these extras bring.
 EXTRAS = {
-    "edge": ("cpu", "gpu", "batch", "ray"),
+    "edge": ("cpu", "gpu", "camera", "heif", "batch", "ray"),
     "export": ("cpu", "gpu", "export"),
     "training": ("cpu", "gpu", "training"),
-    "serving": ("cpu", "gpu", "serving"),
+    "serving": ("cpu", "gpu", "camera", "serving"),
     "tests": ("cpu", "gpu", "training", "serving", "ray", "dev"),
 }
 # It is imported where --bento is asked for, and missed with the name of its extra.
@@ -43,8 +47,6 @@ OF_ANOTHER_EXTRA = {"export": {"bentoml"}}
 WITHOUT_EXTRAS = ROOT / "tests" / "benchmarks"
 
 FILES = sorted(path for package in ALLOWED for path in (ROOT / package).rglob("*.py"))
-
-Definition = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def parse(path: Path) -> ast.Module:
@@ -67,15 +69,6 @@ def imported_modules(tree: ast.Module) -> set[str]:
     return found
 
 
-def public_definitions(tree: Definition, name: str) -> Iterator[tuple[str, Definition]]:
-    """Yield the module, and its public functions, classes and their public methods."""
-    yield name, tree
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
-            inner = f"{name}.{node.name}"
-            yield from public_definitions(node, inner) if isinstance(node, ast.ClassDef) else [(inner, node)]
-
-
 def names_of(paths: list[Path]) -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in paths]
 
@@ -92,22 +85,17 @@ def test_imports_run_towards_the_lightest_room(path: Path) -> None:
     assert "." not in found, "a relative import hides where it leads"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "edge").rglob("*.py")), ids=lambda path: path.name)
-def test_edge_imports_nothing_that_a_device_lacks(path: Path) -> None:
-    allowed = EDGE_NEEDS | EDGE_EXTRAS.get(path.relative_to(ROOT).as_posix(), set())
-    assert imported_packages(parse(path)) - set(sys.stdlib_module_names) - {"edge"} <= allowed
+def test_edge_is_no_larger_than_it_may_be() -> None:
+    paths = sorted((ROOT / "edge").rglob("*.py"))
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in paths}
+    assert len(list((ROOT / "edge").glob("*.py"))) <= 14
+    assert len(paths) <= 55
+    assert max(lines.values()) <= 400
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "edge").rglob("*.py")), ids=lambda path: path.name)
-def test_edge_loads_what_an_extra_brings_only_when_it_is_asked_for(path: Path) -> None:
-    optional = {name.removesuffix(".py").replace("/", ".") for name in EDGE_EXTRAS}
-    at_the_top = [node.module for node in parse(path).body if isinstance(node, ast.ImportFrom)]
-    assert not optional & set(at_the_top)
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "serving").rglob("*.py")), ids=lambda path: path.name)
-def test_a_server_needs_nothing_that_makes_models(path: Path) -> None:
-    assert not imported_packages(parse(path)) & {"onnx", "tensorflow", "keras", "tf2onnx", "google"}
+def test_a_server_needs_nothing_that_makes_models() -> None:
+    packages = set().union(*(imported_packages(parse(path)) for path in (ROOT / "serving").rglob("*.py")))
+    assert not packages & {"tensorflow", "keras", "tf2onnx"}
 
 
 def declared(*extras: str) -> set[str]:
@@ -141,7 +129,7 @@ def test_what_a_room_imports_is_what_its_extras_ask_for(room: str) -> None:
     modules = set().union(*(imported_modules(parse(path)) for path in paths))
     known = set(sys.stdlib_module_names) | {*ALLOWED, "tests"} | OF_ANOTHER_EXTRA.get(room, set())
     foreign = {module for module in modules if module.partition(".")[0] not in known}
-    assert {"numpy", "cv2"} <= foreign
+    assert "numpy" in foreign
     asked_for = declared(*EXTRAS[room])
     assert {module: names for module in foreign if not (names := brought_by(module)) & asked_for} == {}
 
@@ -172,17 +160,6 @@ def test_only_the_table_of_subcommands_names_modules_of_heavier_rooms() -> None:
         assert (ROOT / name.replace(".", "/")).with_suffix(".py").is_file(), name
 
 
-@pytest.mark.parametrize("path", FILES, ids=names_of(FILES))
-def test_shipped_code_does_not_assert(path: Path) -> None:
-    assert [node.lineno for node in ast.walk(parse(path)) if isinstance(node, ast.Assert)] == []
-
-
-@pytest.mark.parametrize("path", FILES, ids=names_of(FILES))
-def test_what_is_public_has_a_docstring(path: Path) -> None:
-    definitions = dict(public_definitions(parse(path), path.stem))
-    assert [name for name, node in definitions.items() if not (ast.get_docstring(node) or "").strip()] == []
-
-
 def test_the_detectors_find_what_they_look_for() -> None:
     source = """
 import numpy.linalg
@@ -190,15 +167,9 @@ from . import near
 def outer():
     from training.fit import fit
     assert fit
-class Shown:
-    def method(self): ...
-    def _hidden(self): ...
 """
     tree = ast.parse(source)
     assert imported_packages(tree) == {"numpy", ".", "training"}
     assert named_modules(ast.parse("load('export.writer'); say('the export.writer'); load('os.path')")) == {
         "export.writer"
     }
-    found = dict(public_definitions(tree, "m"))
-    assert list(found) == ["m", "m.outer", "m.Shown", "m.Shown.method"]
-    assert not any(ast.get_docstring(node) for node in found.values())

@@ -40,7 +40,6 @@ def test_it_has_limits_and_no_rights() -> None:
     assert service["DeviceAllow"].split() == ["/dev/eyespot-camera", "rw"]
     high, most = (int(service[name].removesuffix("M")) for name in ("MemoryHigh", "MemoryMax"))
     assert 100 < high < most
-    assert service["Environment"] == f"EYESPOT_CACHE=/var/cache/{service['CacheDirectory']}"
 
 
 def test_the_rule_gives_the_name_that_the_unit_waits_for() -> None:

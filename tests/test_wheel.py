@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.house_page import dressed
+from edge.web.style import with_style
 
 pytestmark = pytest.mark.slow
 
@@ -82,7 +82,7 @@ def test_what_stands_beside_the_code_is_found(installed: dict[str, str], tmp_pat
     )
     bare = installed["PYTHONPATH"]
     pages = (ROOT / name for name in ("serving/playground.html", "training/annotate/page.html"))
-    playground, page = (len(dressed(path.read_text(encoding="utf-8"))) for path in pages)
+    playground, page = (len(with_style(path.read_text(encoding="utf-8"))) for path in pages)
     assert done.stdout.splitlines() == [
         f"{bare}/serving/pages.py {playground}",
         f"{bare}/training/annotate/server.py {page}",

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from edge.arguments import Parser, port_number, positive, seed_number
 from edge.cli import DONE, as_command
 from edge.errors import OutputError
-from edge.local_server import LocalServer
+from edge.web.local_server import LocalServer
 
 HEIGHT_PX, MARGIN_PX, LIFT_PX = 72, 12, 6
 # Of Hershey (US National Bureau of Standards, 1967); OpenCV holds them, so that no file is needed.

@@ -74,8 +74,8 @@ def _suspicious(prepared: Prepared, traits: Sequence[str], code: str, name: str)
         enough = count >= FEW_IMAGES and len(targets) > count
         if trait and len(of_class) == 1 and enough and others <= SHARED_BY_OTHERS * (len(targets) - count):
             text = (
-                f"all images of {label!r} are {name} ({trait}), unlike the others; the classifier may have learned that "
-                "and not what they show; gather images of all classes in the same way"
+                f"all images of {label!r} are {name} ({trait}), unlike the others; the classifier may have learned "
+                "that and not what they show; gather images of all classes in the same way"
             )
             found.append(Finding(code, text))
     return found

@@ -12,8 +12,7 @@ import errno
 import sys
 from pathlib import Path
 
-from edge.arguments import above_zero, count, positive, seed_number, share
-from edge.classifier_options import parse_regions
+from edge.arguments import above_zero, count, parse_regions, positive, seed_number, share
 from edge.cli import DONE
 from edge.errors import EyespotError, UsageError
 from export.quiet_tensorflow import start_tensorflow

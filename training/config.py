@@ -94,7 +94,7 @@ class TrainConfig:
             raise MissingExtraError("--tensorboard needs the package tensorboard; install it: pip install tensorboard")
 
     def choose_recipe(self) -> AnyRecipe:
-        """Return the recipe with what the options change of it. Raises UsageError for options that it has no use for."""
+        """Return the recipe with what the options change. Raises UsageError for options that it has no use for."""
         recipe = self._find_recipe()
         regions = recipe.regions if self.regions is None else None if self.regions == "none" else self.regions
         balanced = recipe.balanced_classes or self.class_weights == "balanced"

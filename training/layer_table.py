@@ -10,7 +10,7 @@ import keras
 from keras import layers
 from matplotlib.figure import Figure
 
-from edge.atomic_file import replacing
+from edge.files import replacing
 
 # In inches: the width of the plain picture, the height of a layer in it, and how far arrows keep from its middle.
 WIDTH, HEIGHT, BULGE = 4.0, 0.5, 1.6

@@ -1,6 +1,6 @@
 """What a training works on, and what comes out of it before it is judged and written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,4 +44,4 @@ class Trained:
     calibration_probabilities: NDArray[np.float32]
     trained_rows: NDArray[np.int64]
     phases: tuple[dict[str, Any], ...]
-    history: History = History()
+    history: History = field(default_factory=History)

@@ -1,12 +1,13 @@
 """`Recipe` and `HeadRecipe`: all that is decided before a training starts, apart from the data and the machine."""
 
-import dataclasses
 import importlib.util
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from edge.cli import unknown_name
 from edge.errors import UsageError, reason_of
@@ -100,12 +101,12 @@ def with_image_size(recipe: AnyRecipe, size: int) -> AnyRecipe:
     steps: list[Step] = []
     for step in recipe.preprocessing:
         if isinstance(step, Resize | Fit | CentreCrop):
-            steps.append(dataclasses.replace(step, height=size, width=size))
+            steps.append(msgspec.structs.replace(step, height=size, width=size))
         elif isinstance(step, ResizeSide):
-            steps.append(dataclasses.replace(step, length=round(step.length * scale)))
+            steps.append(msgspec.structs.replace(step, length=round(step.length * scale)))
         else:
             steps.append(step)
-    return dataclasses.replace(recipe, preprocessing=tuple(steps))
+    return replace(recipe, preprocessing=tuple(steps))
 
 
 def load_recipe_file(path: Path) -> AnyRecipe:

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.append_only_file import AppendOnlyFile
-from edge.atomic_file import is_partial, replacing
 from edge.errors import ImageError, UsageError
-from edge.picture_measures import take_fingerprint
+from edge.files import AppendOnlyFile, is_partial, replacing
+from edge.fingerprint import take_fingerprint
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
 from export.run_folder import HeldOutImage, RunFolder, write_calibration, write_held_out
 from training.checks import Finding
@@ -109,8 +108,8 @@ def describe_model(
         dataset=readable(prepared.dataset.name),
         data_digest=prepared.digest,
         training_images=len(trained.trained_rows),
-        held_out_images=evaluation.report.images,
-        held_out_accuracy=evaluation.report.accuracy,
+        evaluation_images=evaluation.report.images,
+        accuracy=evaluation.report.accuracy,
         epochs=len(trained.history.epochs),
         seed=config.seed,
         temperature=trained.temperature,
@@ -128,7 +127,7 @@ def describe_model(
         labels=prepared.dataset.labels,
         preprocessing=recipe.preprocessing,
         regions=recipe.regions,
-        abstain_below=threshold,
+        reject_threshold=threshold,
         training=record,
         parity=None,
         self_test=None,

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from edge.cache import cache_folder
-from edge.cores import usable_cores
 from edge.errors import DatasetError, InstallationError, UsageError
+from edge.files import cache_folder
+from edge.runtime import usable_cores
 from edge.spec import ModelSpec
 from export.run_folder import RunFolder
 from training.checks import Finding, check_data, check_result
@@ -112,9 +112,7 @@ def _finish(
     for finding in findings:
         _say(f"warning: {finding.message}")
     if suspects := count_suspects(evaluation):
-        _say(
-            f"{suspects:,} images are probably labelled wrong; see them with: eyespot annotate --suspects {run.suspects}"
-        )
+        _say(f"{suspects:,} images are probably labelled wrong; see them: eyespot annotate --suspects {run.suspects}")
     return Run(run.path, spec, evaluation, tuple(findings))
 
 

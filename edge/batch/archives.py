@@ -1,172 +1,147 @@
-"""Read the images in zip and tar archives, one by one, without unpacking anything to disk.
-
-It exists because data sets travel as archives. Names of members are only ever shown, so one that points elsewhere
-(`../../etc/passwd`) does no harm. An archive within an archive is an error of its own and is not opened.
-"""
+"""Read the images in zip and tar archives, one by one, in the archive's order; nothing is unpacked to the disk."""
 
 import bz2
 import gzip
 import lzma
+import os
+import struct
 import tarfile
 import zipfile
 import zlib
+from array import array
 from collections.abc import Callable, Iterator
-from typing import IO, Any, BinaryIO, Self, cast
+from contextlib import suppress
+from functools import partial
+from typing import IO, Any
 
-from edge.batch.content import Content, failed, read_content
-from edge.batch.xz_stream import MAGIC as XZ_MAGIC
-from edge.batch.xz_stream import open_xz
-from edge.batch.zip_directory import ENCRYPTED, open_member, read_members
+import numpy as np
+
+from edge.batch.inputs import ARCHIVE_SUFFIXES, CHUNK_BYTES, Input, failed, read_chunks
 from edge.errors import reason_of
 from edge.sources import is_image_name
 
-ZIP_SUFFIXES = (".zip",)
-TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-ARCHIVE_SUFFIXES = ZIP_SUFFIXES + TAR_SUFFIXES
+SEPARATOR = "!/"  # between the archive and the member, as in a Java archive's URL
+# What Python's readers raise for what is cut short or damaged; gzip and bz2 also raise an OSError of no number.
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError)
+BROKEN = (*DAMAGED, OverflowError, IndexError, RecursionError)
 
-# Between the archive and the member, as in a Java archive's URL.
-SEPARATOR = "!/"
+# ZIP (PKWARE's APPNOTE): flags of a member, the system it was made on, and Info-ZIP's field for its name as UTF-8.
+ENCRYPTED, UTF_8, UNIX, UNICODE_PATH = 1 << 0, 1 << 11, 3, 0x7075
+# Of bzip2 and LZMA zipfile unpacks at once all that so many packed bytes hold, which can be 80 MB.
+LIMITED, UNLIMITED_CHUNK_BYTES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED), 1 << 12
+# TAR: tarfile reads a long name or comments at once, however long. Linux refuses paths above 4,096 bytes.
+MOST_READ_BYTES = 1 << 20
 
-# Linux refuses paths above 4,096 bytes; comments and access lists need some more.
-LONGEST_HEADER_BYTES = 1 << 20
-
-# What Python's readers raise for archives that are cut short, damaged or packed in a way they do not know. tarfile
-# also looks for bytes past the end, and calls itself for each of the headers that belong together, however many.
-BROKEN = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    ValueError,
-    OverflowError,
-    IndexError,
-    RecursionError,
-)
-
-Member = tuple[str, Content]
+Members = Iterator[tuple[str, Callable[[str], Input]]]  # names, and what reads a member as the input of a path
 
 
-def read_archive(path: str, max_pixels: int) -> Iterator[Member]:
-    """Yield the path and content of each image in the archive, in the archive's order.
+def read_archive(path: str, max_pixels: int) -> Iterator[Input]:
+    """Yield each image in the archive, as `archive.zip!/folder/a.png`; other files are passed over, as in a folder.
 
-    Other files are passed over, as they are in a folder. What cannot be read is a content with an error: a
-    member, or, under the archive's own name, all that would have come after.
+    What cannot be read is an input with an error: a member, or, as the archive itself, all that would have come after.
     """
-    members = _read_zip if path.lower().endswith(ZIP_SUFFIXES) else _read_tar
     empty = True
     try:
-        for name, content in members(path, max_pixels):
+        for name, read in (_zip_members if path.lower().endswith(".zip") else _tar_members)(path, max_pixels):
+            *folders, last = name.replace("\\", "/").split("/")
+            is_hidden = any(part.startswith(".") and part not in (".", "..") for part in folders)
+            if last.lower().endswith(ARCHIVE_SUFFIXES):
+                read = partial(failed, code="unsupported_format", message="an archive in an archive; unpack it first")
+            elif is_hidden or not is_image_name(last):
+                continue
             empty = False
-            yield f"{path}{SEPARATOR}{name}", content
+            yield read(f"{path}{SEPARATOR}{name}")
         if empty:
-            yield path, failed("not_found", "the archive holds no images")
-    except BROKEN as error:
-        yield path, failed("corrupt", f"the archive is cut short or damaged ({reason_of(error)})")
+            yield failed(path, "not_found", "the archive holds no images")
+    except (*BROKEN, NotImplementedError) as error:
+        yield failed(path, "corrupt", f"the archive is cut short or damaged ({reason_of(error)})")
     except OSError as error:
-        # gzip and bz2 say with an OSError of no number that their data is wrong.
         code = "unreadable" if error.errno else "corrupt"
-        yield path, failed(code, f"the archive cannot be read ({error.strerror or reason_of(error)})")
+        yield failed(path, code, f"the archive cannot be read ({error.strerror or reason_of(error)})")
 
 
-def _read_zip(path: str, max_pixels: int) -> Iterator[Member]:
-    with open(path, "rb") as file:
-        for member in read_members(file):
-            if not member.is_dir() and (refused := _refused(member.filename)):
-                yield member.filename, refused
-            elif not member.is_dir() and _counts(member.filename):
-                yield member.filename, _read_zip_member(file, member, max_pixels)
+def _zip_members(path: str, max_pixels: int) -> Members:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if not member.is_dir():
+                yield _zip_name(member), partial(_read_zip_member, archive, member, max_pixels)
 
 
-def _read_zip_member(file: BinaryIO, member: zipfile.ZipInfo, max_pixels: int) -> Content:
-    if member.flag_bits & ENCRYPTED:
-        return failed("unreadable", "the member is encrypted", member.file_size)
-    try:
-        with open_member(file, member) as stream:
-            return read_content(stream, member.file_size, max_pixels)
-    except NotImplementedError as error:
-        return failed("unsupported_format", f"the member is packed in an unknown way ({reason_of(error)})")
-    except (*BROKEN, OSError) as error:
-        if isinstance(error, OSError) and error.errno:  # the disk's error, not one of bz2
-            raise
-        return failed("corrupt", f"the member is damaged ({reason_of(error)})", member.file_size)
+def _zip_name(member: zipfile.ZipInfo) -> str:
+    """Return the name as it was meant, which zipfile takes for code page 437 where no flag says that it is UTF-8.
 
-
-def _read_tar(path: str, max_pixels: int) -> Iterator[Member]:
-    with _unpacked(path) as stream, tarfile.open(fileobj=stream, mode="r|", errorlevel=1, tarinfo=_Header) as archive:
-        for member in archive:
-            archive.members = []  # type: ignore[attr-defined] # it would remember every one, for a second pass that there is not
-            if member.isfile() and (refused := _refused(member.name)):
-                yield member.name, refused
-            elif not member.isdir() and _counts(member.name):
-                yield member.name, _read_tar_member(archive, member, max_pixels)
-
-
-def _unpacked(path: str) -> IO[bytes]:
-    """Open a tar that may be compressed. tarfile can do it too, but copies all that a bomb holds again and again."""
-    with open(path, "rb") as file:
-        start = file.read(6)
-    openers: dict[bytes, Callable[[str], IO[bytes]]] = {
-        b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]
-        b"BZh": bz2.open,
-        XZ_MAGIC: open_xz,
-    }
-    return next((opener for magic, opener in openers.items() if start.startswith(magic)), _open_plain)(path)
-
-
-def _open_plain(path: str) -> IO[bytes]:
-    return open(path, "rb")
-
-
-class _Header(tarfile.TarInfo):
-    """A header of a tar; what is none is an error, where Python's reader takes it for the end of the archive."""
-
-    @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
-        stream: Any = archive.fileobj
-        # Within a header it calls itself, for the one that a long name is for.
-        archive.fileobj = stream if isinstance(stream, _HeaderStream) else _HeaderStream(stream)  # type: ignore[assignment]
-        try:
-            return super().fromtarfile(archive)
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
-            raise  # a block of zeros, which is how an archive ends
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(str(error)) from None
-        finally:
-            archive.fileobj = stream
-
-
-class _HeaderStream:
-    """A tar while one header is read, with the long name, the comments or the map of holes that belong to it.
-
-    tarfile reads each of them whole, however long it claims to be.
+    Linux's zip writes UTF-8 without the flag, or as a second name; macOS without the flag. Others of Unix stay bytes.
     """
+    if member.flag_bits & UTF_8:
+        return member.filename
+    raw, extra = member.orig_filename.encode("cp437"), member.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        # Another sum is of another name: a program that does not know the field has renamed the member.
+        if kind == UNICODE_PATH and extra[4:9] == struct.pack("<BL", 1, zlib.crc32(raw)):
+            raw = extra[9 : 4 + size]
+        extra = extra[4 + size :]
+    with suppress(UnicodeDecodeError):
+        return raw.decode("utf-8")
+    return os.fsdecode(raw) if member.create_system == UNIX else member.filename
+
+
+def _read_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_pixels: int, path: str) -> Input:
+    if member.flag_bits & ENCRYPTED:
+        return failed(path, "unreadable", "the member is encrypted", member.file_size)
+    chunk_bytes = CHUNK_BYTES if member.compress_type in LIMITED else UNLIMITED_CHUNK_BYTES
+    try:
+        with archive.open(member) as stream:
+            return read_chunks(path, iter(partial(stream.read, chunk_bytes), b""), member.file_size, max_pixels)
+    except NotImplementedError as error:
+        return failed(path, "unsupported_format", f"the member is packed in an unknown way ({reason_of(error)})")
+    except (*BROKEN, OSError) as error:
+        if isinstance(error, OSError) and error.errno:  # the disk's error
+            raise
+        return failed(path, "corrupt", f"the member is damaged ({reason_of(error)})", member.file_size)
+
+
+def _tar_members(path: str, max_pixels: int) -> Members:
+    openers: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+    with open(path, "rb") as file:
+        opener = openers.get(file.read(2), partial(open, mode="rb"))
+    with opener(path) as first, opener(path) as second:  # for hard links, to files that are further in front
+        limited = _LimitedStream(first)
+        with tarfile.open(fileobj=limited, mode="r:", errorlevel=1) as archive:  # type: ignore[call-overload]
+            files = array("q")  # of each file the hash of its name, its offset and its size
+            for member in archive:
+                archive.members.clear()  # or it would keep them all
+                is_file = member.isreg() and not member.issparse()
+                stream, place = first, [member.offset_data, member.size] if is_file else []
+                if member.islnk() and files:
+                    found = np.flatnonzero(np.frombuffer(files, np.int64)[::3] == hash(member.linkname))
+                    stream, place = second, list(files[3 * found[-1] + 1 : 3 * found[-1] + 3]) if found.size else []
+                if place:
+                    files.extend((hash(member.name), *place))
+                    yield member.name, partial(_read_tar_member, stream, place[0], place[1], max_pixels)
+                elif not member.isdir():
+                    message = "the member is neither a file nor a link to one before it"
+                    yield member.name, partial(failed, code="unreadable", message=message)
+        # tarfile takes whatever is no header for the end of the archive, which is a block of zeros.
+        if limited.last_read != bytes(tarfile.BLOCKSIZE):
+            raise EOFError("its end is missing")
+
+
+def _read_tar_member(stream: IO[bytes], offset: int, size: int, max_pixels: int, path: str) -> Input:
+    stream.seek(offset)
+    chunks = (stream.read(min(CHUNK_BYTES, size - start)) for start in range(0, size, CHUNK_BYTES))
+    return read_chunks(path, chunks, size, max_pixels)
+
+
+class _LimitedStream:
+    """A tar of which no more is read at once than a header can need."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self._left = stream, LONGEST_HEADER_BYTES
-        self.tell = stream.tell
+        self._stream, self.seek, self.tell = stream, stream.seek, stream.tell
+        self.last_read = b""
 
     def read(self, size: int) -> bytes:
-        if not 0 <= size <= self._left:
-            raise tarfile.ReadError(f"a header is longer than {LONGEST_HEADER_BYTES:,} bytes")
-        self._left -= size
-        return self._stream.read(size)
-
-
-def _read_tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, max_pixels: int) -> Content:
-    stream = archive.extractfile(member) if member.isfile() else None
-    if stream is None:
-        return failed("unreadable", "the member is a link or a device, not a file")
-    with stream:
-        return read_content(cast(BinaryIO, stream), member.size, max_pixels)
-
-
-def _counts(name: str) -> bool:
-    *folders, last = name.replace("\\", "/").split("/")
-    return is_image_name(last) and not any(part.startswith(".") and part not in (".", "..") for part in folders)
-
-
-def _refused(name: str) -> Content | None:
-    if name.lower().endswith(ARCHIVE_SUFFIXES):
-        return failed("unsupported_format", "an archive within an archive is not opened; unpack it first")
-    return None
+        if not 0 <= size <= MOST_READ_BYTES:
+            raise tarfile.ReadError(f"a header is longer than {MOST_READ_BYTES:,} bytes")
+        self.last_read = self._stream.read(size)
+        return self.last_read

@@ -1,75 +1,146 @@
-"""Turn what a user names into inputs, one by one: images, folders, globs, lists and archives.
+"""Turn what a user names into inputs, one by one, and read them: images, folders, globs, archives, lists of paths."""
 
-It exists so that a million inputs are never held at once: each is found when its turn comes.
-"""
-
+import codecs
+import csv
+import glob
+import hashlib
+import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from edge.batch.archives import ARCHIVE_SUFFIXES, read_archive
-from edge.batch.content import Content
-from edge.batch.lists import open_standard_input, read_csv, read_lines
-from edge.errors import ImageError
-from edge.sources import STANDARD_INPUT, expand_sources
+from edge.errors import ImageError, UsageError, reason_of
+from edge.image import most_bytes, opened_image, read_header
+from edge.sources import STANDARD_INPUT, expand_sources, matches
 
-TEXT_LIST_SUFFIXES = (".txt", ".lst")
-CSV_SUFFIX = ".csv"
+LIST_SUFFIXES = (".txt", ".lst", ".csv")
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+LONGEST_LINE = 1 << 16  # Linux refuses paths above 4,096 bytes
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+CHUNK_BYTES = 1 << 20
+# Codes that the first bytes of a file are enough for; of other headers the rest may be further in.
+NO_IMAGE = ("empty", "not_an_image", "unsupported_format")
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One thing to classify: a file to read, or, for what has no path of its own, its content."""
+    """One thing to classify: a path that is still to be read, or what was read. `sha256`, in hexadecimal, is of all."""
 
     path: str
-    content: Content | None = None
-
-    @property
-    def held_bytes(self) -> int:
-        """How much memory it holds while it waits for its turn."""
-        return len(self.content.encoded) if self.content and self.content.encoded else 0
+    encoded: bytes | None = None
+    error: ImageError | None = None
+    sha256: str | None = None
+    size_bytes: int | None = None
 
 
-@dataclass(frozen=True)
-class Selection:
-    """What to classify: the names a user gave, and how lists and archives among them are read.
+def held_bytes(item: Input) -> int:
+    """Return how much memory an input holds while it waits for its turn."""
+    return len(item.encoded or b"")
 
-    `column` is that of the paths in a CSV list; `null` says that lists end names with NUL in place of a new line.
+
+def failed(path: str, code: str, message: str, size_bytes: int | None = None) -> Input:
+    """Return an input that could not be read."""
+    return Input(path, error=ImageError(code, message), size_bytes=size_bytes)
+
+
+def read_file(path: str, max_pixels: int) -> Input:
+    """Return the file at `path` as it was read; what is wrong with it is in there too, nothing is raised."""
+    try:
+        with opened_image(path) as stream:
+            chunks = iter(partial(stream.read, CHUNK_BYTES), b"")
+            return read_chunks(path, chunks, os.fstat(stream.fileno()).st_size, max_pixels)
+    except ImageError as error:
+        return Input(path, error=error)
+    except EOFError as error:
+        return failed(path, "unreadable", f"it has changed while it was read ({error})")
+
+
+def read_chunks(path: str, chunks: Iterable[bytes], size_bytes: int, max_pixels: int) -> Input:
+    """Return the input that consists of `chunks`; raises what they raise, and EOFError for fewer than `size_bytes`.
+
+    What is larger than its image can be is not read on; a large file that is no image is read for its digest only.
     """
+    held, digest, size, most, error = list[bytes](), hashlib.sha256(), 0, most_bytes(max_pixels), None
+    for chunk in chunks if size_bytes <= most else ():
+        if not size and size_bytes > CHUNK_BYTES:
+            try:
+                header = read_header(io.BytesIO(chunk))
+                most = most_bytes(header.width * header.height)
+            except ImageError as reason:
+                error = reason if reason.code in NO_IMAGE else None
+        digest.update(chunk)
+        size += len(chunk)
+        if size > size_bytes or size_bytes > most:
+            break
+        if not error:
+            held.append(chunk)
+    if size > size_bytes or size_bytes > most:
+        return failed(path, "too_many_bytes", "there are more bytes than claimed, or than an image needs", size_bytes)
+    if size < size_bytes:
+        raise EOFError(f"{size:,} of {size_bytes:,} bytes")
+    return Input(path, None if error else b"".join(held), error, digest.hexdigest(), size)
 
-    names: tuple[str, ...]
-    column: str
-    null: bool
-    max_pixels: int
 
-    def __iter__(self) -> Iterator[Input]:
-        """Yield the inputs in order. Raises UsageError for a CSV list without the column."""
-        for name in self.names:
-            yield from self._expand(name)
+def find_inputs(names: Iterable[str], column: str, null: bool, max_pixels: int) -> Iterator[Input]:
+    """Yield what `names` lead to, each when its turn comes. Raises UsageError for a list without `column` or `null`."""
+    for name in names:
+        is_there = os.path.lexists(name)
+        suffix = name.lower() if is_there and not os.path.isdir(name) else ""
+        if suffix.endswith(ARCHIVE_SUFFIXES):
+            from edge.batch.archives import read_archive  # it loads five modules of compression
 
-    @property
-    def countable(self) -> bool:
-        """Whether the inputs can be counted beforehand for little: no pipe, no archive to read through."""
-        return not any(name == STANDARD_INPUT or name.lower().endswith(ARCHIVE_SUFFIXES) for name in self.names)
-
-    def _expand(self, name: str) -> Iterator[Input]:
-        suffix = "" if os.path.isdir(name) else name.lower()
-        if name == STANDARD_INPUT:
-            yield from _in_list(read_lines(open_standard_input(), "standard input", self.null))
-        elif suffix.endswith(TEXT_LIST_SUFFIXES) and os.path.lexists(name):
-            yield from _in_list(read_lines(name, name, self.null))
-        elif suffix.endswith(CSV_SUFFIX) and os.path.lexists(name):
-            yield from _in_list(read_csv(name, self.column))
-        elif suffix.endswith(ARCHIVE_SUFFIXES) and os.path.lexists(name):
-            yield from (Input(path, content) for path, content in read_archive(name, self.max_pixels))
+            yield from read_archive(name, max_pixels)
+        elif name == STANDARD_INPUT or suffix.endswith(LIST_SUFFIXES):
+            yield from _read_list(name, column, null)
+        elif is_there or not glob.has_magic(name):
+            yield from (Input(source.path, error=source.error) for source in expand_sources([name]))
+        elif not (found := list(matches(name))):
+            yield failed(name, "not_found", "no file matches")
         else:
-            for source in expand_sources([name]):
-                yield _named(source.path, source.error)
+            yield from (Input(match.path, error=match.error) for match in found if match.error)
+            yield from find_inputs((match.path for match in found if not match.error), column, null, max_pixels)
 
 
-def _in_list(entries: Iterable[tuple[str, ImageError | None]]) -> Iterator[Input]:
-    return (_named(path, error) for path, error in entries)
+def _read_list(name: str, column: str, null: bool) -> Iterator[Input]:
+    is_csv = name.lower().endswith(".csv")
+    try:
+        yield from map(Input, _read_csv(name, column) if is_csv else _read_text(name, null))
+    except (OSError, csv.Error, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
+        yield failed(name, "unreadable", f"the list cannot be read further ({reason_of(error)})")
 
 
-def _named(path: str, error: ImageError | None) -> Input:
-    return Input(path, Content(None, None, None, error) if error else None)
+def _read_text(name: str, null: bool) -> Iterator[str]:
+    """Yield the path on each line, or before each NUL; of one that is too long for a path only its start."""
+    line, decoder, end = "", None, "\0" if null else "\n"
+    is_named = name != STANDARD_INPUT  # opened anew, since Python, when it ends, waits for who reads `sys.stdin`
+    with open(name if is_named else 0, "rb", closefd=is_named) as stream:
+        # What there is, so that paths that come through a pipe are not kept waiting for more of them.
+        while chunk := stream.read1(LONGEST_LINE):
+            if decoder is None:
+                encoding = "utf-16" if chunk.startswith(UTF_16) else "utf-8-sig"
+                if b"\0" in chunk and not null and encoding != "utf-16":
+                    remedy = "give --null if they end its names; UTF-16 must begin with a byte order mark"
+                    raise UsageError(f"{name}: this list holds NUL bytes; {remedy}")
+                decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
+            *lines, line = (line + decoder.decode(chunk)).split(end)
+            yield from (path for text in lines if (path := text if null else text.removesuffix("\r")))
+            line = line[:LONGEST_LINE]
+    if line:
+        yield line
+
+
+def _read_csv(name: str, column: str) -> Iterator[str]:
+    """Yield the path in `column` of each row; in an output of ours `path_bytes` has what is no UTF-8 in `path`."""
+    with open(name, "rb") as stream:
+        encoding = "utf-16" if stream.read(2) in UTF_16 else "utf-8-sig"
+    with open(name, encoding=encoding, errors="surrogateescape", newline="") as lines:
+        rows = csv.DictReader(lines, restval="")
+        if column not in (columns := rows.fieldnames or ()):
+            received = ", ".join(columns)[:200] or "an empty file"
+            raise UsageError(f"{name}: --column {column!r} is none of its columns. Received: {received}")
+        for row in rows:
+            encoded = bytes.fromhex(row.get("path_bytes") or "") if column == "path" else b""
+            yield os.fsdecode(encoded) or row[column]

@@ -1,61 +1,138 @@
-"""One HTML page of a run: its figures, a contact sheet for each class, and what is least certain.
+"""One HTML page of a run, with its pictures: figures, what failed and why, each class, and what is least certain."""
 
-It exists because a table of a million labels hides what one look at twelve pictures shows. The page stands alone: the
-pictures are in it. Where the model answers for regions, its pictures are of those.
-"""
-
-import html
-from collections.abc import Iterator
+import base64
+import heapq
+import io
+import os
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
-from edge.answer import printable
-from edge.atomic_file import replacing
-from edge.batch.chosen import Chosen, Shown
-from edge.batch.order import Order
-from edge.batch.summary import figures, totals
-from edge.batch.tally import Tally
-from edge.batch.thumbnails import make_thumbnails, place_of
+import numpy as np
+from PIL import Image, ImageOps
 
-STYLE = """
-body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222 }
-h2 { margin-top: 2rem } table { border-collapse: collapse } td { padding: .1rem 1.5rem .1rem 0 }
-.sheet { display: flex; flex-wrap: wrap; gap: .75rem }
-figure { margin: 0; width: 8.5rem } figcaption { font-size: 12px; overflow-wrap: anywhere }
-.picture { width: 128px; height: 128px; background: #eee; display: grid; place-items: center; color: #888 }
-"""
+from edge.batch.archives import SEPARATOR, read_archive
+from edge.batch.inputs import read_file
+from edge.batch.rows import Row, RunConfig
+from edge.batch.statistics import RunStatistics
+from edge.files import replacing
+from edge.image import decode_image
+from edge.result import Box, Prediction, printable
 
-
-def write_report(path: Path, order: Order, chosen: Chosen, tally: Tally) -> None:
-    """Write the page to `path`, whole or not at all. The pictures are read again where they lie."""
-    sheets = list(_sheets(chosen, tally))
-    pictures = make_thumbnails([shown for _, sheet in sheets for shown in sheet], order.max_pixels)
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as page:
-        page.write(f"<!doctype html><html lang=en><meta charset=utf-8><title>{_text(order.model)}</title>")
-        page.write(f"<style>{STYLE}</style><h1>{_text(order.model)} {_text(order.version)}</h1>")
-        page.write(f"<p>{_text(totals(tally))}</p>")
-        for title, entries in figures(tally):
-            cells = "".join(f"<tr><td>{_text(name)}<td>{_text(value)}" for name, value in entries)
-            page.write(f"<h2>{title}</h2><table>{cells}</table>" if entries else "")
-        for title, sheet in sheets:
-            tiles = "".join(_tile(shown, pictures.get(place_of(shown))) for shown in sheet)
-            page.write(f"<h2>{_text(title)}</h2><div class=sheet>{tiles}</div>")
+THUMBNAIL_PX = (128, 128)
+# How many are shown under a title, and of all classes together; and how many more are drawn, as some look alike.
+SHOWN, SHOWN_OF_CLASSES, DRAWN = 12, 480, 3
+FAILURES_SHOWN = 100  # of each code
+# Two pictures look alike if the mean colour in no cell of a grid over them differs by more levels.
+GRID, ALIKE_LEVELS = (8, 8), 10
 
 
-def _sheets(chosen: Chosen, tally: Tally) -> Iterator[tuple[str, list[Shown]]]:
-    for label, sample in chosen.classes.items():
-        yield f"{label}, {len(sample)} of {tally.labels[label]:,}", sample
-    yield "Least certain", chosen.least_certain
-    if chosen.without_regions:
-        yield f"Nothing found, {len(chosen.without_regions)} of {tally.without_regions:,}", chosen.without_regions
+@dataclass
+class Tile:
+    """One picture, or the part of it in `box`, with its best prediction, None where no region was found."""
+
+    row: Row
+    best: Prediction | None
+    unsure: bool
+    box: Box | None = None
+    picture: str = ""  # a JPEG in base64
+    grid: Any = None
 
 
-def _text(value: str) -> str:
-    return html.escape(printable(value))
+@dataclass
+class Sheet:
+    """The tiles under a title: those with the lowest keys of all that are added. Random keys are a fair sample."""
+
+    title: str
+    most: int = SHOWN
+    seen: int = 0
+    drawn: list[tuple[float, int, Tile]] = field(default_factory=list)
+
+    def add(self, key: float, tile: Tile) -> None:
+        """Draw `tile` while its `key` is among the lowest, of equal ones the first."""
+        self.seen += 1
+        heapq.heappush(self.drawn, (-key, -self.seen, tile))
+        if len(self.drawn) > self.most * DRAWN:
+            heapq.heappop(self.drawn)
+
+    def tiles(self) -> list[tuple[Tile, int]]:
+        """Return those to be shown, from the lowest key on, each with how many that were drawn look like it."""
+        shown: list[tuple[Tile, int]] = []
+        for *_, tile in sorted(self.drawn, key=lambda entry: entry[:2], reverse=True):
+            for i, (other, alike) in enumerate(shown):
+                if tile.picture and other.picture and np.abs(tile.grid - other.grid).max() <= ALIKE_LEVELS:
+                    shown[i] = other, alike + 1
+                    break
+            else:
+                shown.append((tile, 0))
+        return shown[: self.most]
 
 
-def _tile(shown: Shown, picture: str | None) -> str:
-    best = f"{shown.best.label} {shown.best.probability:.1%}" if shown.best else "nothing found"
-    caption = best + (", unsure" if shown.unsure else "") + (f", in {shown.text}" if shown.text else "")
-    image = f'<img alt="" src="data:image/jpeg;base64,{picture}">' if picture else "changed or gone"
-    name = _text(shown.row.answer.path)
-    return f"<figure><div class=picture>{image}</div><figcaption>{_text(caption)}<br>{name}</figcaption></figure>"
+def write_report(path: Path, config: RunConfig, rows: Iterable[Row], statistics: RunStatistics) -> None:
+    """Write the page to `path`, whole or not at all, in one pass over `rows`."""
+    import jinja2  # an extra
+
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"printable": printable, "link": partial(_link, folder=path.parent)}
+    template = environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
+    failed: dict[str, list[Row]] = defaultdict(list)
+    wrong, doubtful, empty = Sheet("Wrong, the most certain first"), Sheet("Least certain"), Sheet("Nothing found")
+    of_class = max(min(SHOWN, SHOWN_OF_CLASSES // max(len(statistics.labels), 1)), 1)
+    classes = {label: Sheet(label, of_class) for label in sorted(statistics.labels)}
+    chance = random.Random(0)  # noqa: S311 # a sample, no secret; the same rows give the same page
+    for row in rows:
+        if row.error and len(failed[row.error.code]) < FAILURES_SHOWN:
+            failed[row.error.code].append(row)
+        for tile in _tiles(row):
+            (classes[tile.best.label] if tile.best else empty).add(chance.random(), tile)
+            if tile.best:
+                doubtful.add(tile.best.probability, tile)
+                if statistics.true_label(row.path) not in (None, tile.best.label):
+                    wrong.add(-tile.best.probability, tile)
+    sheets = [sheet for sheet in (wrong, doubtful, *classes.values(), empty) if sheet.seen]
+    _read_pictures([tile for sheet in sheets for *_, tile in sheet.drawn], config.max_pixels)
+    shown = {"config": config, "statistics": statistics, "failed": failed, "sheets": sheets, "labels": list(classes)}
+    with replacing(path) as temporary:
+        temporary.write_text(template.render(shown), encoding="utf-8")
+
+
+def _tiles(row: Row) -> Iterator[Tile]:
+    """Yield what there is to show of a row: nothing of one that failed, each of its regions where there are any."""
+    found = row.classification
+    if found and not found.regions:
+        yield Tile(row, found.predictions[0] if found.predictions else None, found.unsure)
+    for region in (found and found.regions) or ():
+        yield Tile(row, region.predictions[0], region.unsure, region.box)
+
+
+def _link(path: str, folder: Path) -> str:
+    """Return the address of a file, or of the archive that it is in, from a page in `folder`."""
+    file = path if SEPARATOR not in path or os.path.lexists(path) else path.partition(SEPARATOR)[0]
+    return quote(os.path.relpath(os.fsencode(file), os.fsencode(folder))) if file else ""
+
+
+def _read_pictures(tiles: Iterable[Tile], max_pixels: int) -> None:
+    """Give each tile its picture, if its file still holds what its row was made of."""
+    wanted: dict[str, list[Tile]] = defaultdict(list)
+    for tile in tiles:
+        wanted[tile.row.path].append(tile)
+    archives = sorted({path.partition(SEPARATOR)[0] for path in wanted if SEPARATOR in path})
+    members = (item for archive in archives for item in read_archive(archive, max_pixels))
+    for item in chain((read_file(path, max_pixels) for path in tuple(wanted)), members):
+        if item.encoded is None or item.path not in wanted:
+            continue
+        with suppress(ValueError):  # an ImageError, or too narrow to be shown so small
+            pixels = decode_image(item.encoded, max_pixels).pixels
+            for tile in wanted.pop(item.path):
+                if tile.row.sha256 == item.sha256:
+                    image, small = Image.fromarray(tile.box.crop(pixels) if tile.box else pixels), io.BytesIO()
+                    ImageOps.contain(image, THUMBNAIL_PX, Image.Resampling.BOX).save(small, "JPEG", quality=85)
+                    tile.picture = base64.b64encode(small.getvalue()).decode()
+                    tile.grid = np.asarray(image.resize(GRID, Image.Resampling.BOX), np.int16)

@@ -11,35 +11,36 @@ done or too many failed, 130 interrupted.
 
 import argparse
 import hashlib
+import os
+import sys
 import time
+from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from itertools import product, takewhile
 from pathlib import Path
-from threading import Event
+from tempfile import TemporaryFile
+from threading import Event, Thread
+from typing import Any
 
-import cv2
+from tqdm import tqdm
 
-from edge.arguments import positive
-from edge.artifact import read_spec
-from edge.batch.inputs import Input, Selection
-from edge.batch.ledger import Ledger
-from edge.batch.max_failures import MaxFailures, parse_max_failures
-from edge.batch.order import Order, order_path, read_order
-from edge.batch.outputs import require_format
-from edge.batch.packed import PackedClassifier
-from edge.batch.places import require_apart, require_report
-from edge.batch.row import Row
-from edge.batch.run import Engine, Run
-from edge.batch.work import Work
+from edge.arguments import add_classifier_options, count_or_share, positive
+from edge.batch.inputs import ARCHIVE_SUFFIXES, Input, find_inputs, held_bytes, read_file
+from edge.batch.journal import SYNC_EVERY_S, Journal, require_format
+from edge.batch.rows import Row, RunConfig, compute_row
+from edge.batch.statistics import RunStatistics
 from edge.classifier import Classifier
-from edge.classifier_options import add_classifier_options, load_for_many
-from edge.cores import usable_cores
-from edge.decode import MAX_PIXELS
-from edge.errors import MissingExtraError, UsageError
-from edge.fast_decode import require_reducible
-from edge.ordered_map import OrderedMap
-from edge.stop import stopping_or_leaving_on_signals
+from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, explaining_imports, stopping_on_signals
+from edge.errors import EyespotError, UsageError
+from edge.image import MAX_PIXELS
+from edge.result import NOT_THERE
+from edge.runtime import ordered_map, usable_cores
+from edge.steps import require_shrinkable
 
-THREADS, RAY = "threads", "ray"
+# A file last touched this long before the run began has not changed since; clocks of file servers differ by less.
+CLOCK_MARGIN_S = 120.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,111 +53,166 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     again.add_argument("--resume", action="store_true", help="go on with a run that was cut off, or begin it")
     again.add_argument("--overwrite", action="store_true", help="begin anew, whatever is there")
     add("--top", type=positive, default=3, metavar="N", help="predictions per image or region (default 3)")
-    add("--max-failures", type=_max_failures, default=MaxFailures(), metavar="N|P%", help="stop when more have failed")
+    add("--max-failures", type=count_or_share, metavar="N|P%", help="stop when more have failed")
     add("--max-pixels", type=positive, default=MAX_PIXELS, metavar="N", help=f"of an image (default {MAX_PIXELS:,})")
     add("--fast-decode", action="store_true", help="let the JPEG decoder shrink large images; see the README")
     add("--column", default="path", metavar="NAME", help="where a CSV list has its paths (default path)")
     add("--null", action="store_true", help="paths in lists end with NUL, as 'find -print0' writes them")
     add("--threads", type=positive, default=None, metavar="N", help="images under way at once (default: all cores)")
     add("--quiet", action="store_true", help="no progress and no totals on standard error")
-    add("--summary", action="store_true", help="print classes, failures, speed and latencies at the end")
-    add("--report", type=Path, metavar="FILE.html", help="the summary with pictures of each class, as one page")
-    add("--engine", choices=(THREADS, RAY), default=THREADS, help="ray: the same through Ray Data")
+    add("--summary", action="store_true", help="print classes, failures and speed at the end")
+    add("--labels-from-folders", action="store_true", help="a folder's name is the true label: add accuracy, confusion")
+    add(
+        "--report", type=Path, metavar="FILE.html", help="the summary, failures and pictures of each class, as one page"
+    )
+    add("--engine", choices=("threads", "ray"), default="threads", help="ray: the same through Ray Data")
     add("--ray-address", metavar="ADDRESS", help="of a cluster that sees the same files (default: this machine)")
 
 
-def _max_failures(text: str) -> MaxFailures:
-    try:
-        return parse_max_failures(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number or a share such as 2%. Received: {text}") from None
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Classify every input and return the exit status."""
     _require_places(arguments)
-    if arguments.ray_address and arguments.engine != RAY:
-        raise UsageError("--ray-address is for --engine ray")
-    arguments.untuned |= arguments.resume and _began_untuned(arguments)
-    classifier, model = load_for_many(arguments)
-    if arguments.fast_decode and classifier.regions:
-        raise UsageError("--fast-decode is for whole pictures: regions are found, and cut out, at the full size")
+    options = {"regions": arguments.regions, "face_model": arguments.face_model}
+    classifier = Classifier.load(arguments.model, 1, min_probability=arguments.min_probability, **options)
+    if classifier.regions and (arguments.fast_decode or arguments.labels_from_folders):
+        raise UsageError("--fast-decode and --labels-from-folders are for whole pictures, as --regions none takes them")
     if arguments.fast_decode:
-        require_reducible(classifier.spec.preprocessing[0])
-    order = _order(arguments, classifier)
-    work = Work(classifier, order.top, order.max_pixels, order.fast_decode)
-    job = Run(
-        order=order,
-        selection=Selection(order.sources, order.column, order.null, order.max_pixels),
-        engine=_engine(arguments, work, model),
-        max_failures=arguments.max_failures,
-        resume=arguments.resume,
-        overwrite=arguments.overwrite,
-        quiet=arguments.quiet,
-        summary=arguments.summary,
-        report=arguments.report,
-    )
-    with stopping_or_leaving_on_signals() as stop, Ledger(arguments.output) as ledger:
-        return job(ledger, stop)
+        require_shrinkable(classifier.spec.preprocessing[0])
+    if arguments.ray_address and arguments.engine != "ray":
+        raise UsageError("--ray-address is for --engine ray")
+    config = _run_config(arguments, classifier)
+    statistics = RunStatistics(classifier.spec.labels if arguments.labels_from_folders else ())
+    with stopping_on_signals(leave=True) as stop, Journal(arguments.output, config) as journal:
+        if arguments.resume and journal.is_whole:
+            for row in journal.read():
+                statistics.add(row)
+            statistics.start_clock()
+        else:
+            inputs = _begin(arguments, journal, statistics, stop)
+            if not stop.is_set():  # in the middle of rows that are there, none can be added
+                if arguments.engine == "ray":
+                    with explaining_imports("eyespot batch --engine ray", "ray"):
+                        from edge.batch.ray_engine import compute_on_ray
+                    rows: Iterator[Row | None] = compute_on_ray(arguments, config, inputs, stop)
+                else:
+                    compute, threads = partial(compute_row, classifier=classifier, config=config), arguments.threads
+                    rows = ordered_map(compute, inputs, threads or usable_cores(), stop, held_bytes)
+                _append(arguments, journal, statistics, rows)
+            goes_on = f"the rows are in {journal.path}, and the same command with --resume goes on"
+            if stop.is_set():
+                print(f"eyespot: stopped after {statistics.totals()}; {goes_on}", file=sys.stderr)
+                return INTERRUPTED
+            if statistics.too_many_failed(arguments.max_failures):
+                print(f"eyespot: more than --max-failures failed ({statistics.totals()}); {goes_on}", file=sys.stderr)
+                return NOTHING_DONE
+        if arguments.report:
+            from edge.batch.report import write_report
+
+            with journal.keeping_rows(arguments.report):
+                write_report(arguments.report, config, journal.read(), statistics)
+        journal.write_output()  # after the page, which without the journal could not be written again
+    if arguments.summary:
+        print(statistics.as_text(), flush=True)
+    if not arguments.quiet:
+        print(f"eyespot: {arguments.output}: {statistics.totals()}", file=sys.stderr)
+    nothing_was_there = sum(statistics.codes[code] for code in NOT_THERE) == statistics.rows
+    if nothing_was_there or statistics.too_many_failed(arguments.max_failures, at_end=True):
+        return NOTHING_DONE
+    return SOME_FAILED if statistics.failed else DONE
 
 
-def _require_places(arguments: argparse.Namespace) -> None:
-    require_format(arguments.output)
-    require_apart(arguments.sources, arguments.output)
-    if arguments.report:
-        require_report(arguments.report, arguments.output)
-        require_apart(arguments.sources, arguments.report)
-
-
-def _began_untuned(arguments: argparse.Namespace) -> bool:
-    """Whether the rows that are there are of MODEL itself; what was tuned since is for the next run."""
-    path = order_path(arguments.output)
-    return path.exists() and read_order(path).version == read_spec(Path(arguments.model)).version
-
-
-def _order(arguments: argparse.Namespace, classifier: Classifier) -> Order:
+def _run_config(arguments: Namespace, classifier: Classifier) -> RunConfig:
     spec, face_model = classifier.spec, arguments.face_model
-    return Order(
+    same = ("column", "null", "max_pixels", "fast_decode", "min_probability")
+    return RunConfig(
         model=spec.name,
         version=spec.version or "",
         sources=tuple(arguments.sources),
-        column=arguments.column,
-        null=arguments.null,
-        top=min(arguments.top, len(spec.labels)),
-        max_pixels=arguments.max_pixels,
-        fast_decode=arguments.fast_decode,
-        min_probability=arguments.min_probability,
+        top_k=min(arguments.top, len(spec.labels)),
         regions=classifier.regions,
-        face_model=None if face_model is None else hashlib.sha256(Path(face_model).read_bytes()).hexdigest(),
-        begun_s=time.time(),
+        face_model=hashlib.sha256(Path(face_model).read_bytes()).hexdigest() if face_model else None,
+        started_s=time.time(),
+        **{name: getattr(arguments, name) for name in same},
     )
 
 
-def _engine(arguments: argparse.Namespace, work: Work, model: Path) -> Engine:
-    threads = arguments.threads or usable_cores()
-    if arguments.engine == RAY:
-        try:
-            from edge.batch.ray_engine import RayEngine
-        except ModuleNotFoundError as error:
-            raise MissingExtraError(
-                f"--engine ray needs the package {error.name}; install it with: pip install 'eyespot[ray]'"
-            ) from None
-        return RayEngine(_packed(arguments, work.classifier, model), work, threads, arguments.ray_address)
-    cv2.setNumThreads(1)  # the images themselves keep the cores busy
-    together = work.classifier.most_together
+def _require_places(arguments: Namespace) -> None:
+    """Raise UsageError unless output and report can be written and harm no input: now, and not after the night."""
+    output, report = arguments.output, arguments.report
+    require_format(output)
+    for source, written in product(arguments.sources, filter(None, (output, report))):
+        with suppress(OSError):  # one of the two is not there
+            if os.path.samefile(source, written):
+                raise UsageError(f"{written}: this is one of the sources ({source}); write to another file")
+    if report:
+        if report.suffix != ".html" or report.is_dir():
+            raise UsageError(f"--report must be a file that ends in .html. Received: {report}")
+        import jinja2  # noqa: F401
 
-    def in_threads(inputs: Iterator[Input], stop: Event) -> Iterator[Row | None]:
-        return iter(OrderedMap(work, inputs, threads, stop, lambda item: item.held_bytes, together=together))
-
-    return in_threads
+        report.parent.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=report.parent).close()
 
 
-def _packed(arguments: argparse.Namespace, classifier: Classifier, model: Path) -> PackedClassifier:
-    face_model = arguments.face_model
-    return PackedClassifier(
-        model=model.read_bytes(),
-        version=classifier.spec.version,
-        min_probability=arguments.min_probability,
-        regions=classifier.regions,
-        face_model=None if face_model is None else Path(face_model).read_bytes(),
-    )
+def _begin(arguments: Namespace, journal: Journal, statistics: RunStatistics, stop: Event) -> Iterator[Input]:
+    """Return the inputs that have no row yet; the journal is ready for theirs, and the rows that it has are counted."""
+    inputs = find_inputs(arguments.sources, arguments.column, arguments.null, arguments.max_pixels)
+    if not (arguments.resume and journal.config_path.exists()):
+        journal.begin(overwrite=arguments.overwrite)
+        return inputs
+    started_s = journal.config.require_same(journal.config_path)
+    for row in journal.read(recover=True):
+        item = next(inputs, None)
+        if item is None or item.path != row.path:
+            found = f"there was {row.path!a}, now there is {item.path!a}" if item else f"{row.path!a} is gone"
+            raise UsageError(f"{journal.output}: the inputs have changed ({found}); --overwrite to start anew")
+        if not _is_unchanged(row, item, started_s, arguments.max_pixels):
+            raise UsageError(f"{journal.output}: {row.path!a} has changed; put it back, or --overwrite to start anew")
+        statistics.add(row)
+        if stop.is_set():
+            break
+    if statistics.rows and not arguments.quiet:
+        print(f"eyespot: {statistics.rows:,} rows are there, going on", file=sys.stderr)
+    return inputs
+
+
+def _is_unchanged(row: Row, item: Input, started_s: float, max_pixels: int) -> bool:
+    """Whether an input is what a row was made of: of the same size, and of the same digest if touched since."""
+    if item.encoded is None and not item.error:
+        with suppress(OSError, ValueError):
+            status = os.stat(item.path)
+            if max(status.st_mtime, status.st_ctime) < started_s - CLOCK_MARGIN_S and row.size_bytes is not None:
+                return status.st_size == row.size_bytes
+        item = read_file(item.path, max_pixels)
+    if row.sha256 or item.sha256:
+        return row.sha256 == item.sha256
+    return bool(row.error and item.error and row.error.code == item.error.code)
+
+
+def _append(arguments: Namespace, journal: Journal, statistics: RunStatistics, rows: Iterator[Row | None]) -> None:
+    """Append the rows to the journal as they come, and show how far it is, until too many have failed."""
+    statistics.start_clock()
+    quiet = arguments.quiet or None  # None: there is no bar where standard error is no terminal
+    with tqdm(initial=statistics.rows, unit=" inputs", leave=False, dynamic_ncols=True, disable=quiet) as bar:
+        # A pipe, an archive or a glob takes too long to be read twice for a number.
+        slow = (name == "-" or name.lower().endswith(ARCHIVE_SUFFIXES) or "*" in name for name in arguments.sources)
+        if not bar.disable and not any(slow):
+            Thread(target=_count, args=(arguments, bar), name="eyespot-count", daemon=True).start()
+        for row in rows:
+            if row is None:
+                journal.sync(SYNC_EVERY_S)
+                continue
+            journal.append(row)
+            statistics.add(row)
+            if row.error:
+                bar.set_postfix_str(f"{statistics.failed:,} failed", refresh=False)
+                if statistics.too_many_failed(arguments.max_failures):
+                    break
+            bar.update()
+        journal.sync()
+
+
+def _count(arguments: Namespace, bar: "tqdm[Any]") -> None:
+    """Count the inputs by a second walk beside the work, so that the bar can say how long it still takes."""
+    inputs = find_inputs(arguments.sources, arguments.column, arguments.null, arguments.max_pixels)
+    with suppress(EyespotError):  # the work meets the same, and says so
+        bar.total = sum(1 for _ in takewhile(lambda _: not bar.disable, inputs))  # disabled once it is closed

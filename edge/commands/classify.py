@@ -11,21 +11,22 @@ import json
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from io import BytesIO
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edge.answer import NOT_THERE, Answer, as_record, printable
-from edge.arguments import positive
-from edge.classification import Classification, Prediction
+from edge.arguments import add_classifier_options, add_threads_option, load_classifier, positive
 from edge.classifier import Classifier
-from edge.classifier_options import add_classifier_options, add_threads_option, load_classifier
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
-from edge.decode import BYTES_PER_PIXEL, MAX_PIXELS, METADATA_BYTES, DecodedImage, decode_image, read_image
 from edge.errors import ImageError, UsageError
+from edge.image import MAX_PIXELS, DecodedImage, decode_image, most_bytes, read_image
+from edge.result import NOT_THERE, Classification, Prediction, answer_fields, printable
 from edge.sources import STANDARD_INPUT, Source, expand_sources
 
+if TYPE_CHECKING:
+    from edge.regions.drawing import AnnotatedCopies
+
 CHUNK_BYTES = 1 << 20
+
+Answer = tuple[str, Classification | None, ImageError | None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,13 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=positive, default=3, metavar="N", help="predictions per image (default 3)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--draw", metavar="DIR", help="write annotated copies of the images into this folder")
-    parser.add_argument(
-        "--max-pixels",
-        type=positive,
-        default=MAX_PIXELS,
-        metavar="N",
-        help=f"refuse larger images from their header (default {MAX_PIXELS:,})",
-    )
+    limit = f"refuse larger images from their header (default {MAX_PIXELS:,})"
+    parser.add_argument("--max-pixels", type=positive, default=MAX_PIXELS, metavar="N", help=limit)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,16 +47,18 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("standard input (-) holds one image; name it once")
     classifier = load_classifier(arguments)
     sources = list(expand_sources(arguments.images))
-    draw = None
+    copies = None
     if arguments.draw:
-        from edge.annotated_copies import AnnotatedCopies  # only who draws pays for it
+        from edge.regions.drawing import AnnotatedCopies  # only who draws pays for it
 
-        draw = AnnotatedCopies(arguments.draw, (source.path for source in sources)).write
+        copies = AnnotatedCopies(arguments.draw, (source.path for source in sources))
     write = write_json if arguments.json else table_writer(sources, classifier.spec.labels)
     codes = []
-    for answer in classify_sources(classifier, sources, arguments.top, arguments.max_pixels, draw):
-        write(answer)
-        codes.append(answer.error.code if answer.error else None)
+    for path, classification, error in classify_sources(
+        classifier, sources, arguments.top, arguments.max_pixels, copies
+    ):
+        write(path, classification, error)
+        codes.append(error.code if error else None)
     return exit_status(codes)
 
 
@@ -76,21 +74,21 @@ def classify_sources(
     sources: Iterable[Source],
     top_k: int,
     max_pixels: int,
-    draw: Callable[[str, NDArray[np.uint8], Classification], object] | None = None,
+    copies: "AnnotatedCopies | None" = None,
 ) -> Iterator[Answer]:
-    """Yield one answer for each source, in order; each is handed to `draw` first, with its path and its pixels."""
+    """Yield the path of each source with its classification or its error, in order; `copies` are drawn first."""
     for source in sources:
         try:
             if source.error:
                 raise source.error
             image = _read_source(source.path, max_pixels)
-            classification = classifier.classify(image, top_k)
+            classification = classifier.classify(image, top_k, max_pixels)
         except ImageError as error:
-            yield Answer(source.path, None, error)
+            yield source.path, None, error
             continue
-        if draw:
-            draw(source.path, image.pixels, classification)
-        yield Answer(source.path, classification, None)
+        if copies:
+            copies.write(source.path, image.pixels, classification)
+        yield source.path, classification, None
 
 
 def _read_source(path: str, max_pixels: int) -> DecodedImage:
@@ -100,7 +98,7 @@ def _read_source(path: str, max_pixels: int) -> DecodedImage:
 
 
 def _read_standard_input(max_pixels: int) -> bytes:
-    limit = max_pixels * BYTES_PER_PIXEL + METADATA_BYTES
+    limit = most_bytes(max_pixels)
     if sys.stdin is None:
         raise ImageError("unreadable", "standard input is closed")
     encoded = BytesIO()  # in pieces, since to read up to a limit takes memory for all of it at once
@@ -111,23 +109,25 @@ def _read_standard_input(max_pixels: int) -> bytes:
     return encoded.getvalue()
 
 
-def write_json(answer: Answer) -> None:
+def write_json(path: str, classification: Classification | None, error: ImageError | None) -> None:
     """Print one answer as one JSON object on a line."""
-    print(json.dumps(as_record(answer)), flush=True)
+    print(json.dumps(answer_fields(path, classification, error)), flush=True)
 
 
-def table_writer(sources: Iterable[Source], labels: tuple[str, ...]) -> Callable[[Answer], None]:
+def table_writer(
+    sources: Iterable[Source], labels: tuple[str, ...]
+) -> Callable[[str, Classification | None, ImageError | None], None]:
     """Return a function that prints one answer as a line, aligned with all others; errors to standard error."""
     path_width = max((len(printable(source.path)) for source in sources if not source.error), default=0)
     label_width = max(map(len, labels))
 
-    def write(answer: Answer) -> None:
-        if answer.error:
+    def write(path: str, classification: Classification | None, error: ImageError | None) -> None:
+        if error:
             sys.stdout.flush()
-            print(f"eyespot: {printable(answer.path)}: {answer.error.code}: {answer.error}", file=sys.stderr)
-        if answer.classification:
-            cells = "   ".join(_cells(answer.classification, label_width))
-            print(f"{printable(answer.path):<{path_width}}   {cells}")
+            print(f"eyespot: {printable(path)}: {error.code}: {error}", file=sys.stderr)
+        if classification:
+            cells = "   ".join(_cells(classification, label_width))
+            print(f"{printable(path):<{path_width}}   {cells}")
 
     return write
 

@@ -4,12 +4,12 @@ import argparse
 import json
 from pathlib import Path
 
-from edge.artifact import read_spec
+import msgspec
+
 from edge.cli import DONE
+from edge.model import read_spec
 from edge.spec import ModelSpec, Parity, TrainingRecord, Variant, describe_regions
 from edge.steps import describe
-from edge.strict_json import encode
-from edge.tune.record import recall
 
 REFERENCES = {"keras": "Keras", "tensorflow": "TensorFlow", "onnx": "the plain ONNX file"}
 ORIGINS = {"held-out": "held-out images", "folder": "a folder of pictures", "made": "pictures that eyespot made"}
@@ -26,9 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
     path = Path(arguments.model)
     spec = read_spec(path)
     if arguments.json:
-        print(json.dumps(encode(spec), indent=2))
+        print(json.dumps(msgspec.to_builtins(spec), indent=2))
     else:
-        rows = spec_rows(spec) | _tuned_rows(spec) | {"file": f"{path.stat().st_size:,} bytes, unaltered since export"}
+        rows = spec_rows(spec) | {"file": f"{path.stat().st_size:,} bytes, unaltered since export"}
         width = max(map(len, rows))
         print("\n".join(f"{name:<{width}}   {value}" for name, value in rows.items()))
     return DONE
@@ -44,8 +44,8 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
     }
     if spec.regions:
         rows["regions"] = describe_regions(spec.regions)
-    if spec.abstain_below is not None:
-        rows["abstains"] = f"below a probability of {spec.abstain_below:.2%}"
+    if spec.reject_threshold is not None:
+        rows["unsure"] = f"below a probability of {spec.reject_threshold:.2%}"
     if spec.training:
         rows |= _training_rows(spec.training)
     if spec.parity:
@@ -55,7 +55,7 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
     if fingerprint := spec.fingerprint:
         rows["fingerprint"] = (
             f"{sum(fingerprint.size.counts):,} pictures trained on (size, brightness, contrast), "
-            f"{sum(fingerprint.classes):,} held out (confidence, classes)"
+            f"{sum(fingerprint.classes):,} others (confidence, classes)"
         )
     if self_test := spec.self_test:
         rows["self-test"] = f"{len(self_test.samples)} samples, limit {self_test.tolerance:.0e} (eyespot verify)"
@@ -63,13 +63,28 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
 
 
 def _training_rows(training: TrainingRecord) -> dict[str, str]:
-    return {
+    baseline = ""
+    if training.baseline_accuracy is not None:
+        baseline = f" (always the most frequent class: {training.baseline_accuracy:.2%})"
+    rows = {
         "trained": (
             f"{training.recipe} on {training.dataset}, {training.training_images:,} images, "
             f"{training.epochs} epochs, seed {training.seed}"
         ),
-        "accuracy": f"{training.held_out_accuracy:.2%} of {training.held_out_images:,} held-out images",
+        "accuracy": f"{training.accuracy:.2%} of {training.evaluation_images:,} {evaluated_on(training)}{baseline}",
     }
+    if training.backbone:
+        rows["backbone"] = training.backbone
+    if training.calibration_error is not None:
+        rows["calibration"] = f"expected error {training.calibration_error:.2%}"
+    for number, warning in enumerate(training.warnings or (), 1):
+        rows[f"warning {number}"] = warning
+    return rows
+
+
+def evaluated_on(training: TrainingRecord) -> str:
+    """Return what the accuracy of a training is measured on, in words."""
+    return f"{training.evaluated_on or 'held-out'} images"
 
 
 def _parity_rows(parity: Parity) -> dict[str, str]:
@@ -84,37 +99,21 @@ def _parity_rows(parity: Parity) -> dict[str, str]:
     }
 
 
-def _tuned_rows(spec: ModelSpec) -> dict[str, str]:
-    """Return what `eyespot tune` remembers of the model on this device."""
-    one, many = (recall(spec, lambda _: None, many=many) for many in (False, True))
-    if one is None or many is None:
-        return {}
-    from edge.answer import printable  # it brings a classifier along, which the spec alone does not need
-
-    texts = [
-        f"{commands}: {printable(best.path)}, {best.threads} thread{'s'[: best.threads != 1]}"
-        for commands, best in (("classify, watch", one), ("batch", many))
-    ]
-    return {"tuned here": "; ".join(texts)}
-
-
 def variant_rows(variant: Variant) -> dict[str, str]:
     """Return the certificate of a smaller variant under the names that are shown beside it."""
     kept = f", {len(variant.float_layers)} layers in float32" if variant.float_layers else ""
     calibration = f", {variant.calibration} calibration" if variant.calibration else ""
-    accuracy = (
-        f"{variant.accuracy:.2%} of {variant.images:,} pictures, float32 {variant.float32_accuracy:.2%}"
-        if variant.accuracy is not None
-        else f"{variant.images:,} pictures without labels"
-    )
+    accuracy = f"{variant.images:,} pictures without labels"
+    if variant.accuracy is not None and variant.float32_accuracy is not None:
+        accuracy = f"{variant.accuracy:.2%} of {variant.images:,} pictures, float32 {variant.float32_accuracy:.2%}"
     return {
         "variant": (
             f"{variant.kind} ({variant.scheme}{calibration}{kept}); "
             "parity is that of the float32 network it was made from"
         ),
         "cost": (
-            f"{accuracy} "
-            f"(limit {variant.max_drop_points:g} points less), same best label on {variant.top1_agreement:.2%}"
+            f"{accuracy} (limit {variant.max_drop_points:g} points less), "
+            f"same best label on {variant.top1_agreement:.2%}"
         ),
     }
 

@@ -1,7 +1,7 @@
-"""Replay the samples inside a model file on this device and compare with what the original network said.
+"""Replay the samples inside a model file on this device and compare with what the original network answered.
 
 With --against the whole comparison of the export is redone: the Keras network of RUN, which this needs the
-extra 'export' for, against the file, on the images of DIR or on the run's held-out ones. The worst are
+extra 'export' for, against the file, on the images of DIR or on those that the run was not trained on. The worst are
 printed; images that cannot be read are listed and counted. Exit status: 0 within the tolerance, 1 within it
 but some images could not be read, 2 past it, or RUN is not what the model was made of.
 """
@@ -11,10 +11,9 @@ import json
 from dataclasses import asdict
 
 from edge.arguments import positive, share
-from edge.classifier import Classifier
+from edge.classifier import Classifier, replay_self_test
 from edge.cli import DONE, NOTHING_DONE
 from edge.errors import UsageError
-from edge.self_test import replay_self_test
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     # These are answered by the export room: see the table in edge.cli.
     heavy = parser.add_argument_group("the whole comparison")
     heavy.add_argument("--against", metavar="RUN", help="the run folder that the model was exported from")
-    heavy.add_argument("--images", metavar="DIR", help="what to compare on (default: the run's held-out images)")
+    heavy.add_argument("--images", metavar="DIR", help="what to compare on (default: those the run was not trained on)")
     heavy.add_argument("--tolerance", type=share, metavar="P", help="(default: that of the model's certificate)")
     heavy.add_argument("--worst", type=positive, metavar="N", help="how many images to print (default 10)")
 
@@ -34,8 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     for option in ("images", "tolerance", "worst"):
         if getattr(arguments, option) is not None:
             raise UsageError(f"--{option} belongs to the comparison with Keras; give --against RUN as well")
-    classifier = Classifier.load(arguments.model)
-    result = replay_self_test(classifier)
+    classifier = Classifier.load(arguments.model, regions="none")  # the samples are what a detector would cut out
+    result = replay_self_test(classifier.spec, classifier.probabilities)
     if arguments.json:
         print(json.dumps(asdict(result) | {"passed": result.passed}))
     else:

@@ -1,1 +1,1 @@
-"""One file for each image format: how to read what its header claims, and nothing of its pixels."""
+"""What Pillow leaves to us: kinds of TIFF that it reads wrongly, and kinds that it does not know."""

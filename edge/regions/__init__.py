@@ -1,5 +1,22 @@
-"""What a model looks for in a picture before it classifies: faces, or the glyphs of a code.
+"""What a model classifies in a picture: faces, or the glyphs of a code. Device, service and annotation share it."""
 
-`find_faces` and `find_glyphs` give boxes in pixels of the upright picture, and `classify_regions` answers for each.
-They stand in the edge room because the device, the service and the annotation of a data set must cut alike.
-"""
+from dataclasses import dataclass
+
+from edge.result import Box
+
+
+@dataclass(frozen=True)
+class FoundBoxes:
+    """Where the regions of one picture are, from left to right, and how many of them came from touching glyphs."""
+
+    boxes: tuple[Box, ...]
+    split: int = 0
+
+
+def clipped(x: float, y: float, width: float, height: float, picture_height: int, picture_width: int) -> Box:
+    """Return the part of a rectangle that lies in the picture, in whole pixels and at least one each way."""
+    left = min(max(round(x), 0), picture_width - 1)
+    top = min(max(round(y), 0), picture_height - 1)
+    right = min(max(round(x + width), left + 1), picture_width)
+    bottom = min(max(round(y + height), top + 1), picture_height)
+    return Box(left, top, right - left, bottom - top)

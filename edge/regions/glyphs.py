@@ -4,12 +4,12 @@
 2. Otsu's threshold, inverted; where ink and ground differ by less than 32 levels there is nothing to read.
 3. External contours; those less than half as high as the highest are specks.
 4. Where there are fewer glyphs than expected, wide ones are taken for touching ones and cut where a column holds the
-   least ink, near the places where equal parts would end. It takes evidence: a bridge of one stroke between parts as
-   high as the others, or a width that no single glyph has. Without it what was found stays as it is.
-   Where there are only digits, one that begins with a 1 is cut behind the stroke of that, since the half is elsewhere.
-5. Where there are as many as expected, and only digits, what is wider than any digit is taken for two: a code of five
+   least ink, near the places where equal parts would end. That needs evidence: a bridge of one stroke between parts as
+   high as the others, or a width that no single glyph has. Without it the glyph stays whole.
+   Among digits, a pair that begins with a 1 is cut behind the stroke of the 1, since its middle is elsewhere.
+5. Where there are as many as expected, and only digits, what is wider than any digit is cut in two: a code of five
    with two that touch must not be read as one of four. A pair with a narrow 1 is not noticed by that.
-6. From left to right. More or fewer than expected is for the caller to say; nothing is made to fit.
+6. From left to right. More or fewer than expected is for the caller to report; nothing is made to fit.
 """
 
 from itertools import pairwise
@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.regions.region import Box, FoundBoxes
+from edge.regions import FoundBoxes, clipped
+from edge.result import Box
 
 PADDING_PX = 8
 # Around each glyph, as in the book; what the network sees.
@@ -61,7 +62,7 @@ def find_glyphs(pixels: NDArray[np.uint8], count: int, digits: bool = False) -> 
         split = _split_touching(glyphs, count, ink, digits)
     elif digits and len(glyphs) == count:
         split = _split_doubles(glyphs, ink)
-    boxes = [_unpadded(box, *grey.shape) for box in sorted(split)]
+    boxes = [clipped(b.x - PADDING_PX, b.y - PADDING_PX, b.width, b.height, *grey.shape) for b in sorted(split)]
     largest = sorted(boxes, key=lambda box: -box.width * box.height)[:MOST_GLYPHS]
     return FoundBoxes(tuple(sorted(largest)), len(set(split) - set(glyphs)))
 
@@ -112,10 +113,10 @@ def _cut(box: Box, parts: int, ink: NDArray[np.uint8], height: float) -> list[Bo
     part_width = box.width / parts
     if not NARROWEST_PART * height <= part_width <= WIDEST_PART * height:
         return []
-    inside = box.cut(ink) > 0
+    inside = box.crop(ink) > 0
     cuts = [_lightest_column(inside, part_width * part, part_width * CUT_REACH) for part in range(1, parts)]
     pieces = [_tight(box, inside, *ends) for ends in pairwise([0, *cuts, box.width])]
-    bridged = all(_strokes(inside[:, cut]) <= 1 for cut in cuts)
+    bridged = all(len(_strokes(inside[:, cut])) <= 1 for cut in cuts)
     equally_high = all(piece.height >= LOWEST_PART * height for piece in pieces)
     return pieces if equally_high and (bridged or part_width >= CERTAIN_PART * height) else []
 
@@ -124,8 +125,8 @@ def _cut_behind_one(box: Box, ink: NDArray[np.uint8], height: float) -> list[Box
     """Return a 1 and what is behind it; none where `box` does not begin with a stroke as high as a digit."""
     if box.width < NARROWEST_PAIR * height:
         return []
-    inside = box.cut(ink) > 0
-    longest = np.array([_longest_stroke(column) for column in inside.T])
+    inside = box.crop(ink) > 0
+    longest = np.array([_strokes(column).max(initial=0) for column in inside.T])
     stem = np.flatnonzero(longest[: round(STEM_REACH * height)] >= LOWEST_PART * height)
     if not stem.size:
         return []
@@ -142,10 +143,10 @@ def _cut_behind_one(box: Box, ink: NDArray[np.uint8], height: float) -> list[Box
     return pieces if equally_high and flag >= FLAG_SHARE * height else []
 
 
-def _longest_stroke(column: NDArray[np.bool_]) -> int:
-    """Return how many pixels the longest stroke in a column covers."""
+def _strokes(column: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return how many pixels each stroke in a column covers."""
     ends = np.flatnonzero(np.diff(column.astype(np.int8), prepend=0, append=0))
-    return int((ends[1::2] - ends[::2]).max(initial=0))
+    return ends[1::2] - ends[::2]
 
 
 def _lightest_column(inside: NDArray[np.bool_], middle: float, reach: float) -> int:
@@ -153,11 +154,6 @@ def _lightest_column(inside: NDArray[np.bool_], middle: float, reach: float) -> 
     near = np.arange(max(round(middle - reach), 1), min(round(middle + reach) + 1, inside.shape[1]))
     amounts = inside.sum(axis=0)[near]
     return int(near[np.lexsort((np.abs(near - middle), amounts))[0]])
-
-
-def _strokes(column: NDArray[np.bool_]) -> int:
-    """Return how many strokes a column crosses."""
-    return int(np.count_nonzero(np.diff(column.astype(np.int8), prepend=0) == 1))
 
 
 def _tight(box: Box, inside: NDArray[np.bool_], left: int, right: int) -> Box:
@@ -169,11 +165,3 @@ def _tight(box: Box, inside: NDArray[np.bool_], left: int, right: int) -> Box:
         int(columns[-1] - columns[0]) + 1,
         int(rows[-1] - rows[0]) + 1,
     )
-
-
-def _unpadded(box: Box, height: int, width: int) -> Box:
-    """Return a box of the padded picture as one of the picture; ink in the padding is a copy of that at the edge."""
-    left, top = min(max(box.x - PADDING_PX, 0), width - 1), min(max(box.y - PADDING_PX, 0), height - 1)
-    right = max(min(box.x + box.width - PADDING_PX, width), left + 1)
-    bottom = max(min(box.y + box.height - PADDING_PX, height), top + 1)
-    return Box(left, top, right - left, bottom - top)

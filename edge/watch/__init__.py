@@ -1,1 +1,1 @@
-"""Watch a camera, a video, a stream or a folder, and say what is on it."""
+"""Watch a camera, a video, a stream or a folder, and say what it shows."""

@@ -1,7 +1,7 @@
-"""A folder: pictures that appear in it from now on, each once it is written to its end.
+"""The pictures that appear in a folder from now on, each once it is written to its end.
 
-It is looked through again and again, since notices of the system do not cross a network drive. A file is taken when
-two looks found the same size and time, and a picture that is still damaged then gets a while longer.
+The folder is looked through again and again, since notices of the system do not cross a network drive. A file is taken
+when two looks found the same size and time, and a picture that is damaged then gets a while longer.
 """
 
 import os
@@ -9,12 +9,10 @@ from collections.abc import Generator
 from threading import Event
 from time import monotonic
 
-from edge.decode import read_image
 from edge.errors import ImageError, SourceError
+from edge.image import read_image
 from edge.sources import walk
-from edge.watch.address import Address
-from edge.watch.frame import Frame, FrameCounts, arrived
-from edge.watch.pace import Pace
+from edge.watch.source import Frame, Source
 
 LOOK_EVERY_S = 0.5
 # Looking through a large folder takes a while; it shall not take more than a tenth of the time.
@@ -23,79 +21,59 @@ SHARE_OF_TIME = 0.1
 PATIENCE_S = 10.0
 STILL_GROWING = frozenset({"empty", "corrupt", "not_an_image"})
 
-Mark = tuple[int, int]  # size in bytes, time of the last change in nanoseconds
+Signature = tuple[int, int]  # size in bytes, time of the last change in nanoseconds
 
 
-class FolderSource:
-    """The pictures that appear in a folder or below it, or change there, in order of their names at each look."""
-
-    live = True
-    fps = 0.0
-    connected = True
-
-    def __init__(self, address: Address, pace: Pace) -> None:
-        self._folder, self._pace = address.target, pace
-        self.tally = FrameCounts()
-        self._done: dict[str, Mark] = {}
-        self._waiting: dict[str, tuple[Mark, float]] = {}
+class FolderSource(Source):
+    """The pictures that appear or change in a folder or below it, by name at each look."""
 
     def frames(self, stop: Event) -> Generator[Frame, None, None]:
         """Yield each new picture, or what is wrong with it; see `Source`."""
-        self._done = self._look()[0]
+        # What each path held at the last look, and since when; None once that was given.
+        known: dict[str, tuple[Signature, float | None]] = {p: (s, None) for p, s in self._look()[0].items()}
         pause_s = LOOK_EVERY_S
         while not stop.wait(pause_s):
-            started_s = monotonic()
-            marks, all_seen = self._look()
-            pause_s = max(LOOK_EVERY_S, (monotonic() - started_s) / SHARE_OF_TIME)
-            if all_seen:
-                self._forget_the_gone(marks)
-            for path, mark in marks.items():
-                if self._done.get(path) != mark and (frame := self._try(path, mark)):
-                    yield frame
+            now_s = monotonic()
+            found, complete = self._look()
+            pause_s = max(LOOK_EVERY_S, (monotonic() - now_s) / SHARE_OF_TIME)
+            if complete:
+                known = {path: known[path] for path in found if path in known}
+            for path, signature in found.items():
+                before, since_s = known.get(path, (None, None))
+                if signature != before:
+                    known[path] = (signature, now_s)
+                elif since_s is not None and (frame := self._read(path, now_s - since_s < PATIENCE_S)):
+                    known[path] = (signature, None)
+                    if self.wants(frame.taken_s):
+                        yield frame
                     if stop.is_set():
                         return
 
-    def _look(self) -> tuple[dict[str, Mark], bool]:
-        """Return the pictures that are there, and whether those are all: a part of a network drive may fail us once."""
-        if not os.path.isdir(self._folder):
-            raise SourceError(f"{self._folder}: this folder is gone")
-        marks, all_seen = {}, True
-        for source in walk(self._folder):
+    def _look(self) -> tuple[dict[str, Signature], bool]:
+        """Return the pictures that are there, and whether those are all: a part of a network drive may fail once."""
+        if not os.path.isdir(self.target):
+            raise SourceError(f"{self.name}: this folder is gone")
+        found, complete = {}, True
+        for source in walk(self.target):
             try:
                 if source.error:
                     raise source.error
-                found = os.stat(source.path)
-            except FileNotFoundError:  # it went away while we looked
-                continue
+                status = os.stat(source.path)
+                found[source.path] = (status.st_size, status.st_mtime_ns)
+            except FileNotFoundError:
+                continue  # it went away meanwhile
             except (OSError, ImageError):
-                all_seen = False
-                continue
-            marks[source.path] = (found.st_size, found.st_mtime_ns)
-        return marks, all_seen
+                complete = False
+        return found, complete
 
-    def _forget_the_gone(self, marks: dict[str, Mark]) -> None:
-        for memory in (self._done, self._waiting):
-            for path in memory.keys() - marks.keys():
-                del memory[path]
-
-    def _try(self, path: str, mark: Mark) -> Frame | None:
-        """Return the frame for a picture that no longer changes, None for one to wait for."""
-        seen, since_s = self._waiting.get(path, (None, 0.0))
-        if seen != mark:
-            self._waiting[path] = (mark, monotonic())
-            return None
+    def _read(self, path: str, patient: bool) -> Frame | None:
+        """Return the frame of a picture that no longer changes; None for one that may still become whole."""
         try:
-            image, error = read_image(path), None
-        except ImageError as failure:
-            if failure.code in STILL_GROWING and monotonic() - since_s < PATIENCE_S:
+            frame = Frame(self.counts.read, read_image(path), path=path)
+        except ImageError as error:
+            if patient and error.code in STILL_GROWING:
                 return None
-            image, error = None, failure
-        del self._waiting[path]
-        self._done[path] = mark
-        number = self.tally.read
-        self.tally.read += 1
-        self.tally.broken += error is not None
-        if not self._pace.wants(number, monotonic()):
-            self.tally.skipped += 1
-            return None
-        return arrived(number, image, path=path, error=error)
+            frame = Frame(self.counts.read, None, path=path, error=error)
+            self.counts.broken += 1
+        self.counts.read += 1
+        return frame

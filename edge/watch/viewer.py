@@ -1,158 +1,91 @@
-"""A page that shows the annotated frames as they come (MJPEG), for devices that have no screen.
+"""A page that shows the annotated frames as they come, for devices that have no screen.
 
-Frames are drawn and encoded only while somebody looks, by the thread of whoever looks, so that neither a slow
-browser nor none at all costs the watch anything. It listens on this machine alone unless told otherwise.
+Frames are drawn and encoded only while somebody looks, by the thread of whoever looks, so that neither a slow browser
+nor none at all costs the watch anything.
 """
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from threading import BoundedSemaphore, Condition, Thread
-from types import TracebackType
-from typing import Self
-from urllib.parse import urlsplit
+from importlib.resources import files
+from threading import Condition, Thread
+from urllib.parse import parse_qs, urlsplit
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.local_server import LocalServer
-from edge.watch.page import PAGE
+from edge.web.local_server import LocalServer
+from edge.web.style import content_policy, with_style
 
-BOUNDARY = "eyespot-frame"
-JPEG_QUALITY = 80
-MOST_VIEWERS = 16
-# A browser that takes nothing for so long is gone.
-SEND_TIMEOUT_S = 10
-TICK_S = 0.5
-
-Draw = Callable[[], NDArray[np.uint8]]
+PAGE = with_style(files("edge.watch").joinpath("viewer.html").read_text(encoding="utf-8"))
+POLICY = content_policy(PAGE, "img-src blob: data:")
+JPEG_QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 80]
+# How long a request waits for the next frame; at least so often the page hears how the source is.
+WAIT_S = 0.5
 
 
-class Viewer:
-    """The page at `http://HOST:PORT/`, up while the block runs; `publish` replaces what it shows."""
+class Viewer(LocalServer):
+    """Serves the page at `url` until `close`; `publish` replaces what it shows. Raises as `LocalServer`."""
 
     def __init__(self, host: str, port: int) -> None:
-        """Bind the address; port 0 takes a free one. Raises UsageError if that cannot be had."""
-        self._changed = Condition()
-        self._number = 0
-        self._draw: Draw | None = None
+        super().__init__(host, port, _Handler)
+        self._changed, self._number = Condition(), 0
+        self._draw: Callable[[], NDArray[np.uint8]] | None = None
         self._encoded = (0, b"")
-        self._status: Callable[[], dict[str, object]] = dict
-        self._taken = datetime.now(UTC)
-        self.closing = False
-        self.seats = BoundedSemaphore(MOST_VIEWERS)
-        self._server = _Server(host, port, self)
-        self.url = self._server.url
+        self.status: Callable[[], dict[str, object]] = dict
+        Thread(target=self.serve_forever, args=(0.1,), name="eyespot-viewer", daemon=True).start()
 
-    def __enter__(self) -> Self:
-        Thread(target=self._server.serve_forever, args=(TICK_S / 5,), name="eyespot-viewer", daemon=True).start()
-        return self
+    def close(self) -> None:
+        """Answer no more."""
+        self.shutdown()
+        self.server_close()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._changed:
-            self.closing = True
-            self._changed.notify_all()
-        self._server.shutdown()
-        self._server.server_close()
-
-    def publish(self, draw: Draw, taken: datetime, status: Callable[[], dict[str, object]]) -> None:
-        """Show from now on what `draw` returns, uint8 RGB of a frame taken at `taken`, and what `status` says."""
+    def publish(self, draw: Callable[[], NDArray[np.uint8]], status: Callable[[], dict[str, object]]) -> None:
+        """Show from now on what `draw` returns, uint8 RGB [H, W, 3], and what `status` says."""
         with self._changed:
             self._number += 1
-            self._draw, self._taken, self._status = draw, taken, status
+            self._draw, self.status = draw, status
             self._changed.notify_all()
 
-    def next_jpeg(self, after: int) -> tuple[int, bytes] | None:
-        """Return the newest frame and its number once it is above `after`; None if none comes soon."""
+    def next_jpeg(self, after: int) -> tuple[int, bytes]:
+        """Return the newest frame and its number once that is above `after`; no bytes if none comes in `WAIT_S`."""
         with self._changed:
-            self._changed.wait_for(lambda: self._number > after or self.closing, TICK_S)
-            number, draw = self._number, self._draw
-            if number <= after or draw is None or self.closing:
-                return None
-            if self._encoded[0] == number:
-                return self._encoded
-        bgr = cv2.cvtColor(draw(), cv2.COLOR_RGB2BGR)
-        encoded = (number, cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes())
-        with self._changed:
-            self._encoded = max(self._encoded, encoded)
+            self._changed.wait_for(lambda: self._number > after, WAIT_S)
+            number, draw, encoded = self._number, self._draw, self._encoded
+        if number <= after or draw is None:
+            return after, b""
+        if encoded[0] != number:
+            jpeg = cv2.imencode(".jpg", cv2.cvtColor(draw(), cv2.COLOR_RGB2BGR), JPEG_QUALITY)[1]
+            self._encoded = encoded = (number, jpeg.tobytes())
         return encoded
-
-    def status(self) -> dict[str, object]:
-        """Return what the page says below the picture."""
-        with self._changed:
-            age_s = (datetime.now(UTC) - self._taken).total_seconds() if self._draw else None
-            return {"age_s": age_s, **self._status()}
-
-
-class _Server(LocalServer):
-    def __init__(self, host: str, port: int, viewer: Viewer) -> None:
-        self.viewer = viewer
-        super().__init__(host, port, _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    timeout = SEND_TIMEOUT_S
+    server: Viewer
+    timeout = 10  # seconds; a browser that takes nothing for so long is gone
 
     def do_GET(self) -> None:
+        asked = urlsplit(self.path)
         if not self.server.admits(self.headers.get("Host")):
-            return self.send_error(HTTPStatus.FORBIDDEN, "this page is for this machine alone")
-        match urlsplit(self.path).path:
-            case "/":
-                return self._send("text/html; charset=utf-8", PAGE.encode())
-            case "/status":
-                return self._send("application/json", json.dumps(self.server.viewer.status()).encode())
-            case "/frame.jpg":
-                found = self.server.viewer.next_jpeg(0)
-                if found is None:
-                    return self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, "there is no frame yet")
-                return self._send("image/jpeg", found[1])
-            case "/stream":
-                return self._stream_if_there_is_room()
-        return self.send_error(HTTPStatus.NOT_FOUND)
+            self.send_error(HTTPStatus.FORBIDDEN, "this page is for this machine alone")
+        elif asked.path == "/":
+            self._send(PAGE.encode(), {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY})
+        elif asked.path == "/frame.jpg":
+            after = parse_qs(asked.query).get("after", ["0"])[0]
+            number, jpeg = self.server.next_jpeg(int(after[:9]) if after.isdecimal() else 0)
+            status = json.dumps(self.server.status())
+            self._send(jpeg, {"Content-Type": "image/jpeg", "X-Frame": str(number), "X-Status": status})
+        else:
+            self.send_error(HTTPStatus.NOT_FOUND)
 
-    def _stream_if_there_is_room(self) -> None:
-        if not self.server.viewer.seats.acquire(blocking=False):
-            return self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, f"{MOST_VIEWERS} are looking already")
-        try:
-            self._stream()
-        finally:
-            self.server.viewer.seats.release()
-        return None
-
-    def _stream(self) -> None:
-        viewer, number = self.server.viewer, 0
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        separator = f"\r\n--{BOUNDARY}\r\n".encode()
-        self.wfile.write(separator)
-        last = b""
-        while not viewer.closing:
-            if found := viewer.next_jpeg(number):
-                number, jpeg = found
-                last = jpeg
-            elif last:
-                # Chromium shows a part when the headers of the next have come; where none follows, it comes twice.
-                jpeg, last = last, b""
-            else:
-                continue
-            head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-            self.wfile.write(head.encode() + jpeg + separator)
-
-    def _send(self, kind: str, body: bytes) -> None:
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
+    def _send(self, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(HTTPStatus.OK if body else HTTPStatus.NO_CONTENT)
+        for name, value in {**headers, "Content-Length": str(len(body)), "Cache-Control": "no-store"}.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *values: object) -> None:  # noqa: A002 # the standard library's name
+    def log_message(self, *_: object) -> None:
         """Say nothing: standard error is for the watch."""

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the card, say where, and return the exit status."""
-    from edge.atomic_file import replacing
+    from edge.files import replacing
     from export.card.data import write_card
 
     model = Path(arguments.model)

@@ -14,10 +14,10 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME, read_spec
-from edge.classification import rank
 from edge.commands.info import REFERENCES, variant_rows
 from edge.errors import ModelError
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME, read_spec
+from edge.result import top_k
 from edge.runtime import create_session
 from edge.spec import ModelSpec, TrainingRecord, describe_regions
 from export.card.pictures import choose_samples, draw, draw_stages, read_sample
@@ -46,11 +46,11 @@ def write_card(model: Path, image: str | None) -> tuple[str, ModelSpec]:
     if [value.name for value in content.graph.input] != [INPUT_NAME]:
         raise ModelError(f"{model}: the input must be {INPUT_NAME!r}")
     sample, *others = [read_sample(image)] if image else choose_samples(spec)
-    front = _leading_to(content.graph, SEAM_NAME)
+    front = _leading_to(content.graph, NETWORK_INPUT_NAME)
     size = _size(content.graph, front, spec, model)
-    outputs = [OUTPUT_NAME, *([SEAM_NAME] if front else [])]
+    outputs = [OUTPUT_NAME, *([NETWORK_INPUT_NAME] if front else [])]
     if front:
-        content.graph.output.append(helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, None))
+        content.graph.output.append(helper.make_tensor_value_info(NETWORK_INPUT_NAME, TensorProto.FLOAT, None))
     session = create_session(content.SerializeToString(), str(model))
 
     def answer(pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
@@ -58,10 +58,10 @@ def write_card(model: Path, image: str | None) -> tuple[str, ModelSpec]:
 
     stages, last = draw_stages(spec.preprocessing, sample.pixels)
     best, *seam = answer(sample.pixels)
-    predictions = rank(spec.labels, best, ANSWERS_SHOWN)
+    predictions = top_k(spec.labels, best, ANSWERS_SHOWN)
     examples = []
     for other in others:
-        first = rank(spec.labels, answer(other.pixels)[0], 1)[0]
+        first = top_k(spec.labels, answer(other.pixels)[0], 1)[0]
         note = f"{first.label} {first.probability:.2%}"
         examples.append(
             draw(other.pixels.astype(np.float64), (0.0, 255.0), other.name, "A picture that travels", [note])
@@ -75,7 +75,7 @@ def write_card(model: Path, image: str | None) -> tuple[str, ModelSpec]:
         "stages": stages,
         "is_same_input": not seam or np.array_equal(last, seam[0]),
         "answers": [[p.label, Shaded(f"{p.probability:.2%}", "bar", p.probability)] for p in predictions],
-        "is_unsure": spec.abstain_below is not None and predictions[0].probability < spec.abstain_below,
+        "is_unsure": spec.reject_threshold is not None and predictions[0].probability < spec.reject_threshold,
         "examples": examples,
         "file": shlex.quote(f"./{model.name}" if model.name.startswith("-") else model.name),
         "name": repr(model.name),
@@ -97,8 +97,8 @@ def _told(spec: ModelSpec) -> dict[str, Any]:
     told: dict[str, Any] = {"summary": {}, "accuracy": {}, "proof": {}, "digests": {"version": spec.version}}
     if training:
         told |= _trained(training, spec)
-    if spec.abstain_below is not None:
-        told["accuracy"]["unsure"] = f"below a probability of {spec.abstain_below:.2%}"
+    if spec.reject_threshold is not None:
+        told["accuracy"]["unsure"] = f"below a probability of {spec.reject_threshold:.2%}"
     told["reference"] = REFERENCES[parity.reference] if parity else "its source"
     if parity:
         compared = "float32 difference" if variant else "difference"
@@ -119,14 +119,14 @@ def _trained(training: TrainingRecord, spec: ModelSpec) -> dict[str, Any]:
     variant, counts = spec.variant, training.classes
     baseline = getattr(training, "baseline_accuracy", None)
     if baseline is None:
-        baseline = max(counts.shown) / max(sum(counts.shown), 1)
-    judged_by = f"{training.held_out_images:,} {getattr(training, 'evaluated_on', None) or 'held-out'} pictures"
+        baseline = max(counts.support) / max(sum(counts.support), 1)
+    judged_by = f"{training.evaluation_images:,} {getattr(training, 'evaluated_on', None) or 'held-out'} pictures"
     of_float32 = " of the float32 network" if variant else ""
-    rows, own = {}, training.held_out_accuracy
+    rows, own = {}, training.accuracy
     if variant and variant.accuracy is not None:
         own = variant.accuracy
         rows[f"accuracy of this file ({variant.kind})"] = f"{own:.2%} of {variant.images:,} pictures"
-    rows[f"accuracy{of_float32}"] = f"{training.held_out_accuracy:.2%} of {judged_by}"
+    rows[f"accuracy{of_float32}"] = f"{training.accuracy:.2%} of {judged_by}"
     rows["baseline"] = f"{baseline:.2%}, if it always said the commonest label"
     error = getattr(training, "calibration_error", None)
     rows |= {} if error is None else {"calibration error": f"{error:.2%}"}
@@ -150,28 +150,29 @@ def _class_tables(spec: ModelSpec, training: TrainingRecord, of_float32: str) ->
     """Return the whole confusion matrix of a few classes, the most frequent confusions of many, and every class."""
     counts, labels = training.classes, spec.labels
     places = range(len(labels))
-    found = {(c.true, c.predicted): c.count for c in counts.confusions} | {(i, i): counts.right[i] for i in places}
+    found = {(c.true, c.predicted): c.count for c in counts.confusions} | {(i, i): counts.correct[i] for i in places}
     tables: list[Table] = []
     if len(labels) <= LARGEST_MATRIX and counts.is_complete:
         rows: list[list[Any]] = []
         for i in places:
             cells = [(found.get((i, j), 0), "right" if i == j else "wrong") for j in places]
-            shaded = [Shaded(f"{n:,}", kind if n else "none", n / max(counts.shown[i], 1)) for n, kind in cells]
+            shaded = [Shaded(f"{n:,}", kind if n else "none", n / max(counts.support[i], 1)) for n, kind in cells]
             rows.append([labels[i], *shaded])
         tables.append((f"Confusion matrix{of_float32}: shown in rows, called in columns", ["shown", *labels], rows))
     elif most := counts.confusions[:ROWS_SHOWN]:
         rows = [
-            [labels[c.true], labels[c.predicted], f"{c.count:,}", f"{c.count / counts.shown[c.true]:.1%}"] for c in most
+            [labels[c.true], labels[c.predicted], f"{c.count:,}", f"{c.count / counts.support[c.true]:.1%}"]
+            for c in most
         ]
         head = ["shows", "was called", "images", "of those that show it"]
         tables.append(
-            (f"The {len(most)} most frequent confusions{of_float32}, of {counts.wrong:,} mistakes", head, rows)
+            (f"The {len(most)} most frequent confusions{of_float32}, of {counts.errors:,} mistakes", head, rows)
         )
 
     def share(value: float | None) -> str:
         return "-" if value is None else f"{value:.1%}"
 
-    rows = [[labels[i], share(counts.precision(i)), share(counts.recall(i)), f"{counts.shown[i]:,}"] for i in places]
+    rows = [[labels[i], share(counts.precision(i)), share(counts.recall(i)), f"{counts.support[i]:,}"] for i in places]
     return [*tables, (f"Every class{of_float32}", ["class", "precision", "recall", "images"], rows)]
 
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.artifact import INPUT_NAME, SEAM_NAME
-from edge.decode import decode_image, read_image
 from edge.errors import ImageError, ModelError, UsageError
+from edge.image import decode_image, read_image
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME
 from edge.runtime import create_session
 from edge.spec import ModelSpec, SelfTestSample
 from edge.steps import ChannelsFirst, Step, describe
@@ -65,8 +65,8 @@ def draw_stages(
     values = pixels.astype(np.float32)
     for count, step in enumerate(steps, 1):
         session = create_session(build_preprocessing(steps[:count]).SerializeToString(), describe(step))
-        (values,) = session.run([SEAM_NAME], {INPUT_NAME: pixels[None]})[0]
-        ends = session.run([SEAM_NAME], {INPUT_NAME: EXTREMES})[0]
+        (values,) = session.run([NETWORK_INPUT_NAME], {INPUT_NAME: pixels[None]})[0]
+        ends = session.run([NETWORK_INPUT_NAME], {INPUT_NAME: EXTREMES})[0]
         is_first = any(isinstance(done, ChannelsFirst) for done in steps[:count])
         drawn = np.moveaxis(values, 0, 2) if is_first else values
         said, notes = f"The sample picture after step {count}", ["channels first"] if is_first else []

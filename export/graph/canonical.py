@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edge.artifact import OUTPUT_NAME, SEAM_NAME
+from edge.model import NETWORK_INPUT_NAME, OUTPUT_NAME
 from export.preprocess import make_model
 
 PREFIX = "network/"
@@ -31,7 +31,7 @@ def canonicalise(network: onnx.ModelProto, classes: int) -> onnx.ModelProto:
     """
     graph = network.graph
     nodes = list(_needed(graph))  # rule 1
-    names = {"": "", graph.input[0].name: SEAM_NAME}
+    names = {"": "", graph.input[0].name: NETWORK_INPUT_NAME}
     constants = _name_constants(graph, nodes, names)  # rule 2
     for index, node in enumerate(nodes):  # rule 3
         node.name = f"{PREFIX}{index}_{node.op_type}"
@@ -42,7 +42,7 @@ def canonicalise(network: onnx.ModelProto, classes: int) -> onnx.ModelProto:
         node.output[:] = [names[name] for name in node.output]
     first, *shape = [d.dim_value for d in graph.input[0].type.tensor_type.shape.dim]
     batch = first or "N"  # fixed for a network that takes one picture at a time
-    seam = helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, [batch, *shape])
+    seam = helper.make_tensor_value_info(NETWORK_INPUT_NAME, TensorProto.FLOAT, [batch, *shape])
     output = helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, [batch, classes])
     used = {node.domain for node in nodes} - {"", "ai.onnx"}
     model = make_model(helper.make_graph(nodes, "network", [seam], [output], constants))

@@ -19,8 +19,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from edge.artifact import OUTPUT_NAME
 from edge.errors import ModelError
+from edge.model import OUTPUT_NAME
 
 Rows = NDArray[np.float32]
 

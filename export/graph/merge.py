@@ -9,8 +9,8 @@ from collections.abc import Callable
 import onnx
 from onnx import TensorProto, helper
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.errors import ModelError, UsageError, reason_of
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME
 from export.graph.session import fixed_batch
 from export.preprocess.graph import make_model
 
@@ -63,7 +63,7 @@ def one_by_one(network: onnx.ModelProto) -> onnx.ModelProto:
     shape = [d.dim_value for d in network.graph.input[0].type.tensor_type.shape.dim[1:]]
     classes = network.graph.output[0].type.tensor_type.shape.dim[1].dim_value
     picture, row = "network/picture", "network/row"
-    inner = _renamed(network, {SEAM_NAME: "network/alone", OUTPUT_NAME: "network/answer"})
+    inner = _renamed(network, {NETWORK_INPUT_NAME: "network/alone", OUTPUT_NAME: "network/answer"})
     nodes = [
         helper.make_node("Unsqueeze", [picture, "network/first"], ["network/alone"], name="network/alone"),
         *inner.graph.node,
@@ -75,12 +75,14 @@ def one_by_one(network: onnx.ModelProto) -> onnx.ModelProto:
         [helper.make_tensor_value_info(picture, TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info(row, TensorProto.FLOAT, [classes])],
     )
-    scan = helper.make_node("Scan", [SEAM_NAME], [OUTPUT_NAME], name="network/scan", num_scan_inputs=1, body=body)
+    scan = helper.make_node(
+        "Scan", [NETWORK_INPUT_NAME], [OUTPUT_NAME], name="network/scan", num_scan_inputs=1, body=body
+    )
     first = helper.make_tensor("network/first", TensorProto.INT64, [1], [0])
     graph = helper.make_graph(
         [scan],
         "network",
-        [helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, ["N", *shape])],
+        [helper.make_tensor_value_info(NETWORK_INPUT_NAME, TensorProto.FLOAT, ["N", *shape])],
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", classes])],
         [*inner.graph.initializer, first],
     )
@@ -101,9 +103,11 @@ def read_through(
 ) -> onnx.ModelProto:
     """Return `network` reading `network_input` float32 [N, *`shape`] through a node, whose output is `name`."""
     batch = fixed_batch(network) or "N"
-    result = _renamed(network, {SEAM_NAME: name})
-    result.graph.node.insert(0, make(SEAM_NAME, name))
-    result.graph.input[0].CopyFrom(helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, [batch, *shape]))
+    result = _renamed(network, {NETWORK_INPUT_NAME: name})
+    result.graph.node.insert(0, make(NETWORK_INPUT_NAME, name))
+    result.graph.input[0].CopyFrom(
+        helper.make_tensor_value_info(NETWORK_INPUT_NAME, TensorProto.FLOAT, [batch, *shape])
+    )
     return result
 
 

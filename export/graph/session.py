@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
 from edge.errors import ModelError, reason_of
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.runtime import LOG_ERRORS_ONLY, create_session, import_onnxruntime
 
 # From uint8 RGB [N, H, W, 3] to what a network takes, or to what it gives.
@@ -54,7 +54,7 @@ def tried_answers(network: onnx.ModelProto, images: NDArray[np.float32]) -> NDAr
     except Exception:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
         return None
     try:
-        return run_session(session, OUTPUT_NAME, {SEAM_NAME: images}, "network")
+        return run_session(session, OUTPUT_NAME, {NETWORK_INPUT_NAME: images}, "network")
     except ModelError:
         return None
 
@@ -67,7 +67,7 @@ def answers(network: onnx.ModelProto, images: NDArray[np.float32]) -> NDArray[np
     session = create_session(network.SerializeToString(), "network")
     batch = fixed_batch(network) or BATCH
     batches = (images[i : i + batch] for i in range(0, len(images), batch))
-    return np.concatenate([run_session(session, OUTPUT_NAME, {SEAM_NAME: b}, "network") for b in batches])
+    return np.concatenate([run_session(session, OUTPUT_NAME, {NETWORK_INPUT_NAME: b}, "network") for b in batches])
 
 
 def fixed_batch(network: onnx.ModelProto) -> int:

@@ -14,7 +14,7 @@ from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
-from edge.artifact import OUTPUT_NAME, SEAM_NAME
+from edge.model import NETWORK_INPUT_NAME, OUTPUT_NAME
 from export.graph.session import answers
 
 # What the reference evaluator raises for what it cannot compute in float64.
@@ -28,7 +28,7 @@ def rounding_noise(network: onnx.ModelProto, array: NDArray[np.float32]) -> floa
     """
     try:
         evaluator = ReferenceEvaluator(_in_float64(network), new_ops=[Conv])
-        results: Any = evaluator.run([OUTPUT_NAME], {SEAM_NAME: array.astype(np.float64)})
+        results: Any = evaluator.run([OUTPUT_NAME], {NETWORK_INPUT_NAME: array.astype(np.float64)})
     except UNABLE:
         return 0.0
     return float(np.abs(answers(network, array).astype(np.float64) - results[0]).max())

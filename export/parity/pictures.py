@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.decode import decode_image, read_image
 from edge.errors import ImageError, ModelError, UsageError
+from edge.image import decode_image, read_image
 from edge.sources import walk_images
 from edge.spec import Origin
 from export.run_folder import CALIBRATION_IMAGES, HELD_OUT_IMAGES, RunFolder, file_digest

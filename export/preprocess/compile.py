@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import onnx
 from onnx import TensorProto, helper
 
-from edge.artifact import INPUT_NAME, SEAM_NAME
 from edge.errors import UsageError
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME
 from edge.steps import (
     CentreCrop,
     ChannelsFirst,
@@ -44,7 +44,7 @@ def build_preprocessing(steps: Iterable[Step]) -> onnx.ModelProto:
     With the step ChannelsFirst it ends in [N, c, h, w]. Raises UsageError for steps that do not fit each other.
     """
     graph, picture = _of_any_size(steps)
-    return _finish(graph, picture, INPUT_NAME, _image(), SEAM_NAME, as_float=True)
+    return _finish(graph, picture, INPUT_NAME, _image(), NETWORK_INPUT_NAME, as_float=True)
 
 
 def split_steps(steps: Iterable[Step]) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
@@ -85,7 +85,7 @@ def build_values(steps: Iterable[Step], height: int, width: int, channels: int) 
     picture = Picture(PIXELS_NAME, height, width, channels)
     for step in steps:
         picture = apply_step(graph, picture, step)
-    return _finish(graph, picture, PIXELS_NAME, ["N", height, width, channels], SEAM_NAME, as_float=True)
+    return _finish(graph, picture, PIXELS_NAME, ["N", height, width, channels], NETWORK_INPUT_NAME, as_float=True)
 
 
 def network_shape(preprocessing: onnx.ModelProto) -> tuple[int, int, int]:

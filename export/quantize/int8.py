@@ -21,8 +21,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edge.artifact import SEAM_NAME
-from edge.processor import read_cpu
+from edge.model import NETWORK_INPUT_NAME
+from edge.runtime import read_cpu
 from export.graph.canonical import canonicalise
 from export.graph.session import answers
 
@@ -107,7 +107,7 @@ class _Reader:
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         image = next(self._images, None)
-        return None if image is None else {SEAM_NAME: image}
+        return None if image is None else {NETWORK_INPUT_NAME: image}
 
 
 def quantise(network: onnx.ModelProto, ranges: Any, scheme: Scheme, excluded: Iterable[str] = ()) -> onnx.ModelProto:

@@ -5,10 +5,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from edge.errors import UsageError
 from edge.spec import SPEC_FORMAT, ModelSpec
 from edge.steps import Step
-from edge.strict_json import decode
 from export.preprocess.presets import GREY_PRESETS, PRESETS, preset_steps
 from export.sources.source import Shape
 
@@ -18,13 +19,6 @@ EXAMPLE = (
 )
 # A line of Teachable Machine's labels.txt: number and label.
 NUMBERED = re.compile(r"(\d+)[ \t]+(\S.*)")
-
-
-@dataclass(frozen=True)
-class _Steps:
-    """The form of a file of preprocessing steps."""
-
-    preprocessing: tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -139,9 +133,9 @@ def read_preprocessing(name: str) -> str | tuple[Step, ...]:
         )
     value = _from_json(_read(path, "--preprocessing"), path, "--preprocessing")
     try:
-        return decode(_Steps, {"preprocessing": value}, "file").preprocessing
+        return msgspec.convert(value, tuple[Step, ...])
     except ValueError as error:
-        raise UsageError(f"{path}: {str(error).replace('file.', '')}; an example: {EXAMPLE}") from None
+        raise UsageError(f"{path}: {error}; an example: {EXAMPLE}") from None
 
 
 def _from_json(text: str, path: Path, option: str) -> object:

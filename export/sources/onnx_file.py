@@ -17,8 +17,8 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, inliner
 
-from edge.artifact import METADATA_KEY
 from edge.errors import ModelError, ModelNotFoundError, UsageError, reason_of
+from edge.model import METADATA_KEY
 from edge.runtime import create_session
 from export.graph.canonical import canonicalise
 from export.graph.exportable import require_exportable

@@ -14,8 +14,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edge.artifact import SEAM_NAME
 from edge.errors import ModelError, UsageError, reason_of
+from edge.model import NETWORK_INPUT_NAME
 from export.graph.canonical import canonicalise, without_idle_reshapes
 from export.graph.exportable import require_exportable
 from export.graph.session import optimise
@@ -209,7 +209,7 @@ def convert_call(
     """
     import tensorflow as tf
 
-    signature = [tf.TensorSpec((None, *shape), tf.float32, name=SEAM_NAME)]
+    signature = [tf.TensorSpec((None, *shape), tf.float32, name=NETWORK_INPUT_NAME)]
     function = tf.function(lambda x: tf.cast(call(x), tf.float32), input_signature=signature, autograph=False)
     try:
         with log_level_kept(), _inner_functions_traced():

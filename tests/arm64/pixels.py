@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from edge.decode import read_image
+from edge.image import read_image
 
 
 def pixels_of(graphs: Path, pictures: Path) -> dict[str, np.ndarray]:

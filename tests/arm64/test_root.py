@@ -12,16 +12,18 @@ from tests.arm64.wheels import oldest, requirements
 
 
 def test_the_oldest_are_the_lower_limits() -> None:
-    found = oldest(["numpy>=2.0", "opencv-python-headless>=4.13.0.92,<5", "onnxruntime>=1.20"])
-    assert found == ["numpy==2.0", "opencv-python-headless==4.13.0.92", "onnxruntime==1.20"]
+    found = oldest(["numpy>=2.0", "pillow>=13,<14", "onnxruntime>=1.20"])
+    assert found == ["numpy==2.0", "pillow==13", "onnxruntime==1.20"]
 
 
 def test_the_requirements_are_those_of_a_device() -> None:
     project = tomllib.loads((root.PROJECT / "pyproject.toml").read_text())["project"]
     assert requirements() == project["dependencies"] + project["optional-dependencies"]["cpu"]
     assert [requirement.split(">")[0] for requirement in requirements()] == [
+        "msgspec",
         "numpy",
-        "opencv-python-headless",
+        "pillow",
+        "tqdm",
         "onnxruntime",
     ]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from edge.artifact import read_spec
+from edge.model import read_spec
 from tests.arm64.device import Pi
 from tests.arm64.root import OLDEST, PINNED
 from tests.conftest import Run

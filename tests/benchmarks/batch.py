@@ -25,7 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from edge.cut import cut
+from serving.split import split_model
 from tests.benchmarks.minivgg import make_artifact, make_int8
 from tests.benchmarks.verdicts import at_least, at_most, ratios
 
@@ -37,6 +37,38 @@ FLAT_MIB = 10  # what the allocator keeps differs by a few from run to run
 LEAN = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
 
 MAKE_KERAS = """
+from export.quiet_tensorflow import start_tensorflow
+start_tensorflow()
+from training.networks.architecture import Architecture
+from training.networks.minivggnet import build_minivggnet
+build_minivggnet(Architecture(32, 32, 3, 10)).save("network.keras")
+"""
+
+BARE = """
+import sys, glob, cv2, numpy as np, onnxruntime
+cv2.setNumThreads(1)
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+session = onnxruntime.InferenceSession("network.onnx", options, providers=["CPUExecutionProvider"])
+name = session.get_inputs()[0].name
+for path in sorted(glob.glob("images/*/*.jpg"))[int(sys.argv[1])::2]:
+    image = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)
+    small = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA)
+    session.run(None, {name: small[None].astype(np.float32) / 255})
+"""
+
+LIMIT = """
+import sys, glob, cv2, numpy as np, onnxruntime
+cv2.setNumThreads(1)
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+session = onnxruntime.InferenceSession(sys.argv[2], options, providers=["CPUExecutionProvider"])
+for path in sorted(glob.glob("images/*/*.jpg"))[int(sys.argv[1])::2]:
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB)
+    session.run(None, {"image": pixels[None]})
+"""
+
+KERAS = """
 from export.quiet_tensorflow import start_tensorflow
 start_tensorflow()
 from training.networks.architecture import Architecture
@@ -97,7 +129,7 @@ def make_models() -> None:
     content = make_artifact()
     Path("model.onnx").write_bytes(content)
     Path("int8.onnx").write_bytes(make_int8())
-    Path("network.onnx").write_bytes(cut(content, "model").network)
+    Path("network.onnx").write_bytes(split_model(content, "model").network)
     subprocess.run([sys.executable, "-c", MAKE_KERAS], check=True, env=LEAN, capture_output=True)
 
 

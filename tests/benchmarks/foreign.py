@@ -13,9 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from edge.artifact import read_spec
 from edge.cli import main as eyespot
 from edge.errors import EyespotError
+from edge.model import read_spec
 
 CLASSES = 10
 TORCH_PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxscript")

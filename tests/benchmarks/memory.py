@@ -67,7 +67,7 @@ def make_model(folder: str) -> None:
 
 
 def compare(folder: str, picture: str, runs: int) -> None:
-    ours = [EYESPOT, "classify", "model.onnx", picture, "--untuned"]
+    ours = [EYESPOT, "classify", "model.onnx", picture]
     bare = [sys.executable, "-c", BARE, picture]
     pairs = [(peak_mb(ours, folder), peak_mb(bare, folder)) for _ in range(runs + 1)][1:]
     print(f"{picture}, median of {runs}")

@@ -5,7 +5,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.spec import SPEC_FORMAT, ModelSpec
 from edge.steps import Resize, Scale
 from export.graph.merge import merge
@@ -51,7 +51,7 @@ def make_network() -> onnx.ModelProto:
     """Return the network, float32 [N, 32, 32, 3] to probabilities [N, 10]."""
     chance = np.random.default_rng(0)
     weights: dict[str, np.ndarray] = {}
-    nodes = [helper.make_node("Transpose", [SEAM_NAME], ["x0"], perm=[0, 3, 1, 2])]
+    nodes = [helper.make_node("Transpose", [NETWORK_INPUT_NAME], ["x0"], perm=[0, 3, 1, 2])]
     last = "x0"
     for i, (before, after) in enumerate(BLOCKS):
         weights[f"w{i}"] = chance.normal(0, (2 / (9 * before)) ** 0.5, (after, before, 3, 3)).astype(np.float32)
@@ -74,7 +74,7 @@ def make_network() -> onnx.ModelProto:
     graph = helper.make_graph(
         nodes,
         "minivgg",
-        [helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, ["N", SIDE, SIDE, 3])],
+        [helper.make_tensor_value_info(NETWORK_INPUT_NAME, TensorProto.FLOAT, ["N", SIDE, SIDE, 3])],
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", CLASSES])],
         [numpy_helper.from_array(value, name) for name, value in weights.items()],
     )

@@ -19,7 +19,7 @@ import onnxruntime
 from PIL import Image
 from verdicts import at_least, at_most
 
-from edge.artifact import INPUT_NAME
+from edge.model import INPUT_NAME
 from edge.runtime import create_session
 from edge.steps import Method, Resize, Scale
 from export.preprocess import build_preprocessing

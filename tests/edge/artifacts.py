@@ -1,17 +1,17 @@
 """Artifacts that differ from the tiny one in a single thing, made with the onnx package and the exporter."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from msgspec.structs import replace
 from onnx import helper
 
-from edge.artifact import METADATA_KEY
 from edge.errors import ModelError
+from edge.model import METADATA_KEY
 from edge.spec import parse_spec
 from export.writer import stamp
 

@@ -1,15 +1,20 @@
 """The rules of the preprocessing steps, and how a person reads them."""
 
 from collections.abc import Callable
+from typing import get_args
 
+import msgspec
 import pytest
 
+from edge.errors import ImageError
+from edge.image import MAX_PIXELS
 from edge.steps import (
     LARGEST_SIDE_PX,
     CentreCrop,
     ChannelsFirst,
     Fit,
     Grey,
+    Method,
     Pad,
     Resize,
     ResizeSide,
@@ -19,8 +24,8 @@ from edge.steps import (
     Step,
     SubtractMean,
     describe,
+    require_preparable,
 )
-from edge.strict_json import decode, encode
 
 
 @pytest.mark.parametrize(("height", "width"), [(0, 8), (8, 0), (-1, 8), (8, LARGEST_SIDE_PX + 1)])
@@ -43,7 +48,7 @@ def test_a_factor_of_zero_is_refused() -> None:
         (lambda: CentreCrop(1, 0), "centre_crop: width must be 1 to 8192"),
         (lambda: Fit(0, 1, "area", "replicate", 0), "fit: height must be 1 to 8192"),
         (lambda: Fit(1, 1, "area", "replicate", 9), "0 for replicate. Received: 9"),
-        (lambda: Fit(1, 1, "tf", "replicate", 0), "fit: method must be one that gives whole levels. Received: tf"),
+        (lambda: Fit(1, 1, "tf", "replicate", 0), "fit: method must be one that gives integer levels. Received: tf"),
         (lambda: Pad(1, 1, 1, -1, "constant", 0), "pad: right must be 0 to 8192 pixels. Received: -1"),
         (lambda: Pad(1, 1, 1, 1, "constant", 256), "a level 0 to 255"),
         (lambda: Standardise((1.0,), (1.0, 2.0)), "1 means for 2 standard deviations"),
@@ -78,4 +83,43 @@ def test_a_step_is_described_in_a_few_words(step: Step, text: str) -> None:
 
 @pytest.mark.parametrize("step", [step for step, _ in DESCRIBED], ids=str)
 def test_a_step_survives_json(step: Step) -> None:
-    assert decode(type(step), encode(step), "step") == step
+    assert msgspec.json.decode(msgspec.json.encode(step), type=Step) == step
+
+
+NORMAL = (Scale(1 / 255), Standardise((0.5,) * 3, (0.25,) * 3))
+METHODS = get_args(Method)
+ORDINARY: list[tuple[Step, ...]] = [
+    *((Resize(side, side, method), *NORMAL) for side in (28, 224, 1024, 4096) for method in METHODS),
+    (ResizeSide("shorter", 256, "area"), CentreCrop(224, 224), *NORMAL),
+    (ResizeSide("longer", 640, "area"), CentreCrop(640, 640), *NORMAL),
+    (Fit(224, 224, "area", "constant", 0), *NORMAL),
+    (Grey(), Resize(28, 28, "area"), *NORMAL),
+    (Scale(1 / 255), Resize(224, 224, "tf")),
+    (CentreCrop(224, 224), *NORMAL),
+    (Pad(20, 20, 20, 20, "replicate", 0), Resize(224, 224, "linear"), *NORMAL),
+]
+
+
+@pytest.mark.parametrize(
+    "size", [(8192, 12_000), (4080, 12_240), (480, 640), (20, 200), (1, 1), (16_000, 12_000)], ids=str
+)
+def test_no_photograph_is_refused(size: tuple[int, int]) -> None:
+    for steps in ORDINARY:
+        require_preparable(steps, *size, MAX_PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("steps", "height", "width"),
+    [
+        ((ResizeSide("shorter", 256, "linear"), CentreCrop(224, 224)), 1, 65_535),
+        ((ResizeSide("shorter", 256, "nearest"), CentreCrop(224, 224)), 10_000_000, 1),
+        ((Resize(224, 224, "linear"),), 1, 1_000_000),
+        ((CentreCrop(224, 224),), 1, 2_000_000),
+        ((Pad(1000, 1000, 0, 0, "constant", 0), Resize(8, 8, "nearest")), 1, 1_000_000),
+        ((Grey(), ResizeSide("shorter", 256, "cubic")), 1, 65_535),
+    ],
+)
+def test_a_shape_that_becomes_huge_is_refused(steps: tuple[Step, ...], height: int, width: int) -> None:
+    with pytest.raises(ImageError) as caught:
+        require_preparable(steps, height, width, 1_000_000)
+    assert caught.value.code == "too_many_pixels"

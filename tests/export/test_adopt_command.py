@@ -13,9 +13,9 @@ from onnx.reference import ReferenceEvaluator
 from PIL import Image
 from scipy import special
 
-from edge.artifact import read_spec
 from edge.classifier import Classifier
 from edge.cli import main
+from edge.model import read_spec
 from export.parity.pictures import made_pictures
 
 SIDE = 8

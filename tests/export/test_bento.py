@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from edge.artifact import read_spec
 from edge.classifier import Classifier
 from edge.cli import main
+from edge.model import read_spec
 from edge.steps import Resize, Scale
 from tests.conftest import Run
 from tests.export.card.artifacts import make_labels, photograph, write_model

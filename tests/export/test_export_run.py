@@ -14,8 +14,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from edge.artifact import read_spec
 from edge.errors import ParityError
+from edge.model import read_spec
 from edge.runtime import create_session
 from edge.spec import ModelSpec
 from export.graph.merge import merge

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from scipy import special
 
-from edge.artifact import read_spec
 from edge.classifier import Classifier
 from edge.cli import main
+from edge.model import read_spec
 from export.quiet_tensorflow import start_tensorflow
 
 start_tensorflow()
@@ -301,14 +301,14 @@ def test_labelled_pictures_give_it_all_that_a_run_has(tmp_path: Path, capsys: py
     judged = [p for i, p in enumerate(judged) if i % 5]
     exact = np.stack([np.asarray(network(np.asarray(Image.open(p))[None] / np.float32(255)))[0] for p in judged])
     shown = np.array([LABELS.index(p.parent.name) for p in judged])
-    assert (training.held_out_images, training.held_out_accuracy) == (48, (exact.argmax(axis=1) == shown).mean())
-    assert training.classes.shown == tuple(np.bincount(shown, minlength=3))
-    assert training.classes.called == tuple(np.bincount(exact.argmax(axis=1), minlength=3))
-    assert (variant.kind, variant.images, variant.float32_accuracy) == ("int8", 48, training.held_out_accuracy)
-    assert fingerprint.classes == training.classes.called
+    assert (training.evaluation_images, training.accuracy) == (48, (exact.argmax(axis=1) == shown).mean())
+    assert training.classes.support == tuple(np.bincount(shown, minlength=3))
+    assert training.classes.predicted == tuple(np.bincount(exact.argmax(axis=1), minlength=3))
+    assert (variant.kind, variant.images, variant.float32_accuracy) == ("int8", 48, training.accuracy)
+    assert fingerprint.classes == training.classes.predicted
     assert training.temperature != 1
-    assert spec.abstain_below is not None
-    assert f"accuracy: {training.held_out_accuracy:.2%} of 48 labelled pictures" in capsys.readouterr().out
+    assert spec.reject_threshold is not None
+    assert f"accuracy: {training.accuracy:.2%} of 48 labelled pictures" in capsys.readouterr().out
     whole = export(tmp_path / "net.keras", "--images", folder, "--calibrate")
     for p, row in zip(judged[:5], exact, strict=False):
         found = Classifier.load(whole).probabilities(np.asarray(Image.open(p))[None])[0]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.artifact import read_spec
+from edge.model import read_spec
 from edge.runtime import create_session
 from edge.steps import Method, Resize, Scale
 from export.graph.session import answers

@@ -10,8 +10,8 @@ import onnx
 import pytest
 from PIL import Image
 
-from edge.artifact import read_spec
 from edge.cli import DONE, NOTHING_DONE, main
+from edge.model import read_spec
 from edge.runtime import create_session
 from tests.conftest import Run
 

@@ -18,7 +18,7 @@ from edge.errors import UsageError
 from edge.steps import Resize, Scale
 from export.quiet_tensorflow import start_tensorflow
 from export.triton import publish_to_triton
-from tests.edge.artifacts import restamped, written
+from tests.edge.models import restamped, written
 from tests.export.card.artifacts import make_labels, photograph, write_model
 
 with warnings.catch_warnings():
@@ -92,12 +92,15 @@ def test_other_content_is_the_next_version_and_the_same_is_none(model: Path, rep
     config = repository / "flowers" / "config.pbtxt"
     config.write_text(config.read_text() + "instance_group { count: 2 kind: KIND_CPU }\n")
     tuned = config.read_text()
-    assert publish_again(model, repository, abstain_below=0.5) == (repository / "flowers" / "2" / "model.onnx", True)
+    assert publish_again(model, repository, reject_threshold=0.5) == (repository / "flowers" / "2" / "model.onnx", True)
     shutil.rmtree(repository / "flowers" / "1")  # an old version may go
-    assert publish_again(model, repository, abstain_below=0.6) == (repository / "flowers" / "3" / "model.onnx", True)
-    assert publish_again(model, repository, abstain_below=0.6) == (repository / "flowers" / "3" / "model.onnx", False)
+    assert publish_again(model, repository, reject_threshold=0.6) == (repository / "flowers" / "3" / "model.onnx", True)
+    assert publish_again(model, repository, reject_threshold=0.6) == (
+        repository / "flowers" / "3" / "model.onnx",
+        False,
+    )
     # Triton serves the newest, so that going back is a version of its own.
-    assert publish_again(model, repository, abstain_below=0.5) == (repository / "flowers" / "4" / "model.onnx", True)
+    assert publish_again(model, repository, reject_threshold=0.5) == (repository / "flowers" / "4" / "model.onnx", True)
     assert files(repository / "flowers") == {"config.pbtxt", "labels.txt"} | {f"{i}/model.onnx" for i in (2, 3, 4)}
     assert config.read_text() == tuned
     assert first not in {path.read_bytes() for path in repository.rglob("model.onnx")}
@@ -138,7 +141,7 @@ def test_what_somebody_else_put_there_stays(model: Path, repository: Path, there
     before = {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()}
     error = NotADirectoryError if there == "a file" else UsageError
     with pytest.raises(error, match=re.escape(said.replace("{}", str(folder)))):
-        publish_again(model, repository, abstain_below=0.5)
+        publish_again(model, repository, reject_threshold=0.5)
     assert {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()} == before
 
 

@@ -7,13 +7,13 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from edge.errors import ParityError

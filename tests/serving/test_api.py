@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from starlette.applications import Starlette
 
-from edge.artifact import read_spec
 from edge.classifier import Classifier
-from edge.regions.region import Box
+from edge.model import read_spec
+from edge.result import Box
 from edge.spec import Glyphs
 from tests.conftest import TINY_LABELS, tiny_probabilities
 from tests.edge.artifacts import restamped, written

@@ -5,15 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from edge.cut import cut
 from edge.runtime import create_session
 from serving.bound_session import BoundSession
+from serving.split import split_model
 from tests.conftest import tiny_probabilities
 
 
 @pytest.fixture
 def bound(tiny_content: bytes) -> BoundSession:
-    return BoundSession(create_session(cut(tiny_content, "m").network, "m", 1), "cpu")
+    return BoundSession(create_session(split_model(tiny_content, "m").network, "m", 1), "cpu")
 
 
 def batch(levels: list[int]) -> dict[str, np.ndarray]:

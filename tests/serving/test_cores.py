@@ -1,6 +1,6 @@
 """Workers share the cores that there are."""
 
-from edge.cores import usable_cores
+from edge.runtime import usable_cores
 from serving.cores import threads_per_worker
 
 

@@ -1,21 +1,20 @@
 """Drift as the service shows it: pictures like those of training, then darker ones; crops for models of regions."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy.spatial.distance import jensenshannon
 
 from edge.classifier import Classifier
-from edge.drift import FEATURES
-from edge.fingerprint import Fingerprint
-from edge.picture_measures import BRIGHTNESS_EDGES, CONTRAST_EDGES, measure, take_fingerprint
+from edge.fingerprint import BRIGHTNESS_EDGES, CONTRAST_EDGES, measure, take_fingerprint
 from edge.regions.glyphs import crop_glyph
-from edge.spec import Glyphs
+from edge.spec import Fingerprint, Glyphs
+from serving.drift_window import FEATURES
 from serving.reload import refresh
 from tests.conftest import TINY_LABELS, tiny_probabilities
 from tests.edge.artifacts import restamped, written
@@ -102,7 +101,7 @@ def test_a_reload_begins_a_new_window(watched: Path, tiny_content: bytes) -> Non
         assert (old["verdict"], old["pictures"]) == ("drifted", 210)
         assert metric(ask, "eyespot_drift_distance", version=old["version"], feature="brightness") > 0.5
         fingerprint = fingerprint_of(draw(np.random.default_rng(5), 300))
-        written(watched, restamped(tiny_content, fingerprint=fingerprint, abstain_below=0.5))
+        written(watched, restamped(tiny_content, fingerprint=fingerprint, reject_threshold=0.5))
         asyncio.run(refresh(state, again=False))
         state.metrics.show_drift(state.repository.engines)
         new = ask("GET", "/v1/models/tiny/drift").json()

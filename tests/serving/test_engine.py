@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import onnx
 import pytest
@@ -34,7 +35,7 @@ def with_self_test(content: bytes, self_test: SelfTest | None, path: Path) -> Pa
     model = onnx.load_from_string(content)
     spec = parse_spec(model.metadata_props[0].value, "test")
     del model.metadata_props[:]
-    path.write_bytes(stamp(model, replace(spec, self_test=self_test))[0])
+    path.write_bytes(stamp(model, msgspec.structs.replace(spec, self_test=self_test))[0])
     return path
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from edge.errors import ModelError
-from edge.sessions import Halves
-from serving.halves import load_halves, warm_up
+from serving.halves import Halves, load_halves, warm_up
 from tests.conftest import tiny_probabilities
 from tests.edge.artifacts import mixing, single
 

@@ -10,9 +10,9 @@ import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
-from edge.artifact import read_spec
 from edge.classifier import Classifier
-from edge.decode import decode_image
+from edge.image import decode_image
+from edge.model import read_spec
 from tests.conftest import TINY_LABELS, tiny_probabilities
 from tests.serving.conftest import application, encode_png, listening
 

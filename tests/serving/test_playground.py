@@ -40,7 +40,7 @@ async function makeFile(level, name) {
 @pytest.fixture(scope="module")
 def models(tiny_content: bytes, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("models")
-    other = restamped(tiny_content, name="other", labels=("night", "dusk", "day"), abstain_below=0.99)
+    other = restamped(tiny_content, name="other", labels=("night", "dusk", "day"), reject_threshold=0.99)
     glyphs = restamped(tiny_content, name="glyphs", regions=Glyphs(4))
     contents = {"a.onnx": tiny_content, "b.onnx": other, "c.onnx": glyphs}
     return [written(folder / name, content) for name, content in contents.items()]

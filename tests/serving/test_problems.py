@@ -8,9 +8,8 @@ import anyio
 import pytest
 from starlette.requests import Request
 
-import edge.decode
-import edge.image_file
-import edge.image_header
+import edge.formats.tiff
+import edge.image
 from edge.errors import ImageError
 from serving.problems import IMAGE_STATUS, RequestError, answer_image_error, answer_request_error, problem
 
@@ -38,7 +37,7 @@ def raised_codes(module: object) -> set[str]:
 
 
 def test_every_code_of_the_decoder_has_a_status_and_no_other() -> None:
-    codes = raised_codes(edge.decode) | raised_codes(edge.image_file) | raised_codes(edge.image_header)
+    codes = raised_codes(edge.image) | raised_codes(edge.formats.tiff)
     assert codes >= OF_FILES
     assert codes - OF_FILES == set(IMAGE_STATUS)
 

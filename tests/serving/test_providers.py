@@ -4,10 +4,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from edge.cut import cut
 from edge.errors import InstallationError, ModelError
 from serving import providers
 from serving.providers import Choice, choose_provider, create_provider_session
+from serving.split import split_model
 
 
 def test_the_processor_is_always_there() -> None:
@@ -48,7 +48,7 @@ def test_a_provider_that_is_built_in_but_whose_library_is_missing_is_named(monke
 def test_a_provider_that_is_not_built_in_is_never_another_one(tiny_content: bytes) -> None:
     said = r"^m: onnxruntime \S+ cannot load this model \(.*'CUDAExecutionProvider' is not in available provider names"
     with pytest.raises(ModelError, match=said):
-        create_provider_session(cut(tiny_content, "m").network, "m", "cuda", 1)
+        create_provider_session(split_model(tiny_content, "m").network, "m", "cuda", 1)
 
 
 def test_another_provider_than_the_one_asked_for_is_an_error(
@@ -66,11 +66,11 @@ def test_another_provider_than_the_one_asked_for_is_an_error(
     with pytest.raises(
         InstallationError, match=r"^m: CUDAExecutionProvider was asked for and CPUExecutionProvider came up$"
     ):
-        create_provider_session(cut(tiny_content, "m").network, "m", "cuda", 1)
+        create_provider_session(split_model(tiny_content, "m").network, "m", "cuda", 1)
 
 
 def test_a_session_computes(tiny_content: bytes) -> None:
-    session = create_provider_session(cut(tiny_content, "m").network, "m", "cpu", 1)
+    session = create_provider_session(split_model(tiny_content, "m").network, "m", "cpu", 1)
     answer = session.run(None, {"network_input": np.full((1, 4, 4, 1), 0.5, np.float32)})[0]
     logits = np.array([-2.0, 0.0, -2.0])  # slope times one half plus offset
     np.testing.assert_allclose(answer[0], np.exp(logits) / np.exp(logits).sum(), rtol=0, atol=1e-6)

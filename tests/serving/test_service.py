@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge.artifact import read_spec
+from edge.model import read_spec
 from tests.conftest import Run
 from tests.serving.conftest import STOP_S, encode_png, serve
 

@@ -1,14 +1,13 @@
 """Files of one network beside each other: what is listed, and what a GPU would run. A processor plays the GPU here."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from edge.artifact import read_spec
-from edge.class_counts import ClassCounts
-from edge.spec import TrainingRecord, Variant
+from edge.model import read_spec
+from edge.spec import ClassCounts, TrainingRecord, Variant
 from serving import halves, providers
 from serving.repository import Repository
 from serving.settings import Settings

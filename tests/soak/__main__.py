@@ -15,7 +15,7 @@ from tests.soak import (
     full_disk,
     fuzz_decoder,
     fuzz_http,
-    fuzz_ledger,
+    fuzz_journal,
     fuzz_spec,
     kill_batch,
     kill_workers,
@@ -32,7 +32,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "corrupt": ("corrupt files, by batch and by the service", corrupt_corpus.run),
     "fuzz-decoder": ("fuzzed images", fuzz_decoder.run),
     "fuzz-spec": ("fuzzed specs", fuzz_spec.run),
-    "fuzz-ledger": ("fuzzed files of an interrupted run", fuzz_ledger.run),
+    "fuzz-journal": ("fuzzed files of an interrupted run", fuzz_journal.run),
     "fuzz-http": ("fuzzed requests, by schemathesis", fuzz_http.run),
     "load": ("mixed traffic at twice the capacity", mixed_load.run),
 }

@@ -2,14 +2,8 @@
 
 The good files that they were made of are among them, unchanged: each must be classified.
 
-Pillow is no judge: it opens files whose checksums are wrong, and refuses others that can be shown. What the two
-disagree about is printed by format, so that a change in it is seen. It is a failure where both open a
-file and see different pictures.
-
-Judged in November 2026: Pillow shows the first picture of a GIF whose later ones are damaged, and a PNG that lacks its
-end; we call both corrupt. We show a JPEG that only warns, and text of PGM with levels above its largest; Pillow
-does not. A TIFF with damage inside a strip is shown by us, since OpenCV does not ask libtiff to stop; that is a
-fault of ours that is not mended.
+Pillow decodes for us, less strictly when it is asked directly: what the two disagree about is printed by format. It is
+a failure where both open a file and see different pictures.
 """
 
 import json
@@ -26,8 +20,8 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from edge.decode import decode_image
 from edge.errors import ImageError
+from edge.image import decode_image
 from serving.problems import IMAGE_STATUS
 from tests.benchmarks.minivgg import make_artifact
 from tests.edge.pictures import seen_by_pillow
@@ -155,7 +149,6 @@ def decoded(content: bytes) -> "np.ndarray[Any, Any] | str":
 
 def by_pillow(content: bytes) -> "np.ndarray[Any, Any] | str":
     """Return all pixels that Pillow has of the first picture, or what it says."""
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -61,7 +61,7 @@ def batch_sizes(suffix: str, rows_bytes: int) -> Iterator[int]:
             yield (rows_bytes // PAGE_BYTES + 2) * PAGE_BYTES
 
 
-def batch(disk: SmallDisk, source: Path, whole: bytes, ledger: bytes, suffix: str) -> str | None:
+def batch(disk: SmallDisk, source: Path, whole: bytes, journal: bytes, suffix: str) -> str | None:
     """Run where it cannot end; hold the rows against those of a whole run, then let it end."""
     output = disk.folder / f"r{suffix}"
     arguments = ["batch", "model.onnx", "list.txt", "--output", str(output), "--resume"]
@@ -70,7 +70,7 @@ def batch(disk: SmallDisk, source: Path, whole: bytes, ledger: bytes, suffix: st
     if output.exists():
         return "there is an output"
     rows = kill_batch.rows_left(output)
-    if not ledger.startswith(rows) or not (rows.endswith(b"\n") or not rows):
+    if not journal.startswith(rows) or not (rows.endswith(b"\n") or not rows):
         return "the rows so far are not those of a whole run"
     disk.make_room()
     ended = disk.eyespot(*arguments, "--summary", cwd=source)

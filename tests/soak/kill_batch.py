@@ -25,7 +25,7 @@ SOME_FAILED = 1
 # How long the last moments are: rows to CSV takes about as long.
 LAST_MOMENTS_S = 0.05
 # On standard error when a run goes on, and in the summary at its end.
-FOUND_ROWS = re.compile(rb"([\d,]+) rows (?:are|that were) there")
+FOUND_ROWS = re.compile(rb"([\d,]+) rows are there|rows that were there +([\d,]+)")
 
 
 def run(effort: Effort) -> Outcome:
@@ -108,7 +108,7 @@ def wait(process: "subprocess.Popen[bytes]", output: Path, aimed: bool, seconds:
 
 
 def rows_left(output: Path) -> bytes:
-    """Return the ledger, whose last row may be half a one."""
+    """Return the journal, whose last row may be half a one."""
     partial = output.with_name(output.name + ".partial")
     return partial.read_bytes() if partial.exists() else b""
 
@@ -117,7 +117,7 @@ def starts_over(output: Path, rows: bytes, said: bytes) -> list[str]:
     """Return what is wrong with what a run, which may have been killed, made of the rows that it found."""
     count = rows.count(b"\n")
     if found := FOUND_ROWS.search(said):
-        number = int(found[1].replace(b",", b""))
+        number = int((found[1] or found[2]).replace(b",", b""))
         return [] if number == count else [f"it went on with {number:,} rows of {count:,}"]
     # Killed before it said so: it has cut off half a row at most.
     untouched = rows_left(output) in (rows, rows[: rows.rfind(b"\n") + 1])
@@ -126,8 +126,8 @@ def starts_over(output: Path, rows: bytes, said: bytes) -> list[str]:
 
 def stage(output: Path) -> str:
     """Return what the run is at, by the files it has."""
-    partial, order = (output.with_name(output.name + ending) for ending in (".partial", ".run"))
-    if order.exists():
+    partial, config = (output.with_name(output.name + ending) for ending in (".partial", ".run"))
+    if config.exists():
         return "it computed"
     if output.exists():
         return "it left"

@@ -7,17 +7,17 @@ import keras
 import numpy as np
 from keras import layers
 from PIL import Image
-
-from edge.steps import Grey, Resize, Scale
-from export.run_folder import RunFolder
 from training.datasets.folder import load_folder
 from training.history import History
 from training.prepare import prepare
+from training.split import Split
+from training.write_run import describe_model, finish_run
+
+from edge.steps import Grey, Resize, Scale
+from export.run_folder import RunFolder
 from training.recipe import Recipe
 from training.report import make_report
-from training.split import Split
 from training.train import Material, Trained
-from training.write_run import describe_model, finish_run
 
 SIDE_PX = 4
 STEEPNESS = 12.0

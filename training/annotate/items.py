@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from edge.decode import read_image
 from edge.errors import ImageError, UsageError
-from edge.regions.region import Box
+from edge.image import read_image
+from edge.result import Box
 from edge.sources import Source, walk
 from edge.spec import Faces, Glyphs
 

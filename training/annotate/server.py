@@ -18,12 +18,12 @@ from PIL import Image
 
 from edge.classifier import Classifier
 from edge.errors import EyespotError, ImageError
-from edge.house_page import content_policy, dressed
-from edge.local_server import LocalServer
+from edge.web.local_server import LocalServer
+from edge.web.style import content_policy, with_style
 from training.annotate.items import Cutter
 from training.annotate.session import Session
 
-PAGE = dressed(files("training.annotate").joinpath("page.html").read_text(encoding="utf-8"))
+PAGE = with_style(files("training.annotate").joinpath("page.html").read_text(encoding="utf-8"))
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": content_policy(PAGE, "img-src 'self' data:"),

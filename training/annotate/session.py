@@ -13,9 +13,8 @@ from threading import Lock
 
 import msgspec
 
-from edge.append_only_file import AppendOnlyFile
-from edge.atomic_file import replacing
 from edge.errors import OutputError, UsageError
+from edge.files import AppendOnlyFile, replacing
 from training.annotate.items import Cutter, Item
 
 

@@ -14,9 +14,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from edge.decode import BYTES_PER_PIXEL, MAX_PIXELS, METADATA_BYTES
 from edge.errors import DatasetError, ImageError
-from edge.image_file import opened_image
+from edge.image import MAX_PIXELS, most_bytes, opened_image
 from edge.sources import walk
 from training.data.dataset import Dataset, Part
 
@@ -34,7 +33,7 @@ NO_TEXT = ("Cc", "Cs")
 # The folders of SMILES (D. Hromada et al., SMILEsmileD, 2010) and the book's labels for them.
 SMILES = {"negatives/negatives7": "not_smiling", "positives/positives7": "smiling"}
 # No picture that is decoded needs more, whatever its header says.
-LARGEST_BYTES = MAX_PIXELS * BYTES_PER_PIXEL + METADATA_BYTES
+LARGEST_BYTES = most_bytes(MAX_PIXELS)
 
 
 def load_folder(path: Path, class_depth: int = 0) -> Dataset:

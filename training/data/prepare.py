@@ -18,16 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from edge.artifact import INPUT_NAME
-from edge.cores import usable_cores
-from edge.decode import decode_image
 from edge.errors import DatasetError, ImageError
-from edge.picture_measures import measure
-from edge.preprocessing_limits import require_preparable
-from edge.runtime import create_session
+from edge.fingerprint import measure
+from edge.image import MAX_PIXELS, decode_image
+from edge.model import INPUT_NAME
+from edge.runtime import create_session, usable_cores
 from edge.spec import canonical_json
-from edge.steps import Step
-from edge.strict_json import encode
+from edge.steps import Step, require_preparable
 from export.preprocess import PIXELS_NAME, build_geometry, build_values, network_shape, split_steps
 from training.data.dataset import Dataset
 from training.data.store import Store
@@ -64,7 +61,7 @@ class Pictures:
         value_graph = build_values(values, *self.shape)
         self._values = create_session(value_graph.SerializeToString(), "preprocessing", threads=1)
         self._dataset, self._store = dataset, store
-        described = f"{CACHE_FORMAT} picture {canonical_json(encode(self.geometry))}".encode()
+        described = f"{CACHE_FORMAT} picture {canonical_json(self.geometry)}".encode()
         self._keys = [hashlib.sha256(content + described).digest() for content in hashes]
 
     def __len__(self) -> int:
@@ -74,9 +71,9 @@ class Pictures:
         """Return one picture and what is known of it, made anew. Raises ImageError for one that cannot be used."""
         encoded = self._dataset.read(row)
         pixels = decode_image(encoded).pixels
-        require_preparable(self.geometry, pixels.shape)
-        prepared: NDArray[np.uint8] = self._session.run([PIXELS_NAME], {INPUT_NAME: pixels[None]})[0][0]
         height, width = pixels.shape[:2]
+        require_preparable(self.geometry, height, width, MAX_PIXELS)
+        prepared: NDArray[np.uint8] = self._session.run([PIXELS_NAME], {INPUT_NAME: pixels[None]})[0][0]
         return prepared, Note((*measure(pixels),), (width, height), _camera(encoded))
 
     def fill(self, jobs: int | None, progress: Callable[[int], Any]) -> tuple[list[Note | None], dict[int, str]]:

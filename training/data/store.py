@@ -19,8 +19,7 @@ DEFAULT_LIMIT_GB = 10.0
 # Entries are written in transactions of about this size, so that nobody else waits long for the database.
 BUFFER_BYTES = 32 << 20
 BUSY_S = 60
-# SQLite takes at most 32,766 values in a statement.
-KEYS_AT_ONCE = 10_000
+NOTE = "SELECT note FROM entries WHERE key = ?"
 # Pages that hold several small pictures, and make few links of a large one.
 PAGE_BYTES = 16_384
 # The share of the limit that is left after the least recently used entries were removed.
@@ -68,16 +67,12 @@ class Store:
 
     def known(self, wanted: Sequence[bytes]) -> dict[bytes, str]:
         """Return the notes of those of `wanted` that are there, and count them as used now."""
-        found: dict[bytes, str] = {}
         with self._lock, self._errors():
             self._write()
-            for group in (wanted[i : i + KEYS_AT_ONCE] for i in range(0, len(wanted), KEYS_AT_ONCE)):
-                marks = ",".join("?" * len(group))
-                found.update(self._database.execute(f"SELECT key, note FROM entries WHERE key IN ({marks})", group))
-                self._database.execute(
-                    f"UPDATE entries SET used = ? WHERE key IN ({marks}) AND used < ?",
-                    (time.time(), *group, time.time() - BUSY_S),
-                )
+            rows = ((key, self._database.execute(NOTE, (key,)).fetchone()) for key in wanted)
+            found = {key: str(row[0]) for key, row in rows if row}
+            now = time.time()
+            self._database.executemany("UPDATE entries SET used = ? WHERE key = ?", ((now, key) for key in found))
             self._database.commit()
         return found
 

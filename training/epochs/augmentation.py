@@ -4,7 +4,6 @@ It acts on pictures of levels 0 to 255, between geometry and values, and never r
 """
 
 from dataclasses import dataclass
-
 from typing import Any
 
 import cv2

@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.atomic_file import replacing
 from edge.errors import ModelError, UsageError
+from edge.files import replacing
 from training.epochs.history import History
 
 
@@ -84,8 +84,9 @@ def require_same_plan(now: Plan, before: Plan) -> None:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Networks kept in `folder`: `best.keras`, by validation accuracy and then loss, and the `keep` newest that were
-    better than all before them, as `epoch_007_accuracy_0.9567.keras`.
+    """Networks kept in `folder`: `best.keras`, by validation accuracy and then loss, and the newest improvements.
+
+    The latter are `keep` files such as `epoch_007_accuracy_0.9567.keras`.
     """
 
     folder: Path

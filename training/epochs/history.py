@@ -36,7 +36,7 @@ class History:
         return [getattr(epoch, name) for epoch in self.epochs]
 
     def best_epoch(self) -> int:
-        """Return the number, from 1, of the epoch with the highest validation accuracy, and of those the lowest loss."""
+        """Return the number, from 1, of the epoch with the best validation accuracy, and then the lowest loss."""
         figures = [(-epoch.validation_accuracy, epoch.validation_loss) for epoch in self.epochs]
         return figures.index(min(figures)) + 1
 
@@ -67,7 +67,8 @@ def _overfitting(history: History) -> str | None:
         return None
     return (
         f"overfitting: since epoch {best} the validation loss rose from {validation[best - 1]:.3g} to "
-        f"{validation[-1]:.3g} while the training loss fell; gather more pictures, or see --augment and --early-stopping"
+        f"{validation[-1]:.3g} while the training loss fell; gather more pictures, or see --augment and "
+        "--early-stopping"
     )
 
 

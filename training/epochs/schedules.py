@@ -64,7 +64,7 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class Cosine:
-    """Half a cosine from `rate` to 0, so that the last steps settle, after a linear rise over `warm_up` of all steps."""
+    """Half a cosine from `rate` to 0, after a linear rise over the share `warm_up` of all steps."""
 
     kind: ClassVar[str] = "cosine"
     rate: float

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edge.atomic_file import replacing
 from edge.errors import UsageError
+from edge.files import replacing
 from export.run_folder import RunFolder
 from training.config import TrainConfig
 from training.epochs.augmentation import Augmentation

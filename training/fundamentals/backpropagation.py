@@ -22,12 +22,11 @@ from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import train_test_split
 
 from edge.arguments import Parser, positive, seed_number
-from edge.atomic_file import creating_folder
-from edge.class_counts import ClassCounts, Confusion
 from edge.cli import DONE, as_command
-from edge.decode import decode_image
 from edge.errors import UsageError
-from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
+from edge.files import creating_folder
+from edge.image import decode_image
+from edge.spec import SPEC_FORMAT, ClassCounts, Confusion, ModelSpec, TrainingRecord
 from edge.steps import Grey, Resize, Scale
 from export.quiet_tensorflow import start_tensorflow
 from export.run_folder import HeldOutImage, RunFolder, write_calibration, write_held_out

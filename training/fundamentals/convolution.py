@@ -18,8 +18,8 @@ from PIL import Image
 
 from edge.arguments import Parser, picture_path
 from edge.cli import DONE, as_command
-from edge.decode import read_image
 from edge.errors import UsageError
+from edge.image import read_image
 
 LONGEST_SIDE_PX = 640  # larger pictures are shrunk: the largest kernel takes 441 multiplications for each pixel
 SOBEL_X = np.array([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])

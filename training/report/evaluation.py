@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from edge.atomic_file import replacing
-from edge.class_counts import MOST_CONFUSIONS, ClassCounts, Confusion
-from edge.decode import decode_image
+from edge.files import replacing
+from edge.image import decode_image
+from edge.spec import MOST_CONFUSIONS, ClassCounts, Confusion
 from training.data.dataset import Dataset
 from training.report.calibration import Bin, expected_calibration_error, reliability_bins
 from training.report.plots import draw_confusion, draw_mistakes, draw_reliability, save_figure
@@ -58,9 +58,9 @@ class Report:
         np.fill_diagonal(confused, 0)
         frequent = np.argsort(-confused, axis=None, kind="stable")[: min(MOST_CONFUSIONS, np.count_nonzero(confused))]
         return ClassCounts(
-            shown=tuple(map(int, matrix.sum(axis=1))),
-            called=tuple(map(int, matrix.sum(axis=0))),
-            right=tuple(map(int, matrix.diagonal())),
+            support=tuple(map(int, matrix.sum(axis=1))),
+            predicted=tuple(map(int, matrix.sum(axis=0))),
+            correct=tuple(map(int, matrix.diagonal())),
             confusions=tuple(
                 Confusion(int(true), int(predicted), int(confused[true, predicted]))
                 for true, predicted in zip(*np.unravel_index(frequent, confused.shape), strict=True)

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from edge.atomic_file import replacing
+from edge.files import replacing
 from training.epochs.history import History
 
 if TYPE_CHECKING:

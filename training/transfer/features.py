@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from edge.spec import canonical_json
 from edge.steps import Step
-from edge.strict_json import encode
 from training.data.prepare import Pictures
 from training.data.store import Store
 
@@ -49,7 +48,7 @@ def extract_features(
     What the cache holds is not computed again; what is computed is in it from then on, so that an interrupted
     extraction goes on where it was. A file for what does not fit in memory is made in `folder`.
     """
-    described = f"{CACHE_FORMAT} features {canonical_json(encode(extractor.steps))} {extractor.digest} {mirrored}"
+    described = f"{CACHE_FORMAT} features {canonical_json(extractor.steps)} {extractor.digest} {mirrored}"
     keys = [hashlib.sha256(content + described.encode()).digest() for content in pictures.hashes]
     known = store.known(keys)
     result = _allocate((len(keys), extractor.size), folder)

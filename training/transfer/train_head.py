@@ -1,4 +1,4 @@
-"""Train a head on fixed features, with figures from out-of-fold predictions, and then perhaps fine-tune the backbone."""
+"""Train a head on fixed features, with out-of-fold figures, and then perhaps fine-tune the backbone."""
 
 import sys
 from dataclasses import dataclass, replace
@@ -96,7 +96,7 @@ def _train_frozen(recipe: HeadRecipe, config: TrainConfig, material: Material, f
 
 @dataclass(frozen=True)
 class _FittedHead:
-    """A head with its settings chosen, its network, and out-of-fold probabilities [n, classes] of what it was fitted on."""
+    """A head with its settings chosen, its network, and out-of-fold probabilities [n, classes]."""
 
     head: Head
     network: keras.Model

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from edge.batch.rows import RunConfig
 from edge.cli import main
+from edge.image import MAX_PIXELS
 from tests.conftest import TINY_LABELS, tiny_probabilities
 from tests.edge.artifacts import written
 from tests.edge.pictures import grey
@@ -18,7 +21,7 @@ def best(level: int) -> str:
     return TINY_LABELS[int(tiny_probabilities(level).argmax())]
 
 
-def rows_of(path: Path) -> list[dict]:  # type: ignore[type-arg]
+def rows_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
@@ -28,6 +31,10 @@ def codes_of(path: Path) -> list[tuple[str, str | None]]:
 
 def lines_in(path: str) -> int:
     return Path(path).read_bytes().count(b"\n") if Path(path).exists() else 0
+
+
+def config() -> RunConfig:
+    return RunConfig("tiny", "v", ("images",), "path", False, 3, MAX_PIXELS, False, 0.0, None, None, 0.0)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from edge.cli import DONE, NOTHING_DONE
-from edge.cores import usable_cores
+from edge.runtime import usable_cores
 from tests.conftest import Run
 from tests.edge.pictures import noise, png
 
@@ -98,4 +98,3 @@ def test_every_command_that_needs_a_runtime_says_the_same(
             assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
             assert len(done.stderr.splitlines()) == 1
             assert words in done.stderr
-    assert eyespot("info", tiny_model, env=without_runtime).returncode == DONE

@@ -49,7 +49,7 @@ def test_a_model_that_cannot_be_verified_is_one_line(
     contents = {
         "tiny: the file holds no self-test samples": restamped(tiny_content, self_test=None),
         "this ONNX model has no eyespot spec": without_entry(tiny_content).SerializeToString(),
-        "the file is cut short": tiny_content[:1000],
+        "cut short": tiny_content[:1000],
     }
     for message, content in contents.items():
         assert main(["verify", str(written(tiny_model, content))]) == NOTHING_DONE

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from edge.regions.region import Box
+from edge.result import Box
 
 
 def code(text: str, gap: int = 8, size: int = 34, left: int = 12, height: int = 60) -> tuple[np.ndarray, list[Box]]:

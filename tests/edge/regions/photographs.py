@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.regions.region import Box
+from edge.result import Box
 
 # Measured by hand on an enlargement with a grid: skin from hairline to chin, and from cheek to cheek.
 ASTRONAUT_FACE = Box(182, 76, 90, 102)

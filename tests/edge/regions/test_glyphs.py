@@ -1,16 +1,14 @@
 """Glyphs: drawn codes give the boxes that they were drawn in; what is not as expected is never made to fit."""
 
-from dataclasses import astuple
-
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import astuple
 
 from edge.regions.glyphs import BORDER_PX, crop_glyph, find_glyphs
-from edge.regions.region import Box
+from edge.result import Box
 from tests.edge.pictures import noise
 from tests.edge.regions.drawn_glyphs import code, hershey, touching_one
-from tests.edge.regions.photographs import photograph
 
 # Otsu puts the edge between ink and ground a pixel further out or in than the half of black.
 SLACK_PX = 1
@@ -20,8 +18,7 @@ def distances(found: tuple[Box, ...], drawn: list[Box]) -> np.ndarray:
     return np.abs(np.array([astuple(box) for box in found]) - np.array([astuple(box) for box in drawn]))
 
 
-@pytest.mark.parametrize("text", ["1234", "5678", "9111", "7391", "8888"])
-@pytest.mark.parametrize("size", [20, 34, 60])
+@pytest.mark.parametrize(("text", "size"), [("1234", 20), ("5678", 34), ("9111", 34), ("7391", 60), ("8888", 34)])
 def test_four_digits_stand_where_they_were_drawn(text: str, size: int) -> None:
     picture, drawn = code(text, size=size, height=2 * size)
     found = find_glyphs(picture, 4)
@@ -127,15 +124,13 @@ def test_a_blank_picture_holds_none(level: int) -> None:
     assert find_glyphs(faint, 4).boxes == ()
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (4, 4)], ids=str)
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (300, 400)], ids=str)
 def test_any_size_is_looked_at(size: tuple[int, int]) -> None:
-    for box in find_glyphs(noise(*size, 3), 4).boxes:
+    boxes = find_glyphs(noise(*size, 3), 4).boxes
+    assert len(boxes) <= 64
+    for box in boxes:
         assert 0 <= box.x < box.x + box.width <= size[1]
         assert 0 <= box.y < box.y + box.height <= size[0]
-
-
-def test_a_photograph_is_no_code_of_any_length() -> None:
-    assert len(find_glyphs(photograph("coffee.png"), 4).boxes) <= 64
 
 
 def test_a_crop_has_a_border_that_repeats_the_edge() -> None:

@@ -4,44 +4,42 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 
 import cv2
 import numpy as np
 
+PERIOD_S = 0.02
+
 
 class MjpegCamera:
-    """Sends each picture that is put into `pictures`; None hangs up. `address` stays the same over restarts."""
+    """Sends a picture of `level` again and again while it is `up`; `address` stays the same over restarts."""
 
     def __init__(self) -> None:
-        self.pictures: SimpleQueue[bytes | None] = SimpleQueue()
+        self.level, self.sent = 0, 0
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
         self.address = f"http://127.0.0.1:{self._port}/stream"
-        self.connections = 0
-
-    def show(self, level: int, height: int = 48, width: int = 64) -> None:
-        self.pictures.put(jpeg(level, height, width))
 
     @contextmanager
-    def up(self) -> Iterator[None]:
+    def up(self, level: int) -> Iterator[None]:
         """Answer on the address while the block runs."""
-        camera = self
+        camera, gone, self.level = self, Event(), level
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                camera.connections += 1
                 self.send_response(200)
                 self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
                 self.end_headers()
-                while picture := camera.pictures.get():
+                while not gone.wait(PERIOD_S):
+                    picture = cv2.imencode(".jpg", np.full((48, 64, 3), camera.level, np.uint8))[1].tobytes()
                     head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
                     try:
                         self.wfile.write(head.encode() + picture + b"\r\n")
                     except OSError:
                         return
+                    camera.sent += 1
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -53,11 +51,7 @@ class MjpegCamera:
         try:
             yield
         finally:
-            self.pictures.put(None)
+            gone.set()
             server.shutdown()
             server.server_close()
             thread.join()
-
-
-def jpeg(level: int, height: int = 48, width: int = 64) -> bytes:
-    return cv2.imencode(".jpg", np.full((height, width, 3), level, np.uint8))[1].tobytes()

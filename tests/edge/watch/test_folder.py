@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -11,18 +10,10 @@ import pytest
 
 from edge.errors import SourceError
 from edge.watch import folder as module
-from edge.watch.address import parse_address
 from edge.watch.folder import FolderSource
-from edge.watch.frame import Frame
-from edge.watch.pace import Pace
 from tests.edge.pictures import noise, png
 
 WHOLE = png(noise(20, 30, 3))
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.01)
 
 
 class Looks(Event):
@@ -38,10 +29,8 @@ class Looks(Event):
         return self.is_set()
 
 
-@contextmanager
-def watching(folder: Path, script: Iterator[None]) -> Iterator[tuple[FolderSource, Iterator[Frame]]]:
-    source = FolderSource(parse_address(str(folder)), Pace())
-    yield source, source.frames(Looks(script))
+def source(folder: Path) -> FolderSource:
+    return FolderSource(str(folder), folder.name, None, print)
 
 
 def test_only_what_appears_is_given_and_once(tmp_path: Path) -> None:
@@ -54,49 +43,30 @@ def test_only_what_appears_is_given_and_once(tmp_path: Path) -> None:
             (tmp_path / name).write_bytes(WHOLE)
         yield from [None] * 5
 
-    with watching(tmp_path, script()) as (source, frames):
-        found = list(frames)
-    assert [os.path.relpath(frame.path or "", tmp_path) for frame in found] == ["a.png", "b.png", "sub/c.png"]
-    assert [frame.number for frame in found] == [0, 1, 2]
+    found = list(source(tmp_path).frames(Looks(script())))
+    names = [os.path.relpath(frame.path or "", tmp_path) for frame in found]
+    assert [(frame.number, name) for frame, name in zip(found, names, strict=True)] == [
+        (0, "a.png"),
+        (1, "b.png"),
+        (2, "sub/c.png"),
+    ]
     assert all(frame.image and np.array_equal(frame.image.pixels, noise(20, 30, 3)) for frame in found)
-    assert source.tally.read == 3
 
 
-def test_a_file_is_left_alone_while_it_grows(tmp_path: Path) -> None:
-    path, given_at = tmp_path / "a.png", []
-    looks = 0
+def test_a_file_is_left_alone_while_it_grows_or_pauses_half_way(tmp_path: Path) -> None:
+    path, sizes, given_at = tmp_path / "a.png", [], []
 
     def script() -> Iterator[None]:
-        nonlocal looks
-        for end in range(50, len(WHOLE) + 100, 100):
-            path.write_bytes(WHOLE[:end])
-            looks += 1
-            yield
-        for _ in range(3):
-            looks += 1
+        for end in [*range(50, len(WHOLE) // 2, 100), *[len(WHOLE) // 2] * 4, len(WHOLE), *[len(WHOLE)] * 3]:
+            if not sizes or sizes[-1] != end:
+                path.write_bytes(WHOLE[:end])
+            sizes.append(end)
             yield
 
-    with watching(tmp_path, script()) as (_, frames):
-        for frame in frames:
-            given_at.append(looks)
-            assert frame.error is None
-    assert given_at == [len(range(50, len(WHOLE) + 100, 100)) + 1]  # the look after that which found it whole
-
-
-def test_a_file_that_pauses_half_way_is_waited_for(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-
-    def script() -> Iterator[None]:
-        yield
-        path.write_bytes(WHOLE[: len(WHOLE) // 2])
-        yield from [None] * 5
-        path.write_bytes(WHOLE)
-        yield from [None] * 3
-
-    with watching(tmp_path, script()) as (_, frames):
-        (frame,) = frames
-    assert frame.image
-    assert frame.error is None
+    for frame in source(tmp_path).frames(Looks(script())):
+        assert frame.error is None
+        given_at.append(len(sizes))
+    assert given_at == [sizes.index(len(WHOLE)) + 2]  # the look after that which found it whole
 
 
 def test_a_picture_that_stays_damaged_is_told_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,12 +77,12 @@ def test_a_picture_that_stays_damaged_is_told_after_a_while(tmp_path: Path, monk
         (tmp_path / "a.png").write_bytes(WHOLE[: len(WHOLE) // 2])
         yield from [None] * 5
 
-    with watching(tmp_path, script()) as (source, frames):
-        (frame,) = frames
+    watched = source(tmp_path)
+    (frame,) = watched.frames(Looks(script()))
     assert frame.image is None
     assert frame.error
     assert frame.error.code == "corrupt"
-    assert source.tally.broken == 1
+    assert watched.counts.broken == 1
 
 
 def test_a_file_that_is_written_anew_is_given_again_and_one_that_goes_is_forgotten(tmp_path: Path) -> None:
@@ -129,9 +99,8 @@ def test_a_file_that_is_written_anew_is_given_again_and_one_that_goes_is_forgott
         path.write_bytes(png(noise(7, 9, 3)))
         yield from [None] * 3
 
-    with watching(tmp_path, script()) as (_, frames):
-        sizes = [frame.image.pixels.shape[:2] for frame in frames if frame.image]
-    assert sizes == [(20, 30), (7, 9), (7, 9)]
+    frames = source(tmp_path).frames(Looks(script()))
+    assert [frame.image.pixels.shape[:2] for frame in frames if frame.image] == [(20, 30), (7, 9), (7, 9)]
 
 
 @pytest.mark.parametrize("call", ["scandir", "stat"])
@@ -153,11 +122,11 @@ def test_a_look_that_fails_makes_no_picture_new(tmp_path: Path, monkeypatch: pyt
             yield from [None] * 2
         yield from [None] * 3
 
-    with watching(tmp_path, script()) as (_, frames):
-        assert [os.path.relpath(frame.path or "", tmp_path) for frame in frames] == ["new.png"]
+    frames = source(tmp_path).frames(Looks(script()))
+    assert [os.path.relpath(frame.path or "", tmp_path) for frame in frames] == ["new.png"]
 
 
-def test_a_folder_that_goes_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_goes_is_an_error(tmp_path: Path) -> None:
     folder = tmp_path / "inbox"
     folder.mkdir()
 
@@ -166,5 +135,5 @@ def test_a_folder_that_goes_is_one_line(tmp_path: Path) -> None:
         folder.rmdir()
         yield
 
-    with watching(folder, script()) as (_, frames), pytest.raises(SourceError, match="this folder is gone"):
-        list(frames)
+    with pytest.raises(SourceError):
+        list(source(folder).frames(Looks(script())))

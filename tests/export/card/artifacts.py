@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from edge.artifact import INPUT_NAME, OUTPUT_NAME, SEAM_NAME
-from edge.class_counts import ClassCounts
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.runtime import create_session
-from edge.spec import SPEC_FORMAT, Faces, Glyphs, ModelSpec, Parity, TrainingRecord
+from edge.spec import SPEC_FORMAT, ClassCounts, Faces, Glyphs, ModelSpec, Parity, TrainingRecord
 from edge.steps import Step
 from export.evaluation import count_classes
 from export.graph.merge import merge
@@ -55,12 +54,12 @@ def write_model(
     weights = np.random.default_rng(1).normal(size=(channels, len(labels))).astype(np.float32)
     network = helper.make_graph(
         [
-            helper.make_node("ReduceMean", [SEAM_NAME, "axes"], ["means"], keepdims=0),
+            helper.make_node("ReduceMean", [NETWORK_INPUT_NAME, "axes"], ["means"], keepdims=0),
             helper.make_node("MatMul", ["means", "weights"], ["logits"]),
             helper.make_node("Softmax", ["logits"], [OUTPUT_NAME], axis=1),
         ],
         "network",
-        [helper.make_tensor_value_info(SEAM_NAME, TensorProto.FLOAT, ["N", height, width, channels])],
+        [helper.make_tensor_value_info(NETWORK_INPUT_NAME, TensorProto.FLOAT, ["N", height, width, channels])],
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", len(labels)])],
         [numpy_helper.from_array(np.array([1, 2]), "axes"), numpy_helper.from_array(weights, "weights")],
     )
@@ -69,7 +68,7 @@ def write_model(
     (answer,) = session.run([OUTPUT_NAME], {INPUT_NAME: photograph()[None]})[0]
     known = [Comparison("waves", View("waves", photograph()), answer, 0.0, True)]
     counts = counts or random_counts(labels)
-    right = sum(counts.right) / sum(counts.shown)
+    right = sum(counts.correct) / sum(counts.support)
     spec = ModelSpec(
         format=SPEC_FORMAT,
         name=name,
@@ -77,7 +76,7 @@ def write_model(
         labels=labels,
         preprocessing=steps,
         regions=regions,
-        abstain_below=None,
+        reject_threshold=None,
         training=TrainingRecord("waves", "made up", "ab12", 7, IMAGES, right, 3, 4, 1.5, counts),
         parity=Parity("keras", "held-out", 20, 60, 2.5e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.1", "onnx": "1.23.2"}),
         self_test=make_self_test(known),

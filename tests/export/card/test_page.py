@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,10 +11,9 @@ import pytest
 from onnx import helper, numpy_helper
 from PIL import Image
 
-from edge.artifact import read_spec
-from edge.class_counts import ClassCounts, Confusion
 from edge.cli import main
-from edge.spec import Variant
+from edge.model import read_spec
+from edge.spec import ClassCounts, Confusion, Variant
 from edge.steps import Grey, Resize, ReverseChannels, Scale, Standardise, Step, SubtractMean
 from tests.edge.artifacts import restamped, without_entry, written
 from tests.export.card.artifacts import make_labels, photograph, random_counts, write_model
@@ -90,8 +88,8 @@ def test_figures_are_those_of_the_file(page: Page, model: Path) -> None:
     assert parity
     header, size = page.by_id["header"], page.by_id["main"]
     assert str(spec.version) in size
-    assert f"{max(training.classes.shown) / sum(training.classes.shown):.2%}" in header  # the baseline
-    assert f"{training.held_out_accuracy:.2%}" in header
+    assert f"{max(training.classes.support) / sum(training.classes.support):.2%}" in header  # the baseline
+    assert f"{training.accuracy:.2%}" in header
     assert f"{np.prod(weights.dims):,}" in header
     assert f"{model.stat().st_size:,} bytes" in header
     assert f"{np.prod(weights.dims):,} of float32" in size
@@ -187,13 +185,13 @@ def test_the_matrix_is_that_of_the_counts(tmp_path: Path) -> None:
     assert head[1:] == list(labels)
     assert [row[0] for row in rows] == list(labels)
     matrix = np.array([[int(cell) for cell in row[1:]] for row in rows])
-    assert tuple(matrix.sum(axis=1)) == counts.shown
-    assert tuple(matrix.sum(axis=0)) == counts.called
-    assert tuple(matrix.diagonal()) == counts.right
+    assert tuple(matrix.sum(axis=1)) == counts.support
+    assert tuple(matrix.sum(axis=0)) == counts.predicted
+    assert tuple(matrix.diagonal()) == counts.correct
     recall = matrix.diagonal() / matrix.sum(axis=1)
     precision = matrix.diagonal() / matrix.sum(axis=0)
     assert page.table("Every class")[1:] == [
-        [labels[i], f"{precision[i]:.1%}", f"{recall[i]:.1%}", f"{counts.shown[i]:,}"] for i in range(20)
+        [labels[i], f"{precision[i]:.1%}", f"{recall[i]:.1%}", f"{counts.support[i]:,}"] for i in range(20)
     ]
 
 
@@ -223,7 +221,7 @@ def test_labels_that_mean_harm_are_text(tmp_path: Path) -> None:
 def test_a_file_of_another_graph_than_its_steps_is_told_on(tmp_path: Path) -> None:
     model = write_model(tmp_path / "m.onnx", make_labels(3), COLOUR)
     assert "number for number" in card_of(model).by_id["main"]
-    other = replace(COLOUR[1], factor=1 / 250)  # type: ignore[type-var]
+    other = Scale(1 / 250)
     written(model, restamped(model.read_bytes(), preprocessing=(COLOUR[0], other, COLOUR[2])))
     page = card_of(model)
     assert "number for number" not in page.by_id["main"]
@@ -245,7 +243,7 @@ def test_a_file_that_knows_little_says_so(tmp_path: Path, capsys: pytest.Capture
 def test_a_model_that_would_not_answer_says_unsure(tmp_path: Path) -> None:
     model = write_model(tmp_path / "m.onnx", make_labels(3), COLOUR)
     assert "says unsure" not in card_of(model).by_id["main"]
-    written(model, restamped(model.read_bytes(), abstain_below=1.0))
+    written(model, restamped(model.read_bytes(), reject_threshold=1.0))
     assert "says unsure" in card_of(model).by_id["main"]
 
 

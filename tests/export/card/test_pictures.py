@@ -1,13 +1,13 @@
 """Which pictures a card shows."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from edge.artifact import read_spec
 from edge.errors import ModelError
+from edge.model import read_spec
 from edge.spec import SelfTest, SelfTestSample
 from edge.steps import Resize
 from export.card.pictures import choose_samples

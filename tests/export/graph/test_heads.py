@@ -6,8 +6,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from scipy import special
 
-from edge.artifact import OUTPUT_NAME, SEAM_NAME
 from edge.errors import ModelError
+from edge.model import NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.runtime import create_session
 from export.graph.ending import find_head
 from export.graph.heads import Head, apply_head, attach_head
@@ -19,12 +19,15 @@ LOGITS = np.array([[9.0, -9.0], [-3.0, 4.0], [0.25, 0.5], [-120.0, -120.0], [90.
 
 def network(units: int, *operators: str) -> onnx.ModelProto:
     """Return a network that hands its input to the operators, one behind another."""
-    names = [SEAM_NAME, *(f"t{i}" for i in range(len(operators) - 1)), OUTPUT_NAME]
+    names = [NETWORK_INPUT_NAME, *(f"t{i}" for i in range(len(operators) - 1)), OUTPUT_NAME]
     nodes = [
         helper.make_node(operator, [names[i], *(["shape"] if operator == "Reshape" else [])], [names[i + 1]])
         for i, operator in enumerate(operators)
     ]
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", units]) for name in (SEAM_NAME, OUTPUT_NAME)]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", units])
+        for name in (NETWORK_INPUT_NAME, OUTPUT_NAME)
+    ]
     shape = [numpy_helper.from_array(np.array([-1, units]), "shape")] if "Reshape" in operators else []
     return make_model(helper.make_graph(nodes, "network", ends[:1], ends[1:], shape))
 
@@ -32,7 +35,7 @@ def network(units: int, *operators: str) -> onnx.ModelProto:
 def run(model: onnx.ModelProto, rows: np.ndarray) -> np.ndarray:
     onnx.checker.check_model(model, full_check=True)
     session = create_session(model.SerializeToString(), "test")
-    result: np.ndarray = session.run([OUTPUT_NAME], {SEAM_NAME: rows})[0]
+    result: np.ndarray = session.run([OUTPUT_NAME], {NETWORK_INPUT_NAME: rows})[0]
     return result
 
 

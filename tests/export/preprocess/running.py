@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edge.artifact import INPUT_NAME, SEAM_NAME
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME
 from edge.runtime import create_session
 from edge.steps import Step
 from export.preprocess import build_preprocessing
@@ -10,7 +10,7 @@ from export.preprocess import build_preprocessing
 
 def run(steps: tuple[Step, ...], images: np.ndarray) -> np.ndarray:
     session = create_session(build_preprocessing(steps).SerializeToString(), "test")
-    result: np.ndarray = session.run([SEAM_NAME], {INPUT_NAME: images})[0]
+    result: np.ndarray = session.run([NETWORK_INPUT_NAME], {INPUT_NAME: images})[0]
     return result
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.artifact import INPUT_NAME, SEAM_NAME
 from edge.errors import UsageError
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME
 from edge.runtime import create_session
 from export.preprocess import build_preprocessing
 from export.preprocess.presets import PRESETS, preset_steps
@@ -26,7 +26,7 @@ def picture() -> np.ndarray:
 def preprocess(name: str, image: np.ndarray, channels: int = 3, channels_first: bool = False) -> np.ndarray:
     model = build_preprocessing(preset_steps(name, SIDE, SIDE, channels, channels_first))
     session = create_session(model.SerializeToString(), "test")
-    result: np.ndarray = session.run([SEAM_NAME], {INPUT_NAME: image[None]})[0]
+    result: np.ndarray = session.run([NETWORK_INPUT_NAME], {INPUT_NAME: image[None]})[0]
     return result
 
 

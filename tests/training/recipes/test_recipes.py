@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from training.networks.knn import NearestNeighbours
+from training.optimizers import Adam, Sgd
+from training.schedules import Constant, StepDecay, TimeDecay
 
 import training.recipes
 from edge.errors import UsageError
@@ -12,10 +15,7 @@ from edge.spec import Faces, Glyphs
 from edge.steps import Fit, Grey, Resize, Scale
 from export.preprocess import build_preprocessing, network_shape
 from training.networks.architecture import Architecture
-from training.networks.knn import NearestNeighbours
-from training.optimizers import Adam, Sgd
 from training.recipes import MODULES, load_recipe, recipe_table
-from training.schedules import Constant, StepDecay, TimeDecay
 
 NESTEROV = Sgd(momentum=0.9, nesterov=True)
 # Name: data set, optimiser, schedule, batch, epochs, accuracy in the book.

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 from sklearn.neighbors import KNeighborsClassifier
 
-from edge.artifact import read_spec
 from edge.cli import main
+from edge.model import read_spec
 from edge.spec import Faces, Glyphs
 from tests.training.recipes import stand_ins
 from tests.training.recipes.stand_ins import StandIn

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from edge.cli import DONE, main
-from edge.regions.region import Box
+from edge.result import Box
 from tests.edge.commands.test_watch import moving_faces
 from tests.edge.regions.photographs import ASTRONAUT_FACE, overlap, photograph
 from tests.edge.watch.videos import read_video, write_video

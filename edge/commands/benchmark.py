@@ -1,0 +1,189 @@
+"""Measure models on this device, and say which command line is the fastest here.
+
+Each MODEL is measured with 1, 2, 4 ... threads up to all cores: the time from the pixels of one picture to its answer
+(median and 95th percentile), and the most memory that the process held. Every measurement has a process of its own, and
+they take turns, so that a busy or hot device is unfair to all alike. The accuracy is that of the model's certificate.
+
+The fastest is named at the end; of those within 3 % the more accurate counts, then the one with fewer threads. A file
+that lost more accuracy than its export allowed is never named. Exit status: 0 all measured; 1 some could not be, for
+instance because they fail their own samples here; 2 none could.
+"""
+
+import argparse
+import json
+import math
+import re
+import resource
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from edge.arguments import positive
+from edge.classifier import Classifier, require_self_test
+from edge.cli import DONE, SOME_FAILED
+from edge.errors import EyespotError, ImageError, ModelError, UsageError
+from edge.image import read_image
+from edge.model import read_spec
+from edge.result import printable
+from edge.runtime import read_cpu, usable_cores
+
+# The frame of a small camera, and a part of it where the model classifies regions: [H, W].
+FRAME_PX, REGION_PX = (480, 640), (120, 120)
+WARM_UP_RUNS, LEAST_RUNS, TURN_S = 3, 5, 0.4
+# A turn that takes longer is no candidate for anything.
+TIMEOUT_S = 600.0
+# Medians this close are equal on a machine that does other things as well.
+AS_FAST = 1.03
+
+
+@dataclass
+class Measurement:
+    """A file with a number of threads, and what was measured of it so far; `failure` says why nothing more is.
+
+    `accuracy` is a share, 0 to 1; `refusal` says why the file is never the one to use.
+    """
+
+    model: str
+    threads: int
+    accuracy: float | None
+    refusal: str | None
+    failure: str | None = None
+    peak_bytes: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    def percentile_ms(self, percent: float) -> float:
+        """Return the time that `percent` of the runs did not exceed; infinite where none was measured."""
+        return float(np.percentile(self.seconds, percent)) * 1e3 if self.seconds and not self.failure else math.inf
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `eyespot benchmark` takes."""
+    add = parser.add_argument
+    add("models", metavar="MODEL", nargs="+", type=Path, help="an .onnx file written by 'eyespot export'")
+    add("--image", type=Path, metavar="FILE", help="measure on this picture (default: one of 640 x 480 made here)")
+    add("--rounds", type=positive, default=5, metavar="N", help="turns of each (default 5)")
+    add("--json", action="store_true", help="one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, print the table and the command line that is the fastest, and return the exit status."""
+    try:
+        if arguments.image:
+            read_image(arguments.image)
+    except ImageError as error:
+        raise UsageError(f"--image {arguments.image}: {error}") from None
+    cores, processor = usable_cores(), read_cpu()[0]
+    threads = sorted({min(1 << doubled, cores) for doubled in range(cores.bit_length() + 1)})
+    rows = [row for model in dict.fromkeys(arguments.models) for row in _rows(model, threads)]
+    turns = [row for number in range(arguments.rounds) for row in rows[:: -1 if number % 2 else 1]]
+    for row in tqdm(turns, "measuring", unit="turn", leave=False, disable=None):
+        if row.failure is None:
+            _take_turn(row, arguments.image)
+    best = _best(rows)
+    command = best and f"eyespot classify {shlex.quote(best.model)} --threads {best.threads} IMAGE"
+    if arguments.json:
+        listed = [_fields(row) for row in rows]
+        print(json.dumps({"processor": processor, "cores": cores, "measurements": listed, "command": command}))
+    else:
+        _print_table(rows)
+        print(f"fastest here ({processor}, {cores} cores): {command}" if best else "none of these is to be used")
+    if not any(row.seconds for row in rows):
+        raise ModelError(f"nothing could be measured ({rows[0].failure})")
+    return SOME_FAILED if any(row.failure for row in rows) else DONE
+
+
+def _rows(model: Path, threads: list[int]) -> list[Measurement]:
+    spec, refusal = read_spec(model), None
+    accuracy = spec.training.accuracy if spec.training else None
+    if variant := spec.variant:
+        accuracy = variant.accuracy
+        if variant.drop_points > variant.max_drop_points:
+            refusal = f"lost {variant.drop_points:.2f} points, limit {variant.max_drop_points:g}"
+    return [Measurement(str(model), count, accuracy, refusal) for count in threads]
+
+
+def _take_turn(row: Measurement, image: Path | None) -> None:
+    """Let a process of its own measure for a while, and add what it found."""
+    # -P: a file numpy.py in the user's folder is not ours.
+    command = [sys.executable, "-P", "-m", __name__, row.model, str(row.threads), *([str(image)] if image else [])]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)  # noqa: S603 # this module
+        found = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        row.failure = f"took longer than {TIMEOUT_S:g} seconds"
+    except ValueError:
+        reason = (done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
+        row.failure = f"its process ended with status {done.returncode} ({reason})"
+    else:
+        row.failure = found.get("error")
+        row.seconds += found.get("seconds", [])
+        row.peak_bytes = max(row.peak_bytes, found.get("peak_bytes", 0))
+
+
+def _best(rows: list[Measurement]) -> Measurement | None:
+    """Return the fastest that may be named; see the module. None where there is none."""
+    named = [row for row in rows if row.seconds and not row.failure and not row.refusal]
+    fast = [r for r in named if r.percentile_ms(50) <= AS_FAST * min(other.percentile_ms(50) for other in named)]
+    return min(fast, key=lambda r: (-(r.accuracy or 0.0), r.threads, r.percentile_ms(50)), default=None)
+
+
+def _fields(row: Measurement) -> dict[str, object]:
+    """Return a row as a JSON object; times are None where it failed."""
+    median_ms, p95_ms = (None if row.failure else row.percentile_ms(percent) for percent in (50, 95))
+    known = {name: getattr(row, name) for name in ("model", "threads", "accuracy", "refusal", "failure", "peak_bytes")}
+    return known | {"median_ms": median_ms, "p95_ms": p95_ms, "runs": len(row.seconds)}
+
+
+def _print_table(rows: list[Measurement]) -> None:
+    width = max(len(printable(row.model)) for row in rows)
+    print(f"{'model':<{width}}   threads   median ms      p95 ms   memory MB   accuracy")
+    for row in sorted(rows, key=lambda row: row.percentile_ms(50)):
+        figures = (row.percentile_ms(50), row.percentile_ms(95), row.peak_bytes / 1e6)
+        times = "   ".join(f"{figure:>9.2f}" if math.isfinite(figure) else f"{'-':>9}" for figure in figures)
+        accuracy = "-" if row.accuracy is None else f"{row.accuracy:.2%}"
+        note = printable(row.failure or row.refusal or "")
+        print(f"{printable(row.model):<{width}}   {row.threads:>7}   {times}   {accuracy:>8}   {note}".rstrip())
+
+
+def measure(model: str, threads: int, image: str | None) -> dict[str, object]:
+    """Return the `seconds` of each run of one picture after the warm-up, and the `peak_bytes` of this process.
+
+    Raises EyespotError for files that cannot be used, and for a model that fails its own samples here.
+    """
+    classifier = Classifier.load(model, threads, regions="none")
+    if classifier.spec.self_test:
+        require_self_test(classifier.spec, classifier.probabilities, model)
+    height, width = REGION_PX if classifier.spec.regions else FRAME_PX
+    made = np.resize(np.arange(251, dtype=np.uint8), (height, width, 3))  # neighbours differ
+    pixels = read_image(image).pixels if image else made
+    seconds: list[float] = []
+    end_s = 0.0
+    while len(seconds) < WARM_UP_RUNS + LEAST_RUNS or time.perf_counter() < end_s:
+        begin_s = time.perf_counter()
+        classifier.classify(pixels, 1)
+        seconds.append(time.perf_counter() - begin_s)
+        if len(seconds) == WARM_UP_RUNS:
+            end_s = time.perf_counter() + TURN_S
+    return {"seconds": seconds[WARM_UP_RUNS:], "peak_bytes": _peak_bytes()}
+
+
+def _peak_bytes() -> int:
+    """Return the most memory that this process ever held; getrusage would begin with what its parent had."""
+    try:
+        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    except OSError:
+        found = None
+    return int(found[1]) << 10 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(measure(sys.argv[1], int(sys.argv[2]), next(iter(sys.argv[3:]), None))))
+    except EyespotError as error:
+        print(json.dumps({"error": str(error)}))

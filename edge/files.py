@@ -1,0 +1,204 @@
+"""Files that are whole or not there, files that only grow, and the folder of what can be made again."""
+
+import contextlib
+import fcntl
+import glob
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+
+from edge.errors import EyespotError, OutputError, UsageError
+
+# What keeps two writers of one name apart.
+TOKEN_BYTES = 4
+PARTIAL = re.compile(rf"\..+\.[0-9a-f]{{{2 * TOKEN_BYTES}}}\.partial(\.[^.]+)?")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; when the block ends well, that file becomes `path`.
+
+    What was written is on the disk before the name changes. When the block raises, the temporary file is removed and
+    `path` is as it was. The suffix is kept, since some writers choose their format by it. An OSError names `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_beside(path)
+    try:
+        with _naming(path):
+            temporary.touch(exist_ok=False)
+            yield temporary
+            flush_to_disk(temporary)
+            temporary.replace(path)
+            flush_to_disk(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def creating_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; when the block ends well, it becomes `path`, with all files on the disk.
+
+    When the block raises, the temporary folder is removed. Nothing but an empty folder is ever replaced: an
+    OSError, which names `path`, says that it exists.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(TOKEN_BYTES)}.partial")
+    try:
+        with _naming(path):
+            temporary.mkdir()
+            yield temporary
+            for inner in sorted(temporary.rglob("*")):
+                flush_to_disk(inner)
+            flush_to_disk(temporary)
+            temporary.rename(path)
+            flush_to_disk(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def temporary_beside(path: Path) -> Path:
+    """Return a hidden name beside `path`, of the same suffix, which no other writer takes; `is_partial` knows it."""
+    return path.with_name(f".{path.stem}.{secrets.token_hex(TOKEN_BYTES)}.partial{path.suffix}")
+
+
+def is_partial(path: Path) -> bool:
+    """Whether `path` has the name of a file, or a folder, that its writer has not finished."""
+    return PARTIAL.fullmatch(path.name) is not None
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove what writers of `path` left beside it that were killed; only for who knows that no other is at work."""
+    random = "[0-9a-f]" * (2 * TOKEN_BYTES)
+    for found in path.parent.glob(f".{glob.escape(path.stem)}.{random}.partial{glob.escape(path.suffix)}"):
+        found.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Make the system's OSErrors name `path` and not what it is called meanwhile; ours say what they are about."""
+    try:
+        yield
+    except EyespotError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def flush_to_disk(path: Path) -> None:
+    """Return once the file, or the list of names in the folder, at `path` is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class AppendOnlyFile:
+    """The file at `path`, open and locked until it is closed. Up to `end`, in bytes, it holds what its owner wrote."""
+
+    def __init__(self, path: Path, refusal: str) -> None:
+        """Open or create it, and its folder; whoever finds something in it says with `keep` how much of it is good.
+
+        Raises OutputError with the message `refusal` if another process holds it.
+        """
+        self.path = path
+        self.end = 0
+        self._made_folder = not path.parent.exists()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = _open_locked(path, refusal)
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are, of which some may be of no use."""
+        return os.fstat(self._file.fileno()).st_size
+
+    @property
+    def has_its_name(self) -> bool:
+        """Whether `path` still names this file: what goes into one without a name is lost."""
+        return _is_at(self._file, self.path)
+
+    def read(self) -> bytes:
+        """Return all that is there."""
+        self._file.seek(0)
+        return self._file.readall()
+
+    def read_lines(self) -> tuple[list[bytes], bytes]:
+        """Return the lines that have their end, and what follows them: one that was cut off as it was written."""
+        *lines, torn = self.read().split(b"\n")
+        return [line + b"\n" for line in lines], torn
+
+    def keep(self, end: int) -> None:
+        """Cut off what follows `end`; what is appended follows there."""
+        self._file.truncate(end)
+        self._file.seek(end)
+        self.end = end
+
+    def append(self, lines: bytes, flush: bool) -> None:
+        """Write `lines`, and with `flush` return once they are on the disk.
+
+        Raises OSError, which names the file, if the disk refuses them: then nothing of them stays.
+        """
+        rest = memoryview(lines)
+        try:
+            while rest:  # a disk that is nearly full takes a part without complaint
+                rest = rest[self._file.write(rest) :]
+            if flush:
+                self.flush()
+        except OSError as error:
+            self.keep(self.end)
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
+        self.end += len(lines)
+
+    def flush(self) -> None:
+        """Return once all that was written is on the disk. Raises OSError."""
+        os.fsync(self._file.fileno())
+
+    def discard(self) -> None:
+        """Remove it, as nothing came of it, and its folder if that was made for it; another file of that name stays."""
+        if not self.has_its_name:
+            return
+        self.path.unlink()
+        if self._made_folder:
+            with contextlib.suppress(OSError):  # somebody has put something there
+                self.path.parent.rmdir()
+
+    def close(self) -> None:
+        """Close it, which also unlocks it."""
+        self._file.close()
+
+
+def _open_locked(path: Path, refusal: str) -> FileIO:
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        file = FileIO(handle, "r+")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise OutputError(refusal) from None
+        # Who held it before may have renamed or removed it in between: then the lock is on the wrong file.
+        if _is_at(file, path):
+            return file
+        file.close()
+
+
+def _is_at(file: FileIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def cache_folder() -> Path:
+    """Return EYESPOT_CACHE, or eyespot in the user's cache folder. Raises UsageError for a user without a home."""
+    if folder := os.environ.get("EYESPOT_CACHE"):
+        return Path(folder)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eyespot"
+    except RuntimeError:
+        raise UsageError("this user has no home folder to keep a cache in; set EYESPOT_CACHE to a folder") from None

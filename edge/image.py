@@ -1,0 +1,399 @@
+"""The one image decoder: encoded bytes in, uint8 RGB out, for training, serving and edge alike.
+
+Pillow opens every picture. OpenCV would decode a plain JPEG a little sooner, but makes half a picture of a damaged one
+that Pillow refuses.
+
+- EXIF orientation is applied; colour profiles are not.
+- Grey becomes three equal channels, palettes become their colours, CMYK is converted as Pillow does.
+- Transparency is laid over white, as a browser shows it. The alpha of BMP is ignored.
+- 16 bits a channel are cut to the upper 8; the depths of PNM are scaled to 0 to 255. Floats and signed integers are
+  refused.
+- Of an animation or a document of several pages the first picture counts, and a note says so; where the first frame of
+  a GIF is smaller than the whole, the rest is white.
+- A file that ends early is an error, never half a picture.
+"""
+
+import os
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from io import BytesIO
+from stat import S_ISREG
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edge.errors import ImageError, reason_of
+from edge.steps import Step, shrink_factor
+
+MAX_PIXELS = 100_000_000
+# No image needs more: 16 bits in four channels for each pixel, and room for previews and profiles.
+BYTES_PER_PIXEL, METADATA_BYTES = 8, 64 << 20
+# Encoders write ten scans, and twenty or so where they search for the best ones. A dozen bytes are a scan over the
+# whole picture, so that a megabyte could keep a decoder busy for hours.
+MOST_SCANS = 100
+START_BYTES = 32  # enough to recognise a format
+# Converted at once, since the steps between need several times their memory.
+BAND_PIXELS = 1 << 20
+
+# The limits of this module hold before anything is decoded; Pillow's own would warn above 89 megapixels.
+Image.MAX_IMAGE_PIXELS = None
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of metadata that is damaged, which is nobody's business here
+
+MAGIC = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"BM": "BMP",
+    **dict.fromkeys((b"GIF87a", b"GIF89a"), "GIF"),
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF"),
+    **dict.fromkeys((b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"), "PPM"),
+}
+# Named in the message, so that it can say what to do.
+REFUSED_MAGIC = {
+    **dict.fromkeys((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "JPEG 2000"),
+    **dict.fromkeys((b"\0\0\0\x0cJXL ", b"\xff\x0a"), "JPEG XL"),
+    **dict.fromkeys((b"IIRO", b"IIU\0"), "raw camera"),
+    **dict.fromkeys((b"Pf", b"PF"), "PFM"),
+    b"II\xbc\x01": "JPEG XR",
+    b"P7": "PAM",
+    b"%PDF": "PDF",
+    b"8BPS": "PSD",
+    b"\0\0\1\0": "ICO",
+}
+AVIF_BRANDS = (b"avif", b"avis")
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+NAMES = {"WEBP": "WebP"}
+# The modules of Pillow that are not loaded by Image.open itself.
+PLUGINS = {"WEBP": "WebPImagePlugin", "TIFF": "TiffImagePlugin", "AVIF": "AvifImagePlugin"}
+
+# PNG (https://www.w3.org/TR/png-3/): behind the signature, and behind that the name and length of IHDR and both sides.
+CHUNKS_AT, BITS_AT = 8, 24
+MOST_CHUNKS = 1 << 18  # encoders cut the pixels into chunks of 8 KiB or more
+# Pillow refuses a picture for a large one of these.
+LEFT_OUT = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+
+# What Pillow raises for damaged metadata, or a damaged picture behind the first.
+DAMAGED = (SyntaxError, struct.error, ValueError, TypeError, LookupError, OverflowError, OSError, EOFError)
+
+ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """Pixels, uint8 RGB [H, W, 3], and a note where they are not all that the file held."""
+
+    pixels: NDArray[np.uint8]
+    note: str | None
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What the header of a file says: JPEG, PNG, GIF, WEBP, BMP, TIFF, PPM, AVIF or HEIF, and the size in pixels."""
+
+    format: str
+    width: int
+    height: int
+    progressive: bool = False
+
+
+def read_image(
+    path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS, shrink_for: Step | None = None
+) -> DecodedImage:
+    """Return the image in the file at `path`, as `decode_image` does. Raises ImageError."""
+    with opened_image(path) as stream:
+        return _decode(stream, max_pixels, shrink_for)
+
+
+def decode_image(encoded: bytes, max_pixels: int = MAX_PIXELS, shrink_for: Step | None = None) -> DecodedImage:
+    """Return the image in `encoded`; see the module for what is defined. Raises ImageError with one of its codes.
+
+    With `shrink_for`, the first step of a preprocessing, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that is
+    no less than the step needs: sooner, with slightly different pixels.
+    """
+    return _decode(BytesIO(encoded), max_pixels, shrink_for)
+
+
+def read_header(stream: BinaryIO) -> ImageHeader:
+    """Return what the header of `stream` (seekable, from its start) says, before anything is decoded.
+
+    Raises ImageError: `empty` for no bytes, `unsupported_format` for an image of a kind that is not decoded here,
+    `not_an_image` for anything else, `corrupt` for a header that ends early or makes no sense.
+    """
+    kind = _recognise(stream.read(START_BYTES))
+    image = _open(stream, kind)
+    return ImageHeader(kind, image.width, image.height, bool(image.info.get("progressive")))
+
+
+def read_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> bytes:
+    """Return the bytes of the file at `path`. Raises ImageError, also where no image of `max_pixels` has so many."""
+    with opened_image(path) as stream:
+        if (size := stream.seek(0, os.SEEK_END)) > (most := most_bytes(max_pixels)):
+            raise ImageError("too_many_bytes", f"{size:,} bytes are more than the limit of {most:,}")
+        stream.seek(0)
+        return stream.read()
+
+
+def most_bytes(pixels: int) -> int:
+    """Return how many bytes the file of an image of so many pixels may have."""
+    return pixels * BYTES_PER_PIXEL + METADATA_BYTES
+
+
+@contextmanager
+def opened_image(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Yield the regular file at `path`, without ever waiting for it.
+
+    Raises ImageError, also for what goes wrong while it is read in the block.
+    """
+    try:
+        # Without O_NONBLOCK, opening a named pipe that nobody writes to would wait for ever.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as stream:
+            if not S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise ImageError("unreadable", "this is not a regular file")
+            yield stream
+    except FileNotFoundError:
+        raise ImageError("not_found", "there is no such file") from None
+    except OSError as error:
+        raise ImageError("unreadable", f"the file cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        if isinstance(error, ImageError):
+            raise
+        raise ImageError("not_found", f"no file can have this name ({error})") from None
+
+
+def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> DecodedImage:
+    kind = _recognise(stream.read(START_BYTES))
+    if (size_bytes := stream.seek(0, os.SEEK_END)) > most_bytes(max_pixels):  # some formats are read whole to open them
+        raise ImageError("too_many_bytes", f"{size_bytes:,} bytes are more than {max_pixels:,} pixels can need")
+    image = _open(stream, kind)
+    width, height = image.size
+    _check_limits(width, height, size_bytes, max_pixels)
+    if kind == "JPEG":
+        if image.info.get("progressive"):
+            from edge.formats.unknown import count_scans
+
+            stream.seek(0)
+            if (scans := count_scans(stream.read())) > MOST_SCANS:
+                raise ImageError("corrupt", f"the JPEG has {scans:,} scans; {MOST_SCANS} are the limit")
+        if shrink_for and (factor := shrink_factor(shrink_for, width, height)) > 1:
+            image.draft(image.mode, (max(width // factor, 1), max(height // factor, 1)))
+    try:
+        pixels = _pixels(image, kind)
+        if kind != "TIFF":  # which Pillow turns itself
+            pixels = _turn(pixels, _orientation(image))
+        several = kind != "JPEG" and _several(image)
+    except ImageError:
+        raise
+    except Exception as error:  # noqa: BLE001 # Pillow's decoders share no base class; one image is one answer
+        raise _failed(stream, kind, error) from None
+    return DecodedImage(pixels, f"first picture of several in this {NAMES.get(kind, kind)}" if several else None)
+
+
+def is_image_start(start: bytes) -> bool:
+    """Whether a file that starts with these `START_BYTES` is an image, supported or not."""
+    try:
+        return bool(_recognise(start))
+    except ImageError as error:
+        return error.code == "unsupported_format"
+
+
+def _recognise(start: bytes) -> str:
+    """Return the format that a file with these first bytes has. Raises ImageError for one that is not decoded here."""
+    if not start:
+        raise ImageError("empty", "the file is empty")
+    if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
+        return "WEBP"
+    if start[4:8] == b"ftyp":
+        brands = (
+            start[8:12],
+            start[16:20],
+            start[20:24],
+            start[24:28],
+        )  # the major one, and those it is compatible with
+        if brands[0] in AVIF_BRANDS or (brands[0] in (b"mif1", b"msf1") and set(brands) & set(AVIF_BRANDS)):
+            return "AVIF"
+        if brands[0] in HEIF_BRANDS:
+            return "HEIF"
+        if brands[0] == b"crx ":
+            raise ImageError("unsupported_format", "raw camera images are not supported; convert to JPEG or PNG")
+    for magic, kind in MAGIC.items():
+        if start.startswith(magic):
+            return kind
+    for magic, name in REFUSED_MAGIC.items():
+        if start.startswith(magic):
+            raise ImageError("unsupported_format", f"{name} images are not supported; convert to JPEG or PNG")
+    raise ImageError("not_an_image", "the content is not an image of a known format")
+
+
+def _open(stream: BinaryIO, kind: str) -> Any:
+    """Return Pillow's image, of which only the header was read. Raises ImageError."""
+    if kind == "HEIF":
+        try:
+            import_module("pi_heif").register_heif_opener()
+        except ImportError:
+            raise ImageError(
+                "unsupported_format", "HEIC images need the extra 'heif': pip install 'eyespot[heif]'"
+            ) from None
+    elif kind in PLUGINS:
+        import_module(f"PIL.{PLUGINS[kind]}")
+    source = stream
+    if kind == "PNG":
+        source = _without_text(stream)
+    source.seek(0)
+    try:
+        image = Image.open(source, formats=["BMP", "DIB"] if kind == "BMP" else [kind])
+    except Exception as error:  # noqa: BLE001 # Pillow's readers share no base class; one image is one answer
+        raise _failed(stream, kind, error, opened=False) from None
+    if min(image.size) < 1:
+        raise ImageError("corrupt", f"the header claims {image.width} x {image.height} pixels")
+    if kind == "TIFF":
+        from edge.formats.tiff import prepare_tiff
+
+        prepare_tiff(image)
+    elif kind == "PNG":
+        _prepare_png(image, source)
+    return image
+
+
+def _without_text(stream: BinaryIO) -> BinaryIO:
+    """Return a whole PNG less its texts and its colour profile. Raises ImageError for one that ends early."""
+    size = stream.seek(0, os.SEEK_END)
+    kept, start, place, name, chunks = [], 0, CHUNKS_AT, b"", 0
+    while name != b"IEND" and place + 8 <= size:
+        stream.seek(place)
+        length, name = struct.unpack(">I4s", stream.read(8))
+        chunks += 1
+        if chunks > MOST_CHUNKS or not name.isalpha():
+            raise ImageError("corrupt", "the PNG has far too many chunks, or what is none")
+        end = place + length + 12
+        if name in LEFT_OUT:
+            kept.append((start, place))
+            start = end
+        place = end
+    if name != b"IEND":
+        raise ImageError("corrupt", "the PNG is cut short")
+    if not kept:
+        return stream
+    left = bytearray()
+    for begin, end in (*kept, (start, size)):
+        stream.seek(begin)
+        left += stream.read(max(end - begin, 0))
+    return BytesIO(bytes(left))
+
+
+def _prepare_png(image: Any, stream: BinaryIO) -> None:
+    """Bring the transparent level of an opened PNG to 8 bits, as Pillow does the pixels.
+
+    Raises ImageError for a transparent colour of 16 bits, of which Pillow drops the lower ones before it compares.
+    """
+    if "transparency" not in image.info or image.mode not in ("L", "RGB"):
+        return
+    place = stream.tell()
+    stream.seek(BITS_AT)
+    (bits,) = stream.read(1)
+    stream.seek(place)
+    if image.mode == "L":
+        image.info["transparency"] = image.info["transparency"] * 255 // (2**bits - 1)
+    elif bits > 8:
+        raise ImageError("unsupported_format", "PNG of 16 bits with a transparent colour is not supported")
+
+
+def _check_limits(width: int, height: int, size_bytes: int, max_pixels: int) -> None:
+    """Raise ImageError if a picture is larger than `max_pixels`, or its file than it can need."""
+    pixels = width * height
+    if pixels > max_pixels:
+        raise ImageError(
+            "too_many_pixels",
+            f"the header claims {width} x {height} = {pixels:,} pixels; the limit is {max_pixels:,}",
+        )
+    if size_bytes > most_bytes(pixels):
+        raise ImageError("too_many_bytes", f"{size_bytes:,} bytes are more than {pixels:,} pixels can need")
+
+
+def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) -> ImageError:
+    """Return the error of a file that Pillow could not open or decode: it is of an unknown kind, or corrupt."""
+    if isinstance(error, OSError) and error.errno:
+        return ImageError("unreadable", f"the file cannot be read ({error.strerror})")
+    from edge.formats.unknown import is_unknown_kind
+
+    stream.seek(0)
+    if is_unknown_kind(kind, stream.read(), opened) or (kind == "HEIF" and "nsupported" in str(error)):
+        return ImageError("unsupported_format", f"{kind} of this rare kind is not supported; convert to JPEG or PNG")
+    return ImageError("corrupt", f"the {kind} is cut short or damaged ({reason_of(error)})")
+
+
+def _pixels(image: Any, kind: str) -> NDArray[np.uint8]:
+    """Return what Pillow decodes as it is meant to be seen but for its orientation, [H, W, 3]."""
+    if kind == "GIF" and not image.tile:
+        raise ImageError("corrupt", "the GIF holds no picture")
+    left, top, right, bottom = image.tile[0][1] if kind == "GIF" else (0, 0, *image.size)
+    image.load()
+    if image.mode == "RGB" and not image.has_transparency_data and kind != "GIF":
+        return np.asarray(image)
+    if kind == "TIFF":  # Pillow has turned it
+        right, bottom = image.size
+    pixels = np.full((*image.size[::-1], 3), 255, np.uint8)
+    rows = max(BAND_PIXELS // (right - left), 1)
+    for start in range(top, bottom, rows):
+        end = min(start + rows, bottom)
+        band = image.crop((left, start, right, end))
+        if band.mode.startswith("I"):
+            pixels[start:end, left:right] = _grey_levels(band, image, kind)[:, :, None]
+        else:
+            pixels[start:end, left:right] = _as_seen(band, kind)
+    return pixels
+
+
+def _grey_levels(band: Any, image: Any, kind: str) -> NDArray[np.uint8]:
+    """Return [H, W] for a band of 16 bits of grey."""
+    deep = np.asarray(band)
+    if kind == "TIFF":
+        from edge.formats.tiff import grey_levels
+
+        return grey_levels(deep, image.tag_v2)
+    levels = (deep >> 8).astype(np.uint8)
+    if (transparent := image.info.get("transparency")) is not None:
+        levels[deep == transparent] = 255
+    return levels
+
+
+def _as_seen(band: Any, kind: str) -> NDArray[np.uint8]:
+    """Return a band of a picture as uint8 RGB [H, W, 3], with transparency laid over white."""
+    if not band.has_transparency_data or kind == "BMP":
+        return np.asarray(band if band.mode == "RGB" else band.convert("RGB"))
+    band = band.convert("LA" if band.mode == "La" else "RGBA").convert("RGBA")
+    white = Image.new("RGB", band.size, "white")
+    white.paste(band.convert("RGB"), mask=band.getchannel("A"))
+    return np.asarray(white)
+
+
+def _orientation(image: Any) -> int:
+    try:
+        return int(image.getexif().get(ORIENTATION, 1)) if "exif" in image.info else 1
+    except DAMAGED:
+        return 1
+
+
+def _turn(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Return pixels [H, W, 3] as they are meant to be seen (EXIF 2.32, tag 0x0112)."""
+    if not 2 <= orientation <= 8:
+        return pixels
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _several(image: Any) -> bool:
+    """Whether there are more pictures behind the first."""
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except DAMAGED:
+        return True

@@ -1,0 +1,81 @@
+"""What `eyespot watch` prints: a line for each change of what is seen, or one JSON object for each frame."""
+
+import json
+from datetime import datetime
+
+from edge.result import Classification, classification_fields, error_fields, printable
+from edge.watch.source import Frame
+
+
+def state_of(answer: Classification) -> str:
+    """Return in a word what a frame shows: a label, those of all faces, or the text of its glyphs."""
+    if answer.regions is None or answer.text is not None:
+        return "unsure" if answer.unsure else answer.text or answer.predictions[0].label
+    if answer.unsure and answer.note:
+        return answer.note
+    faces = ("unsure" if region.unsure else region.predictions[0].label for region in answer.regions)
+    return ", ".join(faces) or "no faces"
+
+
+class Changes:
+    """Tells the changes of a state that is updated with every frame.
+
+    A state counts once `debounce_frames` in a row had it, and is told when at least `cooldown_s` have passed since the
+    last one was; one that is over by then is never told.
+    """
+
+    def __init__(self, debounce_frames: int, cooldown_s: float) -> None:
+        self._debounce_frames, self._cooldown_s = debounce_frames, cooldown_s
+        self._candidate, self._frames = "", 0
+        self._told: str | None = None
+        self._told_s = 0.0
+
+    def update(self, state: str, now_s: float) -> bool:
+        """Return whether `state`, that of the frame at `now_s`, is a change to tell."""
+        self._frames = self._frames + 1 if state == self._candidate else 1
+        self._candidate = state
+        cooling = self._told is not None and now_s - self._told_s < self._cooldown_s
+        if self._frames < self._debounce_frames or state == self._told or cooling:
+            return False
+        self._told, self._told_s = state, now_s
+        return True
+
+
+def change_line(frame: Frame, answer: Classification | None, changes: Changes) -> str | None:
+    """Return the line for a frame whose state is a change, None for any other; a file of a folder always has one."""
+    when, at_s = _in_utc(frame.timestamp), frame.taken_s
+    if frame.position_s is not None:
+        when, at_s = _in_video(frame.position_s), frame.position_s
+    path = [] if frame.path is None else [printable(frame.path)]
+    if answer is None:
+        return "   ".join([when, *path, str(frame.error)])
+    state = state_of(answer)
+    if not path and not changes.update(state, at_s):
+        return None
+    return "   ".join([when, *path, state, *(f"{best.probability:.2%}" for best in answer.predictions[:1])])
+
+
+def json_line(frame: Frame, answer: Classification | None, age_s: float, latency_s: float, dropped: int) -> str:
+    """Return one frame as the JSON object of `--json`; see the help of `eyespot watch` for its fields."""
+    height, width = frame.image.pixels.shape[:2] if frame.image else (None, None)
+    record = {
+        "frame": frame.number,
+        "path": frame.path,
+        "timestamp": _in_utc(frame.timestamp),
+        "position_s": None if frame.position_s is None else round(frame.position_s, 6),
+        "age_ms": round(age_s * 1000, 3),
+        "latency_ms": round(latency_s * 1000, 3),
+        "dropped": dropped,
+        "width": width,
+        "height": height,
+    }
+    return json.dumps(record | classification_fields(answer) | {"error": error_fields(frame.error)})
+
+
+def _in_utc(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _in_video(position_s: float) -> str:
+    minutes, milliseconds = divmod(round(position_s * 1000), 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds / 1000:06.3f}"

@@ -1,0 +1,135 @@
+"""What names lead to, and what is read of files; digests by hashlib on the same bytes."""
+
+import hashlib
+import os
+import struct
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.batch.inputs import CHUNK_BYTES, LONGEST_LINE, find_inputs, read_chunks, read_file
+from edge.errors import UsageError
+from edge.image import MAX_PIXELS, decode_image
+from tests.edge.pictures import grey
+
+LONG_TEXT = b"no picture " * (CHUNK_BYTES // 8)
+UTF_16 = "grün.png\r\nb c.png\r\n".encode("utf-16")
+
+
+def deep_tiff() -> bytes:
+    """A grey TIFF whose directory stands behind its pixels, as libtiff writes it: further in than the first chunk."""
+    side = 1200
+    pixels = np.arange(side * side, dtype=np.uint8).tobytes()
+    fields = [(256, side), (257, side), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, side)]
+    fields.append((279, len(pixels)))
+    directory = struct.pack("<H", len(fields)) + b"".join(struct.pack("<HHII", tag, 4, 1, n) for tag, n in fields)
+    return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + directory + bytes(4)
+
+
+def found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, column: str = "path", null: bool = False
+) -> list[str]:
+    """The paths in a list of this content."""
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(content)
+    return [item.path for item in find_inputs([name], column, null, MAX_PIXELS)]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", []),
+        (b"a.png\r\n\r\n\nb c.png", ["a.png", "b c.png"]),
+        (b"\xef\xbb\xbfa.png\n # no comment.png\n", ["a.png", " # no comment.png"]),
+        (b"gr\xfcn.png\n", [os.fsdecode(b"gr\xfcn.png")]),
+        (UTF_16, ["grün.png", "b c.png"]),
+        ("grün.png\n".encode("utf-16-be").join([b"\xfe\xff", b""]), ["grün.png"]),
+        ("\n".join(f"{'long ' * 50}{i}" for i in range(2_000)).encode(), [f"{'long ' * 50}{i}" for i in range(2_000)]),
+    ],
+    ids=["empty", "lines", "mark", "bytes", "utf-16", "utf-16-be", "long"],
+)
+def test_a_line_of_a_list_is_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, expected: list[str]
+) -> None:
+    assert found(tmp_path, monkeypatch, "list.txt", content) == expected
+
+
+def test_names_that_end_with_nul_may_hold_new_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found(tmp_path, monkeypatch, "l.lst", b"a\nb.png\0c\r\0\0d", null=True) == ["a\nb.png", "c\r", "d"]
+
+
+def test_a_line_without_end_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, long, last = found(tmp_path, monkeypatch, "l.txt", b"a\n" + b"x" * 9 * LONGEST_LINE + b"\nb\n")
+    assert (first, last) == ("a", "b")
+    assert len(long) <= 2 * LONGEST_LINE
+    assert read_file(long, MAX_PIXELS).error is not None
+
+
+def test_a_column_of_csv_holds_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = 'label,path\r\ncat,a.png\r\n"a ""dog""","b, c.png"\r\n\r\ncat\r\nx,grün.png\r\n'
+    for encoded in (content.encode("utf-8-sig"), content.encode("utf-16")):
+        assert found(tmp_path, monkeypatch, "l.csv", encoded) == ["a.png", "b, c.png", "", "grün.png"]
+    assert found(tmp_path, monkeypatch, "l.csv", encoded, column="label")[0] == "cat"
+    odd = b"path,path_bytes\r\ngr\\xfcn.png,6772fc6e2e706e67\r\n"  # as an output of a run has it
+    assert found(tmp_path, monkeypatch, "l.csv", odd) == [os.fsdecode(b"gr\xfcn.png")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("l.csv", b""), ("l.csv", b"a.png\n"), ("l.csv", "path\n".encode("utf-16-le")), ("l.txt", UTF_16[2:])],
+)
+def test_a_list_of_another_form_is_a_wrong_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes
+) -> None:
+    with pytest.raises(UsageError):
+        found(tmp_path, monkeypatch, name, content)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (grey(10), None),
+        (grey(10) + bytes(3 * CHUNK_BYTES), None),
+        (deep_tiff(), None),
+        (LONG_TEXT, "not_an_image"),
+    ],
+    ids=["png", "long png", "tiff", "long text"],
+)
+def test_the_digest_is_that_of_the_whole_file(content: bytes, code: str | None, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(content)
+    item = read_file(str(tmp_path / "a"), MAX_PIXELS)
+    assert (item.sha256, item.size_bytes) == (hashlib.sha256(content).hexdigest(), len(content))
+    assert (item.error and item.error.code) == code
+    assert item.encoded == (content if code is None else None)
+
+
+def test_a_tiff_with_its_directory_at_the_end_is_decoded(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(deep_tiff())
+    encoded = read_file(str(tmp_path / "a.tif"), MAX_PIXELS).encoded
+    assert encoded is not None
+    assert decode_image(encoded).pixels[0, :300, 0].tolist() == [i % 256 for i in range(300)]
+
+
+def test_what_holds_more_than_it_claims_or_than_an_image_can_is_not_read_on(tmp_path: Path) -> None:
+    content = grey(10) + bytes(3 * CHUNK_BYTES)
+    assert read_chunks("a", [content], len(content), MAX_PIXELS).encoded == content
+    assert read_chunks("a", [content], len(content) - 1, MAX_PIXELS).error is not None
+    (tmp_path / "a.png").write_bytes(grey(10))
+    tracemalloc.start()
+    for size in (1 << 40, 70 << 20):
+        os.truncate(tmp_path / "a.png", size)
+        item = read_file(str(tmp_path / "a.png"), MAX_PIXELS)
+        assert (item.size_bytes, item.sha256, item.error and item.error.code) == (size, None, "too_many_bytes")
+    assert tracemalloc.get_traced_memory()[1] < 12 * CHUNK_BYTES
+    tracemalloc.stop()
+
+
+def test_what_is_no_file_is_an_error_and_a_pipe_does_not_wait(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    expected = {"pipe": "unreadable", "loop": "unreadable", ".": "unreadable", "none": "not_found", "a\0b": "not_found"}
+    for name, code in expected.items():
+        item = read_file(os.path.join(tmp_path, name), MAX_PIXELS)
+        assert (item.error and item.error.code, item.size_bytes, item.sha256) == (code, None, None)

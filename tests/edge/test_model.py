@@ -1,0 +1,195 @@
+"""What is an artifact and what is not: one line says why, and no changed byte goes unnoticed."""
+
+import hashlib
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from edge.errors import ModelError, ModelNotFoundError
+from edge.model import load_model, read_spec
+from edge.runtime import create_session
+from edge.spec import ModelSpec
+from tests.edge.artifacts import entry_of, refusal_by, restamped, with_entry, without_entry, written
+from tests.edge.pictures import encode, image
+
+
+def refusal(path: Path) -> str:
+    return refusal_by(read_spec, path)
+
+
+def spec_or_error(path: Path) -> ModelSpec | ModelError:
+    try:
+        return read_spec(path)
+    except ModelError as error:
+        return error
+
+
+def test_the_spec_is_what_stands_in_the_metadata(tiny_model: Path, tiny_content: bytes) -> None:
+    spec = read_spec(tiny_model)
+    assert json.loads(spec.to_json()) == json.loads(entry_of(tiny_content))
+    assert spec.labels == ("dark", "middle", "bright")
+
+
+def test_the_version_is_the_start_of_a_digest_of_everything(tiny_model: Path, tiny_content: bytes) -> None:
+    rest = hashlib.sha256(without_entry(tiny_content).SerializeToString(deterministic=True)).digest()
+    spec = json.loads(entry_of(tiny_content)) | {"version": None}
+    canonical = json.dumps(spec, sort_keys=True, separators=(",", ":")).encode()
+    assert read_spec(tiny_model).version == hashlib.sha256(rest + canonical).hexdigest()[:16]
+
+
+def test_another_name_is_another_version(tiny_model: Path, tiny_content: bytes) -> None:
+    before = read_spec(tiny_model)
+    after = read_spec(written(tiny_model, restamped(tiny_content, name="other")))
+    assert (before.name, after.name) == ("tiny", "other")
+    assert before.version != after.version
+
+
+def test_a_plain_model_has_no_spec(tiny_model: Path, tiny_content: bytes) -> None:
+    written(tiny_model, without_entry(tiny_content).SerializeToString())
+    assert "no eyespot spec" in refusal(tiny_model)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"format": 2, "gaze": "left"},
+        {"format": 0},
+        {"gaze": "left"},
+        {"labels": ["dark", "bright", "middle"]},
+        {"name": "other"},
+        {"version": "0123456789abcdef"},
+        {"version": None},
+    ],
+    ids=str,
+)
+def test_tampered_metadata_is_noticed(tiny_model: Path, tiny_content: bytes, change: dict[str, object]) -> None:
+    refusal(written(tiny_model, with_entry(tiny_content, json.dumps(json.loads(entry_of(tiny_content)) | change))))
+
+
+@pytest.mark.parametrize("text", ["", "not JSON", "[]", "null", '{"format": 1}', "[" * 5000])
+def test_an_entry_that_is_no_spec_is_refused(tiny_model: Path, tiny_content: bytes, text: str) -> None:
+    refusal(written(tiny_model, with_entry(tiny_content, text)))
+
+
+def test_a_tampered_weight_is_noticed(tiny_model: Path, tiny_content: bytes) -> None:
+    model = onnx.load_from_string(tiny_content)
+    (slope,) = (tensor for tensor in model.graph.initializer if tensor.name == "slope")
+    slope.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(slope), "slope"))
+    assert "altered" in refusal(written(tiny_model, model.SerializeToString()))
+
+
+def test_other_spaces_and_another_order_of_keys_are_no_change(tiny_model: Path, tiny_content: bytes) -> None:
+    expected = read_spec(tiny_model)
+    entries = dict(reversed(json.loads(entry_of(tiny_content)).items()))
+    assert read_spec(written(tiny_model, with_entry(tiny_content, json.dumps(entries, indent=4)))) == expected
+
+
+# Of every byte in turn in 'make test'; 'make check' takes a sample.
+EVERY = pytest.mark.parametrize("step", [17, pytest.param(1, marks=pytest.mark.slow)])
+
+
+@EVERY
+def test_a_changed_byte_is_noticed_anywhere(tiny_model: Path, tiny_content: bytes, step: int) -> None:
+    expected = read_spec(tiny_model)
+    noticed = 0
+    places = range(0, len(tiny_content), step)
+    for at in places:
+        changed = bytearray(tiny_content)
+        changed[at] ^= 1 << at % 8
+        found = spec_or_error(written(tiny_model, bytes(changed)))
+        # The last digit of a number may change and leave the number as it is.
+        assert isinstance(found, ModelError) or found == expected
+        noticed += isinstance(found, ModelError)
+    assert noticed >= 0.99 * len(places)
+
+
+@EVERY
+def test_a_file_cut_short_anywhere_is_refused(tiny_model: Path, tiny_content: bytes, step: int) -> None:
+    for length in range(0, len(tiny_content), step):
+        refusal(written(tiny_model, tiny_content[:length]))
+
+
+def test_more_bytes_behind_the_end_are_refused(tiny_model: Path, tiny_content: bytes) -> None:
+    for more in (b"\0", b"x", b"\n", tiny_content[:40], tiny_content):
+        refusal(written(tiny_model, tiny_content + more))
+
+
+@EVERY
+def test_nothing_but_a_model_error_ever_comes_out(tiny_model: Path, tiny_content: bytes, step: int) -> None:
+    chance = random.Random(1)
+    for _ in range(0, 2000, step):
+        changed = bytearray(tiny_content)
+        for _ in range(chance.choice((2, 4, 16))):
+            changed[chance.randrange(len(changed))] = chance.randrange(256)
+        start = chance.randrange(len(changed))
+        del changed[start : start + chance.choice((0, 1, 50))]
+        refusal(written(tiny_model, bytes(changed)))
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP"])
+def test_an_image_is_no_model(tmp_path: Path, format_: str) -> None:
+    refusal(written(tmp_path / "picture.onnx", encode(image(12, 20, 3), format_)))
+
+
+def test_a_missing_file_is_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match=r"none\.onnx: there is no such model file$"):
+        read_spec(tmp_path / "none.onnx")
+
+
+def test_two_entries_under_one_key_are_refused(tiny_model: Path, tiny_content: bytes) -> None:
+    # Which of them counts differs between readers, and what does not count would be in no digest.
+    for first in ("a second spec", ""):
+        model = without_entry(tiny_content)
+        model.metadata_props.add(key="eyespot", value=first)
+        model.metadata_props.add(key="eyespot", value=entry_of(tiny_content))
+        refusal(written(tiny_model, model.SerializeToString()))
+
+
+def test_other_metadata_belongs_to_the_digest(tiny_model: Path, tiny_content: bytes) -> None:
+    model = onnx.load_from_string(tiny_content)
+    model.metadata_props.add(key="author", value="somebody")
+    assert "altered" in refusal(written(tiny_model, model.SerializeToString()))
+
+
+@pytest.mark.parametrize("labels", [3, 300, 70_000])
+def test_a_spec_of_any_length_is_found(tiny_model: Path, tiny_content: bytes, labels: int) -> None:
+    names = tuple(f"{i} ½" for i in range(labels))
+    model = restamped(tiny_content, labels=names, self_test=None)
+    assert read_spec(written(tiny_model, model)).labels == names
+
+
+def test_what_leads_to_no_file_is_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError):
+        read_spec(Path("a\0b.onnx"))
+    os.mkfifo(tmp_path / "pipe.onnx")
+    (tmp_path / "loop.onnx").symlink_to(tmp_path / "loop.onnx")
+    for name in (".", "pipe.onnx", "loop.onnx"):
+        refusal(tmp_path / name)
+
+
+def test_the_folder_of_a_run_is_to_be_exported_first(tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text("{}")
+    assert f"eyespot export {tmp_path}" in refusal(tmp_path)
+
+
+def test_a_file_that_is_replaced_while_it_is_loaded_is_refused(
+    tiny_model: Path, tiny_content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = restamped(tiny_content, labels=("cat", "dog", "owl"))
+
+    def replace_and_create(*arguments: Any, **options: Any) -> Any:
+        written(tiny_model, other)
+        return create_session(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("edge.model.create_session", replace_and_create)
+        with pytest.raises(ModelError):
+            load_model(tiny_model)
+    assert load_model(tiny_model)[0].labels == ("cat", "dog", "owl")
