@@ -1,10 +1,11 @@
 """Import TensorFlow without the dozen lines that it writes to standard error at every start.
 
-It exists because those lines (which processor was found, that there is no CUDA) bury the one line that a
-user needs. They are written by C++ before any setting is read, so the stream itself is turned away while
+Those lines (which processor was found, that there is no CUDA) bury the one line that a user needs. They are written
+by C++ before any setting is read, so the stream itself is turned away while
 TensorFlow starts. Whoever sets TF_CPP_MIN_LOG_LEVEL gets everything as TensorFlow sends it.
 """
 
+import logging
 import os
 import sys
 import tempfile
@@ -46,6 +47,8 @@ def _start() -> None:
     import keras  # noqa: F401  # brings up its backend
     import tensorflow as tf
 
+    # It warns of every function that is traced again for another shape.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     tf.config.list_physical_devices()
 
 

@@ -1,6 +1,6 @@
 """What a training run leaves behind, and what export reads: the layout of a run folder.
 
-It exists because training writes it and export reads it, on another machine perhaps, months later. All that
+Training writes it and export reads it, on another machine perhaps, months later. All that
 the parity check needs is inside: the images that the network has not seen are copied, not pointed at.
 """
 
@@ -112,6 +112,11 @@ class RunFolder:
     def is_finished(self) -> bool:
         """Whether all that export reads is there."""
         return all(path.is_file() for path in (self.model, self.spec, self.held_out))
+
+    @property
+    def is_started(self) -> bool:
+        """Whether anything is there that only a run holds; it may be unfinished."""
+        return any(path.is_file() for path in (self.model, self.spec, self.held_out, self.history, self.state))
 
     def read_spec(self) -> ModelSpec:
         """Return the run's spec. Raises ModelNotFoundError if this is no run folder, ModelError if it is damaged."""

@@ -1,15 +1,14 @@
 """Redo the comparison of Keras with a model file: the answer of `eyespot verify MODEL --against RUN`.
 
-It exists because a certificate is a claim. Whoever has the run can check it, on pictures of his own, with the
-file that is in use and on the machine where it is in use.
+A certificate is a claim. With the run anyone can check it, on other pictures, with the file that is in use and on the
+machine where it is in use.
 """
 
 import argparse
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,77 +22,48 @@ from edge.model import NETWORK_INPUT_NAME
 from edge.result import printable
 from edge.sources import expand_sources
 from edge.spec import ModelSpec
-from export.load_keras import load_keras
-from export.network import keras_original
-from export.parity import TOLERANCE, Comparison, compare, count_pictures, is_within, make_views, worst_first
+from export.graph.session import of_pictures
+from export.parity.compare import TOLERANCE, Comparison, compare, count_pictures, is_within, make_views, worst_first
 from export.preprocess import build_preprocessing, network_shape
 from export.run_folder import RunFolder
-from export.run_session import of_pictures
+from export.sources.keras_file import load_keras
+from export.sources.tensorflow import keras_source
 
 WORST_SHOWN = 10
-
-
-@dataclass(frozen=True)
-class BadImage:
-    """An image that could not be compared on, and why; `code` is that of the ImageError."""
-
-    path: str
-    code: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a comparison found; `comparisons` are the worst first."""
-
-    comparisons: list[Comparison]
-    bad: tuple[BadImage, ...]
-    tolerance: float
-
-    @property
-    def passed(self) -> bool:
-        """Whether both sides said the same of every picture."""
-        return all(is_within(comparison, self.tolerance) for comparison in self.comparisons)
-
-    @property
-    def largest_difference(self) -> float:
-        """The largest difference of a probability; not a number, if any is not."""
-        return float(np.max([comparison.difference for comparison in self.comparisons]))
-
-    @property
-    def images(self) -> int:
-        """How many pictures were compared on, each at several sizes."""
-        return count_pictures(self.comparisons)
-
-    @property
-    def status(self) -> int:
-        """The exit status."""
-        return NOTHING_DONE if not self.passed else SOME_FAILED if self.bad else DONE
+Bad = list[dict[str, str]]  # path, code and message of each picture that cannot be read
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, print what was found and return the exit status."""
     classifier = Classifier.load(arguments.model)
-    folder = RunFolder(Path(arguments.against))
-    require_same_origin(classifier.spec, folder.read_spec(), arguments.model, arguments.against)
-    if classifier.spec.variant and not arguments.tolerance:
+    spec, folder, bad = classifier.spec, RunFolder(Path(arguments.against)), Bad()
+    _require_same_origin(spec, folder.read_spec(), arguments.model, arguments.against)
+    if spec.variant and not arguments.tolerance:
         raise UsageError(
-            f"{arguments.model}: {classifier.spec.variant.kind} does not equal the network of {arguments.against}; "
+            f"{arguments.model}: {spec.variant.kind} does not equal the network of {arguments.against}; "
             "give --tolerance P, the largest difference of a probability to accept"
         )
-    certified = classifier.spec.parity.tolerance if classifier.spec.parity else TOLERANCE
-    verdict = verify_against(classifier, folder, arguments.images, arguments.tolerance or certified)
-    shown = verdict.comparisons[: arguments.worst or WORST_SHOWN]
-    for image in verdict.bad:
-        print(f"eyespot: {printable(image.path)}: {image.code}: {image.message}", file=sys.stderr)
+    tolerance = arguments.tolerance or (spec.parity.tolerance if spec.parity else TOLERANCE)
+    pictures = folder.read_held_out() if arguments.images is None else _readable(arguments.images, bad)
+    preprocessing = build_preprocessing(spec.preprocessing)
+    source = keras_source(load_keras(folder.model), str(folder.model)).accept(network_shape(preprocessing))
+    prepare = of_pictures(preprocessing, NETWORK_INPUT_NAME, "preprocessing")
+    found = worst_first(compare(make_views(pictures), prepare, source.answer, classifier.probabilities, tolerance))
+    if not found:
+        where = arguments.images or folder.held_out
+        raise UsageError(f"{where}: there is no image to compare on ({len(bad)} cannot be read)")
+    for image in bad:
+        print(f"eyespot: {printable(image['path'])}: {image['code']}: {image['message']}", file=sys.stderr)
+    record = _record(spec, found, bad, tolerance)
+    shown = found[: arguments.worst or WORST_SHOWN]
     if arguments.json:
-        print(json.dumps(as_record(classifier.spec, verdict, shown)))
+        print(json.dumps(record | {"worst": [_worst(spec, c) for c in shown], "bad": bad}))
     else:
-        print("\n".join(as_lines(classifier.spec, verdict, shown)))
-    return verdict.status
+        _print(spec, record, shown, bad)
+    return NOTHING_DONE if not record["passed"] else SOME_FAILED if bad else DONE
 
 
-def require_same_origin(model: ModelSpec, run: ModelSpec, model_name: str, run_name: str) -> None:
+def _require_same_origin(model: ModelSpec, run: ModelSpec, model_name: str, run_name: str) -> None:
     """Raise ModelError, naming what differs, unless the model can have been exported from the run."""
     for field in ("labels", "preprocessing", "regions", "training"):
         if getattr(model, field) != getattr(run, field):
@@ -102,29 +72,7 @@ def require_same_origin(model: ModelSpec, run: ModelSpec, model_name: str, run_n
             )
 
 
-def verify_against(classifier: Classifier, run: RunFolder, images: str | None, tolerance: float) -> Verdict:
-    """Return how far `classifier` is from the Keras network of `run`, on `images` or on the run's held-out ones.
-
-    Raises UsageError if there is no image at all, ModelError for a damaged run or one that fails.
-    """
-    bad: list[BadImage] = []
-    pictures = run.read_held_out() if images is None else _readable(images, bad)
-    preprocessing = build_preprocessing(classifier.spec.preprocessing)
-    original = keras_original(load_keras(run.model), str(run.model)).accept(network_shape(preprocessing))
-    found = worst_first(
-        compare(
-            make_views(pictures),
-            preprocessing=of_pictures(preprocessing, NETWORK_INPUT_NAME, "preprocessing"),
-            reference=original.answer,
-            onnx=classifier.probabilities,
-        )
-    )
-    if not found:
-        raise UsageError(f"{images or run.held_out}: there is no image to compare on ({len(bad)} cannot be read)")
-    return Verdict(found, tuple(bad), tolerance)
-
-
-def _readable(folder: str, bad: list[BadImage]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+def _readable(folder: str, bad: Bad) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Yield name and pixels of each image that `folder` leads to; what cannot be read is put into `bad`."""
     for source in expand_sources([folder]):
         try:
@@ -132,34 +80,26 @@ def _readable(folder: str, bad: list[BadImage]) -> Iterator[tuple[str, NDArray[n
                 raise source.error
             yield source.path, read_image(source.path).pixels
         except ImageError as error:
-            bad.append(BadImage(source.path, error.code, str(error)))
+            bad.append({"path": source.path, "code": error.code, "message": str(error)})
 
 
-def as_record(spec: ModelSpec, verdict: Verdict, shown: Iterable[Comparison]) -> dict[str, object]:
-    """Return a verdict as the JSON object of `--json`."""
+def _record(spec: ModelSpec, found: list[Comparison], bad: Bad, tolerance: float) -> dict[str, object]:
+    """Return what was found, as the JSON object of `--json` has it."""
     return {
         "model": spec.name,
         "version": spec.version,
-        "passed": verdict.passed,
-        "images": verdict.images,
-        "comparisons": len(verdict.comparisons),
-        "largest_difference": _finite(verdict.largest_difference),
-        "same_best_label": sum(c.same_top1 for c in verdict.comparisons),
-        "tolerance": verdict.tolerance,
-        "worst": [
-            {
-                "image": c.name,
-                "difference": _finite(c.difference),
-                "same_best_label": c.same_top1,
-                "keras": {
-                    "label": spec.labels[int(c.expected.argmax())],
-                    "probability": _finite(float(c.expected.max())),
-                },
-            }
-            for c in shown
-        ],
-        "bad": [asdict(image) for image in verdict.bad],
+        "passed": all(is_within(comparison, tolerance) for comparison in found),
+        "images": count_pictures(found),
+        "comparisons": len(found),
+        "largest_difference": _finite(float(np.max([comparison.difference for comparison in found]))),
+        "same_best_label": sum(comparison.same_top1 for comparison in found),
+        "tolerance": tolerance,
     }
+
+
+def _worst(spec: ModelSpec, c: Comparison) -> dict[str, object]:
+    best = {"label": spec.labels[int(c.expected.argmax())], "probability": _finite(float(c.expected.max()))}
+    return {"image": c.name, "difference": _finite(c.difference), "same_best_label": c.same_top1, "keras": best}
 
 
 def _finite(value: float) -> float | None:
@@ -167,18 +107,17 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def as_lines(spec: ModelSpec, verdict: Verdict, shown: Iterable[Comparison]) -> Iterator[str]:
-    """Yield a verdict as a line, and below it a table of the worst images."""
-    same = sum(c.same_top1 for c in verdict.comparisons)
-    unreadable = f", {len(verdict.bad):,} not readable" if verdict.bad else ""
-    yield (
-        f"{spec.name} {spec.version}: {'passed' if verdict.passed else 'FAILED'}, largest difference to Keras "
-        f"{verdict.largest_difference:.1e} (limit {verdict.tolerance:.0e}), same best label on {same:,} of "
-        f"{len(verdict.comparisons):,} comparisons, {verdict.images:,} images{unreadable}"
+def _print(spec: ModelSpec, record: dict[str, object], shown: list[Comparison], bad: Bad) -> None:
+    """Print what was found as a line, and below it a table of the worst images."""
+    largest = record["largest_difference"]
+    print(
+        f"{spec.name} {spec.version}: {'passed' if record['passed'] else 'FAILED'}, largest difference to Keras "
+        f"{'nan' if largest is None else f'{largest:.1e}'} (limit {record['tolerance']:.0e}), same best label on "
+        f"{record['same_best_label']:,} of {record['comparisons']:,} comparisons, {record['images']:,} images"
+        + (f", {len(bad):,} not readable" if bad else "")
     )
-    yield ""
-    yield "difference  best label  image"
+    print("\ndifference  best label  image")
     for c in shown:
         said = f"Keras: {spec.labels[int(c.expected.argmax())]} {c.expected.max():.2%}"
         label = "same" if c.same_top1 else "another"
-        yield f"{c.difference:>10.1e}  {label:<10}  {printable(c.name)}   ({printable(said)})"
+        print(f"{c.difference:>10.1e}  {label:<10}  {printable(c.name)}   ({printable(said)})")

@@ -18,11 +18,11 @@ from edge.files import replacing
 from edge.model import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, content_version
 from edge.runtime import create_session
 from edge.spec import ModelSpec, SelfTest, SelfTestSample
-from export.parity import PICTURES_KEPT, Comparison, View
+from export.parity.compare import PICTURES_KEPT, TOLERANCE, Comparison, View
 
 # Another processor sums in another order, and a GPU may round its factors; ten times the parity limit is
 # room for that, and still far from changing an answer.
-SELF_TEST_TOLERANCE = 1e-4
+SELF_TEST_FACTOR = 10
 SELF_TEST_SAMPLES = PICTURES_KEPT
 # A variant rounds after every layer. Where another processor or runtime sums in another order, a value on the
 # edge between two levels falls to the other side, and what follows moves with it: seldom, but by 1/256 with int8
@@ -30,13 +30,16 @@ SELF_TEST_SAMPLES = PICTURES_KEPT
 VARIANT_SELF_TEST_TOLERANCES = {"int8": 0.05, "fp16": 0.01}
 
 
-def make_self_test(comparisons: Iterable[Comparison]) -> SelfTest:
-    """Return a few samples with the probabilities of the original: the first small pictures among `comparisons`.
+def make_self_test(comparisons: Iterable[Comparison], limit: float = TOLERANCE) -> SelfTest:
+    """Return a few samples with the probabilities of the source: the first small pictures among `comparisons`.
 
-    Large ones are left out so that the file stays small; the odd sizes of the parity check are all small.
+    Replays may differ by ten times `limit`, that of the comparisons. Large pictures are left out so that the file stays
+    small; the odd sizes of the parity check are all small.
     """
     small = ((c.view, c.expected) for c in comparisons if c.view)
-    return SelfTest(SELF_TEST_TOLERANCE, tuple(make_sample(*pair) for pair in islice(small, SELF_TEST_SAMPLES)))
+    return SelfTest(
+        min(1.0, SELF_TEST_FACTOR * limit), tuple(make_sample(*pair) for pair in islice(small, SELF_TEST_SAMPLES))
+    )
 
 
 def make_variant_self_test(

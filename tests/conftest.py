@@ -17,8 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 from edge.model import NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.spec import SPEC_FORMAT, ModelSpec, SelfTest, SelfTestSample
 from edge.steps import Grey, Resize, Scale
-from export.network import weld
-from export.parity import Comparison, View
+from export.graph.merge import merge
+from export.parity.compare import Comparison, View
 from export.preprocess import build_preprocessing, make_model
 from export.writer import encode_png, make_self_test, stamp
 
@@ -118,7 +118,7 @@ def tiny_content() -> bytes:
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     steps = (Resize(4, 4, "antialias"), Grey(), Scale(1 / 255))
-    model = weld(build_preprocessing(steps), make_model(network))
+    model = merge(build_preprocessing(steps), make_model(network))
     samples = [View(f"grey {level}", np.full((6, 5, 3), level, np.uint8)) for level in (10, 128, 240)]
     answers = [tiny_probabilities(float(sample.pixels[0, 0, 0])).astype(np.float32) for sample in samples]
     known = [Comparison(v.name, v, answer, 0.0, True) for v, answer in zip(samples, answers, strict=True)]

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from edge.cli import DONE
-from export.model_arguments import resolve_output
+from export.arguments import resolve_output
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,17 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the card, say where, and return the exit status."""
     from edge.files import replacing
-    from export.card.inspection import inspect_artifact
-    from export.card.page import write_page
-    from export.card.stages import choose_sample, read_sample, run_stages
+    from export.card.data import write_card
 
     model = Path(arguments.model)
     output = resolve_output(arguments.output, f"{model.stem}.html", model, arguments.image)
-    artifact = inspect_artifact(model)
-    sample = read_sample(arguments.image) if arguments.image else choose_sample(artifact.spec)
-    page = write_page(artifact, sample, run_stages(artifact.spec.preprocessing, sample.pixels))
+    page, spec = write_card(model, arguments.image)
     with replacing(output) as temporary:
-        # A label may hold bytes that are no text: those of a folder's name, for instance.
-        temporary.write_bytes(page.encode("utf-8", "backslashreplace"))
-    print(f"{output}: card of {artifact.spec.name} {artifact.spec.version}, {output.stat().st_size:,} bytes")
+        temporary.write_text(page, encoding="utf-8")
+    print(f"{output}: card of {spec.name} {spec.version}, {output.stat().st_size:,} bytes")
     return DONE

@@ -10,11 +10,11 @@ import numpy as np
 import onnx
 
 from edge.steps import Grey, Resize, Scale
-from export.canonical import canonicalise
-from export.int8 import measure_ranges, quantise, scheme_for
-from export.network import weld
-from export.passes import clean
+from export.graph.canonical import canonicalise
+from export.graph.merge import merge
+from export.graph.session import optimise
 from export.preprocess import OPSET, build_preprocessing
+from export.quantize.int8 import SCHEMES, measure_ranges, quantise, target_of
 from export.quiet_tensorflow import start_tensorflow
 
 CALIBRATION_PICTURES = 16
@@ -34,14 +34,14 @@ def main() -> None:
     onnx.save(plain, folder / "plain.onnx")
     onnx.save(with_batch_of_one(plain), folder / "one.onnx")
     classes = int(model.output_shape[1])
-    network = canonicalise(clean(canonicalise(plain, classes)), classes)
+    network = canonicalise(optimise(canonicalise(plain, classes), name), classes)
     side, _, channels = model.input_shape[1:]
     front = build_preprocessing((Resize(side, side, "area"), *([Grey()] if channels == 1 else []), Scale(1 / 255)))
-    onnx.save(weld(front, network), folder / "float32.onnx")
+    onnx.save(merge(front, network), folder / "float32.onnx")
     chance = np.random.default_rng(0)
     pictures = [chance.random((1, side, side, channels), np.float32) for _ in range(CALIBRATION_PICTURES)]
-    small = quantise(network, measure_ranges(network, pictures, "minmax"), scheme_for("auto"))
-    onnx.save(weld(front, small), folder / "int8.onnx")
+    small = quantise(network, measure_ranges(network, pictures), SCHEMES[target_of("auto")])
+    onnx.save(merge(front, small), folder / "int8.onnx")
     model.save(folder / "model.keras")
     quantise_as_onnxruntime_does(folder / "plain.onnx", pictures, folder / "onnxruntime-int8.onnx")
     (folder / "model-int8.tflite").write_bytes(convert_to_tflite(model, pictures))

@@ -8,10 +8,10 @@ from onnx import TensorProto, helper, numpy_helper
 from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.spec import SPEC_FORMAT, ModelSpec
 from edge.steps import Resize, Scale
-from export.int8 import measure_ranges, quantise, scheme_for
-from export.network import weld
-from export.parity import Comparison, View
+from export.graph.merge import merge
+from export.parity.compare import Comparison, View
 from export.preprocess import build_preprocessing, make_model
+from export.quantize.int8 import SCHEMES, measure_ranges, quantise, target_of
 from export.writer import make_self_test, stamp
 
 SIDE, CLASSES = 32, 10
@@ -34,11 +34,11 @@ def make_int8() -> bytes:
     network = make_network()
     chance = np.random.default_rng(0)
     arrays = [chance.random((1, SIDE, SIDE, 3), np.float32) for _ in range(CALIBRATION_PICTURES)]
-    return _seal(quantise(network, measure_ranges(network, arrays, "minmax"), scheme_for("auto")))
+    return _seal(quantise(network, measure_ranges(network, arrays), SCHEMES[target_of("auto")]))
 
 
 def _seal(network: onnx.ModelProto) -> bytes:
-    model = weld(build_preprocessing(STEPS), network)
+    model = merge(build_preprocessing(STEPS), network)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     view = View("grey", np.full((6, 5, 3), 100, np.uint8))
     answer = session.run([OUTPUT_NAME], {INPUT_NAME: view.pixels[None]})[0][0]

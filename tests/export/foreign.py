@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers
 
 from edge.classifier import Classifier
-from export.pictures import made_pictures
+from export.parity.pictures import made_pictures
 
 SIDE = 8
 LABELS = ("cat", "dog", "owl")

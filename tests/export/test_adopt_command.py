@@ -16,7 +16,7 @@ from scipy import special
 from edge.classifier import Classifier
 from edge.cli import main
 from edge.model import read_spec
-from export.pictures import made_pictures
+from export.parity.pictures import made_pictures
 
 SIDE = 8
 LABELS = ("cat", "dog", "owl")
@@ -230,13 +230,153 @@ def mixing(path: Path) -> Path:
     return save(path, nodes, [1, 3, SIDE, SIDE], outputs, constants(weights=weights, first=np.array([0])), opset=18)
 
 
-def integers(path: Path) -> Path:
-    model = onnx.load(torch_like(path))
-    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
-    model.graph.node.insert(0, helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT))
-    model.graph.node[1].input[0] = "floats"
+def token(path: Path) -> Path:
+    """A transformer in small: a class token, which is there once, before the pieces of the picture."""
+    chance = np.random.default_rng(2)
+    values = {
+        "pieces": np.array([1, 6, 32]),
+        "token": chance.normal(size=(1, 1, 32)).astype(np.float32),
+        "mixture": chance.normal(size=(7, 7)).astype(np.float32),
+        "weights": chance.normal(0, 0.5, (32, 3)).astype(np.float32),
+        "none": np.array(0),
+    }
+    nodes = [
+        helper.make_node("Reshape", ["pixels", "pieces"], ["a"]),
+        helper.make_node("Concat", ["token", "a"], ["b"], axis=1),
+        helper.make_node("MatMul", ["mixture", "b"], ["c"]),
+        helper.make_node("Gather", ["c", "none"], ["d"], axis=1),
+        helper.make_node("MatMul", ["d", "weights"], ["scores"]),
+    ]
+    outputs = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 3])]
+    return save(path, nodes, [1, 3, SIDE, SIDE], outputs, constants(**values))
+
+
+def windows(path: Path) -> Path:
+    """Windows of a picture, each beside the batch in the first axis, as a Swin transformer cuts them."""
+    values = {
+        "cut": np.array([1, 3, 2, 4, 2, 4]),
+        "each": np.array([4, 16, 3]),
+        "together": np.array([1, 2, 2, 16, 3]),
+        "row": np.array([1, 192]),
+        "mixture": np.random.default_rng(3).normal(size=(3, 3)).astype(np.float32),
+        "weights": np.random.default_rng(4).normal(0, 0.3, (192, 3)).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("Reshape", ["pixels", "cut"], ["a"]),
+        helper.make_node("Transpose", ["a"], ["b"], perm=[0, 2, 4, 3, 5, 1]),
+        helper.make_node("Reshape", ["b", "each"], ["c"]),
+        helper.make_node("MatMul", ["c", "mixture"], ["d"]),
+        helper.make_node("Softmax", ["d"], ["e"], axis=-1),
+        helper.make_node("Reshape", ["e", "together"], ["f"]),
+        helper.make_node("Reshape", ["f", "row"], ["g"]),
+        helper.make_node("MatMul", ["g", "weights"], ["scores"]),
+    ]
+    outputs = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 3])]
+    return save(path, nodes, [1, 3, SIDE, SIDE], outputs, constants(**values))
+
+
+def of_type(path: Path, kind: int) -> Path:
+    """A network that takes its pictures as another type, and in sixteen bits gives its numbers as one."""
+    model = onnx.load(torch_like(path, flat=(1, 6)))
+    graph = model.graph
+    graph.input[0].type.tensor_type.elem_type = kind
+    graph.node.insert(0, helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT))
+    graph.node[1].input[0] = "floats"
+    if kind == TensorProto.UINT8:
+        graph.node.insert(1, helper.make_node("Mul", ["floats", "share"], ["shares"]))
+        graph.node[2].input[0] = "shares"
+        graph.initializer.extend(constants(share=np.array(1 / 255, np.float32)))
+    if kind == TensorProto.FLOAT16:
+        graph.node.append(helper.make_node("Cast", ["scores"], ["half"], to=kind))
+        graph.output[0].CopyFrom(helper.make_tensor_value_info("half", kind, [1, 3]))
     onnx.save(model, path)
     return path
+
+
+def newest(path: Path, opset: int) -> Path:
+    """Operators that are younger than our opset, or mean something else in it."""
+    model = onnx.load(torch_like(path, flat=(1, 6), opset=opset))
+    graph = model.graph
+    (relu,) = (node for node in graph.node if node.op_type == "Relu")
+    relu.op_type = "Gelu"
+    if opset > 20:
+        relu.output[0] = "gelu"
+        norm = helper.make_node("GroupNormalization", ["gelu", "scale", "shift"], ["b"], num_groups=3)
+        graph.node.insert(2, norm)
+        graph.initializer.extend(
+            constants(scale=np.linspace(0.5, 2, 6, dtype=np.float32), shift=np.linspace(-1, 1, 6, dtype=np.float32))
+        )
+    onnx.save(model, path)
+    return path
+
+
+def four_axes(path: Path) -> Path:
+    """Classes as a picture of one pixel: the last layer is a convolution."""
+    model = onnx.load(torch_like(path, "N"))
+    graph = model.graph
+    kernel = np.random.default_rng(6).normal(0, 2, (3, 6, 1, 1)).astype(np.float32)
+    del graph.node[3:]
+    graph.node.append(helper.make_node("Conv", ["c", "last"], ["scores"]))
+    graph.initializer.extend(constants(last=kernel))
+    graph.output[0].CopyFrom(helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", 3, 1, 1]))
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "preprocessing", "one_by_one"),
+    [
+        (token, "unit", False),
+        (windows, "unit", False),
+        (mixing, "unit", True),
+        (lambda path: of_type(path, TensorProto.UINT8), "raw", False),
+        (lambda path: of_type(path, TensorProto.FLOAT16), "unit", False),
+        (lambda path: newest(path, 20), "unit", False),
+        (lambda path: newest(path, 21), "unit", False),
+        (four_axes, "unit", False),
+    ],
+    ids=["class token", "windows", "mixing", "uint8", "float16", "opset 20", "opset 21", "four axes"],
+)
+def test_networks_as_they_come(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], make, preprocessing: str, one_by_one: bool
+) -> None:
+    plain = make(tmp_path / "plain.onnx")
+    assert main(arguments(plain, preprocessing)) == 0
+    assert ("one after the other" in capsys.readouterr().out) == one_by_one
+    images = pictures()
+    arrays = images.transpose(0, 3, 1, 2).astype(np.float32) / (1 if preprocessing == "raw" else 255)
+    evaluator = ReferenceEvaluator(str(plain))
+    kind = helper.tensor_dtype_to_np_dtype(onnx.load(plain).graph.input[0].type.tensor_type.elem_type)
+    raw = np.concatenate([evaluator.run(None, {"pixels": a[None].astype(kind)})[0].reshape(1, 3) for a in arrays])
+    found = Classifier.load(tmp_path / "m.onnx").probabilities(images)
+    # Sixteen bits round the logits, of size 10, to a hundredth.
+    expected = special.softmax(raw.astype(np.float64), axis=1)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=5e-3 if kind == np.float16 else 1e-5)
+    model = onnx.load(tmp_path / "m.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 18)]
+
+
+def test_one_of_several_outputs_is_chosen(tmp_path: Path) -> None:
+    model = onnx.load(torch_like(tmp_path / "plain.onnx", "N", flat=(-1, 6)))
+    model.graph.node.append(helper.make_node("Neg", ["scores"], ["other"]))
+    model.graph.output.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, ["N", 3]))
+    onnx.save(model, tmp_path / "plain.onnx")
+    best = {
+        name: Classifier.load(adopt(tmp_path / "plain.onnx", "--output-name", name)).probabilities(pictures())
+        for name in ("scores", "other")
+    }
+    shares = 1 / best["scores"] / (1 / best["scores"]).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(best["other"], shares, rtol=0, atol=1e-5)
+
+
+def test_weights_in_another_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = torch_like(tmp_path / "plain.onnx")
+    onnx.save(onnx.load(plain), plain, save_as_external_data=True, location="plain.data", size_threshold=0)
+    adopt(plain)
+    (tmp_path / "m.onnx").unlink()
+    (tmp_path / "plain.data").unlink()
+    assert "plain.data, which is not beside it" in refused(capsys, plain)
 
 
 def garbage(path: Path) -> Path:
@@ -251,15 +391,13 @@ def garbage(path: Path) -> Path:
         (lambda path: path, "there is no such file"),
         (lambda path: torch_like(path, batch=4, flat=(-1, 6)), "it takes 4 pictures at once"),
         (lambda path: torch_like(path, ending="Sigmoid"), "3 independent sigmoids"),
-        (two_outputs, "one output float32 [N, classes]. Received: a, b"),
-        (mixing, "pictures at once than for each alone"),
-        (integers, "the input 'pixels' must be float32"),
+        (two_outputs, "--output-name chooses one of several. Received: a, b"),
         (sparse, "the constant 'bias' is stored sparsely"),
         (training, "the node '/drop/Dropout' is random when it classifies (Dropout)"),
         (lambda path: training(path, constant=False), "the node '/drop/Dropout' is random"),
     ],
     ids=[
-        *("garbage", "missing", "batch of four", "multi-label", "two outputs", "mixing", "uint8"),
+        *("garbage", "missing", "batch of four", "multi-label", "two outputs"),
         *("sparse", "training", "perhaps training"),
     ],
 )

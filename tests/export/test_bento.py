@@ -54,18 +54,14 @@ def test_what_is_stored_is_read_back_and_classifies(tmp_path: Path, environment:
         check=True,
     )
     found_tag, labels, metadata, label, probability = json.loads(done.stdout)
-    assert (found_tag, labels) == (tag, {"made-by": "eyespot", "classes": "5"})
-    assert metadata["preprocessing"] == "resize to 8x8 (antialias), scale by 0.00392157"
-    assert metadata["spec"]["labels"] == list(make_labels(5))
-    assert metadata["spec"]["training"]["dataset"] == "made up"
-    assert "self_test" not in metadata["spec"]
+    assert (found_tag, labels) == (tag, {"made-by": "eyespot"})
+    assert metadata["labels"] == list(make_labels(5))
     answer = Classifier.load(model).classify(tmp_path / "p.png").predictions[0]
     assert (label, probability) == (answer.label, answer.probability)
     stored.write_bytes(b"words")
     damaged = eyespot("export", model, "--bento", env=environment)
     assert (damaged.returncode, damaged.stdout) == (2, "")
-    assert damaged.stderr.startswith(f"eyespot: BentoML's store holds {tag}, but damaged (")
-    assert damaged.stderr.endswith(f"remove it with: bentoml models delete -y {tag}\n")
+    assert f"bentoml models delete -y {tag}" in damaged.stderr
 
 
 def test_without_bentoml_one_line_names_the_extra_before_anything_is_done(

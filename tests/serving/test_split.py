@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edge.errors import ModelError
 from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.steps import CentreCrop, Fit, Grey, Method, Pad, Resize, ResizeSide, Scale, Standardise, Step
-from export.network import weld
+from export.graph.merge import merge
 from export.preprocess import build_preprocessing, make_model
 from serving.split import split_model
 
@@ -66,7 +66,7 @@ CASES: dict[str, tuple[Step, ...]] = {
 def test_halves_answer_as_the_whole(steps: tuple[Step, ...]) -> None:
     preprocessing = build_preprocessing(steps)
     channels = preprocessing.graph.output[0].type.tensor_type.shape.dim[3].dim_value
-    whole = weld(preprocessing, weighted_sum(channels)).SerializeToString()
+    whole = merge(preprocessing, weighted_sum(channels)).SerializeToString()
     halves = split_model(whole, "case")
     complete, front, network = session(whole), session(halves.preprocessor), session(halves.network)
     assert [i.name for i in front.get_inputs()] == [INPUT_NAME]

@@ -91,7 +91,7 @@ def _predict_run(
     import numpy as np
 
     from edge.files import cache_folder
-    from export.load_keras import load_keras
+    from export.sources.keras_file import load_keras
     from training.data.prepare import prepare
     from training.data.store import Store
     from training.epochs.batches import Batches

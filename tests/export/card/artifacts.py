@@ -10,11 +10,11 @@ from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.runtime import create_session
 from edge.spec import SPEC_FORMAT, ClassCounts, Faces, Glyphs, ModelSpec, Parity, TrainingRecord
 from edge.steps import Step
-from export.network import weld
-from export.parity import Comparison, View
+from export.evaluation import count_classes
+from export.graph.merge import merge
+from export.parity.compare import Comparison, View
 from export.preprocess import build_preprocessing, make_model, network_shape
 from export.writer import make_self_test, stamp
-from training.report import count_classes, make_report
 
 IMAGES = 4000
 
@@ -37,9 +37,7 @@ def random_counts(labels: tuple[str, ...], seed: int = 0) -> ClassCounts:
     targets = chance.integers(0, len(labels), IMAGES)
     wrong = (targets + chance.integers(1, min(len(labels), 4), IMAGES)) % len(labels)
     called = np.where(chance.random(IMAGES) < 0.8, targets, wrong)
-    probabilities = np.zeros((IMAGES, len(labels)), np.float32)
-    probabilities[np.arange(IMAGES), called] = 1
-    return count_classes(make_report(labels, targets, probabilities))
+    return count_classes(called, targets, len(labels))
 
 
 def write_model(
@@ -65,7 +63,7 @@ def write_model(
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", len(labels)])],
         [numpy_helper.from_array(np.array([1, 2]), "axes"), numpy_helper.from_array(weights, "weights")],
     )
-    model = weld(preprocessing, make_model(network))
+    model = merge(preprocessing, make_model(network))
     session = create_session(model.SerializeToString(), "made up")
     (answer,) = session.run([OUTPUT_NAME], {INPUT_NAME: photograph()[None]})[0]
     known = [Comparison("waves", View("waves", photograph()), answer, 0.0, True)]

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-from msgspec.structs import replace
 from onnx import helper, numpy_helper
 from PIL import Image
 
@@ -16,7 +15,6 @@ from edge.cli import main
 from edge.model import read_spec
 from edge.spec import ClassCounts, Confusion, Variant
 from edge.steps import Grey, Resize, ReverseChannels, Scale, Standardise, Step, SubtractMean
-from export.card.inspection import inspect_artifact
 from tests.edge.artifacts import restamped, without_entry, written
 from tests.export.card.artifacts import make_labels, photograph, random_counts, write_model
 from tests.export.card.parsed import Page
@@ -89,7 +87,8 @@ def test_figures_are_those_of_the_file(page: Page, model: Path) -> None:
     assert training
     assert parity
     header, size = page.by_id["header"], page.by_id["main"]
-    assert str(spec.version) in header
+    assert str(spec.version) in size
+    assert f"{max(training.classes.support) / sum(training.classes.support):.2%}" in header  # the baseline
     assert f"{training.accuracy:.2%}" in header
     assert f"{np.prod(weights.dims):,}" in header
     assert f"{model.stat().st_size:,} bytes" in header
@@ -206,8 +205,6 @@ def test_of_many_classes_the_worst_are_shown(tmp_path: Path) -> None:
     assert page.table("The 9 most frequent confusions, of 45 mistakes")[1:] == [
         [f"class {i}", f"class {i + 1}", str(9 - i), f"{(9 - i) * 10}.0%"] for i in range(9)
     ]
-    weakest = page.table("The 10 classes of which it finds the least")
-    assert [row[0] for row in weakest[1:10]] == [f"class {i}" for i in range(9)]
     assert len(page.table("Every class")) == 101
 
 
@@ -224,7 +221,7 @@ def test_labels_that_mean_harm_are_text(tmp_path: Path) -> None:
 def test_a_file_of_another_graph_than_its_steps_is_told_on(tmp_path: Path) -> None:
     model = write_model(tmp_path / "m.onnx", make_labels(3), COLOUR)
     assert "number for number" in card_of(model).by_id["main"]
-    other = replace(COLOUR[1], factor=1 / 250)  # type: ignore[type-var]
+    other = Scale(1 / 250)
     written(model, restamped(model.read_bytes(), preprocessing=(COLOUR[0], other, COLOUR[2])))
     page = card_of(model)
     assert "number for number" not in page.by_id["main"]
@@ -261,7 +258,7 @@ def test_a_smaller_variant_shows_what_it_cost(tmp_path: Path) -> None:
     # What was counted class by class was counted on the network that it was made from.
     assert "accuracy of this file (int8)" in page.by_id["main"]
     assert "accuracy of the float32 network" in page.by_id["main"]
-    assert "Classes of the float32 network, from which this file was made" in page.by_id["main"]
+    assert page.table("Every class of the float32 network")
 
 
 def test_scales_and_zero_points_are_no_parameters(tmp_path: Path) -> None:
@@ -279,4 +276,4 @@ def test_scales_and_zero_points_are_no_parameters(tmp_path: Path) -> None:
     place = next(i for i, node in enumerate(small.graph.node) if node.op_type == "MatMul")
     small.graph.node.insert(place, dequantise)
     written(model, restamped(model.read_bytes(), small))
-    assert inspect_artifact(model).parameters == {"int8": 9}
+    assert "9 of int8" in card_of(model).by_id["header"]

@@ -20,7 +20,7 @@ from edge.steps import (
     SubtractMean,
 )
 from export.preprocess import build_geometry, build_values, split_steps
-from export.presets import BY_CHANNELS, preset_steps
+from export.preprocess.presets import BY_CHANNELS, preset_steps
 from tests.export.preprocess.running import noise, run
 
 PRESETS = [

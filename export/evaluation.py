@@ -1,0 +1,102 @@
+"""How good a network from elsewhere is on labelled pictures, and what is chosen by such pictures.
+
+A training writes these figures into its run; a network that was trained elsewhere gets them here, by its file, from a
+folder of labelled pictures: accuracy, confusions and a fingerprint on the pictures to judge by, a temperature and a
+threshold on the others.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import UsageError
+from edge.spec import MOST_CONFUSIONS, ClassCounts, Confusion, TrainingRecord
+
+Rows = NDArray[np.float32]
+
+ELSEWHERE = "trained elsewhere"
+# A network that knows nothing would drive the fit without end, and one of too few pictures to either side.
+COOLEST, HOTTEST = 0.05, 20.0
+SMALLEST = 1e-12
+# Steps of the search for a temperature; each leaves 0.618 of where it may be.
+STEPS = 40
+GOLDEN = (math.sqrt(5) - 1) / 2
+# Thresholds are rounded down to four digits, so that the last picture answered is not lost to another rounding.
+ROUNDING = 10_000
+
+
+def record_of(
+    probabilities: Rows, targets: NDArray[np.int64], dataset: str, data_digest: str, temperature: float
+) -> TrainingRecord:
+    """Return the record of a network that was trained elsewhere, judged by pictures that show `targets` [N]."""
+    counts = count_classes(probabilities.argmax(axis=1), targets, probabilities.shape[1])
+    return TrainingRecord(
+        recipe=ELSEWHERE,
+        dataset=dataset,
+        data_digest=data_digest,
+        training_images=0,
+        evaluation_images=len(targets),
+        accuracy=sum(counts.correct) / len(targets),
+        epochs=0,
+        seed=0,
+        temperature=temperature,
+        classes=counts,
+    )
+
+
+def count_classes(called: Sequence[int] | NDArray[np.int64], targets: NDArray[np.int64], classes: int) -> ClassCounts:
+    """Return how often each of `classes` was shown, called and right, and the most frequent confusions."""
+    called = np.asarray(called)
+    wrong = Counter((int(t), int(c)) for t, c in zip(targets, called, strict=True) if t != c)
+    most = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))[:MOST_CONFUSIONS]
+    return ClassCounts(
+        support=tuple(map(int, np.bincount(targets, minlength=classes))),
+        predicted=tuple(map(int, np.bincount(called, minlength=classes))),
+        correct=tuple(map(int, np.bincount(targets[called == targets], minlength=classes))),
+        confusions=tuple(Confusion(true, predicted, count) for (true, predicted), count in most),
+    )
+
+
+def fit_temperature(probabilities: Rows, targets: NDArray[np.int64]) -> float:
+    """Return the temperature that makes `targets` [N] likeliest, given `probabilities` [N, classes] at 1.
+
+    Each target is taken for right in N + 1 of N + 2 cases (J. Platt, Probabilistic Outputs for Support Vector
+    Machines, 1999): a network without a mistake on N pictures is good, and not sure of everything for ever. The cost is
+    convex in 1 / temperature, so a golden-section search finds its minimum.
+    """
+    logits = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
+    doubt = 1 / (len(targets) + 2)
+    shares = np.full(logits.shape, doubt / (logits.shape[1] - 1))
+    shares[np.arange(len(targets)), targets] = 1 - doubt
+
+    def cost(log_temperature: float) -> float:
+        cooled = logits / np.exp(log_temperature)
+        log_sum = np.log(np.exp(cooled - cooled.max(axis=1, keepdims=True)).sum(axis=1)) + cooled.max(axis=1)
+        return float((log_sum - (shares * cooled).sum(axis=1)).mean())
+
+    low, high = math.log(COOLEST), math.log(HOTTEST)
+    for _ in range(STEPS):
+        left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+        low, high = (low, right) if cost(left) < cost(right) else (left, high)
+    return math.exp((low + high) / 2)
+
+
+def find_threshold(probabilities: Rows, targets: NDArray[np.int64], wanted_accuracy: float) -> float:
+    """Return the lowest threshold at which the answers given are right in `wanted_accuracy` of all cases.
+
+    Raises UsageError if no threshold reaches it.
+    """
+    right = probabilities.argmax(axis=1) == targets
+    # Rounded down as the threshold will be: whatever is above that is answered, however close they are.
+    confidence = np.floor(probabilities.max(axis=1).astype(np.float64) * ROUNDING) / ROUNDING
+    order = np.argsort(-confidence, kind="stable")
+    accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    # A threshold cannot part pictures of equal confidence.
+    last_of_equals = np.append(np.diff(confidence[order]) != 0, True)
+    good = np.flatnonzero((accuracy >= wanted_accuracy) & last_of_equals)
+    if not len(good):
+        raise UsageError(f"no threshold makes {wanted_accuracy:.2%} of the answers right; ask for less")
+    return float(confidence[order][good[-1]])

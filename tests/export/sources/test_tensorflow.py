@@ -1,0 +1,180 @@
+"""The converted network and the merged file: names, shapes and versions, and the same answers as Keras."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+
+from edge.errors import ModelError, UsageError
+from edge.runtime import create_session
+from edge.steps import Grey, Resize, Scale
+from export.graph.merge import merge
+from export.preprocess import build_preprocessing
+from export.quiet_tensorflow import start_tensorflow
+from export.sources.tensorflow import STRICT_VARIABLE, keras_source, lean_conversion
+
+start_tensorflow()
+import keras
+from keras import layers
+
+LAYERS = {
+    "dense": lambda: [layers.Flatten(), layers.Dense(5, "relu")],
+    "convolution": lambda: [layers.Conv2D(3, 3, padding="same", activation="relu"), layers.Flatten()],
+    "strided": lambda: [layers.Conv2D(3, 3, strides=2, padding="same"), layers.GlobalAveragePooling2D()],
+    "pooling": lambda: [layers.MaxPooling2D(2), layers.AveragePooling2D(2), layers.Flatten()],
+    "normalised": lambda: [layers.Conv2D(2, 3), layers.BatchNormalization(), layers.Flatten()],
+    "dropout": lambda: [layers.Flatten(), layers.Dropout(0.9)],
+}
+
+
+def network(inner: list[keras.layers.Layer], channels: int = 3) -> keras.Model:
+    keras.utils.set_random_seed(7)
+    return keras.Sequential([keras.Input((8, 8, channels)), *inner, layers.Dense(4, "softmax")])
+
+
+def convert_network(model: keras.Model) -> onnx.ModelProto:
+    return keras_source(model, "test").convert(tuple(model.input_shape[1:]), model.output_shape[-1])
+
+
+def opsets(model: onnx.ModelProto) -> dict[str, int]:
+    return {opset.domain: opset.version for opset in model.opset_import}
+
+
+@pytest.mark.parametrize(
+    "kind", ["dense", *(pytest.param(kind, marks=pytest.mark.slow) for kind in LAYERS if kind != "dense")]
+)
+def test_converted_network_answers_as_keras(kind: str) -> None:
+    model = network(LAYERS[kind]())
+    images = np.random.default_rng(0).random((3, 8, 8, 3), np.float32)
+    session = create_session(convert_network(model).SerializeToString(), "test")
+    found = session.run(["probabilities"], {"network_input": images})[0]
+    # Float32 sums of at most a few hundred terms, in another order.
+    np.testing.assert_allclose(found, model(images, training=False), rtol=0, atol=1e-6)
+
+
+def test_converted_network_has_the_names_of_the_artifact() -> None:
+    converted = convert_network(network(LAYERS["convolution"]()))
+    assert [value.name for value in converted.graph.input] == ["network_input"]
+    assert [value.name for value in converted.graph.output] == ["probabilities"]
+    assert [d.dim_value for d in converted.graph.output[0].type.tensor_type.shape.dim[1:]] == [4]
+    assert opsets(converted)[""] <= 18
+    assert converted.ir_version <= 10
+
+
+def test_no_name_of_the_network_meets_one_of_the_preprocessing() -> None:
+    preprocessing = build_preprocessing((Resize(8, 8, "antialias"), Scale(1 / 255)))
+    converted = convert_network(network(LAYERS["dense"]()))
+    names = [
+        {name for node in model.graph.node for name in node.output} | {value.name for value in model.graph.initializer}
+        for model in (preprocessing, converted)
+    ]
+    assert names[0] & names[1] == set()
+    assert "network_input" in names[0]
+
+
+def two_inputs() -> keras.Model:
+    ends = [keras.Input((8, 8, 1)), keras.Input((8, 8, 1))]
+    return keras.Model(ends, layers.Dense(4)(layers.Flatten()(layers.Add()(ends))))
+
+
+def two_outputs() -> keras.Model:
+    start = keras.Input((8, 8, 1))
+    flat = layers.Flatten()(start)
+    return keras.Model(start, [layers.Dense(4)(flat), layers.Dense(2)(flat)])
+
+
+def picture_output() -> keras.Model:
+    return keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(1, 3)])
+
+
+@pytest.mark.parametrize("build", [two_inputs, two_outputs, picture_output])
+def test_what_is_no_classifier_is_refused(build: "type[keras.Model]") -> None:
+    with pytest.raises(UsageError, match=r"one input and one output \[N, classes\]"):
+        convert_network(build())
+
+
+@pytest.mark.parametrize(
+    ("steps", "given"),
+    [
+        ((Resize(9, 8, "antialias"),), r"\[9, 8, 3\]"),
+        ((Resize(8, 8, "antialias"), Grey()), r"\[8, 8, 1\]"),
+        ((Scale(1 / 255),), r"\[0, 0, 3\]"),
+    ],
+    ids=["size", "channels", "no size"],
+)
+def test_merge_refuses_parts_that_do_not_fit(steps: tuple[Resize | Grey | Scale, ...], given: str) -> None:
+    converted = convert_network(network(LAYERS["dense"]()))
+    with pytest.raises(UsageError, match=rf"gives {given} .* takes \[8, 8, 3\]"):
+        merge(build_preprocessing(steps), converted)
+
+
+def test_weights_that_no_file_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    converted = convert_network(network(LAYERS["dense"]()))
+    steps = (Resize(8, 8, "antialias"),)
+    weights = sum(len(tensor.raw_data) for tensor in converted.graph.initializer)
+    assert weights > (8 * 8 * 3 * 5 + 5 * 4) * 4
+    monkeypatch.setattr("export.graph.merge.LARGEST_BYTES", weights - 1)
+    with pytest.raises(ModelError, match=r"the network's weights take 0\.0 GB, and an \.onnx file in one piece holds"):
+        merge(build_preprocessing(steps), converted)
+
+
+def test_artifact_has_the_contract_of_the_design(lenet_model: Path) -> None:
+    model = onnx.load(lenet_model)
+    onnx.checker.check_model(model, full_check=True)
+    assert opsets(model) == {"": 18}
+    assert model.ir_version <= 10
+    (image,), (probabilities,) = model.graph.input, model.graph.output
+    assert (image.name, image.type.tensor_type.elem_type) == ("image", TensorProto.UINT8)
+    assert shape(image) == ["N", "H", "W", 3]
+    assert (probabilities.name, probabilities.type.tensor_type.elem_type) == ("probabilities", TensorProto.FLOAT)
+    assert shape(probabilities) == ["N", 10]
+    (seam,) = (value for value in model.graph.value_info if value.name == "network_input")
+    assert seam.type.tensor_type.elem_type == TensorProto.FLOAT
+    assert shape(seam) == ["N", 28, 28, 1]
+
+
+def shape(value: onnx.ValueInfoProto) -> list[str | int]:
+    return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+
+
+def test_artifact_has_one_tensor_at_the_seam(lenet_model: Path) -> None:
+    nodes = onnx.load(lenet_model).graph.node
+    assert [node.op_type for node in nodes if "network_input" in node.output] == ["Identity"]
+    before = next(i for i, node in enumerate(nodes) if "network_input" in node.output)
+    behind = {name for node in nodes[before + 1 :] for name in node.input}
+    inside = {name for node in nodes[:before] for name in node.output}
+    assert behind & inside == set()
+
+
+def test_batches_of_the_artifact_answer_as_single_pictures(lenet_model: Path) -> None:
+    session = create_session(lenet_model, "test")
+    images = np.random.default_rng(3).integers(0, 256, (5, 17, 40, 3), dtype=np.uint8)
+    together = session.run(["probabilities"], {"image": images})[0]
+    alone = np.concatenate([session.run(["probabilities"], {"image": image[None]})[0] for image in images])
+    # A product of matrices may be summed in another order for five rows than for one.
+    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-6)
+    # Ten float32 numbers, each rounded to 24 bits.
+    np.testing.assert_allclose(together.sum(axis=1), 1, rtol=0, atol=1e-6)
+
+
+def test_a_conversion_leaves_the_log_level_to_programs_started_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tf2onnx sets it, and a child would take that for the user's wish."""
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    convert_network(network([layers.Flatten()]))
+    assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+
+
+@pytest.mark.parametrize("before", [None, "TRUE"])
+def test_a_lean_conversion_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, before: str | None) -> None:
+    from tf2onnx.graph import Node
+
+    monkeypatch.delenv(STRICT_VARIABLE, raising=False)
+    if before:
+        monkeypatch.setenv(STRICT_VARIABLE, before)
+    update = Node.update_proto
+    with lean_conversion():
+        assert (os.environ[STRICT_VARIABLE], Node.update_proto is update) == ("FALSE", False)
+    assert (os.environ.get(STRICT_VARIABLE), Node.update_proto) == (before, update)
