@@ -94,6 +94,7 @@ def _record(spec: ModelSpec, found: list[Comparison], bad: Bad, tolerance: float
         "largest_difference": _finite(float(np.max([comparison.difference for comparison in found]))),
         "same_best_label": sum(comparison.same_top1 for comparison in found),
         "tolerance": tolerance,
+        "bad": bad,
     }
 
 

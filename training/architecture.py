@@ -14,10 +14,10 @@ from pathlib import Path
 from edge.arguments import picture_path, positive
 from edge.cli import DONE, unknown_name
 from edge.errors import UsageError
-from export.sources.keras_file import load_keras
 from export.preprocess import build_preprocessing, network_shape
 from export.quiet_tensorflow import start_tensorflow
 from export.run_folder import RunFolder
+from export.sources.keras_file import load_keras
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

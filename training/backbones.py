@@ -20,8 +20,8 @@ from keras import layers
 from edge.cli import unknown_name
 from edge.errors import ModelError, ModelNotFoundError, UsageError, reason_of
 from edge.steps import CentreCrop, ResizeSide, Standardise, Step
-from export.sources.keras_file import load_keras
 from export.preprocess.presets import PRESETS
+from export.sources.keras_file import load_keras
 from training.networks.catalogue import APPLICATIONS, NETWORKS, build_network
 from training.pretrained.efficientnet_lite_weights import load_efficientnet_lite_weights
 from training.pretrained.squeezenet_weights import fetch_squeezenet_weights, load_squeezenet_weights

@@ -22,12 +22,11 @@ from PIL import Image
 from protego import Protego
 from tqdm import tqdm
 
-from edge.append_only_file import AppendOnlyFile
 from edge.arguments import above_zero, count, not_below_zero, positive
-from edge.atomic_file import replacing
 from edge.cli import DONE, SOME_FAILED
-from edge.decode import decode_image
 from edge.errors import ImageError, OutputError, SourceError, UsageError
+from edge.files import AppendOnlyFile, replacing
+from edge.image import decode_image
 
 MANIFEST, ROBOT, MOST_REDIRECTS, USELESS_IN_A_ROW = "manifest.jsonl", "eyespot", 5, 20
 HEADERS = {"User-Agent": f"{ROBOT} (gathers pictures to train a classifier)", "Accept-Encoding": "identity"}
