@@ -77,7 +77,7 @@ def test_preprocessing_that_is_none(tmp_path: Path, content: str) -> None:
 
 
 def test_an_unknown_preset_is_told_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="caffe, tf, torch, unit, raw.*Received: cafe"):
+    with pytest.raises(UsageError, match=r"caffe, tf, torch, unit, raw.*Received: cafe"):
         read_preprocessing("cafe")
 
 
