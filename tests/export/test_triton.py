@@ -18,7 +18,7 @@ from edge.errors import UsageError
 from edge.steps import Resize, Scale
 from export.quiet_tensorflow import start_tensorflow
 from export.triton import publish_to_triton
-from tests.edge.models import restamped, written
+from tests.edge.artifacts import restamped, written
 from tests.export.card.artifacts import make_labels, photograph, write_model
 
 with warnings.catch_warnings():

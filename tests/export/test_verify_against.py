@@ -14,7 +14,7 @@ from PIL import Image
 from edge.cli import main
 from edge.spec import Variant
 from export.quiet_tensorflow import start_tensorflow
-from tests.edge.models import restamped, without_entry, written
+from tests.edge.artifacts import restamped, without_entry, written
 
 start_tensorflow()
 
