@@ -123,11 +123,8 @@ def _fit_head(
 
 def _predict(network: keras.Model, features: _Features, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return probabilities [n, classes] by the layers of `network` behind the features."""
-    tensor = keras.Input(features.plain.shape[1:])
-    result = tensor
-    for layer in network.layers[len(features.network.layers) :]:
-        result = layer(result)
-    probabilities: NDArray[np.float32] = keras.Model(tensor, result).predict(features.plain[rows], verbose=0)
+    behind = keras.Model(features.network.outputs[0], network.outputs[0])
+    probabilities: NDArray[np.float32] = behind.predict(features.plain[rows], verbose=0)
     return probabilities
 
 
