@@ -88,13 +88,14 @@ def make_bare(arrays, targets):  # type: ignore[no-untyped-def]
 
 
 def make_ours(arrays, targets, folder):  # type: ignore[no-untyped-def]
-    from export.run_folder import RunFolder
     from training.batches import Batches
     from training.fit import Course, fit
     from training.history import History
     from training.monitor import Monitor
     from training.schedules import Constant
     from training.state import Plan, take_state
+
+    from export.run_folder import RunFolder
 
     network = make_network()
     weights = np.ones(len(arrays), np.float32)

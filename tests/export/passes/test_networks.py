@@ -14,8 +14,8 @@ start_tensorflow()
 import keras
 
 from training.networks.architecture import Architecture
-from training.networks.catalogue import build_network
 from training.networks.book import build_minivggnet
+from training.networks.catalogue import build_network
 
 
 def plain_minivggnet() -> keras.Model:
