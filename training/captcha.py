@@ -119,16 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: standard output has the address."""
 
 
-def save_captchas(folder: Path, seed: int, count: int) -> None:
-    """Write the first `count` captchas of `seed` into `folder`, each as NUMBER-TEXT.png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(1, count + 1):
-        captcha = draw_captcha(seed, number)
-        (folder / f"{number:04}-{captcha.text}.png").write_bytes(captcha.encode())
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until all captchas have left, or until Ctrl-C, or save them, and return the exit status."""
+    """Serve until all captchas have left, or until Ctrl-C, or save them as NUMBER-TEXT.png; return the exit status."""
     parser = Parser("python -m training.captcha", __doc__)
     add = parser.add_argument
     add("--port", type=port_number, default=8000, metavar="PORT", help="(default 8000; 0: a free one)")
@@ -141,7 +133,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(port: int, count: int | None, seed: int, truth: Path, output: Path | None) -> int:
     if output:
-        save_captchas(output, seed, count or 100)
+        output.mkdir(parents=True, exist_ok=True)
+        for number in range(1, (count or 100) + 1):
+            captcha = draw_captcha(seed, number)
+            (output / f"{number:04}-{captcha.text}.png").write_bytes(captcha.encode())
         return DONE
     with CaptchaServer(port, seed, count, truth) as server, suppress(KeyboardInterrupt):
         print(server.url, flush=True)

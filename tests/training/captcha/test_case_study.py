@@ -18,7 +18,8 @@ from PIL import Image
 from edge.cli import main
 from tests.serving.conftest import serve
 from tests.training.annotate.sittings import ask, ended, sitting
-from training.captcha import draw_captcha, save_captchas
+from training.captcha import draw_captcha
+from training.captcha import main as draw_captchas
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +71,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_fresh_captchas_are_read(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    save_captchas(tmp_path / "new", FRESH_SEED, FRESH)
+    drawn = ["--seed", str(FRESH_SEED), "--count", str(FRESH), "--output", str(tmp_path / "new")]
+    assert draw_captchas(drawn) == 0
     assert main(["classify", str(model), str(tmp_path / "new"), "--json"]) == 0
     answers = {answer["path"]: answer for answer in map(json.loads, capsys.readouterr().out.splitlines())}
     # All glyphs of all captchas count; those of one that was not read are wrong.
