@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{where}: there is no image to compare on ({len(bad)} cannot be read)")
     for image in bad:
         print(f"eyespot: {printable(image['path'])}: {image['code']}: {image['message']}", file=sys.stderr)
-    record = _record(spec, found, bad, tolerance)
+    record = _record(spec, found, tolerance)
     shown = found[: arguments.worst or WORST_SHOWN]
     if arguments.json:
         print(json.dumps(record | {"worst": [_worst(spec, c) for c in shown], "bad": bad}))
@@ -83,7 +83,7 @@ def _readable(folder: str, bad: Bad) -> Iterator[tuple[str, NDArray[np.uint8]]]:
             bad.append({"path": source.path, "code": error.code, "message": str(error)})
 
 
-def _record(spec: ModelSpec, found: list[Comparison], bad: Bad, tolerance: float) -> dict[str, object]:
+def _record(spec: ModelSpec, found: list[Comparison], tolerance: float) -> dict[str, object]:
     """Return what was found, as the JSON object of `--json` has it."""
     return {
         "model": spec.name,
@@ -94,7 +94,6 @@ def _record(spec: ModelSpec, found: list[Comparison], bad: Bad, tolerance: float
         "largest_difference": _finite(float(np.max([comparison.difference for comparison in found]))),
         "same_best_label": sum(comparison.same_top1 for comparison in found),
         "tolerance": tolerance,
-        "bad": bad,
     }
 
 

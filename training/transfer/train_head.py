@@ -141,7 +141,7 @@ def _fine_tune(
     frozen = _fit_head(recipe, config, material, features, split.train)
     before = _score(_predict(frozen.network, features, split.validation), targets[split.validation])
     network = frozen.network
-    opened = open_blocks(network, tuning.blocks + 1)  # the head is a block behind those of the backbone
+    opened = open_blocks(network, tuning.blocks)
     schedule = Cosine(tuning.rate, tuning.warm_up)
     steps = -(-len(split.train) // tuning.batch_size)
     network.compile(tuning.optimizer.make(tuning.rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
