@@ -41,7 +41,7 @@ from export.parity.compare import (
     require_different_answers,
 )
 from export.parity.noise import rounding_noise
-from export.parity.pictures import Example, Pictures, held_out_pictures, made_pictures
+from export.parity.pictures import Example, Pictures, run_pictures, made_pictures
 from export.preprocess import build_preprocessing, network_shape
 from export.quantize.gate import Examples, VariantOptions, describe_unsure, make_fp16, make_int8
 from export.quantize.int8 import target_of
@@ -109,7 +109,7 @@ class Converted:
 
 
 def export_run(run: RunFolder, output: Path, choices: Choices = Choices()) -> Exported:  # it is frozen
-    """Write the artifact of `run` to `output`, after proving it equal to Keras on the run's held-out images.
+    """Write the artifact of `run` to `output`, after proving it equal to Keras on the run's evaluation images.
 
     Raises ModelError for a damaged run or one without the pictures for a variant, and what `export_source` does.
     """
@@ -123,7 +123,7 @@ def export_run(run: RunFolder, output: Path, choices: Choices = Choices()) -> Ex
             f"{run.calibration.name}; train it again with this eyespot"
         )
     return export_source(
-        keras_source(load_keras(run.model), str(run.path)), spec, held_out_pictures(run), output, choices
+        keras_source(load_keras(run.model), str(run.path)), spec, run_pictures(run), output, choices
     )
 
 

@@ -17,8 +17,8 @@ from edge.errors import ImageError, ModelError, ModelNotFoundError
 from edge.image import decode_image
 from edge.spec import ModelSpec, parse_spec
 
-HELD_OUT_IMAGES = 2000
-HELD_OUT_BYTES = 256 << 20
+EVALUATION_IMAGES = 2000
+EVALUATION_BYTES = 256 << 20
 # A few hundred pictures show what range the activations of a network have; more change it little.
 CALIBRATION_IMAGES = 200
 CALIBRATION_BYTES = 32 << 20
@@ -28,7 +28,7 @@ ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
-class HeldOutImage:
+class LabelledImage:
     """One image of a data set, as it came, and what it shows."""
 
     name: str
@@ -73,16 +73,16 @@ class RunFolder:
         return self.evaluation / "suspects.csv"
 
     @property
-    def held_out(self) -> Path:
-        """A zip of held-out images as they came, at most `HELD_OUT_IMAGES` and `HELD_OUT_BYTES` of them.
+    def evaluation_images(self) -> Path:
+        """A zip of evaluation images as they came, at most `EVALUATION_IMAGES` and `EVALUATION_BYTES` of them.
 
         The comment of each entry is the image's label, which its name need not tell.
         """
-        return self.path / "held_out.zip"
+        return self.path / "evaluation.zip"
 
     @property
     def calibration(self) -> Path:
-        """A zip like `held_out`, of at most `CALIBRATION_IMAGES` and `CALIBRATION_BYTES` that were trained on.
+        """A zip like `evaluation_images`, of at most `CALIBRATION_IMAGES` and `CALIBRATION_BYTES` that were trained on.
 
         Runs of before it was written lack it; only the making of int8 variants needs it.
         """
@@ -111,16 +111,16 @@ class RunFolder:
     @property
     def is_finished(self) -> bool:
         """Whether all that export reads is there."""
-        return all(path.is_file() for path in (self.model, self.spec, self.held_out))
+        return all(path.is_file() for path in (self.model, self.spec, self.evaluation_images))
 
     @property
     def is_started(self) -> bool:
         """Whether anything is there that only a run holds; it may be unfinished."""
-        return any(path.is_file() for path in (self.model, self.spec, self.held_out, self.history, self.state))
+        return any(path.is_file() for path in (self.model, self.spec, self.evaluation_images, self.history, self.state))
 
     def read_spec(self) -> ModelSpec:
         """Return the run's spec. Raises ModelNotFoundError if this is no run folder, ModelError if it is damaged."""
-        for path in (self.model, self.spec, self.held_out):
+        for path in (self.model, self.spec, self.evaluation_images):
             if not path.is_file():
                 raise ModelNotFoundError(f"{self.path}: this is not a finished run, it has no {path.name}")
         try:
@@ -129,13 +129,13 @@ class RunFolder:
             raise ModelError(f"{self.spec}: its spec is not UTF-8 text") from None
         return parse_spec(text, str(self.spec))
 
-    def read_held_out(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        """Yield name and pixels, uint8 RGB [H, W, 3], of each held-out image. Raises ModelError if damaged."""
-        return _decoded(self.held_out, "held-out")
+    def read_evaluation(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        """Yield name and pixels, uint8 RGB [H, W, 3], of each evaluation image. Raises ModelError if damaged."""
+        return _decoded(self.evaluation_images, "held-out")
 
-    def read_held_out_files(self) -> Iterator[HeldOutImage]:
-        """Yield each held-out image as it came. Raises ModelError if the archive is damaged."""
-        return _read_archive(self.held_out)
+    def read_evaluation_files(self) -> Iterator[LabelledImage]:
+        """Yield each evaluation image as it came. Raises ModelError if the archive is damaged."""
+        return _read_archive(self.evaluation_images)
 
     def read_calibration(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """Yield name and pixels, uint8 RGB [H, W, 3], of each calibration image. Raises ModelError if damaged."""
@@ -150,27 +150,27 @@ def _decoded(archive: Path, kind: str) -> Iterator[tuple[str, NDArray[np.uint8]]
             raise ModelError(f"{archive}: the {kind} image {image.name} is damaged ({error})") from None
 
 
-def _read_archive(path: Path) -> Iterator[HeldOutImage]:
+def _read_archive(path: Path) -> Iterator[LabelledImage]:
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
                 label = entry.comment.decode("utf-8", "surrogatepass")
-                yield HeldOutImage(entry.filename, label, archive.read(entry))
+                yield LabelledImage(entry.filename, label, archive.read(entry))
     except (zipfile.BadZipFile, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: the archive is damaged ({error})") from None
 
 
-def write_held_out(path: Path, images: Iterable[HeldOutImage]) -> None:
-    """Write images until one of the two limits of held-out images is reached."""
-    _write_archive(path, images, HELD_OUT_IMAGES, HELD_OUT_BYTES)
+def write_evaluation_images(path: Path, images: Iterable[LabelledImage]) -> None:
+    """Write images until one of the two limits of evaluation images is reached."""
+    _write_archive(path, images, EVALUATION_IMAGES, EVALUATION_BYTES)
 
 
-def write_calibration(path: Path, images: Iterable[HeldOutImage]) -> None:
+def write_calibration(path: Path, images: Iterable[LabelledImage]) -> None:
     """Write images until one of the two limits of calibration images is reached."""
     _write_archive(path, images, CALIBRATION_IMAGES, CALIBRATION_BYTES)
 
 
-def _write_archive(path: Path, images: Iterable[HeldOutImage], most: int, most_bytes: int) -> None:
+def _write_archive(path: Path, images: Iterable[LabelledImage], most: int, most_bytes: int) -> None:
     total = 0
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for count, image in enumerate(images):

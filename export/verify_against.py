@@ -44,13 +44,13 @@ def run(arguments: argparse.Namespace) -> int:
             "give --tolerance P, the largest difference of a probability to accept"
         )
     tolerance = arguments.tolerance or (spec.parity.tolerance if spec.parity else TOLERANCE)
-    pictures = folder.read_held_out() if arguments.images is None else _readable(arguments.images, bad)
+    pictures = folder.read_evaluation() if arguments.images is None else _readable(arguments.images, bad)
     preprocessing = build_preprocessing(spec.preprocessing)
     source = keras_source(load_keras(folder.model), str(folder.model)).accept(network_shape(preprocessing))
     prepare = of_pictures(preprocessing, NETWORK_INPUT_NAME, "preprocessing")
     found = worst_first(compare(make_views(pictures), prepare, source.answer, classifier.probabilities, tolerance))
     if not found:
-        where = arguments.images or folder.held_out
+        where = arguments.images or folder.evaluation_images
         raise UsageError(f"{where}: there is no image to compare on ({len(bad)} cannot be read)")
     for image in bad:
         print(f"eyespot: {printable(image['path'])}: {image['code']}: {image['message']}", file=sys.stderr)

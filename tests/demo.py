@@ -57,7 +57,7 @@ def write_images(folder: Path) -> list[Path]:
     """Write the first test digits of the run, which the network has not seen, one of each class at most."""
     folder.mkdir()
     written: dict[str, Path] = {}
-    with zipfile.ZipFile(FOLDER / "lenet-digits" / "held_out.zip") as archive:
+    with zipfile.ZipFile(FOLDER / "lenet-digits" / "evaluation.zip") as archive:
         for name in archive.namelist():
             label = name.partition("/")[0]
             if label not in written and len(written) < SHOWN_IMAGES:

@@ -13,7 +13,7 @@ from edge.errors import ImageError, UsageError
 from edge.files import AppendOnlyFile, is_partial, replacing
 from edge.fingerprint import take_fingerprint
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
-from export.run_folder import HeldOutImage, RunFolder, write_calibration, write_held_out
+from export.run_folder import LabelledImage, RunFolder, write_calibration, write_evaluation_images
 from training.checks import Finding
 from training.config import TrainConfig
 from training.data.dataset import Dataset
@@ -86,7 +86,7 @@ def _leftovers(run: RunFolder) -> list[Path]:
     half = [path for folder in (run.path, run.checkpoints) for path in folder.glob(".*") if is_partial(path)]
     if run.state.is_file() or run.is_finished or not (run.path / LOCK).is_file():
         return half  # without the lock a network, for one, may be somebody's own
-    files = [run.model, run.spec, run.held_out, run.calibration, run.history, run.history_plot, run.schedule_plot]
+    files = [run.model, run.spec, run.evaluation_images, run.calibration, run.history, run.history_plot, run.schedule_plot]
     return [*half, *files, run.evaluation, run.checkpoints]
 
 
@@ -147,8 +147,8 @@ def finish_run(trained: Trained, spec: ModelSpec, material: Material, run: RunFo
         trained.network.save(temporary)
     with replacing(run.report) as temporary:
         temporary.write_text(report, encoding="utf-8")
-    with replacing(run.held_out) as temporary:
-        write_held_out(temporary, _images(dataset, random.permutation(trained.rows)))
+    with replacing(run.evaluation_images) as temporary:
+        write_evaluation_images(temporary, _images(dataset, random.permutation(trained.rows)))
     with replacing(run.calibration) as temporary:
         write_calibration(temporary, _images(dataset, random.permutation(trained.trained_rows)))
     with replacing(run.spec) as temporary:
@@ -156,10 +156,10 @@ def finish_run(trained: Trained, spec: ModelSpec, material: Material, run: RunFo
     run.state.unlink(missing_ok=True)
 
 
-def _images(dataset: Dataset, rows: NDArray[np.int64]) -> Iterator[HeldOutImage]:
+def _images(dataset: Dataset, rows: NDArray[np.int64]) -> Iterator[LabelledImage]:
     for row in rows.tolist():
         try:
             encoded = dataset.read(row)
         except ImageError as error:  # gone since the training began, which is kept as it is when a disk fails
             raise OSError(errno.EIO, f"{dataset.names[row]} can no longer be read: {error}") from None
-        yield HeldOutImage(dataset.names[row], dataset.labels[dataset.targets[row]], encoded)
+        yield LabelledImage(dataset.names[row], dataset.labels[dataset.targets[row]], encoded)

@@ -159,7 +159,7 @@ def check_parity(
     """
     ranked = worst_first(comparisons)
     if not ranked:
-        raise ParityError("there is no image to compare on; train again with more held-out images")
+        raise ParityError("there is no image to compare on; train again with more evaluation images")
     worst, limit = ranked[0], tolerance
     if noise and not is_within(worst, tolerance) and all(c.same_top1 for c in ranked):
         measured = [NOISE_FACTOR * noise(c.array) for c in ranked[:MOST_MEASURED] if c.array is not None]

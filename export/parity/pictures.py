@@ -19,7 +19,7 @@ from edge.errors import ImageError, ModelError, UsageError
 from edge.image import decode_image, read_image
 from edge.sources import walk_images
 from edge.spec import Origin
-from export.run_folder import CALIBRATION_IMAGES, HELD_OUT_IMAGES, RunFolder, file_digest
+from export.run_folder import CALIBRATION_IMAGES, EVALUATION_IMAGES, RunFolder, file_digest
 
 NamedPicture = tuple[str, NDArray[np.uint8]]
 
@@ -61,20 +61,20 @@ class Pictures:
     is_labelled: bool = False
 
 
-def held_out_pictures(run: RunFolder) -> Pictures:
+def run_pictures(run: RunFolder) -> Pictures:
     """Return the pictures that a training kept away from its network, and those of the training to calibrate on."""
 
     def judged() -> Iterator[Example]:
-        for image in run.read_held_out_files():
+        for image in run.read_evaluation_files():
             try:
                 yield Example(image.name, image.label, decode_image(image.encoded).pixels)
             except ImageError as error:
-                raise ModelError(f"{run.held_out}: the image {image.name} is damaged ({error})") from None
+                raise ModelError(f"{run.evaluation_images}: the image {image.name} is damaged ({error})") from None
 
     def calibration() -> Iterator[Example]:
         return (Example(name, None, pixels) for name, pixels in run.read_calibration())
 
-    return Pictures("held-out", file_digest(run.held_out), run.read_held_out, calibration, judged, str(run.path), True)
+    return Pictures("held-out", file_digest(run.evaluation_images), run.read_evaluation, calibration, judged, str(run.path), True)
 
 
 def folder_pictures(folder: Path, labels: Collection[str] = ()) -> Pictures:
@@ -86,7 +86,7 @@ def folder_pictures(folder: Path, labels: Collection[str] = ()) -> Pictures:
     found = list(walk_images(str(folder)))
     if not found:
         raise UsageError(f"{folder}: --images must name a folder that holds pictures; there is none in it")
-    step = -(-len(found) // HELD_OUT_IMAGES)
+    step = -(-len(found) // EVALUATION_IMAGES)
     paths = [Path(path) for path in found[::step]]
     shown = [path.relative_to(folder).parts[0] for path in paths]
     strangers = sorted(set(shown) - set(labels))

@@ -48,7 +48,7 @@ def artifact(request: pytest.FixtureRequest, lenet_run: Path, shared: Path) -> P
 def pictures(lenet_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Digits that LeNet has not seen: as they are, in other formats, turned, coloured, two in one, and broken files."""
     folder = tmp_path_factory.mktemp("pictures")
-    with zipfile.ZipFile(lenet_run / "held_out.zip") as archive:
+    with zipfile.ZipFile(lenet_run / "evaluation.zip") as archive:
         digits = [Image.open(BytesIO(archive.read(name))).convert("RGB") for name in archive.namelist()[::37]]
     large = [digit.resize((61, 90), Image.Resampling.BICUBIC) for digit in digits]
     for number, digit in enumerate(digits):

@@ -40,7 +40,7 @@ def make_model(folder: str) -> None:
     commands = (
         [EYESPOT, "train", "lenet", "--epochs", "1", "--output", "run"],
         [EYESPOT, "export", "run", "--output", "model.onnx"],
-        [sys.executable, "-m", "zipfile", "-e", "run/held_out.zip", "images"],
+        [sys.executable, "-m", "zipfile", "-e", "run/evaluation.zip", "images"],
     )
     for command in commands:
         subprocess.run(command, cwd=folder, check=True, capture_output=True)

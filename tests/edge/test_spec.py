@@ -291,7 +291,7 @@ def test_a_histogram_that_contradicts_itself_is_refused(
         Histogram(edges, counts)
 
 
-def test_a_fingerprint_without_held_out_pictures_is_refused() -> None:
+def test_a_fingerprint_without_run_pictures_is_refused() -> None:
     one = Histogram((0.0, 1.0), (1,))
     with pytest.raises(ValueError, match=r"must count pictures\. Received: \[0, 0\]"):
         Fingerprint(one, one, one, one, (0, 0))

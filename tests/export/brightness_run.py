@@ -11,7 +11,7 @@ from PIL import Image
 from edge.spec import SPEC_FORMAT, ModelSpec
 from edge.steps import Grey, Resize, Scale
 from export.evaluation import record_of
-from export.run_folder import HeldOutImage, RunFolder, write_calibration, write_held_out
+from export.run_folder import LabelledImage, RunFolder, write_calibration, write_evaluation_images
 
 SIDE_PX = 4
 STEEPNESS = 12.0
@@ -50,9 +50,9 @@ def make_run(folder: Path, pictures: Path) -> Path:
     make_network().save(run.model)
     paths = sorted(pictures.rglob("*.png"))
     images = [
-        HeldOutImage(path.relative_to(pictures).as_posix(), path.parent.name, path.read_bytes()) for path in paths
+        LabelledImage(path.relative_to(pictures).as_posix(), path.parent.name, path.read_bytes()) for path in paths
     ]
-    write_held_out(run.held_out, images)
+    write_evaluation_images(run.evaluation_images, images)
     write_calibration(run.calibration, images)
     labels = tuple(LEVELS)
     levels = [int(path.stem.removeprefix("grey_")) for path in paths]

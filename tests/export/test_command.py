@@ -148,7 +148,7 @@ def edit_spec(**changes: object) -> Damage:
 
 def replace_archive(**entries: bytes) -> Damage:
     def damage(run: Path) -> None:
-        with zipfile.ZipFile(run / "held_out.zip", "w") as archive:
+        with zipfile.ZipFile(run / "evaluation.zip", "w") as archive:
             for name, content in entries.items():
                 archive.writestr(name, content)
 
@@ -165,12 +165,12 @@ COLOUR = [{"kind": "resize", "height": 28, "width": 28, "method": "antialias"}]
         pytest.param(shutil.rmtree, "not a finished run", id="no folder"),
         pytest.param(remove("model.keras"), "model.keras", id="no network"),
         pytest.param(remove("spec.json"), "spec.json", id="no spec"),
-        pytest.param(remove("held_out.zip"), "held_out.zip", id="no images"),
+        pytest.param(remove("evaluation.zip"), "evaluation.zip", id="no images"),
         pytest.param(cut("model.keras"), "model.keras", id="network cut short"),
         pytest.param(empty("model.keras"), "model.keras", id="network empty"),
         pytest.param(flip("model.keras"), "model.keras", id="network damaged"),
-        pytest.param(cut("held_out.zip"), "held_out.zip", id="images cut short"),
-        pytest.param(flip("held_out.zip"), "held_out.zip", id="images damaged"),
+        pytest.param(cut("evaluation.zip"), "evaluation.zip", id="images cut short"),
+        pytest.param(flip("evaluation.zip"), "evaluation.zip", id="images damaged"),
         pytest.param(replace_archive(), "no image", id="no image among them"),
         pytest.param(replace_archive(bad=b"words"), "bad", id="no image behind a name"),
         pytest.param(edit_spec(colour="red"), "unknown key 'colour'", id="unknown key"),

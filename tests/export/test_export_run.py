@@ -33,7 +33,7 @@ NATIVE_AND_ODD = 3  # variants of each held-out image
 @pytest.fixture(scope="module")
 def pictures(lenet_run: Path) -> list[np.ndarray]:
     """The digits that go with the run, decoded by Pillow."""
-    with zipfile.ZipFile(lenet_run / "held_out.zip") as archive:
+    with zipfile.ZipFile(lenet_run / "evaluation.zip") as archive:
         images = (Image.open(BytesIO(archive.read(name))) for name in archive.namelist())
         return [np.asarray(image.convert("RGB")) for image in images]
 
@@ -105,13 +105,13 @@ def test_spec_says_what_the_run_says(spec: ModelSpec, lenet_run: Path) -> None:
 def test_certificate_says_what_was_compared(spec: ModelSpec, lenet_run: Path) -> None:
     parity = spec.parity
     assert parity is not None
-    with zipfile.ZipFile(lenet_run / "held_out.zip") as archive:
+    with zipfile.ZipFile(lenet_run / "evaluation.zip") as archive:
         images = len(archive.namelist())
     assert (parity.images, parity.comparisons) == (images, images * NATIVE_AND_ODD)
     assert parity.tolerance == 1e-5
     assert 0 < parity.largest_difference <= 1e-5
     assert parity.top1_agreement == 1
-    assert parity.data_digest == hashlib.sha256((lenet_run / "held_out.zip").read_bytes()).hexdigest()
+    assert parity.data_digest == hashlib.sha256((lenet_run / "evaluation.zip").read_bytes()).hexdigest()
     assert parity.versions == {
         name: version(name) for name in ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")
     }
@@ -176,7 +176,7 @@ def test_what_is_returned_is_what_was_written(lenet_run: Path, tmp_path: Path) -
     exported = export_run(RunFolder(lenet_run), tmp_path / "x.onnx")
     differences = [comparison.difference for comparison in exported.comparisons]
     assert differences == sorted(differences, reverse=True)
-    with zipfile.ZipFile(lenet_run / "held_out.zip") as archive:
+    with zipfile.ZipFile(lenet_run / "evaluation.zip") as archive:
         names = set(archive.namelist())
     assert {comparison.name.split(" at ")[0] for comparison in exported.comparisons} == names
     assert exported.size_bytes == (tmp_path / "x.onnx").stat().st_size

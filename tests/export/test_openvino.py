@@ -44,7 +44,7 @@ def run_openvino(model: Path, batch: np.ndarray, folder: Path) -> np.ndarray:
 @pytest.fixture(scope="module")
 def digits(lenet_run: Path) -> np.ndarray:
     """All held-out digits at the size of the network, where nothing is left to resize; uint8 [N, 28, 28, 3]."""
-    with zipfile.ZipFile(lenet_run / "held_out.zip") as archive:
+    with zipfile.ZipFile(lenet_run / "evaluation.zip") as archive:
         pictures = [Image.open(BytesIO(archive.read(name))) for name in archive.namelist()]
     return np.stack([np.asarray(picture.convert("RGB").resize((28, 28))) for picture in pictures])
 

@@ -38,7 +38,7 @@ sys.exit(f"our own code was imported: {foreign}" if foreign else 0)
 def pictures(lenet_run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Held-out digits as they are, one enlarged, one as a JPEG, one with colour."""
     folder = tmp_path_factory.mktemp("pictures")
-    with zipfile.ZipFile(lenet_run / "held_out.zip") as archive:
+    with zipfile.ZipFile(lenet_run / "evaluation.zip") as archive:
         digits = [Image.open(BytesIO(archive.read(name))) for name in archive.namelist()[:12]]
     for i, digit in enumerate(digits):
         digit.save(folder / f"native_{i:02}.png")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from edge.errors import EyespotError, ModelError, ModelNotFoundError
-from export.run_folder import HeldOutImage, RunFolder, file_digest, write_calibration, write_held_out
+from export.run_folder import LabelledImage, RunFolder, file_digest, write_calibration, write_evaluation_images
 
 SPEC = {
     "format": 1,
@@ -45,12 +45,12 @@ def run(tmp_path: Path) -> RunFolder:
     run = RunFolder(tmp_path)
     run.model.write_bytes(b"keras")
     run.spec.write_text(json.dumps(SPEC))
-    write_held_out(run.held_out, (HeldOutImage(name, "cat", encode(pixels)) for name, pixels in pictures(4)))
+    write_evaluation_images(run.evaluation_images, (LabelledImage(name, "cat", encode(pixels)) for name, pixels in pictures(4)))
     return run
 
 
 def test_held_out_images_come_back_as_pillow_wrote_them(run: RunFolder) -> None:
-    found = list(run.read_held_out())
+    found = list(run.read_evaluation())
     assert [name for name, _ in found] == [name for name, _ in pictures(4)]
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(found, pictures(4), strict=True))
 
@@ -61,9 +61,9 @@ def test_spec_comes_back_as_it_stands_in_the_file(run: RunFolder) -> None:
 
 
 def test_the_same_images_give_the_same_archive(tmp_path: Path) -> None:
-    images = [HeldOutImage("a.png", "a", b"12"), HeldOutImage("b/\u732b.png", "\u732b", b"56")]
+    images = [LabelledImage("a.png", "a", b"12"), LabelledImage("b/\u732b.png", "\u732b", b"56")]
     for name in ("first.zip", "second.zip"):
-        write_held_out(tmp_path / name, images)
+        write_evaluation_images(tmp_path / name, images)
     assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()
     with zipfile.ZipFile(tmp_path / "first.zip") as archive:
         found = [(entry.filename, entry.comment.decode(), archive.read(entry)) for entry in archive.infolist()]
@@ -75,9 +75,9 @@ def test_the_same_images_give_the_same_archive(tmp_path: Path) -> None:
 def test_archive_stops_at_either_limit_but_holds_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, bytes_: int, kept: int
 ) -> None:
-    monkeypatch.setattr("export.run_folder.HELD_OUT_IMAGES", count)
-    monkeypatch.setattr("export.run_folder.HELD_OUT_BYTES", bytes_)
-    write_held_out(tmp_path / "x.zip", [HeldOutImage(str(i), "ten", b"0123456789") for i in range(5)])
+    monkeypatch.setattr("export.run_folder.EVALUATION_IMAGES", count)
+    monkeypatch.setattr("export.run_folder.EVALUATION_BYTES", bytes_)
+    write_evaluation_images(tmp_path / "x.zip", [LabelledImage(str(i), "ten", b"0123456789") for i in range(5)])
     with zipfile.ZipFile(tmp_path / "x.zip") as archive:
         assert archive.namelist() == [str(i) for i in range(kept)]
 
@@ -85,7 +85,7 @@ def test_archive_stops_at_either_limit_but_holds_one(
 def test_calibration_images_have_limits_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("export.run_folder.CALIBRATION_IMAGES", 2)
     run = RunFolder(tmp_path)
-    write_calibration(run.calibration, (HeldOutImage(name, "cat", encode(pixels)) for name, pixels in pictures(4)))
+    write_calibration(run.calibration, (LabelledImage(name, "cat", encode(pixels)) for name, pixels in pictures(4)))
     found = list(run.read_calibration())
     assert [name for name, _ in found] == [name for name, _ in pictures(4)][:2]
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(found, pictures(4)[:2], strict=True))
@@ -93,7 +93,7 @@ def test_calibration_images_have_limits_of_their_own(tmp_path: Path, monkeypatch
 
 def test_a_damaged_calibration_image_is_named(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    write_calibration(run.calibration, [HeldOutImage("cat/bad.png", "cat", b"words")])
+    write_calibration(run.calibration, [LabelledImage("cat/bad.png", "cat", b"words")])
     with pytest.raises(ModelError, match=r"calibration\.zip: the calibration image cat/bad\.png is damaged"):
         list(run.read_calibration())
 
@@ -104,7 +104,7 @@ def test_digest_is_that_of_hashlib(tmp_path: Path) -> None:
     assert file_digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("name", ["model.keras", "spec.json", "held_out.zip"])
+@pytest.mark.parametrize("name", ["model.keras", "spec.json", "evaluation.zip"])
 def test_a_missing_file_is_named(run: RunFolder, name: str) -> None:
     (run.path / name).unlink()
     with pytest.raises(ModelNotFoundError, match=f"not a finished run, it has no {name}"):
@@ -147,13 +147,13 @@ def flip_inside_the_first_image(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("damage", [cut, flip_inside_the_first_image, lambda _: b"", lambda _: b"no zip" * 99])
 def test_a_damaged_archive_is_named(run: RunFolder, damage: "type[bytes]") -> None:
-    run.held_out.write_bytes(damage(run.held_out.read_bytes()))
+    run.evaluation_images.write_bytes(damage(run.evaluation_images.read_bytes()))
     with pytest.raises(ModelError, match=r"held_out\.zip"):
-        list(run.read_held_out())
+        list(run.read_evaluation())
 
 
 def test_an_entry_that_is_no_image_is_named(run: RunFolder) -> None:
-    good = HeldOutImage("cat/good.png", "cat", encode(pictures(1)[0][1]))
-    write_held_out(run.held_out, [good, HeldOutImage("cat/bad.png", "cat", b"words")])
+    good = LabelledImage("cat/good.png", "cat", encode(pictures(1)[0][1]))
+    write_evaluation_images(run.evaluation_images, [good, LabelledImage("cat/bad.png", "cat", b"words")])
     with pytest.raises(EyespotError, match=r"cat/bad\.png"):
-        list(run.read_held_out())
+        list(run.read_evaluation())

@@ -24,7 +24,7 @@ def int8_model(lenet_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def held_out(run: Path) -> tuple[np.ndarray, list[str]]:
-    with zipfile.ZipFile(run / "held_out.zip") as archive:
+    with zipfile.ZipFile(run / "evaluation.zip") as archive:
         entries = archive.infolist()
         pictures = [np.asarray(Image.open(BytesIO(archive.read(entry))).convert("RGB")) for entry in entries]
     return np.stack(pictures), [entry.comment.decode() for entry in entries]

@@ -30,7 +30,7 @@ def http(served_lenet: str) -> Iterator[httpx.Client]:
 def pictures(lenet_run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Held-out digits, one of them large, one turned into a photograph."""
     folder = tmp_path_factory.mktemp("pictures")
-    with zipfile.ZipFile(lenet_run / "held_out.zip") as archive:
+    with zipfile.ZipFile(lenet_run / "evaluation.zip") as archive:
         digits = [Image.open(BytesIO(archive.read(name))) for name in archive.namelist()[:8]]
     for i, digit in enumerate(digits):
         digit.save(folder / f"{i}.png")

@@ -71,7 +71,7 @@ def model(run: Run, folder: Path) -> Path:
 
 def test_the_run_folder_is_complete_and_its_figures_are_out_of_fold(run: Run) -> None:
     assert {path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file()} == {
-        *("model.keras", "spec.json", "held_out.zip", "calibration.zip"),
+        *("model.keras", "spec.json", "evaluation.zip", "calibration.zip"),
         *(f"evaluation/{name}" for name in ("report.json", "confusion.png", "reliability.png", "mistakes.json")),
         *(f"evaluation/{name}" for name in ("mistakes.png", "suspects.csv")),
     }

@@ -29,7 +29,7 @@ from edge.image import decode_image
 from edge.spec import SPEC_FORMAT, ClassCounts, Confusion, ModelSpec, TrainingRecord
 from edge.steps import Grey, Resize, Scale
 from export.quiet_tensorflow import start_tensorflow
-from export.run_folder import HeldOutImage, RunFolder, write_calibration, write_held_out
+from export.run_folder import LabelledImage, RunFolder, write_calibration, write_evaluation_images
 from training.data.arrays import load_digits
 from training.data.dataset import Dataset
 from training.fundamentals.descent import Weights, descend
@@ -133,11 +133,11 @@ def _show(arguments: argparse.Namespace) -> int:
 def _write_run(path: Path, weights: Weights, data: Dataset, rows: Classes, test: Classes, made: TrainingRecord) -> None:
     steps = (Resize(8, 8, "antialias"), Grey(), Scale(1 / 255))
     spec = ModelSpec(SPEC_FORMAT, path.resolve().name, None, data.labels, steps, None, None, made, None, None)
-    images = [HeldOutImage(name, data.labels[data.targets[i]], data.read(i)) for i, name in enumerate(data.names)]
+    images = [LabelledImage(name, data.labels[data.targets[i]], data.read(i)) for i, name in enumerate(data.names)]
     with creating_folder(path) as folder:
         run = RunFolder(folder)
         to_keras(weights).save(run.model)
-        write_held_out(run.held_out, (images[row] for row in test))
+        write_evaluation_images(run.evaluation_images, (images[row] for row in test))
         write_calibration(run.calibration, (images[row] for row in rows))
         run.spec.write_text(spec.to_json(), encoding="utf-8")
 

@@ -73,7 +73,7 @@ def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_large_folder_is_thinned_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("export.parity.pictures.HELD_OUT_IMAGES", 4)
+    monkeypatch.setattr("export.parity.pictures.EVALUATION_IMAGES", 4)
     for i in range(10):
         write(tmp_path / f"{i}.png", i)
     assert [name for name, _ in folder_pictures(tmp_path).read()] == ["0.png", "3.png", "6.png", "9.png"]

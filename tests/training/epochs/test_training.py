@@ -99,7 +99,7 @@ def test_any_ending_in_a_softmax_is_learned_and_calibrated_in_mixed_precision_to
     assert found.spec.training.temperature != 1
     network = keras.models.load_model(tmp_path / "run" / "model.keras")
     right, count = 0, 0
-    with zipfile.ZipFile(tmp_path / "run" / "held_out.zip") as archive:
+    with zipfile.ZipFile(tmp_path / "run" / "evaluation.zip") as archive:
         for entry in archive.infolist():
             with Image.open(BytesIO(archive.read(entry))) as image:
                 small = image.convert("L").resize((8, 8), Image.Resampling.BILINEAR)

@@ -82,7 +82,7 @@ def test_digits_are_learned_and_the_artifact_is_as_good_as_was_printed(
     assert edge.cli.main(["export", str(run), "--output", str(model)]) == 0
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     right = []
-    with zipfile.ZipFile(run / "held_out.zip") as archive:
+    with zipfile.ZipFile(run / "evaluation.zip") as archive:
         for name in archive.namelist():
             with Image.open(BytesIO(archive.read(name))) as image:
                 pixels = np.asarray(image.convert("RGB"))[None]

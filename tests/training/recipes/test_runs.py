@@ -75,7 +75,7 @@ def test_a_recipe_runs_to_the_end(name: str, tmp_path: Path, capsys: pytest.Capt
 
 def surest_held_out(recipe: str, run: Path, folder: Path) -> tuple[Path, str, float]:
     """Write the held-out picture that leaves Keras the least doubt, and return what Keras makes of it."""
-    with zipfile.ZipFile(run / "held_out.zip") as archive:
+    with zipfile.ZipFile(run / "evaluation.zip") as archive:
         pictures = [archive.read(name) for name in archive.namelist()]
     network = keras.models.load_model(run / "model.keras")
     prepare = prepared_glyph if recipe == "captcha" else partial(prepared, shape=network.input_shape[1:])
@@ -113,7 +113,7 @@ def test_knn_from_end_to_end_is_scikit_learns(tmp_path: Path, capsys: pytest.Cap
         main(["train", "knn", "--dataset", str(folder), "--output", str(run), "--k", "5", "--test-share", "0.25"]) == 0
     )
     assert main(["export", str(run), "--output", str(model)]) == 0
-    with zipfile.ZipFile(run / "held_out.zip") as archive:
+    with zipfile.ZipFile(run / "evaluation.zip") as archive:
         archive.extractall(tmp_path / "held_out")
         held_out = archive.namelist()
     known = [path for path in sorted(folder.rglob("*.*g")) if path.relative_to(folder).as_posix() not in held_out]
