@@ -24,8 +24,8 @@ from edge.errors import DatasetError
 STRENGTHS = (0.01, 0.1, 1.0)
 # A loss that is not better by this share does not pay for a weaker penalty.
 WORTH = 0.01
-# Of the gradient: a smaller one changes no answer.
-TOLERANCE = 1e-3
+# Of the gradient, where strengths are compared and for the final solution.
+ROUGH_TOLERANCE, TOLERANCE = 1e-3, 1e-5
 ITERATIONS = 1000
 # Above this size of the features a head is trained in batches, for which they need not fit in memory.
 SOLVED_BYTES = 4 << 30
@@ -61,7 +61,7 @@ class Logistic:
             kept = np.where(folds == fold, 0, weights).astype(np.float32)
             solved = None
             for i, strength in enumerate(strengths):
-                solved = replace(self, strength=strength)._solve(features, targets, kept, solved)
+                solved = replace(self, strength=strength)._solve(features, targets, kept, ROUGH_TOLERANCE, solved)
                 found[i, inside] = softmax(features[inside] @ solved[0] + solved[1], axis=1)
         losses = [log_loss(targets, p, sample_weight=weights, labels=np.arange(found.shape[2])) for p in found]
         chosen = int(np.flatnonzero(np.array(losses) <= min(losses) * (1 + WORTH))[0])
@@ -69,7 +69,7 @@ class Logistic:
 
     def fit(self, features: NDArray[np.float32], targets: NDArray[np.int64], weights: NDArray[np.float32]) -> Attach:
         """Return what puts a Dense layer with the solution, and a softmax, behind a tensor of features."""
-        kernel, bias = self._solve(features, targets, weights, None)
+        kernel, bias = self._solve(features, targets, weights, TOLERANCE)
         dense = layers.Dense(kernel.shape[1], dtype="float32", name="head")
 
         def attach(tensor: keras.KerasTensor) -> keras.KerasTensor:
@@ -84,7 +84,8 @@ class Logistic:
         features: NDArray[np.float32],
         targets: NDArray[np.int64],
         weights: NDArray[np.float32],
-        start: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+        tolerance: float,
+        start: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return kernel [d, classes] and bias [classes]; `start` is a solution to begin from."""
         if features.nbytes > SOLVED_BYTES:
@@ -94,7 +95,7 @@ class Logistic:
             l1_ratio=1.0 if self.penalty == "l1" else 0.0,
             solver="saga" if self.penalty == "l1" else "lbfgs",
             max_iter=ITERATIONS,
-            tol=TOLERANCE,
+            tol=tolerance,
             random_state=0,
             warm_start=start is not None,
         )
