@@ -41,7 +41,7 @@ from export.parity.compare import (
     require_different_answers,
 )
 from export.parity.noise import rounding_noise
-from export.parity.pictures import Example, Pictures, run_pictures, made_pictures
+from export.parity.pictures import Example, Pictures, made_pictures, run_pictures
 from export.preprocess import build_preprocessing, network_shape
 from export.quantize.gate import Examples, VariantOptions, describe_unsure, make_fp16, make_int8
 from export.quantize.int8 import target_of
@@ -122,9 +122,7 @@ def export_run(run: RunFolder, output: Path, choices: Choices = Choices()) -> Ex
             f"{run.path}: int8 is calibrated on pictures of the training, and this run has no "
             f"{run.calibration.name}; train it again with this eyespot"
         )
-    return export_source(
-        keras_source(load_keras(run.model), str(run.path)), spec, run_pictures(run), output, choices
-    )
+    return export_source(keras_source(load_keras(run.model), str(run.path)), spec, run_pictures(run), output, choices)
 
 
 def export_source(

@@ -86,7 +86,15 @@ def _leftovers(run: RunFolder) -> list[Path]:
     half = [path for folder in (run.path, run.checkpoints) for path in folder.glob(".*") if is_partial(path)]
     if run.state.is_file() or run.is_finished or not (run.path / LOCK).is_file():
         return half  # without the lock a network, for one, may be somebody's own
-    files = [run.model, run.spec, run.evaluation_images, run.calibration, run.history, run.history_plot, run.schedule_plot]
+    files = [
+        run.model,
+        run.spec,
+        run.evaluation_images,
+        run.calibration,
+        run.history,
+        run.history_plot,
+        run.schedule_plot,
+    ]
     return [*half, *files, run.evaluation, run.checkpoints]
 
 

@@ -74,7 +74,9 @@ def run_pictures(run: RunFolder) -> Pictures:
     def calibration() -> Iterator[Example]:
         return (Example(name, None, pixels) for name, pixels in run.read_calibration())
 
-    return Pictures("held-out", file_digest(run.evaluation_images), run.read_evaluation, calibration, judged, str(run.path), True)
+    return Pictures(
+        "held-out", file_digest(run.evaluation_images), run.read_evaluation, calibration, judged, str(run.path), True
+    )
 
 
 def folder_pictures(folder: Path, labels: Collection[str] = ()) -> Pictures:

@@ -45,7 +45,9 @@ def run(tmp_path: Path) -> RunFolder:
     run = RunFolder(tmp_path)
     run.model.write_bytes(b"keras")
     run.spec.write_text(json.dumps(SPEC))
-    write_evaluation_images(run.evaluation_images, (LabelledImage(name, "cat", encode(pixels)) for name, pixels in pictures(4)))
+    write_evaluation_images(
+        run.evaluation_images, (LabelledImage(name, "cat", encode(pixels)) for name, pixels in pictures(4))
+    )
     return run
 
 

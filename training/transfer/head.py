@@ -5,6 +5,7 @@ predicted by a head that was fitted on all other folds. Weights [N] say how much
 whether a temperature makes sense of the probabilities.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
@@ -14,6 +15,7 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 from scipy.special import softmax
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
@@ -95,7 +97,7 @@ class Logistic:
             l1_ratio=1.0 if self.penalty == "l1" else 0.0,
             solver="saga" if self.penalty == "l1" else "lbfgs",
             max_iter=ITERATIONS,
-            tol=tolerance,
+            tol=ROUGH_TOLERANCE if self.penalty == "l1" else tolerance,  # that solver takes minutes for more
             random_state=0,
             warm_start=start is not None,
         )
@@ -105,7 +107,9 @@ class Logistic:
             solver.classes_ = np.arange(kernel.shape[1])
             solver.coef_ = (kernel[:, 1:] - kernel[:, :1]).T if two else kernel.T
             solver.intercept_ = bias[1:] - bias[:1] if two else bias
-        solver.fit(features, targets, sample_weight=weights)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # classes that can be told apart have no optimum
+            solver.fit(features, targets, sample_weight=weights)
         kernel, bias = solver.coef_.T, solver.intercept_
         if len(bias) == 1:  # of two classes scikit-learn solves for the difference of the logits
             kernel, bias = np.hstack([-kernel / 2, kernel / 2]), np.hstack([-bias / 2, bias / 2])

@@ -38,6 +38,7 @@ def answers(head: Head, features: np.ndarray, targets: np.ndarray, weights: np.n
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Solve until nothing changes any more, as the oracles do."""
     monkeypatch.setattr("training.transfer.head.TOLERANCE", 1e-6)
+    monkeypatch.setattr("training.transfer.head.ROUGH_TOLERANCE", 1e-6)
     monkeypatch.setattr("training.transfer.head.ITERATIONS", 20_000)
 
 
