@@ -51,7 +51,7 @@ def run(tmp_path: Path) -> RunFolder:
     return run
 
 
-def test_held_out_images_come_back_as_pillow_wrote_them(run: RunFolder) -> None:
+def test_evaluation_images_come_back_as_pillow_wrote_them(run: RunFolder) -> None:
     found = list(run.read_evaluation())
     assert [name for name, _ in found] == [name for name, _ in pictures(4)]
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(found, pictures(4), strict=True))
@@ -150,7 +150,7 @@ def flip_inside_the_first_image(content: bytes) -> bytes:
 @pytest.mark.parametrize("damage", [cut, flip_inside_the_first_image, lambda _: b"", lambda _: b"no zip" * 99])
 def test_a_damaged_archive_is_named(run: RunFolder, damage: "type[bytes]") -> None:
     run.evaluation_images.write_bytes(damage(run.evaluation_images.read_bytes()))
-    with pytest.raises(ModelError, match=r"held_out\.zip"):
+    with pytest.raises(ModelError, match=r"evaluation\.zip"):
         list(run.read_evaluation())
 
 
