@@ -87,7 +87,10 @@ def optimise(network: onnx.ModelProto, name: str) -> onnx.ModelProto:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     with tempfile.TemporaryDirectory() as folder:
         source, result = Path(folder, "network.onnx"), Path(folder, "optimised.onnx")
-        onnx.save(network, source)
+        try:
+            onnx.save(network, source)
+        except OSError as error:  # of a full disk, which names no file
+            raise OSError(error.errno, error.strerror, str(source)) from None
         options.optimized_model_filepath = str(result)
         try:
             onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])

@@ -69,38 +69,6 @@ for path in sorted(glob.glob("images/*/*.jpg"))[int(sys.argv[1])::2]:
 """
 
 KERAS = """
-from export.quiet_tensorflow import start_tensorflow
-start_tensorflow()
-from training.networks.architecture import Architecture
-from training.networks.minivggnet import build_minivggnet
-build_minivggnet(Architecture(32, 32, 3, 10)).save("network.keras")
-"""
-
-BARE = """
-import sys, glob, cv2, numpy as np, onnxruntime
-cv2.setNumThreads(1)
-options = onnxruntime.SessionOptions()
-options.intra_op_num_threads = 1
-session = onnxruntime.InferenceSession("network.onnx", options, providers=["CPUExecutionProvider"])
-name = session.get_inputs()[0].name
-for path in sorted(glob.glob("images/*/*.jpg"))[int(sys.argv[1])::2]:
-    image = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)
-    small = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA)
-    session.run(None, {name: small[None].astype(np.float32) / 255})
-"""
-
-LIMIT = """
-import sys, glob, pathlib, cv2, numpy as np
-from edge.load_cut import load_cut
-cv2.setNumThreads(1)
-sessions = load_cut(pathlib.Path(sys.argv[2]), 1)[1]
-paths = sorted(glob.glob("images/*/*.jpg"))[int(sys.argv[1])::2]
-for i in range(0, len(paths), sessions.most):
-    found = (np.fromfile(path, np.uint8) for path in paths[i : i + sessions.most])
-    sessions.answer([sessions.prepare(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)) for encoded in found])
-"""
-
-KERAS = """
 import time, keras
 model = keras.models.load_model("network.keras", compile=False)
 def once():

@@ -243,7 +243,7 @@ def test_items_are_read_no_further_than_the_window_and_the_threads_end_with_the_
     until = time.monotonic() + 30
     while active_count() > before and time.monotonic() < until:
         time.sleep(0.01)
-    assert active_count() == before
+    assert active_count() <= before  # a thread of another test may have ended meanwhile
 
 
 def test_items_under_way_hold_no_more_bytes_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
