@@ -2,7 +2,7 @@
 
 Command: python -m tests.benchmarks.photographs FOLDER [accuracy] [time] [memory]
 FOLDER holds one folder of photographs a class, such as the Animals set of the Starter Bundle.
-Goals:   96.0, 98.0 and 98.8 % of the rest with 5, 30 and 200 a class (five draws each); with 30 the out-of-fold accuracy
+Goals:   96.0, 98.0 and 98.8 % of the rest with 5, 30 and 200 a class (five draws each); with 30 the out-of-fold figure
          within 2 points of that of the rest and a calibration error of at most 4 %; processor time at most 1.3 of
          decoding, resizing and one Keras forward pass, imports included; at most 150 MB more for 20,000 than for 2,000
 """
