@@ -8,11 +8,11 @@ in another form.
 import logging
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import bentoml
-import cv2
 from bentoml._internal.configuration.containers import BentoMLContainer
 from starlette.types import ASGIApp
 
@@ -45,7 +45,10 @@ class EyespotBentoService(bentoml.Service[Any]):  # type: ignore[misc]  # BentoM
         """Return the application, warm. A worker listens only after this, so `/readyz` never says yes too early."""
         self.inject_config()
         configure_logging()
-        cv2.setNumThreads(1)  # the pool already has a thread for every core that is ours
+        if find_spec("cv2"):  # it finds faces and glyphs, and models of whole pictures do without
+            import cv2
+
+            cv2.setNumThreads(1)  # the pool already has a thread for every core that is ours
         forget_dead_workers()
         allow_open_files()
         try:
