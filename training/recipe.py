@@ -1,6 +1,7 @@
 """`Recipe` and `HeadRecipe`: all that is decided before a training starts, apart from the data and the machine."""
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -135,5 +136,7 @@ def load_recipe_file(path: Path) -> AnyRecipe:
 
 def require_recipe(name: str, names: list[str]) -> None:
     """Raise UsageError, with the nearest name, unless `name` is one of `names`."""
+    if os.sep in name:
+        raise UsageError(f"{name}: there is no such folder, data set or recipe")
     if name not in names:
         raise UsageError(f"{unknown_name('recipe', name, names)}, and there is no folder {name}")
