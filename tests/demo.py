@@ -122,7 +122,7 @@ def summarise(edge: list[dict[str, Any]], http: list[dict[str, Any]], seconds: f
     print("\nTry next")
     print("  . .venv/bin/activate && cd demo")
     print("  eyespot classify lenet-digits.onnx images --top 1 --json")
-    print("  eyespot train lenet --dataset FOLDER     with one folder of your pictures for each class")
+    print("  eyespot train FOLDER     with one folder of your photographs for each class")
     print("  look at lenet-digits/history.png and lenet-digits/evaluation/confusion.png")
 
 
