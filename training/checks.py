@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from export.evaluation import COOLEST, HOTTEST
 from training.data.prepare import Prepared
 from training.data.split import Split
-from training.report.calibration import COLDEST, HOTTEST
 from training.report.evaluation import Evaluation
 
 # How many times as many images the largest class may have.
@@ -97,7 +97,7 @@ def check_result(evaluation: Evaluation, temperature: float) -> list[Finding]:
         more = f" and {len(never) - 1} more" if len(never) > 1 else ""
         text = f"{never[0]!r}{more} is never predicted; gather more images of it, or see --class-weights"
         found.append(Finding("never_predicted", text))
-    if temperature >= HOTTEST / NEAR or temperature <= COLDEST * NEAR:
+    if temperature >= HOTTEST / NEAR or temperature <= COOLEST * NEAR:
         text = "the probabilities could not be calibrated; do not rely on them, and gather more images"
         found.append(Finding("not_calibrated", text))
     return found

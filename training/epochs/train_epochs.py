@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge.errors import UsageError
 from edge.files import replacing
+from export.evaluation import fit_temperature
 from export.run_folder import RunFolder
 from training.config import TrainConfig
 from training.epochs.augmentation import Augmentation
@@ -31,7 +32,7 @@ from training.material import Material, Trained
 from training.networks.architecture import Architecture
 from training.networks.initializers import DEFAULT_INITIALIZER
 from training.recipe import Recipe
-from training.report.calibration import fit_temperature, require_softmax, with_temperature
+from training.report.calibration import require_softmax, with_temperature
 from training.report.plots import draw_history, draw_schedule, save_figure
 
 # More steps than these could not be told apart in the picture of the schedule, and millions take minutes.

@@ -11,38 +11,14 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from edge.errors import UsageError
+from export.evaluation import SMALLEST
+from export.evaluation import find_threshold as lowest_threshold
 
-# A network that knows nothing would drive the fit without end, and one of too few pictures to either side.
-COLDEST, HOTTEST = 0.05, 20.0
-# Of a probability that was rounded to 0 the logarithm is taken here.
-SMALLEST = 1e-12
 # The number of bins in the paper's experiments (its table 1).
 BINS = 15
-# Thresholds are rounded down to four digits, so that the last picture answered is not lost to another rounding.
-ROUNDING = 10_000
-
-
-def fit_temperature(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
-    """Return the temperature that makes `targets` [N] likeliest, given `probabilities` [N, classes] at 1.
-
-    Each target is taken for right in N + 1 of N + 2 cases (J. Platt, Probabilistic Outputs for Support Vector
-    Machines, 1999): without that, the logits of a network that makes no mistake on N pictures would be multiplied
-    without end, and with them the rounding by which two runtimes differ.
-    """
-    logits = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
-    doubt = 1 / (len(targets) + 2)
-    shares = np.full(logits.shape, doubt / (logits.shape[1] - 1))
-    shares[np.arange(len(targets)), targets] = 1 - doubt
-
-    def cost(log_temperature: float) -> float:
-        return float(-(shares * log_softmax(logits / np.exp(log_temperature), axis=1)).sum(axis=1).mean())
-
-    found = minimize_scalar(cost, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
-    return float(np.exp(found.x))
 
 
 def apply_temperature(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
@@ -125,15 +101,7 @@ def find_threshold(probabilities: NDArray[np.float32], targets: NDArray[np.int64
 
     Raises UsageError if no threshold reaches it.
     """
-    right = probabilities.argmax(axis=1) == targets
-    # Rounded down as the threshold will be: whatever is above that is answered, however close they are.
-    confidence = np.floor(probabilities.max(axis=1).astype(np.float64) * ROUNDING) / ROUNDING
-    order = np.argsort(-confidence, kind="stable")
-    accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    # A threshold cannot part pictures of equal confidence.
-    last_of_equals = np.append(np.diff(confidence[order]) != 0, True)
-    good = np.flatnonzero((accuracy >= wanted_accuracy) & last_of_equals)
-    if not len(good):
-        raise UsageError(f"no threshold makes {wanted_accuracy:.2%} of the answers right; ask for less")
-    kept = int(good[-1])
-    return Threshold(float(confidence[order][kept]), float(accuracy[kept]), (kept + 1) / len(order))
+    below = lowest_threshold(probabilities, targets, wanted_accuracy)
+    given = probabilities.max(axis=1).astype(np.float64) >= below
+    right = (probabilities.argmax(axis=1) == targets)[given]
+    return Threshold(below, float(right.mean()), float(given.mean()))

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from export.evaluation import fit_temperature
 from export.run_folder import RunFolder
 from training.backbones import open_blocks, weights_digest
 from training.config import TrainConfig
@@ -17,7 +18,7 @@ from training.epochs.schedules import Cosine
 from training.epochs.train_epochs import Loop, save_schedule
 from training.material import Material, Trained
 from training.recipe import FineTuning, HeadRecipe
-from training.report.calibration import apply_temperature, fit_temperature, with_temperature
+from training.report.calibration import apply_temperature, with_temperature
 from training.transfer.features import Extractor, extract_features, pixel_features
 from training.transfer.head import Head
 

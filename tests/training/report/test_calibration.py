@@ -5,6 +5,7 @@ import pytest
 from scipy.special import softmax
 
 from edge.errors import UsageError
+from export.evaluation import fit_temperature
 from export.quiet_tensorflow import start_tensorflow
 
 start_tensorflow()
@@ -15,7 +16,6 @@ from training.report.calibration import (
     apply_temperature,
     expected_calibration_error,
     find_threshold,
-    fit_temperature,
     reliability_bins,
     with_temperature,
 )
