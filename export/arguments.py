@@ -224,7 +224,7 @@ def read_pictures(folder: Path | None, labels: "Collection[str]" = ()) -> "Pictu
 
 def export_described(arguments: argparse.Namespace, output: Path, name: str) -> "Exported":
     """Write the artifact of a network from elsewhere, as the options describe it, and return what was written."""
-    from export.sources.recognise import not_a_model, open_source
+    from export.sources.source import not_a_model, open_source
 
     if not arguments.model.exists():
         raise not_a_model(arguments.model)

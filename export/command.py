@@ -34,7 +34,7 @@ from export.arguments import (
     variant_suffix,
 )
 from export.run_folder import RunFolder
-from export.sources.recognise import is_keras_file, not_a_model
+from export.sources.source import is_keras_file, not_a_model
 
 FOREIGN_OPTIONS = ("labels", "preprocessing", "size", "output_name", "calibrate", "answer_accuracy", "images")
 
