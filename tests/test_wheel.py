@@ -21,10 +21,10 @@ OFFLINE = ("--no-index", "--no-deps")
 
 # Imports what reads a file beside it, and prints where that is and how much was read.
 READ_DATA = """
-import serving.pages, training.annotate.server
+import serving.app, training.annotate.server
 from training.pretrained.imagenet import imagenet_labels
 for module, data in (
-    (serving.pages, serving.pages.PLAYGROUND),
+    (serving.app, serving.app.PLAYGROUND),
     (training.annotate.server, training.annotate.server.PAGE),
     (training.pretrained, imagenet_labels()),
 ):
@@ -84,7 +84,7 @@ def test_what_stands_beside_the_code_is_found(installed: dict[str, str], tmp_pat
     pages = (ROOT / name for name in ("serving/playground.html", "training/annotate/page.html"))
     playground, page = (len(with_style(path.read_text(encoding="utf-8"))) for path in pages)
     assert done.stdout.splitlines() == [
-        f"{bare}/serving/pages.py {playground}",
+        f"{bare}/serving/app.py {playground}",
         f"{bare}/training/annotate/server.py {page}",
         f"{bare}/training/pretrained/__init__.py 1000",
     ]

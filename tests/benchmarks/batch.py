@@ -25,7 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from serving.split import split_model
+from serving.inference.sessions import split_model
 from tests.benchmarks.minivgg import make_artifact, make_int8
 from tests.benchmarks.verdicts import at_least, at_most, ratios
 
@@ -97,7 +97,7 @@ def make_models() -> None:
     content = make_artifact()
     Path("model.onnx").write_bytes(content)
     Path("int8.onnx").write_bytes(make_int8())
-    Path("network.onnx").write_bytes(split_model(content, "model").network)
+    Path("network.onnx").write_bytes(split_model(content, "model")[1])
     subprocess.run([sys.executable, "-c", MAKE_KERAS], check=True, env=LEAN, capture_output=True)
 
 

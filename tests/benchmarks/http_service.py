@@ -32,7 +32,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from serving.split import split_model
+from serving.inference.sessions import split_model
 from tests.benchmarks.minivgg import make_artifact, make_int8
 from tests.benchmarks.verdicts import at_least, at_most, ratios
 
@@ -72,7 +72,7 @@ def make_files(folder: Path) -> None:
     content = make_artifact()
     (folder / "model.onnx").write_bytes(content)
     (folder / "int8.onnx").write_bytes(make_int8())
-    (folder / "network.onnx").write_bytes(split_model(content, "model").network)
+    (folder / "network.onnx").write_bytes(split_model(content, "model")[1])
     chance = np.random.default_rng(0)
     photo = encode_photo(chance, (320, 240))
     (folder / "photo.jpg").write_bytes(photo)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from serving.pages import PLAYGROUND
 
 from edge.classifier import Classifier
 from edge.spec import Glyphs
-from serving.pages import PLAYGROUND
 from tests.edge.artifacts import restamped, written
 from tests.edge.pictures import png
 from tests.edge.regions.drawn_glyphs import code

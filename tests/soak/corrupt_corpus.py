@@ -22,7 +22,7 @@ from PIL import Image
 
 from edge.errors import ImageError
 from edge.image import decode_image
-from serving.problems import IMAGE_STATUS
+from serving.errors import IMAGE_STATUS
 from tests.benchmarks.minivgg import make_artifact
 from tests.edge.pictures import seen_by_pillow
 from tests.serving.conftest import serve
