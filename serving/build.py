@@ -37,7 +37,7 @@ def write_build(settings: Settings, folder: Path) -> int:
     for name in OF_THE_PLACE:
         if getattr(settings, name) != Settings.model_fields[name].default:
             raise UsageError(f"{name} is for the place where the image runs; leave it out, and set it there")
-    models = find_models(settings)
+    models = find_models(settings.models)
     if len({path.name for path in models}) < len(models):
         raise UsageError("model files that go into one image must have different names")
     provider = "cpu" if settings.provider == "auto" else settings.provider

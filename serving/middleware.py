@@ -122,20 +122,28 @@ class Exchange:
             task.cancel()
 
 
-class RequestMiddleware:
-    """Ids, time limit, clients that go away, defects, log and metrics."""
+class Layer:
+    """An ASGI middleware around `app`; the application `ours` has the state."""
 
     def __init__(self, app: ASGIApp, ours: Starlette) -> None:
-        """Wrap `app`; the application `ours` has the state."""
         self._app = app
         self._ours = ours
+
+    @property
+    def _state(self) -> "State":
+        state: State = self._ours.state.service
+        return state
+
+
+class RequestMiddleware(Layer):
+    """Ids, time limit, clients that go away, defects, log and metrics."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and see to its end."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        state: State = self._ours.state.service
+        state = self._state
         exchange = Exchange(scope, receive, send)
         try:
             await self._pass_on(exchange, state.settings.request_timeout_s)
@@ -178,17 +186,12 @@ class RequestMiddleware:
             access.info("request", extra=fields | exchange.fields)
 
 
-class KeyMiddleware:
+class KeyMiddleware(Layer):
     """Answers 401 where a key is needed and none or a wrong one was sent."""
-
-    def __init__(self, app: ASGIApp, ours: Starlette) -> None:
-        """Wrap `app`; the application `ours` has the state."""
-        self._app = app
-        self._ours = ours
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on if it may come in."""
-        keys = self._ours.state.service.keys if scope["type"] == "http" else None
+        keys = self._state.keys if scope["type"] == "http" else None
         if keys is None or not keys.required or scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
             return
@@ -201,23 +204,18 @@ class KeyMiddleware:
         await response(scope, receive, send)
 
 
-class BodyMiddleware:
+class BodyMiddleware(Layer):
     """Reads the body of a POST before its route runs: bounded, decompressed, and counted as a picture from the start.
 
     Routes get it in one piece.
     """
-
-    def __init__(self, app: ASGIApp, ours: Starlette) -> None:
-        """Wrap `app`; the application `ours` has the state."""
-        self._app = app
-        self._ours = ours
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body, then pass the request on. Answers 400, 413, 415 and 503 where that cannot be done."""
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        state: State = self._ours.state.service
+        state = self._state
         held = [0]
         try:
             with state.admission.hold():
@@ -303,16 +301,11 @@ async def _decompressed(pieces: AsyncIterator[bytes], window_bits: int, max_byte
         raise RequestError(400, "damaged_encoding", "the compressed body is cut short, or something follows it")
 
 
-class OursFirst:
+class OursFirst(Layer):
     """Sends all but BentoML's own addresses to our application.
 
     BentoML would answer health and metrics with an empty line, and unknown paths with a text.
     """
-
-    def __init__(self, app: ASGIApp, ours: Starlette) -> None:
-        """Wrap BentoML's `app` around `ours`."""
-        self._app = app
-        self._ours = ours
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on to one of both."""

@@ -103,21 +103,10 @@ class Models(BaseModel):
     models: list[ModelSummary]
 
 
-class Variant(BaseModel):
-    """A file that holds the same network."""
-
-    file: str
-    kind: Literal["float32", "int8", "fp16"]
-    version: str | None
-    served: bool
-    runs: bool
-
-
 class Model(ModelSummary):
     """A model with its spec."""
 
     versions: list[str]
-    variants: list[Variant]
     spec: dict[str, Any]
 
 

@@ -4,10 +4,12 @@
 one typed API for arrays of pixels, which `bentoml.SyncHTTPClient` calls.
 """
 
+import ctypes
 import logging
 import logging.config
 import os
 import sys
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -30,12 +32,15 @@ from serving.settings import LOGGING, PREFIX, current_settings
 log = logging.getLogger("eyespot.service")
 
 CANNOT_START = 2
+# glibc gives back freed blocks from this size on. Its own threshold grows with the blocks, and a few large pictures
+# left 200 MB behind.
+M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES = -3, 4 << 20
 
 app = build_app()
 try:
     # BentoML's command line imports this before it starts a worker, so what is wrong ends it. A build has no models.
     settings = current_settings()
-    for path in find_models(settings):
+    for path in find_models(settings.models):
         read_spec(path)
 except EyespotError as error:
     print(f"eyespot: {error}", file=sys.stderr)
@@ -46,6 +51,8 @@ def load_state() -> None:
     """Load the models into the application, once. Raises what loading them raises."""
     if hasattr(app.state, "service"):
         return
+    with suppress(AttributeError, OSError):  # where the C library is not glibc
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
     provider, passed_over = choose_provider(settings.provider)
     app.state.service = State.load(settings, provider)
     log.info("provider %s", "; ".join(filter(None, (provider, passed_over))))

@@ -6,17 +6,10 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pythonjsonlogger.core import RESERVED_ATTRS
 
 from edge.cli import unknown_name
@@ -66,13 +59,6 @@ def _split(value: Any) -> Any:
     if value.startswith("["):
         return json.loads(value)
     return [item.strip() for item in value.split(",") if item.strip()]
-
-
-def _usable_key(key: SecretStr) -> SecretStr:
-    text = key.get_secret_value()
-    if len(text) < SHORTEST_KEY or not (text.isascii() and text.isprintable()):
-        raise ValueError(f"an API key must have at least {SHORTEST_KEY} printable ASCII characters")
-    return key
 
 
 Strings = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -125,27 +111,14 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for key in self.api_keys:
-            _usable_key(key)
+        for key in (key.get_secret_value() for key in self.api_keys):
+            if len(key) < SHORTEST_KEY or not (key.isascii() and key.isprintable()):
+                raise ValueError(f"an API key must have at least {SHORTEST_KEY} printable ASCII characters")
         if bool(self.ssl_certfile) != bool(self.ssl_keyfile):
             raise ValueError("ssl_certfile and ssl_keyfile go together")
         if self.max_images > self.max_waiting:
             raise ValueError(f"max_images ({self.max_images}) must not be more than max_waiting ({self.max_waiting})")
         return self
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 # pydantic-settings' signature
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the sources by precedence: flags, environment, TOML file (pydantic-settings asks for this)."""
-        file = cast(InitSettingsSource, init_settings).init_kwargs.pop("config", None)
-        toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
-        return init_settings, env_settings, *toml
 
     def to_toml(self) -> str:
         """Return the TOML file that would set these settings; secrets are left out."""
@@ -199,28 +172,24 @@ def read_settings(flags: Mapping[str, Any] | None = None, config: str | None = N
 
     Raises UsageError for an unknown name, a wrong value, or a file that cannot be read.
     """
-    given = {
-        name: value for name, value in (flags or {}).items() if name in Settings.model_fields and value is not None
-    }
-    given = {name: value for name, value in given.items() if value != []}
-    config = config or os.environ.get(CONFIG_VARIABLE) or (str(BUNDLED) if BUNDLED.is_file() else None)
-    _check_names(config)
+    variables = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
+    for variable in os.environ:
+        if variable.startswith(PREFIX) and variable not in (*variables, CONFIG_VARIABLE, *FOREIGN_VARIABLES):
+            raise UsageError(unknown_name("setting", variable, list(variables)))
+    file = config or os.environ.get(CONFIG_VARIABLE) or (str(BUNDLED) if BUNDLED.is_file() else None)
+    found = _read_toml(file) if file else {}
+    found = {name: value for name, value in found.items() if f"{PREFIX}{name.upper()}" not in os.environ}
+    given = {name: value for name, value in (flags or {}).items() if name in Settings.model_fields}
     try:
-        return Settings(**given | {"config": config})  # see settings_customise_sources
+        return Settings(**found | {name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         raise UsageError(_first_problem(error)) from None
     except ValueError as error:  # a list that is not JSON
         raise UsageError(f"the settings cannot be read ({error})") from None
 
 
-def _check_names(file: str | None) -> None:
-    """Refuse unknown names in the environment and the file, with the nearest known one. Raises UsageError."""
-    variables = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
-    for name in os.environ:
-        if name.startswith(PREFIX) and name not in (*variables, CONFIG_VARIABLE, *FOREIGN_VARIABLES):
-            raise UsageError(unknown_name("setting", name, variables))
-    if file is None:
-        return
+def _read_toml(file: str) -> dict[str, Any]:
+    """Return the settings of a file. Raises UsageError, for an unknown name with the nearest one."""
     try:
         found = tomllib.loads(Path(file).read_text(encoding="utf-8"))
     except OSError as error:
@@ -230,6 +199,7 @@ def _check_names(file: str | None) -> None:
     for name in found:
         if name not in Settings.model_fields:
             raise UsageError(f"{file}: {unknown_name('setting', name, list(Settings.model_fields))}")
+    return found
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import msgspec
 
@@ -33,7 +32,7 @@ class ServedFile:
     """One model file that is served; `signature` changes when the file does."""
 
     path: Path
-    signature: tuple[int, ...]
+    signature: tuple[object, ...]
     engine: Engine
 
 
@@ -47,8 +46,8 @@ class Repository:
         self._threads = settings.threads or max(1, usable_cores() // settings.workers)
         self._pool = ThreadPoolExecutor(self._threads, "eyespot-worker")
         self._memory = MemoryBudget(settings.max_memory_bytes // 2)
-        self._refused: dict[Path, tuple[int, ...]] = {}
-        self._served = tuple(self._load(path) for path in find_models(settings, provider))
+        self._refused: dict[Path, tuple[object, ...]] = {}
+        self._served = tuple(self._load(path) for path in find_models(settings.models))
         _check_distinct(self._served)
 
     @property
@@ -68,21 +67,6 @@ class Repository:
         """Return the engines of one name."""
         return [engine for engine in self.engines if engine.spec.name == name]
 
-    def variants(self, engine: Engine) -> list[dict[str, Any]]:
-        """Return the files beside a served one that hold the same network, and which of them are served and run."""
-        versions = {other.spec.version for other in self.engines}
-        path = next((served.path for served in self._served if served.engine is engine), None)
-        return [
-            {
-                "file": file.name,
-                "kind": _precision(spec),
-                "version": spec.version,
-                "served": spec.version in versions,
-                "runs": spec.version == engine.spec.version,
-            }
-            for file, spec in (_variants_of(path) if path else ())
-        ]
-
     def refresh(self, again: bool = False) -> tuple[list[str], list[str]]:
         """Look at the files again; return the paths of those that were loaded, and why others were refused.
 
@@ -97,13 +81,13 @@ class Repository:
         fresh: list[str] = []
         refused: list[str] = []
         for path in self._paths_now():
-            served = running.get(path) or self._replaced_by(path)
-            signature = file_signature(path)
+            served = running.get(path)
+            source, signature = self._source(path)
             unchanged = (served is not None and served.signature == signature) or self._refused.get(path) == signature
             if not unchanged:
                 try:
                     served = self._load(path)
-                    fresh.append(str(path))
+                    fresh.append(str(source))
                 except (EyespotError, OSError) as error:
                     self._refused[path] = signature
                     refused.append(str(error))
@@ -129,24 +113,24 @@ class Repository:
             engine.close(None if deadline is None else max(0.0, deadline - monotonic()))
         self._pool.shutdown(wait=deadline is None, cancel_futures=deadline is not None)
 
-    def _replaced_by(self, path: Path) -> ServedFile | None:
-        """Return the served file in whose place `path` is to run now; a bad one leaves it as it is."""
-        if not self._settings.use_fp16 or self._provider == "cpu":
-            return None
-        files = {file for file, _ in _variants_of(path)}
-        return next((served for served in self._served if served.path in files), None)
-
     def _paths_now(self) -> list[Path]:
         try:
-            return find_models(self._settings, self._provider)
+            return find_models(self._settings.models)
         except (EyespotError, OSError):  # all files of a folder are gone, or the folder, or the disk
             return [served.path for served in self._served]
 
+    def _source(self, path: Path) -> tuple[Path, tuple[object, ...]]:
+        """Return the file that runs for `path`, with what changes when another one does, or its content."""
+        source = _fp16_of(path) if self._settings.use_fp16 and self._provider != "cpu" else path
+        return source, (source, *file_signature(source))
+
     def _load(self, path: Path) -> ServedFile:
-        signature = file_signature(path)
+        source, signature = self._source(path)
+        if source != path:
+            log.info("use_fp16: %s runs in place of %s", source, path)
         engine = Engine(
-            read_model(path),
-            str(path),
+            read_model(source),
+            str(source),
             self._pool,
             self._memory,
             self._settings,
@@ -156,23 +140,17 @@ class Repository:
         return ServedFile(path, signature, engine)
 
 
-def find_models(settings: Settings, provider: str = "cpu") -> list[Path]:
-    """Return the files behind `settings.models`: files, the .onnx files of folders by name, and stored models.
+def find_models(names: Sequence[str]) -> list[Path]:
+    """Return the files behind `names`: files, the .onnx files of folders by name, and stored models.
 
-    With `use_fp16` and a GPU, the fp16 file beside a float32 model takes its place, and the log says so. Raises
-    UsageError for a folder without .onnx files, ModelNotFoundError for an unknown tag.
+    Raises UsageError for a folder without .onnx files, ModelNotFoundError for an unknown tag.
     """
     paths: list[Path] = []
-    for path in map(locate_model, settings.models):
-        if not path.is_dir():
-            paths.append(path)
-            continue
-        found = _onnx_files(path)
+    for path in map(locate_model, names):
+        found = _onnx_files(path) if path.is_dir() else [path]
         if not found:
             raise UsageError(f"{path}: the folder holds no .onnx file")
         paths += found
-    if settings.use_fp16 and provider != "cpu":
-        paths = list(map(_fp16_of, paths))
     return list(dict.fromkeys(paths))
 
 
@@ -206,32 +184,16 @@ def _onnx_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.onnx") if not path.name.startswith("."))
 
 
-def _variants_of(path: Path) -> list[tuple[Path, ModelSpec]]:
-    """Return the files in the folder of `path`, itself included, that hold the network of the same training."""
-    own = _read_spec(path, file_signature(path))
-    if own is None:
-        return []
-    specs = [(file, _read_spec(file, file_signature(file))) for file in sorted({path, *_onnx_files(path.parent)})]
-    # Of a network without a training record nothing shows that another file holds it too.
-    return [
-        (file, spec)
-        for file, spec in specs
-        if spec and (file == path or (own.training and _shared_part(spec) == _shared_part(own)))
-    ]
-
-
 def _fp16_of(path: Path) -> Path:
-    """Return the fp16 file beside a float32 model, or the model itself."""
-    variants = _variants_of(path)
-    half = next((file for file, spec in variants if _precision(spec) == "fp16"), path)
-    if half == path or not any(file == path and _precision(spec) == "float32" for file, spec in variants):
+    """Return the fp16 file beside a float32 model that holds the network of the same training, or the model itself."""
+    own = _read_spec(path, file_signature(path))
+    if own is None or own.variant or not own.training:
         return path
-    log.info("use_fp16: %s runs in place of %s", half, path)
-    return half
-
-
-def _precision(spec: ModelSpec) -> str:
-    return spec.variant.kind if spec.variant else "float32"
+    for file in _onnx_files(path.parent):
+        spec = _read_spec(file, file_signature(file))
+        if spec and spec.variant and spec.variant.kind == "fp16" and _shared_part(spec) == _shared_part(own):
+            return file
+    return path
 
 
 def _shared_part(spec: ModelSpec) -> ModelSpec:

@@ -1,13 +1,12 @@
 """What all routes share: the state of a worker, and the way from pictures to answers."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
-import msgspec
-from fastapi import Depends, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 
 from edge.errors import ImageError
@@ -65,6 +64,21 @@ def engine_of(request: Request) -> Engine:
 NamedEngine = Annotated[Engine, Depends(engine_of)]
 
 
+def add_model_routes(
+    router: APIRouter, prefix: str, suffix: str, endpoint: Callable[..., Any], operation_id: str, **options: Any
+) -> None:
+    """Add a route of a model, and the same of one of its versions. `engine_of` reads their parameters."""
+    extra = options.pop("openapi_extra", {})
+    for path, names, ending in (
+        ("{name}", ["name"], ""),
+        ("{name}/versions/{version}", ["name", "version"], "Version"),
+    ):
+        parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+        described = extra | {"parameters": [*parameters, *extra.get("parameters", [])]}
+        path = f"{prefix}/{path}{suffix}"
+        router.add_api_route(path, endpoint, operation_id=operation_id + ending, openapi_extra=described, **options)
+
+
 async def outcomes(futures: Sequence["Future[Answer]"]) -> list[Answer | ImageError | EngineError]:
     """Return the answers, or in their places the errors of single pictures; to cancel it cancels all."""
     found = await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
@@ -104,8 +118,3 @@ def summary(engine: Engine) -> dict[str, Any]:
     """Return a model in one line of a list."""
     spec = engine.spec
     return {"name": spec.name, "version": spec.version, "provider": engine.provider, "labels": len(spec.labels)}
-
-
-def spec_fields(engine: Engine) -> Any:
-    """Return the whole spec of a model as JSON values."""
-    return msgspec.to_builtins(engine.spec)

@@ -15,7 +15,16 @@ from starlette.responses import Response
 
 from serving.errors import JsonLine, RequestError
 from serving.inference.engine import Answer, Timing
-from serving.routes import DEFAULT_TOP_K, MinProbability, NamedEngine, TopK, describe, outcomes, state_of
+from serving.routes import (
+    DEFAULT_TOP_K,
+    MinProbability,
+    NamedEngine,
+    TopK,
+    add_model_routes,
+    describe,
+    outcomes,
+    state_of,
+)
 from serving.schemas import Classification, Classifications, problems
 
 MAX_FIELDS = 8
@@ -54,34 +63,13 @@ class Upload:
     is_list: bool
 
 
-@router.post(
-    "/v1/classify",
-    operation_id="classify",
-    summary="Say what is on one image, or on each of several",
-    response_model=Classification | Classifications,
-    responses=problems(),
-    openapi_extra=BODY,
-)
-@router.post(
-    "/v1/models/{name}/classify",
-    operation_id="classifyWithModel",
-    summary="The same by a model",
-    response_model=Classification | Classifications,
-    responses=problems(),
-    openapi_extra=BODY,
-)
-@router.post(
-    "/v1/models/{name}/versions/{version}/classify",
-    operation_id="classifyWithVersion",
-    summary="The same by a version of a model",
-    response_model=Classification | Classifications,
-    responses=problems(),
-    openapi_extra=BODY,
-)
 async def classify(
     request: Request, engine: NamedEngine, top_k: TopK = DEFAULT_TOP_K, min_probability: MinProbability = 0.0
 ) -> Response:
-    """One image gives one answer; several files, or a field called `files`, give a list with errors in it."""
+    """Say what is on one image, or on each of several.
+
+    One image gives one answer; several files, or a field called `files`, give a list with errors in it.
+    """
     state = state_of(request)
     upload = await _read_upload(request, state.settings.max_images)
     request.scope["eyespot"].update(model=engine.spec.name, pictures=len(upload.pictures))
@@ -97,6 +85,16 @@ async def classify(
         raise found[0]
     headers["Server-Timing"] = _server_timing(found[0].timing)
     return JsonLine(head | results[0], headers=headers)
+
+
+POST: dict[str, Any] = {
+    "methods": ["POST"],
+    "response_model": Classification | Classifications,
+    "responses": problems(),
+    "openapi_extra": BODY,
+}
+router.add_api_route("/v1/classify", classify, operation_id="classify", **POST)
+add_model_routes(router, "/v1/models", "/classify", classify, "classifyWithModel", **POST)
 
 
 async def _read_upload(request: Request, max_images: int) -> Upload:

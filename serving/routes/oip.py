@@ -26,7 +26,7 @@ from edge.model import INPUT_NAME, OUTPUT_NAME
 from serving.errors import JsonLine, RequestError, error_code, error_status
 from serving.inference.engine import Answer, Engine
 from serving.middleware import MAX_JSON_BYTES
-from serving.routes import count, engine_of, outcomes, state_of
+from serving.routes import add_model_routes, count, engine_of, outcomes, state_of
 from serving.schemas import OipError, problems
 from serving.settings import Settings
 
@@ -93,7 +93,6 @@ def tensor_engine(request: Request) -> Engine:
 
 
 TensorEngine = Annotated[Engine, Depends(tensor_engine)]
-NOT_FOUND = problems(401, 404, model=OipError)
 
 
 @router.get("", operation_id="oipServer")
@@ -129,8 +128,6 @@ async def show_all_statistics(request: Request) -> dict[str, Any]:
     return {"model_stats": [_statistics(engine) for engine in engines if engine.spec.regions is None]}
 
 
-@router.get("/models/{name}", operation_id="oipModel", responses=NOT_FOUND)
-@router.get("/models/{name}/versions/{version}", operation_id="oipModelVersion", responses=NOT_FOUND)
 async def describe_model(request: Request, engine: TensorEngine) -> Response:
     """A model's versions and tensors."""
     spec = engine.spec
@@ -146,19 +143,11 @@ async def describe_model(request: Request, engine: TensorEngine) -> Response:
     )
 
 
-@router.get("/models/{name}/ready", operation_id="oipModelReady", responses=NOT_FOUND)
-@router.get(
-    "/models/{name}/versions/{version}/ready",
-    operation_id="oipModelReadyVersion",
-    responses=NOT_FOUND,
-)
 async def show_model_ready(engine: TensorEngine) -> Response:
     """Whether a model is ready."""
     return JsonLine({"name": engine.spec.name, "ready": True})
 
 
-@router.get("/models/{name}/config", operation_id="oipConfig", responses=NOT_FOUND)
-@router.get("/models/{name}/versions/{version}/config", operation_id="oipConfigVersion", responses=NOT_FOUND)
 async def show_config(request: Request, engine: TensorEngine) -> dict[str, Any]:
     """A model's configuration as Triton has it; the first dimension of its tensors is the batch."""
     spec = engine.spec
@@ -172,8 +161,6 @@ async def show_config(request: Request, engine: TensorEngine) -> dict[str, Any]:
     }
 
 
-@router.get("/models/{name}/stats", operation_id="oipStatistics", responses=NOT_FOUND)
-@router.get("/models/{name}/versions/{version}/stats", operation_id="oipStatisticsVersion", responses=NOT_FOUND)
 async def show_statistics(engine: TensorEngine) -> dict[str, Any]:
     """What this worker has answered by a model."""
     return {"model_stats": [_statistics(engine)]}
@@ -204,52 +191,6 @@ def _statistics(engine: Engine) -> dict[str, Any]:
     }
 
 
-SHAPE = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "maxItems": 4}
-TENSOR = {
-    "type": "object",
-    "required": ["name", "datatype", "shape"],
-    "properties": {
-        "name": {"const": "image"},
-        "datatype": {"enum": ["UINT8", "BYTES"]},
-        "shape": SHAPE,
-        "data": {"type": "array", "items": {}, "description": "0 to 255 for UINT8, base64 for BYTES"},
-        "parameters": {"type": "object"},
-    },
-}
-MESSAGE = {
-    "type": "object",
-    "required": ["inputs"],
-    "properties": {
-        "id": {"type": "string"},
-        "inputs": {"type": "array", "items": TENSOR, "minItems": 1, "maxItems": 1},
-        "outputs": {"type": "array", "items": {"type": "object"}, "maxItems": 1},
-        "parameters": {"type": "object"},
-    },
-    "examples": [{"inputs": [{"name": "image", "datatype": "UINT8", "shape": [1, 1, 1, 3], "data": [90, 20, 7]}]}],
-}
-LENGTH_HEADER = {
-    "name": HEADER_LENGTH,
-    "in": "header",
-    "description": "the bytes of JSON, where those of tensors follow them",
-    "schema": {"type": "integer", "minimum": 0},
-}
-BINARY = {"schema": {"type": "string", "format": "binary"}}
-CONTENT = {"application/json": {"schema": MESSAGE}, "application/octet-stream": BINARY}
-INFER = {"parameters": [LENGTH_HEADER], "requestBody": {"required": True, "content": CONTENT}}
-
-
-@router.post(
-    "/models/{name}/infer",
-    operation_id="oipInfer",
-    responses=problems(model=OipError),
-    openapi_extra=INFER,
-)
-@router.post(
-    "/models/{name}/versions/{version}/infer",
-    operation_id="oipInferVersion",
-    responses=problems(model=OipError),
-    openapi_extra=INFER,
-)
 async def infer(request: Request, engine: TensorEngine) -> Response:
     """Classify a batch. One picture's failure fails the request, since the protocol has no place for it."""
     state = state_of(request)
@@ -273,6 +214,27 @@ async def infer(request: Request, engine: TensorEngine) -> Response:
             raise RequestError(error_status(answer), error_code(answer), f"{INPUT_NAME}[{index}]: {answer}")
     probabilities = np.stack([answer.probabilities for answer in found if isinstance(answer, Answer)])
     return _write_answer(engine, asked, probabilities)
+
+
+EXAMPLE = {"inputs": [{"name": "image", "datatype": "UINT8", "shape": [1, 1, 1, 3], "data": [90, 20, 7]}]}
+LENGTH_HEADER = {
+    "name": HEADER_LENGTH,
+    "in": "header",
+    "description": "the bytes of JSON, where those of tensors follow them",
+    "schema": {"type": "integer", "minimum": 0},
+}
+CONTENT = {
+    "application/json": {"schema": {"type": "object", "required": ["inputs"], "examples": [EXAMPLE]}},
+    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+}
+INFER = {"parameters": [LENGTH_HEADER], "requestBody": {"required": True, "content": CONTENT}}
+GET: dict[str, Any] = {"methods": ["GET"], "responses": problems(401, 404, model=OipError)}
+POST: dict[str, Any] = {"methods": ["POST"], "responses": problems(model=OipError), "openapi_extra": INFER}
+add_model_routes(router, "/models", "", describe_model, "oipModel", **GET)
+add_model_routes(router, "/models", "/ready", show_model_ready, "oipModelReady", **GET)
+add_model_routes(router, "/models", "/config", show_config, "oipConfig", **GET)
+add_model_routes(router, "/models", "/stats", show_statistics, "oipStatistics", **GET)
+add_model_routes(router, "/models", "/infer", infer, "oipInfer", **POST)
 
 
 def parse_request(body: bytes, header_length: str | None) -> tuple[InferRequest, memoryview]:

@@ -1,13 +1,17 @@
 """The description of the interface: valid OpenAPI with examples, of all routes, and true of the answers."""
 
+import subprocess
+import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema
 import openapi_spec_validator
 import pytest
 
-from tests.serving.conftest import Ask, encode_png
+from tests.serving.conftest import Ask, application, encode_png, listening
 
 
 @pytest.fixture
@@ -82,3 +86,35 @@ def test_a_description_would_notice_another_answer(document: dict[str, Any]) -> 
     wrong = {"model": "x", "version": "y", "predictions": [{"label": "a"}]}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(wrong, schema_of(document, "/v1/classify", "post", 200))
+
+
+CALL = """
+import json, sys
+from eyes import AuthenticatedClient
+from eyes.api.classify import classify, classify_with_model
+from eyes.api.models import list_models, show_model_version
+from eyes.types import File
+client = AuthenticatedClient(sys.argv[1], token=sys.argv[2])
+picture = File(open(sys.argv[3], "rb"))
+(model,) = list_models.sync(client=client).models
+assert show_model_version.sync(model.name, model.version, client=client).name == "tiny"
+print(classify.sync(client=client, body=picture, top_k=1).predictions[0].label)
+picture.payload.seek(0)
+print(classify_with_model.sync("nobody", client=client, body=picture).error.code)
+"""
+
+
+@pytest.mark.slow
+def test_a_generated_client_imports_and_calls(tiny_model: Path, tmp_path: Path) -> None:
+    key = "0123456789abcdef"
+    (tmp_path / "a.png").write_bytes(encode_png(250))
+    with application(tiny_model, api_keys=(key,)) as app, listening(app) as address:
+        document = httpx.get(f"http://{address}/docs.json", headers={"X-API-Key": key}).content
+        (tmp_path / "docs.json").write_bytes(document)
+        command = [sys.executable, "-m", "openapi_python_client", "generate", "--path", "docs.json", "--meta", "none"]
+        made = subprocess.run([*command, "--output-path", "eyes"], cwd=tmp_path, capture_output=True, text=True)
+        assert made.returncode == 0, made.stdout
+        assert "will not be generated" not in made.stdout
+        command = [sys.executable, "-c", CALL, f"http://{address}", key, "a.png"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.stdout.split() == ["bright", "unknown_model"], done.stderr

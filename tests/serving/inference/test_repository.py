@@ -68,7 +68,7 @@ def test_what_is_not_there_is_404(tiny_model: Path, name: str, version: str | No
 def test_folders_are_taken_in_order_of_names_and_each_file_once(tmp_path: Path) -> None:
     for name in ("b.onnx", "a.onnx", "c.txt", ".hidden.onnx"):
         (tmp_path / name).touch()
-    found = find_models(Settings(models=(str(tmp_path / "b.onnx"), str(tmp_path))))
+    found = find_models((str(tmp_path / "b.onnx"), str(tmp_path)))
     assert [path.name for path in found] == ["b.onnx", "a.onnx"]
 
 

@@ -1,4 +1,4 @@
-"""Files of one network beside each other: what is listed, and what a GPU would run. A processor plays the GPU here."""
+"""The fp16 file beside a float32 model, as an option on a GPU. A processor plays the GPU here."""
 
 import asyncio
 from pathlib import Path
@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from edge.model import read_spec
 from edge.spec import ClassCounts, TrainingRecord, Variant
 from serving.inference import sessions
-from serving.inference.repository import Repository, find_models
+from serving.inference.repository import Repository
 from serving.settings import Settings
 from tests.conftest import tiny_probabilities
 from tests.edge.artifacts import restamped, written
-from tests.serving.conftest import application, asker, encode_png
+from tests.serving.conftest import encode_png
 
 COUNTS = ClassCounts((1, 1, 1), (1, 1, 1), (1, 1, 1), ())
 TRAINING = TrainingRecord("tiny", "levels", "ab", 9, 3, 1.0, 1, 1, 1.0, COUNTS)
@@ -37,48 +37,34 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "GPU_MEMORY", "cpu")
 
 
-def test_only_files_of_the_same_network_are_variants(
-    plain: Path, half: Path, tiny_content: bytes, tmp_path: Path
-) -> None:
-    other = replace(TRAINING, seed=2)
-    written(tmp_path / "other.onnx", restamped(tiny_content, training=other, variant=FP16))
-    written(tmp_path / "bad.onnx", b"no model")
-    adopted = written(tmp_path / "adopted.onnx", restamped(tiny_content, training=None, name="adopted"))
-    written(tmp_path / "adopted-too.onnx", restamped(tiny_content, training=None, name="x", variant=FP16))
-    models = Repository(Settings(models=(str(plain), str(adopted)), threads=1), "cpu")
+def kind_that_runs(path: Path, provider: str, use_fp16: bool = True) -> str:
+    models = Repository(Settings(models=(str(path),), threads=1, use_fp16=use_fp16), provider)
     try:
-        found = [(variant["file"], variant["kind"], variant["version"]) for variant in models.variants(models.find())]
-        assert found == [
-            ("flowers-fp16.onnx", "fp16", read_spec(half).version),
-            ("flowers.onnx", "float32", read_spec(plain).version),
-        ]
-        assert [variant["file"] for variant in models.variants(models.find("adopted"))] == ["adopted.onnx"]
+        variant = models.find().spec.variant
+        return variant.kind if variant else "float32"
     finally:
         models.close()
 
 
-def test_the_file_that_was_named_runs_unless_fp16_is_asked_for_on_a_gpu(plain: Path, half: Path) -> None:
-    asked = Settings(models=(str(plain),), use_fp16=True)
-    assert find_models(Settings(models=(str(plain),)), "cuda") == [plain]
-    assert find_models(asked, "cpu") == [plain]
-    assert find_models(asked, "cuda") == [half]
-    assert find_models(Settings(models=(str(half), str(plain)), use_fp16=True), "tensorrt") == [half]
-    half.unlink()
-    assert find_models(asked, "cuda") == [plain]
+@pytest.mark.usefixtures("stand_in")
+def test_the_file_that_was_named_runs_unless_fp16_is_asked_for_on_a_gpu(
+    plain: Path, half: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    assert kind_that_runs(plain, "cuda", use_fp16=False) == "float32"
+    assert kind_that_runs(plain, "cpu") == "float32"
+    assert "in place of" not in caplog.text
+    assert kind_that_runs(plain, "cuda") == "fp16"
+    assert f"{half} runs in place of {plain}" in caplog.text
 
 
-def test_the_list_says_what_is_served_and_what_runs(plain: Path, half: Path) -> None:
-    with application(plain) as app:
-        ask = asker(app)
-        model = ask("GET", "/v1/models/tiny").json()
-        assert [(v["file"], v["served"], v["runs"]) for v in model["variants"]] == [
-            ("flowers-fp16.onnx", False, False),
-            ("flowers.onnx", True, True),
-        ]
-        half.unlink()
-        assert app.state.service.repository.refresh() == ([], [])
-        variants = ask("GET", "/v1/models/tiny").json()["variants"]
-        assert [v["file"] for v in variants] == ["flowers.onnx"]
+@pytest.mark.usefixtures("stand_in")
+def test_only_a_file_of_the_same_network_takes_the_place(plain: Path, tiny_content: bytes, tmp_path: Path) -> None:
+    other = replace(TRAINING, seed=2)
+    written(tmp_path / "other.onnx", restamped(tiny_content, training=other, variant=FP16))
+    written(tmp_path / "bad.onnx", b"no model")
+    written(tmp_path / "adopted.onnx", restamped(tiny_content, training=None, variant=FP16))
+    assert kind_that_runs(plain, "cuda") == "float32"
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -102,10 +88,6 @@ def test_what_a_gpu_serves_is_the_variant_and_a_bad_one_leaves_the_other(
         written(half, content)
         assert models.refresh() == ([str(half)], [])
         assert models.find().spec.variant == FP16
-        assert [(v["file"], v["runs"]) for v in models.variants(models.find())] == [
-            ("flowers-fp16.onnx", True),
-            ("flowers.onnx", False),
-        ]
 
         async def ask() -> list[float]:
             answers = [asyncio.wrap_future(models.find().submit(encode_png(level))) for level in (10, 130, 250)]
