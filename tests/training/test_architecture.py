@@ -14,7 +14,7 @@ from training import architecture
 from training.layer_table import count_multiply_adds, tabulate_layers
 from training.networks.architecture import Architecture
 from training.networks.book import build_minivggnet
-from training.networks.catalogue import NETWORKS, build_network
+from training.networks.catalogue import NETWORKS
 
 
 def test_the_table_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +89,7 @@ def test_the_help_names_every_network() -> None:
 
 
 def test_lenet_by_hand() -> None:
-    rows = tabulate_layers(build_network("lenet"))
+    rows = tabulate_layers(NETWORKS["lenet"].build())
     assert [(row.kind, row.shape) for row in rows[:2]] == [("InputLayer", "28x28x1"), ("Conv2D", "28x28x20")]
     products = [28 * 28 * 20 * 5 * 5 * 1, 14 * 14 * 50 * 5 * 5 * 20, 7 * 7 * 50 * 500, 500 * 10]
     assert [row.multiply_adds for row in rows if row.multiply_adds] == products
@@ -108,7 +108,7 @@ def test_lenet_by_hand() -> None:
     ],
 )
 def test_multiply_adds_are_those_of_the_paper(name: str, millions: int) -> None:
-    network = build_network(name)
+    network = NETWORKS[name].build()
     rows = tabulate_layers(network)
     assert sum(row.parameters for row in rows) == network.count_params()
     # The papers round to two digits.
@@ -151,6 +151,6 @@ def test_what_is_no_layer_and_what_is_a_network_are_shown_as_well() -> None:
 
 
 def test_branches_read_the_same_layer() -> None:
-    rows = {row.name: row for row in tabulate_layers(build_network("squeezenet"))}
+    rows = {row.name: row for row in tabulate_layers(NETWORKS["squeezenet"].build())}
     assert rows["fire2_expand1x1"].inputs == rows["fire2_expand3x3"].inputs
     assert [len(row.inputs) for row in rows.values() if row.kind == "Concatenate"] == [2] * 8

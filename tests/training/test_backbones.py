@@ -18,7 +18,7 @@ import keras
 from keras import layers
 
 from training.backbones import BACKBONES, cut_head, find_backbone, open_blocks, weights_digest
-from training.networks.catalogue import build_network
+from training.networks.catalogue import NETWORKS
 
 LITE0 = BACKBONES["efficientnet-lite0"]
 MODULES = {
@@ -82,7 +82,7 @@ def test_values_are_those_of_keras_applications(name: str) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
     expected = import_module(f"keras.applications.{MODULES[name]}").preprocess_input(pictures.astype(np.float32))
     # Float32 numbers up to 255, rounded once or twice.
-    np.testing.assert_allclose(run(BACKBONES[name].values(), pictures), expected, rtol=0, atol=2e-5)
+    np.testing.assert_allclose(run(BACKBONES[name].values, pictures), expected, rtol=0, atol=2e-5)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_values_are_those_of_keras_applications(name: str) -> None:
 )
 def test_every_backbone_gives_as_many_features_as_it_says(name: str, tmp_path: Path) -> None:
     backbone = BACKBONES[name]
-    network = build_network(name)
+    network = NETWORKS[name].build()
     network.save_weights(tmp_path / "w.weights.h5")
     built = backbone.build(backbone.image_size, tmp_path / "w.weights.h5")
     assert built.output_shape == (None, backbone.features)

@@ -9,7 +9,7 @@ import pytest
 from edge.errors import UsageError
 from training.networks import book
 from training.networks.architecture import Architecture
-from training.networks.catalogue import NETWORKS, build_network
+from training.networks.catalogue import NETWORKS
 from training.networks.efficientnet_lite import build_efficientnet_lite
 from training.networks.squeezenet import build_squeezenet
 
@@ -76,11 +76,11 @@ def pool(image: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.slow
 def test_each_is_built_for_the_input_of_its_source(name: str) -> None:
-    network = build_network(name)
+    network = NETWORKS[name].build()
     assert (network.input_shape[1:], network.output_shape[1:]) == (NETWORKS[name].input, (NETWORKS[name].classes,))
 
 
 def test_what_cannot_be_built_is_a_wrong_call() -> None:
     for name, shape in (("squeezent", None), ("squeezenet", (4, 4, 3)), ("lenet", (2, 2, 1)), ("vgg16", (8, 8, 3))):
         with pytest.raises(UsageError):
-            build_network(name, shape)
+            NETWORKS[name].build(shape)

@@ -22,7 +22,7 @@ from tests.conftest import run_eyespot
 start_tensorflow()
 import keras
 
-from training.pretrained.squeezenet_weights import fetch_squeezenet_weights
+from training.pretrained.weights import fetch_squeezenet_weights
 
 PHOTOGRAPHS = ("chelsea", "coffee", "motorcycle_left")
 
