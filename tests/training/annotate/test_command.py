@@ -62,7 +62,7 @@ def test_what_is_shown_is_the_picture_and_what_a_model_will_see_of_it(codes: Pat
             assert np.array_equal(cv2.imdecode(encoded, cv2.IMREAD_COLOR), expected)
 
 
-def test_answers_are_corrected_ignored_and_undone_in_the_next_sitting_too(codes: Path, output: Path) -> None:
+def test_answers_are_corrected_ignored_and_undone(codes: Path, output: Path) -> None:
     with sitting(codes, *GLYPHS, output) as (address, process):
         first = ask(address)[1]["item"]["key"]
         label(address, "1", "", "9", "1", "")
@@ -74,12 +74,12 @@ def test_answers_are_corrected_ignored_and_undone_in_the_next_sitting_too(codes:
     with sitting(codes, *GLYPHS, output) as (address, process):
         shown = ask(address)[1]
         assert (shown["index"], shown["counts"], shown["left"]) == (5, {"": 2, "1": 2, "9": 1}, 3)
-        for left in (4, 5, 6, 7, 8, 8):
+        label(address, "5", "6")
+        for left in (2, 3, 3):
             assert ask(address, "undo")[1]["left"] == left
         ended(process)
-    assert labelled(output) == []
-    assert not [path for path in output.iterdir() if path.is_dir()]  # an empty class could not be trained
-    assert len(journal(output)) == 12
+    assert sorted(text for text, _ in labelled(output)) == ["1", "1", "9"]
+    assert {path.name for path in output.iterdir() if path.is_dir()} == {"1", "9"}  # no empty class
 
 
 def test_pictures_that_are_gone_keep_their_labels_and_more_may_come(codes: Path, output: Path) -> None:
@@ -89,7 +89,7 @@ def test_pictures_that_are_gone_keep_their_labels_and_more_may_come(codes: Path,
     (codes / "001.png").unlink()
     write_codes(codes / "more", "5513")
     with sitting(codes, *GLYPHS, output) as (address, process):
-        assert (ask(address)[1]["left"], ask(address, "undo")[0], len(labelled(output))) == (4, 400, 8)
+        assert (ask(address)[1]["left"], len(labelled(output))) == (4, 8)
         ended(process)
 
 
@@ -142,7 +142,7 @@ def test_what_gives_nothing_is_skipped_and_a_picture_too_many_is_said(codes: Pat
         assert ended(process)[0] == SOME_FAILED
 
 
-def test_nothing_said_leaves_nothing_and_one_process_at_a_time_writes(codes: Path, output: Path) -> None:
+def test_no_answer_leaves_nothing_and_one_process_at_a_time_writes(codes: Path, output: Path) -> None:
     with sitting(codes, *GLYPHS, output) as (_, process):
         assert main(["annotate", str(codes), *GLYPHS, str(output), "--port", "0"]) == NOTHING_DONE
         assert ended(process)[0] == DONE
@@ -168,7 +168,7 @@ def test_only_this_page_may_answer_and_only_what_can_be(codes: Path, output: Pat
             assert connection.getresponse().status == status, (path, headers)
             connection.close()
         label(address, "a")
-        for text in ("A", "../x", "a/b", ".a", " a", "\x00", "x" * 256):
+        for text in ("A", "../x", ".a", " a", "\x00", "x" * 256):
             assert ask(address, "answer", key=key, label=text)[0] == 400, text
         assert ask(address, "answer", key="other", label="a")[0] == 400
         assert len(journal(output)) == 1
@@ -217,6 +217,10 @@ def pictures(suspects: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*.png")}
 
 
+def rows(suspects: Path) -> list[str]:
+    return [line.split(",")[0] for line in suspects.read_text().splitlines()[1:]]
+
+
 def test_suspects_are_kept_moved_or_skipped_and_moved_back(suspects: Path) -> None:
     before = pictures(suspects)
     with sitting("--suspects", suspects) as (address, process):
@@ -229,14 +233,12 @@ def test_suspects_are_kept_moved_or_skipped_and_moved_back(suspects: Path) -> No
     with sitting("--suspects", suspects) as (address, process):
         shown = ask(address)[1]
         assert (shown["left"], shown["counts"]) == (0, {"dogs": 1, "cats": 1, "": 1})
-        for key, name in (
-            (ask(address, "undo")[1]["item"]["key"], "owls"),
-            (ask(address, "undo")[1]["item"]["key"], "dogs"),
-        ):
+        keys = [ask(address, "screen", key=str(item))[1]["item"]["key"] for item in rows(suspects)]
+        for key, name in zip(keys, ("dogs", "dogs", "owls"), strict=True):
             ask(address, "answer", key=key, label=name)
         assert pictures(suspects) == {"dogs/1-cats.png", "dogs/deep/2-cats.png", "owls/1-dogs.png"}
-        for _ in range(3):
-            assert ask(address, "undo")[0] == 200
+        for key, name in zip(keys, ("cats", "cats", "dogs"), strict=True):
+            assert ask(address, "answer", key=key, label=name)[0] == 200
         assert ended(process)[0] == DONE
     assert pictures(suspects) == before
 
@@ -269,15 +271,12 @@ def test_rows_that_cannot_be_are_told(suspects: Path, tmp_path: Path) -> None:
     [
         ["none", "--output", "new"],
         ["codes"],
-        ["codes", "--suspects", "suspects.csv"],
         ["--suspects", "none.csv"],
         ["blank", "--output", "new", "--regions", "glyphs"],
         ["codes", "--output", "new", "--regions", "glyphs:0"],
-        ["codes", "--output", "new", "--regions", "words"],
         ["codes", "--output", "new", "--labels", "cat,Cat"],
         ["codes", "--output", "new", "--suggest", "none.onnx"],
         ["codes", "--output", "new", "--suggest", "faces.onnx", "--regions", "glyphs"],
-        ["codes", "--output", "new", "--host", "203.0.113.9"],
         ["codes", "--output", "begun"],
         ["codes", "--output", "damaged"],
     ],
