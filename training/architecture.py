@@ -43,20 +43,20 @@ def run(arguments: argparse.Namespace) -> int:
     from training.networks.architecture import Architecture
     from training.networks.catalogue import NETWORKS, build_network
     from training.recipe import Recipe
-    from training.recipes import RECIPE_MODULES, load_recipe
+    from training.recipes import RECIPES
 
     name, size, classes, path = arguments.network, arguments.input, arguments.classes, Path(arguments.network)
     if name in NETWORKS:
         network = build_network(name, size, classes)
-    elif name in RECIPE_MODULES:
-        recipe = load_recipe(name)
+    elif name in RECIPES:
+        recipe = RECIPES[name]
         if not isinstance(recipe, Recipe):
             raise UsageError(f"the recipe {name} has no layers before it is trained; give its run")
         height, width, channels = size or network_shape(build_preprocessing(recipe.preprocessing))
         classes = classes or recipe.classes or 10  # as the digits and CIFAR-10 have
         network = recipe.network(Architecture(height, width, channels, classes))
     elif not path.exists():
-        unknown = unknown_name("network", name, list(NETWORKS | RECIPE_MODULES))
+        unknown = unknown_name("network", name, [*NETWORKS, *RECIPES])
         raise UsageError(f"{unknown}; or give a run or a .keras file")
     elif size or classes:
         raise UsageError("--input and --classes are for a NAME; a run and a .keras file have their own")

@@ -9,6 +9,7 @@ The last layer is a softmax under the cross-entropy: outputs sum to 1, and no gr
 """
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -123,7 +124,7 @@ def _show(arguments: argparse.Namespace) -> int:
         shown, called, right = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
         wrong = tuple(Confusion(i, j, int(confusion[i, j])) for i, j in np.argwhere(confusion).tolist() if i != j)
         counts = ClassCounts(tuple(shown.tolist()), tuple(called.tolist()), tuple(right.tolist()), wrong)
-        digest = digits.digest([digits.content_hash(i) for i in range(len(levels))])
+        digest = digits.digest([hashlib.sha256(digits.read(i)).digest() for i in range(len(levels))])
         judged = (len(rows), len(test), accuracy, epochs, seed, 1.0, counts)
         _write_run(output, weights, digits, rows, test, TrainingRecord("backpropagation", "digits", digest, *judged))
         print(f"next: eyespot export {output}")
