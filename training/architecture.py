@@ -42,20 +42,20 @@ def run(arguments: argparse.Namespace) -> int:
     from training.layer_table import draw_layers, format_table, tabulate_layers
     from training.networks.catalogue import NETWORKS, Entry
     from training.recipe import Recipe
-    from training.recipes import RECIPE_MODULES, load_recipe
+    from training.recipes import RECIPES
     from training.report.plots import save_figure
 
     name, size, classes, path = arguments.network, arguments.input, arguments.classes, Path(arguments.network)
     if name in NETWORKS:
         network = NETWORKS[name].build(size, classes)
-    elif name in RECIPE_MODULES:
-        recipe = load_recipe(name)
+    elif name in RECIPES:
+        recipe = RECIPES[name]
         if not isinstance(recipe, Recipe):
             raise UsageError(f"the recipe {name} has no layers before it is trained; give its run")
         shape_of_recipe = network_shape(build_preprocessing(recipe.preprocessing))
         network = Entry(recipe.network, shape_of_recipe, recipe.classes or 10).build(size, classes)
     elif not path.exists():
-        unknown = unknown_name("network", name, list(NETWORKS | RECIPE_MODULES))
+        unknown = unknown_name("network", name, [*NETWORKS, *RECIPES])
         raise UsageError(f"{unknown}; or give a run or a .keras file")
     elif size or classes:
         raise UsageError("--input and --classes are for a NAME; a run and a .keras file have their own")

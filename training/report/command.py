@@ -96,20 +96,16 @@ def _predict_run(
     from export.sources.keras_file import load_keras
     from training.data.prepare import prepare
     from training.data.store import Store
-    from training.epochs.batches import Batches
-    from training.epochs.fit import predict
+    from training.epochs.batches import predict
 
     network = load_keras(RunFolder(path).model)
     if network.output_shape[1:] != (len(spec.labels),):
         raise ModelError(f"the network gives {network.output_shape[1:]} numbers for {len(spec.labels)} labels")
     with Store(cache_folder()) as store:
-        prepared = prepare(dataset, spec.preprocessing, store, skip_bad)
-        if spec.training and prepared.digest == spec.training.data_digest:
+        pictures = prepare(dataset, spec.preprocessing, store, skip_bad)
+        if spec.training and pictures.digest == spec.training.data_digest:
             print("warning: the run was trained on these images, so they flatter it", file=sys.stderr)
-        rows = np.arange(len(prepared.pictures))
-        weights = np.ones(len(rows), np.float32)
-        batches = Batches(prepared.pictures, prepared.dataset.targets, weights, rows, size=32)
-        return prepared.dataset, predict(network, batches)
+        return pictures.dataset, np.concatenate(list(predict(network, pictures, np.arange(len(pictures)))))
 
 
 def _predict_artifact(

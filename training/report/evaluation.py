@@ -136,6 +136,7 @@ def _suspects(evaluation: Evaluation, dataset: Dataset) -> str:
     table = csv.writer(text := StringIO(), lineterminator="\n")
     table.writerow(("path", "label", "predicted", "probability"))
     for mistake in evaluation.mistakes[: evaluation.report.suspects]:
-        path = str(dataset.path(mistake.row).absolute()) if dataset.path else mistake.name
+        source = dataset.sources[mistake.row]
+        path = str(Path(source).absolute()) if isinstance(source, str) else mistake.name
         table.writerow((path, mistake.true, mistake.predicted, f"{mistake.confidence:.4f}"))
     return text.getvalue()

@@ -9,7 +9,7 @@ from PIL import Image
 
 from training.epochs.history import Epoch, History
 from training.report.evaluation import Mistake, evaluate
-from training.report.plots import draw_confusion, draw_history, draw_mistakes, draw_schedule, save_figure
+from training.report.plots import draw_confusion, draw_history, draw_mistakes, save_figure
 
 
 def history(losses: list[float], accuracies: list[float]) -> History:
@@ -39,12 +39,6 @@ def test_an_early_spike_does_not_hide_the_rest() -> None:
     falling = [1 / (1 + epoch) for epoch in range(30)]
     (loss, _) = draw_history(history([500.0, *falling], [0.5] * 31), "a title").axes
     assert 0.5 <= loss.get_ylim()[1] < 5
-
-
-def test_a_schedule_is_drawn_over_its_epochs(tmp_path: Path) -> None:
-    figure = draw_schedule([0.1, 0.05, 0.0], 2, "cosine")
-    assert figure.axes[0].get_lines()[0].get_xdata().tolist() == [0, 0.5, 1]
-    saved(figure, tmp_path / "schedule.png")
 
 
 @pytest.mark.parametrize(
