@@ -136,7 +136,7 @@ def test_a_size_is_that_of_the_crop() -> None:
         CentreCrop(112, 112),
     )
     with pytest.raises(UsageError):
-        with_image_size(replace(recipe, preprocessing=lite.values()), 112)
+        with_image_size(replace(recipe, preprocessing=lite.values), 112)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.__name__)
