@@ -47,7 +47,8 @@ class Cutter:
     """Finds and cuts what is labelled, as a model of these `regions` will. Raises as `RegionFinder` without OpenCV."""
 
     def __init__(self, regions: Faces | Glyphs | Literal["none"], labels: Sequence[str]) -> None:
-        self.kind, self.count = "none" if regions == "none" else regions.kind, getattr(regions, "count", 0)
+        self.kind = "none" if regions == "none" else regions.kind
+        self.count = regions.count if isinstance(regions, Glyphs) else 0
         self.noun = "picture" if regions == "none" else self.kind.removesuffix("s")
         digits = bool(self.count and labels) and all(label.isdecimal() for label in labels)
         self._labels = ("0",) if digits else ("any",)  # touching glyphs are cut apart by the kind of labels
