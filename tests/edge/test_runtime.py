@@ -18,7 +18,7 @@ import pytest
 from edge.errors import InstallationError, ModelError
 from edge.model import INPUT_NAME, OUTPUT_NAME
 from edge.runtime import (
-    WINDOW_PER_THREAD,
+    PLACES_PER_THREAD,
     create_session,
     import_onnxruntime,
     installed_runtimes,
@@ -239,19 +239,18 @@ def test_items_are_read_no_further_than_the_window_and_the_threads_end_with_the_
     mapped = ordered_map(lambda item: item, items(), 2)
     assert list(itertools.islice((r for r in mapped if r is not None), 10)) == list(range(10))
     mapped.close()  # type: ignore[attr-defined]
-    assert len(read) <= 10 + 2 * WINDOW_PER_THREAD + 2
+    assert len(read) <= 10 + 2 * PLACES_PER_THREAD + 2
     until = time.monotonic() + 30
     while active_count() > before and time.monotonic() < until:
         time.sleep(0.01)
     assert active_count() <= before  # a thread of another test may have ended meanwhile
 
 
-def test_items_under_way_hold_no_more_bytes_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.runtime.HELD_BYTES", 100)
+def test_items_under_way_hold_a_bounded_number_of_bytes() -> None:
     lock, held, most = Lock(), [0], [0]
 
     def items() -> Iterator[int]:
-        for size in [60, 30, 10, 60, 250, 10, 99, 1, 1] * 5:
+        for size in [60, 30, 10, 60, 500, 10, 99, 1, 1] * 5:
             with lock:
                 held[0] += size
                 most[0] = max(most[0], held[0])
@@ -262,9 +261,9 @@ def test_items_under_way_hold_no_more_bytes_than_they_may(monkeypatch: pytest.Mo
             held[0] -= size
         return size
 
-    assert len(results(ordered_map(function, items(), 4, size_of=lambda size: size))) == 45
-    # What is allowed, the largest single item that is, and the one that waits at the door.
-    assert most[0] <= 250 + 250
+    assert len(results(ordered_map(function, items(), 2, size_of=lambda size: size << 20))) == 45
+    # What two threads may have ahead, the largest item, and the one that waits to be taken.
+    assert most[0] <= 256 + 500 + 500
 
 
 def test_what_raises_is_raised_in_its_place_a_timeout_too() -> None:
@@ -303,7 +302,7 @@ def test_after_stop_what_waits_is_dropped_while_the_items_do_not_end() -> None:
     stop, stopped, never, begun, found = Event(), Event(), Event(), [], []
 
     def items() -> Iterator[int]:
-        yield from range(WINDOW_PER_THREAD)
+        yield from range(PLACES_PER_THREAD)
         stop.set()  # all of them are read, and the first is in work
         never.wait(30)
 
@@ -318,4 +317,4 @@ def test_after_stop_what_waits_is_dropped_while_the_items_do_not_end() -> None:
             stopped.set()
     never.set()
     assert found == begun
-    assert len(found) < WINDOW_PER_THREAD
+    assert len(found) < PLACES_PER_THREAD
