@@ -32,21 +32,11 @@ class _Part(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Faces(Kind, frozen=True, tag="faces"):
-    """The model classifies the faces in a picture.
-
-    Example:
-        >>> from edge import Classifier, Faces
-        >>> classifier = Classifier.load("smiles.onnx", regions=Faces())  # doctest: +SKIP
-    """
+    """The model classifies the faces in a picture."""
 
 
 class Glyphs(Kind, frozen=True, tag="glyphs"):
-    """The model classifies the `count` characters in a picture, from left to right.
-
-    Example:
-        >>> from edge import Classifier, Glyphs
-        >>> classifier = Classifier.load("captcha.onnx", regions=Glyphs(4))  # doctest: +SKIP
-    """
+    """The model classifies the `count` characters in a picture, from left to right."""
 
     count: int
 

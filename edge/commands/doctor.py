@@ -1,6 +1,6 @@
 """Show what this machine has and what it lacks: versions, runtimes, providers that really load, extras.
 
-A provider that is listed need not load, and a session that falls back to the CPU says so nowhere; so each is tried.
+A provider that onnxruntime lists need not load, and falls back to the CPU without an error; so each is tried.
 Exit status: 0 if models can run here, 2 if not.
 """
 
@@ -17,7 +17,7 @@ from edge.cli import DONE, NOTHING_DONE
 from edge.errors import InstallationError, reason_of
 from edge.runtime import LOG_ERRORS_ONLY, PROBE_MODEL, import_onnxruntime, installed_runtimes, read_cpu, usable_cores
 
-# It calls a service elsewhere and has no kernels; the plain wheels list it all the same.
+# It calls a service elsewhere; the plain wheels list it.
 REMOTE_PROVIDER = "AzureExecutionProvider"
 # A requirement of an extra in the metadata of a package: 'eyespot[export]; extra == "training"'.
 REQUIREMENT = re.compile(
@@ -33,29 +33,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the inventory and return the exit status."""
-    inventory = take_inventory()
+    found = take_inventory()
     if arguments.json:
-        print(json.dumps(inventory, indent=2))
+        print(json.dumps(found, indent=2))
     else:
-        rows = list(inventory_rows(inventory))
+        rows = [
+            ("eyespot", found["eyespot"] or "not installed as a package"),
+            ("python", f"{found['python']} on {found['platform']}"),
+            ("processor", f"{found['cpu']}, {found['cores']} cores"),
+            ("features", " ".join(found["cpu_features"]) or "none known"),
+            *((name, installed or "not installed") for name, installed in found["packages"].items()),
+            *((p["name"], "works" if p["works"] else f"does not work here: {p['reason']}") for p in found["providers"]),
+        ]
+        for extra in found["extras"]:
+            missing = ", ".join(package for package, installed in extra["packages"].items() if not installed)
+            rows.append((f"eyespot[{extra['name']}]", f"would add {missing}" if missing else "complete"))
+        rows += [("problem", problem) for problem in found["problems"] or ["none"]]
         width = max(len(name) for name, _ in rows)
         print("\n".join(f"{name:<{width}}   {value}" for name, value in rows))
-    return NOTHING_DONE if inventory["problems"] else DONE
-
-
-def inventory_rows(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the inventory as names and values for a person."""
-    yield "eyespot", found["eyespot"] or "not installed as a package"
-    yield "python", f"{found['python']} on {found['platform']}"
-    yield "processor", f"{found['cpu']}, {found['cores']} cores"
-    yield "features", " ".join(found["cpu_features"]) or "none known"
-    yield from ((name, installed or "not installed") for name, installed in found["packages"].items())
-    for probe in found["providers"]:
-        yield probe["name"], "works" if probe["works"] else f"does not work here: {probe['reason']}"
-    for extra in found["extras"]:
-        missing = [package for package, installed in extra["packages"].items() if not installed]
-        yield f"eyespot[{extra['name']}]", f"would add {', '.join(missing)}" if missing else "complete"
-    yield from (("problem", problem) for problem in found["problems"] or ["none"])
+    return NOTHING_DONE if found["problems"] else DONE
 
 
 def take_inventory() -> dict[str, Any]:
@@ -69,10 +65,8 @@ def take_inventory() -> dict[str, Any]:
         problems.append(str(error))
     opencvs = [name for name in OPENCV if find_version(name)]
     if len(opencvs) > 1:
-        problems.append(
-            f"{' and '.join(opencvs)} are both installed and overwrite each other; "
-            f"run 'pip uninstall -y {' '.join(opencvs)}', then 'pip install opencv-python-headless'"
-        )
+        remedy = f"run 'pip uninstall -y {' '.join(opencvs)}', then 'pip install opencv-python-headless'"
+        problems.append(f"{' and '.join(opencvs)} are both installed and overwrite each other; {remedy}")
     cpu, features = read_cpu()
     return {
         "eyespot": find_version("eyespot"),
@@ -98,9 +92,10 @@ def find_version(distribution: str) -> str | None:
 
 def probe_providers(onnxruntime: ModuleType) -> Iterator[dict[str, Any]]:
     """Yield for each provider that onnxruntime was built with whether it runs a model, or why not."""
-    if hasattr(onnxruntime, "preload_dlls") and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+    names = onnxruntime.get_available_providers()
+    if hasattr(onnxruntime, "preload_dlls") and "CUDAExecutionProvider" in names:
         onnxruntime.preload_dlls()
-    for name in onnxruntime.get_available_providers():
+    for name in names:
         if name == REMOTE_PROVIDER:
             continue
         options = onnxruntime.SessionOptions()
@@ -110,13 +105,13 @@ def probe_providers(onnxruntime: ModuleType) -> Iterator[dict[str, Any]]:
         try:
             took = onnxruntime.InferenceSession(PROBE_MODEL, options, providers=[name]).get_providers()[0]
             reason = "" if took == name else f"fell back to {took}"
-        except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
+        except Exception as error:  # noqa: BLE001 # onnxruntime's exceptions share no other base class
             reason = reason_of(error)
         yield {"name": name, "works": not reason, "reason": reason}
 
 
 def list_extras() -> list[dict[str, Any]]:
-    """Return the extras that the installed eyespot declares but `dev`, and the versions of their packages here."""
+    """Return the extras that eyespot declares, but `dev`, and the versions of their packages here."""
     try:
         declared = [match for text in requires("eyespot") or [] if (match := REQUIREMENT.match(text))]
     except PackageNotFoundError:
@@ -128,6 +123,4 @@ def list_extras() -> list[dict[str, Any]]:
                 yield from packages(match["nested"]) if match["package"] == "eyespot" else [match["package"]]
 
     names = sorted({match["extra"] for match in declared} - {"dev"})
-    return [
-        {"name": name, "packages": {package: find_version(package) for package in packages(name)}} for name in names
-    ]
+    return [{"name": name, "packages": {each: find_version(each) for each in packages(name)}} for name in names]
