@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge.errors import ImageError
 
 # How many predictions there are where nobody says how many: on the command line, in Python and over HTTP.
-DEFAULT_TOP_K = 5
+DEFAULT_TOP_K = 3
 # Codes of inputs without any content.
 NOT_THERE = ("not_found", "unreadable")
 

@@ -5,13 +5,11 @@ Exit status: 0 if models can run here, 2 if not.
 """
 
 import argparse
-import json
 import platform
 import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from types import ModuleType
-from typing import Any
 
 from edge.cli import DONE, NOTHING_DONE
 from edge.errors import InstallationError, reason_of
@@ -27,36 +25,12 @@ OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "o
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what `eyespot doctor` takes."""
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    """Declare nothing: `eyespot doctor` takes no arguments."""
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Print the inventory and return the exit status."""
-    found = take_inventory()
-    if arguments.json:
-        print(json.dumps(found, indent=2))
-    else:
-        rows = [
-            ("eyespot", found["eyespot"] or "not installed as a package"),
-            ("python", f"{found['python']} on {found['platform']}"),
-            ("processor", f"{found['cpu']}, {found['cores']} cores"),
-            ("features", " ".join(found["cpu_features"]) or "none known"),
-            *((name, installed or "not installed") for name, installed in found["packages"].items()),
-            *((p["name"], "works" if p["works"] else f"does not work here: {p['reason']}") for p in found["providers"]),
-        ]
-        for extra in found["extras"]:
-            missing = ", ".join(package for package, installed in extra["packages"].items() if not installed)
-            rows.append((f"eyespot[{extra['name']}]", f"would add {missing}" if missing else "complete"))
-        rows += [("problem", problem) for problem in found["problems"] or ["none"]]
-        width = max(len(name) for name, _ in rows)
-        print("\n".join(f"{name:<{width}}   {value}" for name, value in rows))
-    return NOTHING_DONE if found["problems"] else DONE
-
-
-def take_inventory() -> dict[str, Any]:
-    """Return what this machine has, as the JSON object of `--json`. Takes a second or two: every provider is tried."""
-    problems, providers, runtimes = [], [], ["onnxruntime"]
+def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001
+    """Print what is found and return the exit status."""
+    problems, runtimes, providers = [], ["onnxruntime"], list[tuple[str, str]]()
     try:
         onnxruntime = import_onnxruntime()
         runtimes = installed_runtimes(onnxruntime) or runtimes
@@ -68,18 +42,20 @@ def take_inventory() -> dict[str, Any]:
         remedy = f"run 'pip uninstall -y {' '.join(opencvs)}', then 'pip install opencv-python-headless'"
         problems.append(f"{' and '.join(opencvs)} are both installed and overwrite each other; {remedy}")
     cpu, features = read_cpu()
-    return {
-        "eyespot": find_version("eyespot"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cores": usable_cores(),
-        "cpu": cpu,
-        "cpu_features": features,
-        "packages": {name: find_version(name) for name in ("numpy", "pillow", "msgspec", "tqdm", *opencvs, *runtimes)},
-        "providers": providers,
-        "extras": list_extras(),
-        "problems": problems,
-    }
+    rows = [
+        ("eyespot", find_version("eyespot") or "not installed as a package"),
+        ("python", f"{platform.python_version()} on {platform.platform()}"),
+        ("processor", f"{cpu}, {usable_cores()} cores"),
+        ("features", " ".join(features) or "none known"),
+        *((name, find_version(name) or "not installed") for name in ("numpy", "pillow", "msgspec", "tqdm")),
+        *((name, find_version(name) or "not installed") for name in (*opencvs, *runtimes)),
+        *providers,
+        *missing_packages(),
+        *(("problem", problem) for problem in problems or ["none"]),
+    ]
+    width = max(len(name) for name, _ in rows)
+    print("\n".join(f"{name:<{width}}   {value}" for name, value in rows))
+    return NOTHING_DONE if problems else DONE
 
 
 def find_version(distribution: str) -> str | None:
@@ -90,8 +66,8 @@ def find_version(distribution: str) -> str | None:
         return None
 
 
-def probe_providers(onnxruntime: ModuleType) -> Iterator[dict[str, Any]]:
-    """Yield for each provider that onnxruntime was built with whether it runs a model, or why not."""
+def probe_providers(onnxruntime: ModuleType) -> Iterator[tuple[str, str]]:
+    """Yield each provider that onnxruntime was built with, and whether it runs a model."""
     names = onnxruntime.get_available_providers()
     if hasattr(onnxruntime, "preload_dlls") and "CUDAExecutionProvider" in names:
         onnxruntime.preload_dlls()
@@ -107,20 +83,21 @@ def probe_providers(onnxruntime: ModuleType) -> Iterator[dict[str, Any]]:
             reason = "" if took == name else f"fell back to {took}"
         except Exception as error:  # noqa: BLE001 # onnxruntime's exceptions share no other base class
             reason = reason_of(error)
-        yield {"name": name, "works": not reason, "reason": reason}
+        yield name, f"does not work here: {reason}" if reason else "works"
 
 
-def list_extras() -> list[dict[str, Any]]:
-    """Return the extras that eyespot declares, but `dev`, and the versions of their packages here."""
+def missing_packages() -> Iterator[tuple[str, str]]:
+    """Yield each extra that eyespot declares, but `dev`, and the packages that it would add here."""
     try:
         declared = [match for text in requires("eyespot") or [] if (match := REQUIREMENT.match(text))]
     except PackageNotFoundError:
-        return []
+        return
 
     def packages(extra: str) -> Iterator[str]:
         for match in declared:
             if match["extra"] == extra:
                 yield from packages(match["nested"]) if match["package"] == "eyespot" else [match["package"]]
 
-    names = sorted({match["extra"] for match in declared} - {"dev"})
-    return [{"name": name, "packages": {each: find_version(each) for each in packages(name)}} for name in names]
+    for name in sorted({match["extra"] for match in declared} - {"dev"}):
+        missing = ", ".join(package for package in packages(name) if not find_version(package))
+        yield f"eyespot[{name}]", f"would add {missing}" if missing else "complete"
