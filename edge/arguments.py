@@ -3,7 +3,6 @@
 import argparse
 import math
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
@@ -23,14 +22,7 @@ class Parser(argparse.ArgumentParser):
     """argparse's parser, but an error is one line, which suggests the nearest option for an unknown one."""
 
     def __init__(self, prog: str, description: str | None) -> None:
-        # Without a width argparse loads four modules for each option, to learn that of the terminal.
-        formatter = partial(argparse.RawDescriptionHelpFormatter, width=80)
-        super().__init__(prog, description=description, formatter_class=formatter)
-
-    def format_help(self) -> str:
-        """Return the help, as wide as the terminal."""
-        self.formatter_class = argparse.RawDescriptionHelpFormatter
-        return super().format_help()
+        super().__init__(prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def error(self, message: str) -> NoReturn:
         """End the program with status 2 and `message`, without the usage."""

@@ -35,8 +35,6 @@ from edge.watch.report import Changes, change_line, json_line, state_of
 from edge.watch.source import Source
 from edge.watch.viewer import Viewer
 
-SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "rtp", "srt", "tcp")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot watch` takes."""
@@ -63,8 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("a folder of pictures has no video to record; 'eyespot classify --draw' writes copies")
     changes = Changes(arguments.debounce_frames, arguments.cooldown)
     model = ReloadingClassifier(arguments.model, partial(types.load_classifier, arguments), _say)
-    recorder = viewer = None
-    classified, recording_failed, started_s = 0, False, monotonic()
+    recorder, viewer, recording_failed, classified, started_s = None, None, False, 0, monotonic()
     with ExitStack() as stack:
         if arguments.record:
             recorder = stack.enter_context(closing(Recorder(arguments.record, source.live)))
@@ -113,15 +110,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def open_source(word: str, every_s: float) -> Source:
-    """Return the source that `word` names: the number or device of a camera, a URL, a video file or a folder.
-
-    Raises UsageError for an unknown scheme, SourceError for a path that leads nowhere.
-    """
+    """Return the source that `word` names. Raises SourceError for a path that leads nowhere."""
     if word.isascii() and word.isdecimal():
         return LiveSource(f"/dev/video{int(word[:9])}", f"camera {int(word[:9])}", every_s, _say)
-    if match := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", word):
-        if match[1].lower() not in SCHEMES:
-            raise UsageError(f"a stream must be one of {', '.join(SCHEMES)}. Received: {match[0]}")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", word):
         name = re.sub(r"(?<=://)([^/:@]*):[^/]*@", r"\1:***@", word)  # no log may show the password
         return LiveSource(word, name, every_s, _say)
     try:

@@ -46,19 +46,15 @@ def opened(source: Source) -> Iterator[cv2.VideoCapture]:
         capture = cv2.VideoCapture(target, cv2.CAP_V4L2)
     try:
         if not capture.isOpened():
+            reason = f"{target} gives no pictures; does another program use it ('fuser {target}'), or is it no camera?"
             if not source.live:
                 reason = "this is no video that OpenCV can read"
             elif "://" in target:
                 reason = "this stream cannot be opened; is the address right, and does the camera answer?"
             elif not os.path.exists(target):
-                cameras = ", ".join(sorted(glob.glob("/dev/video*"))) or "none"
-                reason = f"there is no {target}; cameras here: {cameras}"
+                reason = f"there is no {target}; cameras here: {', '.join(glob.glob('/dev/video*')) or 'none'}"
             elif not os.access(target, os.R_OK | os.W_OK):
                 reason = f"{target} may not be read; add the user to the group 'video'"
-            else:
-                reason = (
-                    f"{target} gives no pictures; does another program use it ('fuser {target}'), or is it no camera?"
-                )
             raise SourceError(f"{source.name}: {reason}")
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # no old frames
         yield capture
@@ -132,14 +128,21 @@ class LiveSource(Source):
         """Open the source again and again, and read it while it lasts; one that never gave a frame fails."""
         pause_s = FIRST_PAUSE_S
         while not self._closing.is_set():
-            before = self.read
+            before, failures = self.read, 0
             try:
                 with opened(self) as capture:
-                    self._read_while_it_lasts(capture)
+                    self.fps, last_s = capture.get(cv2.CAP_PROP_FPS), monotonic()
+                    while failures < FAILURES_OF_A_LOST_SOURCE and monotonic() - last_s < TIMEOUT_MS / 1000:
+                        image = _read(capture)
+                        if self._closing.is_set():
+                            return
+                        if image:
+                            last_s = self._take(image, failures)
+                        failures = 0 if image else failures + 1
                 self._failure = SourceError(f"{self.name}: no pictures come; is another program using it?")
             except SourceError as error:
                 self._failure = error
-            if self._closing.is_set() or not self.read:
+            if not self.read:
                 return
             self.lost += self.connected
             self.connected = False
@@ -147,24 +150,16 @@ class LiveSource(Source):
             self.say(f"{self.name}: no connection; trying again in {pause_s:g} s")
             self._closing.wait(pause_s)
 
-    def _read_while_it_lasts(self, capture: cv2.VideoCapture) -> None:
-        self.fps = capture.get(cv2.CAP_PROP_FPS)
-        failures, last_s = 0, monotonic()
-        while failures < FAILURES_OF_A_LOST_SOURCE and monotonic() - last_s < TIMEOUT_MS / 1000:
-            image = _read(capture)
-            if self._closing.is_set():
-                return
-            if image is None:
-                failures += 1
-                continue
-            if not self.connected and self.read:
-                self.say(f"{self.name}: connected again")
-            self.connected = True
-            frame = Frame(self.read, image)
-            self.broken += failures
-            self.read, failures, last_s = self.read + 1, 0, frame.taken_s
-            if self.wants(frame.taken_s):
-                with self._changed:
-                    self.dropped += self._newest is not None
-                    self._newest = frame
-                    self._changed.notify()
+    def _take(self, image: DecodedImage, failures: int) -> float:
+        """Make `image`, read after so many `failures`, the newest frame, and return when it came."""
+        if not self.connected and self.read:
+            self.say(f"{self.name}: connected again")
+        frame, self.connected = Frame(self.read, image), True
+        self.broken += failures
+        self.read += 1
+        if self.wants(frame.taken_s):
+            with self._changed:
+                self.dropped += self._newest is not None
+                self._newest = frame
+                self._changed.notify()
+        return frame.taken_s

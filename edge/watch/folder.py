@@ -6,6 +6,7 @@ same size and time; a picture that is still damaged then gets a while longer.
 
 import os
 from collections.abc import Generator
+from dataclasses import replace
 from threading import Event
 from time import monotonic
 
@@ -52,25 +53,23 @@ class FolderSource(Source):
         found, complete = {}, True
         for source in walk(self.target):
             try:
-                if source.error:
-                    raise source.error
                 status = os.stat(source.path)
-                found[source.path] = (status.st_size, status.st_mtime_ns)
-            except FileNotFoundError:
-                continue
-            except (OSError, ImageError):
-                complete = False
+                if source.error is None:
+                    found[source.path] = (status.st_size, status.st_mtime_ns)
+                complete &= source.error is None
+            except OSError as error:
+                complete &= isinstance(error, FileNotFoundError)
         return found, complete
 
     def _read(self, path: str, patient: bool) -> Frame | None:
         """Return the frame of a picture that no longer changes; None for one that may still become complete."""
-        image, error = None, None
+        frame = Frame(self.read, None, path=path)
         try:
-            image = read_image(path)
-        except ImageError as reason:
-            if patient and reason.code in STILL_GROWING:
+            frame = replace(frame, image=read_image(path))
+        except ImageError as error:
+            if patient and error.code in STILL_GROWING:
                 return None
-            error = reason
+            frame = replace(frame, error=error)
             self.broken += 1
         self.read += 1
-        return Frame(self.read - 1, image, path=path, error=error)
+        return frame

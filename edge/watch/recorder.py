@@ -23,20 +23,17 @@ LEAST_FREE_BYTES = 64 << 20  # a full disk harms more than a video that ends
 
 
 class Recorder:
-    """A video file that takes annotated frames; `close` finishes it.
+    """A video file of annotated frames. The first decides the size; others are fitted into it, with black borders.
 
-    Frames of a `live` source are repeated or left out to keep real time; of a file each frame becomes one. The first
-    decides the size; others are fitted into it, with black borders.
+    Frames of a `live` source are repeated or left out to keep real time; of a file each frame becomes one.
     """
 
     def __init__(self, path: str, live: bool) -> None:
         """Take a path, which may hold the codes of strftime. Raises UsageError if it cannot be written."""
         self.path = Path(time.strftime(path) if "%" in path else path)
-        self._live = live
+        self._live, self.written = live, 0
         self._writer: cv2.VideoWriter | None = None
-        self._size, self._fps = (0, 0), DEFAULT_FPS
-        self._started_s = self._last_s = 0.0
-        self.written = 0
+        self._size, self._fps, self._started_s, self._last_s = (0, 0), DEFAULT_FPS, 0.0, 0.0
         if self.path.suffix.lower() not in CODECS:
             raise UsageError(f"--record writes {', '.join(CODECS)}. Received: {self.path.name}")
         if self.path.exists():
@@ -50,10 +47,7 @@ class Recorder:
             self._writer.release()
 
     def write(self, picture: NDArray[np.uint8], taken_s: float, fps: float) -> None:
-        """Add `picture`, uint8 RGB [H, W, 3], of `taken_s`; the first `fps` becomes the rate of the file.
-
-        Raises OutputError when the disk is almost full or the file cannot be written; what it holds so far is kept.
-        """
+        """Add `picture`, uint8 RGB [H, W, 3]; the first `fps` becomes the rate of the file. Raises OutputError."""
         if self._writer is None:
             height, width = (side + side % 2 for side in picture.shape[:2])  # codecs want even sides
             self._size = (width, height)

@@ -17,10 +17,7 @@ def state_of(answer: Classification) -> str:
 
 
 class Changes:
-    """Finds the changes of a state that is updated with every frame.
-
-    A state counts once `debounce_frames` in a row had it, and at least `cooldown_s` after the last change.
-    """
+    """Finds changes of a state: once `debounce_frames` in a row have it, and `cooldown_s` after the last change."""
 
     def __init__(self, debounce_frames: int, cooldown_s: float) -> None:
         self._debounce_frames, self._cooldown_s = debounce_frames, cooldown_s
@@ -41,7 +38,7 @@ class Changes:
 
 def change_line(frame: Frame, answer: Classification | None, changes: Changes) -> str | None:
     """Return the line for a frame that is a change, None for any other; a file of a folder always has one."""
-    when, at_s = _utc(frame), frame.taken_s
+    when, at_s = frame.timestamp, frame.taken_s
     if frame.position_s is not None:
         minutes, milliseconds = divmod(round(frame.position_s * 1000), 60_000)
         when = f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds / 1000:06.3f}"
@@ -61,7 +58,7 @@ def json_line(frame: Frame, answer: Classification | None, age_s: float, latency
     record = {
         "frame": frame.number,
         "path": frame.path,
-        "timestamp": _utc(frame),
+        "timestamp": frame.timestamp,
         "position_s": None if frame.position_s is None else round(frame.position_s, 6),
         "age_ms": round(age_s * 1000, 3),
         "latency_ms": round(latency_s * 1000, 3),
@@ -70,7 +67,3 @@ def json_line(frame: Frame, answer: Classification | None, age_s: float, latency
         "height": height,
     }
     return json.dumps(record | classification_fields(answer) | {"error": error_fields(frame.error)})
-
-
-def _utc(frame: Frame) -> str:
-    return frame.timestamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")

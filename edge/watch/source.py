@@ -15,10 +15,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame, or one file of a folder; where it cannot be decoded, `error` says why and `image` is None.
+    """One frame, or one file of a folder, with an `error` where it cannot be decoded; `position_s` is that in a video.
 
-    `number` counts the frames of the source from 0, those that were left out too. `taken_s` is when it arrived on the
-    monotonic clock, `timestamp` the same in UTC, `position_s` its place in a video file.
+    `number` counts from 0, with the frames that were left out. `taken_s` is its arrival on the monotonic clock.
     """
 
     number: int
@@ -27,7 +26,7 @@ class Frame:
     path: str | None = None
     error: ImageError | None = None
     taken_s: float = field(default_factory=monotonic)
-    timestamp: datetime = field(default_factory=lambda: datetime.now(UTC))
+    timestamp: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z")
 
 
 class Source(ABC):
@@ -63,5 +62,5 @@ class Source(ABC):
 
     def status(self, frame: Frame, state: str) -> dict[str, object]:
         """Return the text below the last `frame` on the live page, and whether the source is lost."""
-        lost = not self.connected
-        return {"text": f"no connection; this picture is of {frame.timestamp:%X} UTC" if lost else state, "lost": lost}
+        text = state if self.connected else f"no connection; this picture is of {frame.timestamp[11:19]} UTC"
+        return {"text": text, "lost": not self.connected}

@@ -37,7 +37,7 @@ class Viewer(LocalServer):
         Thread(target=self.serve_forever, args=(0.1,), name="eyespot-viewer", daemon=True).start()
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self.shutdown()
         self.server_close()
 
