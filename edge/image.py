@@ -113,9 +113,10 @@ def decode_image(encoded: bytes, max_pixels: int = MAX_PIXELS, shrink_for: Step 
     enough for the step: faster, with slightly different pixels.
 
     Example:
+        >>> from pathlib import Path
         >>> from edge import decode_image
-        >>> decode_image(open("seven.png", "rb").read()).pixels.shape
-        (28, 28, 3)
+        >>> decode_image(Path("seven.png").read_bytes()).pixels.shape
+        (32, 32, 3)
     """
     return _decode(BytesIO(encoded), max_pixels, shrink_for)
 
