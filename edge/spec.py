@@ -270,9 +270,9 @@ class ModelSpec(_Part, frozen=True, omit_defaults=True):
         samples = self.self_test.samples if self.self_test else ()
         for_labels = {f"self-test sample {sample.name!r}": len(sample.probabilities) for sample in samples}
         if self.training:
-            for_labels["training.classes"] = len(self.training.classes.support)
+            for_labels["the class counts"] = len(self.training.classes.support)
         if self.fingerprint:
-            for_labels["fingerprint.classes"] = len(self.fingerprint.classes)
+            for_labels["the fingerprint"] = len(self.fingerprint.classes)
         for name, count in for_labels.items():
             if count != len(self.labels):
                 raise ValueError(f"{name} must have a value for each of {len(self.labels)} labels. Received: {count}")

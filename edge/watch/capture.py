@@ -19,16 +19,13 @@ from edge.errors import SourceError
 from edge.image import DecodedImage
 from edge.watch.source import Frame, Source
 
-# A stream that does not open, or sends nothing, for this long is lost.
-TIMEOUT_MS = 5000
+TIMEOUT_MS = 5000  # a stream that does not open, or sends nothing, for this long is lost
 LIMITS = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 FAILURES_OF_A_LOST_SOURCE = 5  # in a row; a camera may give one damaged frame
 TICK_S = 0.1
-# So many failed reads in a row are the end of a video: after damage, decoding resumes at the next keyframe.
-READS_PAST_DAMAGE = 300
-# Containers that list their frames; of others OpenCV estimates the number.
-EXACT_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi"})
+READS_PAST_DAMAGE = 300  # then a video is at its end: after damage, decoding resumes at the next keyframe
+EXACT_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi"})  # containers that list their frames
 
 
 @contextmanager
@@ -82,8 +79,7 @@ class VideoSource(Source):
         with opened(self) as capture:
             self.fps = capture.get(cv2.CAP_PROP_FPS)
             while failures < READS_PAST_DAMAGE and not stop.is_set():
-                image = _read(capture)
-                if image is None:
+                if (image := _read(capture)) is None:
                     failures += 1
                     continue
                 self.broken += failures

@@ -1,7 +1,7 @@
 """The pictures that appear in a folder from now on, each once it is complete.
 
-The folder is polled, since notices of the system do not cross a network drive. A file is taken when two polls found the
-same size and time; a picture that is still damaged then gets a while longer.
+The folder is polled, which works on network drives too. A file is taken when two polls found the same size and time; a
+picture that is still damaged then gets a while longer.
 """
 
 import os

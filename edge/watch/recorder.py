@@ -1,7 +1,4 @@
-"""Write annotated frames into a video file.
-
-After a kill -9 or a power cut an .mp4 has no index and does not play; .mkv, .avi and .webm play up to there.
-"""
+"""Write annotated frames into a video file. After a power cut an .mp4 does not play; .mkv, .avi and .webm do."""
 
 import math
 import shutil
@@ -17,8 +14,7 @@ from edge.errors import OutputError, UsageError
 
 # What OpenCV's wheels can write: no H.264. Browsers play only .webm, which is the slowest to write.
 CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG", ".webm": "VP80"}
-DEFAULT_FPS, HIGHEST_FPS = 25.0, 240.0
-LONGEST_STILL_S = 1.0  # a lost source makes a gap, not a still
+DEFAULT_FPS, HIGHEST_FPS, LONGEST_STILL_S = 25.0, 240.0, 1.0  # a lost source makes a gap, not a still
 LEAST_FREE_BYTES = 64 << 20  # a full disk harms more than a video that ends
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from time import monotonic
 
 from edge.classifier import Classifier
@@ -15,8 +14,7 @@ POLL_S = 1.0
 class ReloadingClassifier:
     """The classifier of the file at `path`. Raises as `load` does for the first file.
 
-    A new file is loaded once two polls found it unchanged, since it may still be copied. If it cannot be used, the
-    classifier before stays, with one line.
+    A new file is loaded once two polls found it unchanged. If it cannot be used, the classifier before stays.
     """
 
     def __init__(self, path: str, load: Callable[[], Classifier], say: Say) -> None:
@@ -39,7 +37,8 @@ class ReloadingClassifier:
         return self._current
 
     def _signature(self) -> tuple[int, int, int] | None:
-        with suppress(OSError):
+        try:
             status = os.stat(self._path)
-            return status.st_mtime_ns, status.st_size, status.st_ino
-        return None
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino

@@ -67,24 +67,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
+        body, headers = PAGE.encode(), {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
         if not self.server.admits(self.headers.get("Host")):
-            self.send_error(HTTPStatus.FORBIDDEN, "this page is for this machine alone")
-        elif asked.path == "/":
-            self._send(PAGE.encode(), {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY})
-        elif asked.path == "/frame.jpg":
+            return self.send_error(HTTPStatus.FORBIDDEN, "this page is for this machine alone")
+        if asked.path == "/frame.jpg":
             after = parse_qs(asked.query).get("after", ["0"])[0]
-            number, jpeg = self.server.next_jpeg(int(after[:9]) if after.isdecimal() else 0)
+            number, body = self.server.next_jpeg(int(after[:9]) if after.isdecimal() else 0)
             status = json.dumps(self.server.status())
-            self._send(jpeg, {"Content-Type": "image/jpeg", "X-Frame": str(number), "X-Status": status})
-        else:
-            self.send_error(HTTPStatus.NOT_FOUND)
-
-    def _send(self, body: bytes, headers: dict[str, str]) -> None:
+            headers = {"Content-Type": "image/jpeg", "X-Frame": str(number), "X-Status": status}
+        elif asked.path != "/":
+            return self.send_error(HTTPStatus.NOT_FOUND)
         self.send_response(HTTPStatus.OK if body else HTTPStatus.NO_CONTENT)
-        for name, value in {**headers, "Content-Length": str(len(body)), "Cache-Control": "no-store"}.items():
+        for name, value in (headers | {"Content-Length": str(len(body)), "Cache-Control": "no-store"}).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+        return None
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""

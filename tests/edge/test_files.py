@@ -1,8 +1,6 @@
 """A name holds all of a file or what it held before; lines are appended whole; the cache is where the variables say."""
 
-import errno
 import os
-import signal
 import subprocess
 import sys
 from contextlib import closing
@@ -10,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import ModelNotFoundError, OutputError
+from edge.errors import OutputError
 from edge.files import (
     AppendOnlyFile,
     cache_folder,
@@ -57,14 +55,6 @@ def test_a_block_that_raises_leaves_all_as_it_was(target: Path, error: type[Base
     assert names_beside(target) == ["m.onnx"]
 
 
-def test_an_error_of_the_system_names_the_file_and_ours_stays_what_it_is(target: Path) -> None:
-    with pytest.raises(OSError, match="No space left") as full, replacing(target):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    assert full.value.filename == str(target)
-    with pytest.raises(ModelNotFoundError, match="there is no such model"), replacing(target):
-        raise ModelNotFoundError("there is no such model")
-
-
 def test_the_content_is_on_the_disk_before_the_name_changes(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
 
@@ -80,19 +70,6 @@ def test_the_content_is_on_the_disk_before_the_name_changes(target: Path, monkey
     with replacing(target) as temporary:
         temporary.write_bytes(NEW)
     assert events == ["content", "name", "folder"]
-
-
-KILLED_HALF_WAY = """
-import os, signal, sys
-from pathlib import Path
-from edge.files import replacing
-
-with replacing(Path(sys.argv[1])) as temporary:
-    with temporary.open("wb") as file:
-        file.write(b"half")
-        file.flush()
-        os.kill(os.getpid(), signal.SIGKILL)
-"""
 
 
 def test_a_folder_appears_whole(tmp_path: Path) -> None:
@@ -122,16 +99,6 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) ->
         (tmp_path / name).touch()
     remove_abandoned(tmp_path / "[r].csv")
     assert names_beside(tmp_path / "[r].csv") == sorted(kept)
-
-
-def test_what_a_kill_leaves_is_found_by_its_name(target: Path) -> None:
-    writer = "import os, sys; from pathlib import Path; from edge.files import replacing\n"
-    writer += "with replacing(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
-    killed = subprocess.run([sys.executable, "-c", writer, str(target)], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert len(names_beside(target)) == 2
-    remove_abandoned(target)
-    assert names_beside(target) == ["m.onnx"]
 
 
 def written(path: Path, *lines: bytes) -> Path:

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge import image as module
-from edge.errors import ImageError
 from edge.image import decode_image, read_image
 from tests.edge.pictures import (
     ASSOCIATED,
@@ -107,13 +105,6 @@ def test_exif_orientation_is_applied(format_: str, channels: int, orientation: i
     assert np.array_equal(decoded, seen_by_pillow(encoded))
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("picture", [RGB, GREY], ids=["colour", "grey"])
-def test_exif_orientation_of_a_jpeg_is_applied(picture: Image.Image, orientation: int) -> None:
-    encoded = encode(picture, "JPEG", exif=orientation_tag(orientation))
-    assert np.array_equal(decode_image(encoded).pixels, seen_by_pillow(encoded))
-
-
 def test_alpha_is_laid_over_white_for_every_level_and_alpha() -> None:
     levels, alpha = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
     decoded = decode_image(png(np.stack([levels, alpha], axis=2))).pixels
@@ -128,16 +119,6 @@ def test_unassociated_alpha_of_a_tiff_is_laid_over_white(bits: int, order: str) 
     decoded = decode_image(tiff(samples, UNASSOCIATED, order)).pixels
     # Pillow rounds once more on the way: one level.
     assert np.abs(decoded - over_white(upper[..., :3], upper[..., 3:]).astype(int)).max() <= 1
-
-
-@pytest.mark.parametrize("extra", [UNASSOCIATED, ASSOCIATED], ids=["unassociated", "associated"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16], ids=["8", "16"])
-def test_alpha_beside_the_grey_of_a_tiff_is_never_dropped(dtype: type, extra: int) -> None:
-    try:
-        answer: object = decode_image(tiff(np.zeros((12, 20, 2), dtype), extra)).pixels.min()
-    except ImageError as error:
-        answer = error.code
-    assert answer in (255, "unsupported_format")
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -168,13 +149,6 @@ def test_sixteen_bits_with_alpha_are_cut_and_then_laid_over_white(channels: int)
     samples = noise(64, 64, channels, dtype=np.uint16)
     upper = (samples >> 8).astype(np.uint8)
     assert np.array_equal(decode_image(png(samples)).pixels, over_white(upper[..., :-1], upper[..., -1:]))
-
-
-@pytest.mark.parametrize("most", [1, 500, 64 * 64 - 1])
-def test_a_large_picture_is_worked_on_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    monkeypatch.setattr(module, "BAND_PIXELS", most)
-    for encoded in (png(noise(64, 64, 4, dtype=np.uint16)), encode(PALETTE, "GIF"), encode(GREY, "TIFF")):
-        assert np.array_equal(decode_image(encoded).pixels, seen_by_pillow(encoded))
 
 
 def test_a_transparent_level_of_sixteen_bits_is_white() -> None:

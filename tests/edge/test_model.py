@@ -5,15 +5,13 @@ import json
 import os
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edge.errors import ModelError, ModelNotFoundError
-from edge.model import load_model, read_spec
-from edge.runtime import create_session
+from edge.model import read_spec
 from edge.spec import ModelSpec
-from tests.edge.artifacts import entry_of, refusal_by, restamped, with_entry, without_entry, written
+from tests.edge.artifacts import entry_of, refusal_by, with_entry, without_entry, written
 
 
 def refusal(path: Path) -> str:
@@ -114,13 +112,6 @@ def test_two_entries_under_one_key_are_refused(tiny_model: Path, tiny_content: b
         refusal(written(tiny_model, model.SerializeToString()))
 
 
-@pytest.mark.parametrize("labels", [3, 300, 70_000])
-def test_a_spec_of_any_length_is_found(tiny_model: Path, tiny_content: bytes, labels: int) -> None:
-    names = tuple(f"{i} ½" for i in range(labels))
-    model = restamped(tiny_content, labels=names, self_test=None)
-    assert read_spec(written(tiny_model, model)).labels == names
-
-
 def test_what_leads_to_no_file_is_told_apart(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError):
         read_spec(Path("a\0b.onnx"))
@@ -133,19 +124,3 @@ def test_what_leads_to_no_file_is_told_apart(tmp_path: Path) -> None:
 def test_the_folder_of_a_run_is_to_be_exported_first(tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text("{}")
     assert f"eyespot export {tmp_path}" in refusal(tmp_path)
-
-
-def test_a_file_that_is_replaced_while_it_is_loaded_is_refused(
-    tiny_model: Path, tiny_content: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = restamped(tiny_content, labels=("cat", "dog", "owl"))
-
-    def replace_and_create(*arguments: Any, **options: Any) -> Any:
-        written(tiny_model, other)
-        return create_session(*arguments, **options)
-
-    with monkeypatch.context() as patched:
-        patched.setattr("edge.model.create_session", replace_and_create)
-        with pytest.raises(ModelError):
-            load_model(tiny_model)
-    assert load_model(tiny_model)[0].labels == ("cat", "dog", "owl")

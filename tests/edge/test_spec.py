@@ -135,12 +135,6 @@ def test_what_is_written_is_read_as_it_was(value: dict[str, Any]) -> None:
     assert parse_spec(spec.to_json(), "m.onnx") == spec
 
 
-def test_the_drop_of_a_variant_is_in_points() -> None:
-    assert SPEC.variant is not None
-    assert SPEC.variant.drop_points == 12.5
-    assert replace(SPEC.variant, accuracy=None).drop_points == 50
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -248,22 +242,6 @@ def test_a_list_of_confusions_knows_whether_it_is_whole() -> None:
 def test_what_contradicts_itself_is_refused(make: Callable[[], ClassCounts], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make()
-
-
-@pytest.mark.parametrize(
-    ("edges", "counts", "said"),
-    [
-        ((0.0, 1.0), (1, 2), "one edge more"),
-        ((0.0, 0.0), (1,), "must rise"),
-        ((0.0, 1.0, 2.0), (1, -1), "must count pictures"),
-        ((0.0, 1.0, 2.0), (0, 0), "must count pictures"),
-    ],
-)
-def test_a_histogram_that_contradicts_itself_is_refused(
-    edges: tuple[float, ...], counts: tuple[int, ...], said: str
-) -> None:
-    with pytest.raises(ValueError, match=said):
-        Histogram(edges, counts)
 
 
 def test_a_label_may_be_the_name_of_a_folder_that_is_no_text() -> None:

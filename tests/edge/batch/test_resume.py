@@ -16,7 +16,7 @@ import pytest
 
 from edge.batch.inputs import Input
 from edge.batch.rows import Row, compute_row
-from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED
+from edge.cli import INTERRUPTED, NOTHING_DONE, SOME_FAILED
 from tests.edge.artifacts import restamped, written
 from tests.edge.batch.conftest import codes_of, lines_in, rows_of
 from tests.edge.pictures import grey
@@ -219,19 +219,3 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
         assert batch(*SOURCES, "--output", output, "--resume", "--quiet") == SOME_FAILED
     assert Path("r.jsonl").read_bytes() == whole
     assert Path("r.csv").read_bytes().count(b"\r\n") == 1 + whole.count(b"\n")
-
-
-@pytest.mark.slow
-def test_two_runs_on_one_output_the_second_is_refused(folder: Path) -> None:
-    with start("-", "--output", "r.jsonl", stdin=subprocess.PIPE) as first:
-        assert first.stdin is not None
-        first.stdin.write(b"images/0.png\n")
-        first.stdin.flush()
-        until(lambda: lines_in("r.jsonl.partial") == 1)
-        for more in ([], ["--resume"], ["--overwrite"]):
-            with start("images", "--output", "r.jsonl", *more, stderr=subprocess.PIPE) as second:
-                _, err = second.communicate(timeout=60)
-            assert (second.returncode, err.count(b"\n")) == (NOTHING_DONE, 1)
-        first.stdin.close()
-        assert first.wait(60) == DONE
-    assert lines_in("r.jsonl") == 1

@@ -113,13 +113,6 @@ def test_csv_and_parquet_hold_the_same_rows_in_the_same_columns(batch: Batch, mo
         assert cell == {name: "" if value is None else str(value) for name, value in row.items()}
 
 
-def test_a_csv_output_is_a_csv_list(batch: Batch) -> None:
-    written(Path(os.fsdecode(b"images/gr\xfcn.png")), grey(10))
-    assert batch("images", "--output", "r.csv") == SOME_FAILED
-    assert batch("r.csv", "--output", "again.csv") == SOME_FAILED
-    assert Path("again.csv").read_bytes() == Path("r.csv").read_bytes()
-
-
 def test_labels_from_folders_add_accuracy_and_the_confusion_matrix(
     batch: Batch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -217,12 +210,3 @@ def test_too_many_failures_end_the_run_and_resume_goes_on(batch: Batch, capsys: 
     assert [path for path, _ in codes_of(Path("r.jsonl"))] == names[:4]
     assert batch(*names, "--max-failures", "49%", "--overwrite") == NOTHING_DONE
     assert len(rows_of(Path("r.jsonl"))) == 4
-
-
-def test_the_summary_and_the_quiet(batch: Batch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert batch("images", "--output", "r.jsonl", "--quiet", "--summary") == SOME_FAILED
-    out, err = capsys.readouterr()
-    lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert err == ""
-    assert lines[0] == "8 inputs: 6 classified, 2 failed"
-    assert {"dark 2 33.3%", "middle 2 33.3%", "bright 2 33.3%", "empty 1", "not_an_image 1"} <= set(lines)

@@ -11,7 +11,7 @@ import pytest
 
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
 from tests.conftest import Run, tiny_probabilities
-from tests.edge.artifacts import entry_of, with_entry, without_entry, written
+from tests.edge.artifacts import written
 from tests.edge.pictures import PNG_MAGIC, grey, png, png_chunk
 from tests.edge.regions.drawn_glyphs import code
 
@@ -100,17 +100,6 @@ def test_folders_globs_and_standard_input_are_understood(classify: Run) -> None:
     assert [record["predictions"][0]["label"] for record in found] == ["dark", "dark", "dark", "bright"]
 
 
-def test_a_name_that_is_no_text_is_read_and_given_back(classify: Run) -> None:
-    name = os.fsdecode(b"gr\xfcn.png")
-    written(Path(name), grey(10))
-    done = classify(name, "--json")
-    assert (done.returncode, done.stderr) == (DONE, "")
-    assert os.fsencode(records(done)[0]["path"]) == b"gr\xfcn.png"
-    table = classify(name, "none.png")
-    assert table.stdout.startswith("gr\\udcfcn.png   dark ")
-    assert (table.returncode, table.stderr) == (SOME_FAILED, "eyespot: none.png: not_found: there is no such file\n")
-
-
 def test_every_broken_picture_has_its_code_and_the_others_are_done(classify: Run, folder: Path) -> None:
     (folder / "empty").mkdir()
     (folder / "loop.png").symlink_to("loop.png")
@@ -144,45 +133,10 @@ def test_every_broken_picture_has_its_code_and_the_others_are_done(classify: Run
     assert named == [["eyespot", name, code] for name, code in expected.items()]
 
 
-def test_max_pixels_is_the_most_that_is_read(classify: Run) -> None:
-    assert classify("dark.png", "--max-pixels", "99").returncode == DONE
-    done = classify("dark.png", "--max-pixels", "98")
-    assert done.returncode == SOME_FAILED
-    message = "too_many_pixels: the header claims 11 x 9 = 99 pixels; the limit is 98"
-    assert done.stderr == f"eyespot: dark.png: {message}\n"
-
-
-def test_standard_input_may_be_empty_or_no_picture(classify: Run) -> None:
-    assert codes(classify("-", "--json", input="")) == {"-": "empty"}
-    done = classify("-", "dark.png", "--json", input="a text")
-    assert (done.returncode, codes(done)) == (SOME_FAILED, {"-": "not_an_image", "dark.png": None})
-
-
 def test_standard_input_holds_one_picture(classify: Run) -> None:
     done = classify("-", "dark.png", "-", input="")
     assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
     assert done.stderr == "eyespot: standard input (-) holds one image; name it once\n"
-
-
-def bad_models(content: bytes) -> dict[str, bytes]:
-    newer = json.dumps(json.loads(entry_of(content)) | {"format": 2})
-    return {
-        "has no eyespot spec": without_entry(content).SerializeToString(),
-        "cut short": content[:-100],
-        "has format 2, this eyespot reads up to 1": with_entry(content, newer),
-        "was altered": content.replace(b"bright", b"blight"),
-    }
-
-
-def test_a_bad_model_is_one_line_and_nothing_is_done(tiny_content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
-    for reason, content in bad_models(tiny_content).items():
-        written(Path("tiny.onnx"), content)
-        assert main(["classify", "tiny.onnx", "dark.png", "--json"]) == NOTHING_DONE
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert len(err.splitlines()) == 1
-        assert err.startswith("eyespot: tiny.onnx: ")
-        assert reason in err
 
 
 def test_unsure_is_an_answer(classify: Run) -> None:
@@ -227,3 +181,14 @@ def test_annotated_copies_are_written_for_what_was_classified(classify: Run, fol
     (copy,) = (folder / "drawn").iterdir()
     assert copy.name == "dark-annotated.png"
     assert cv2.imread(str(copy)).shape == (243, 297, 3)  # 9x11, enlarged 27 times
+
+
+@pytest.mark.parametrize(("model", "words"), [("dark.png", "MODEL comes first"), ("run", "eyespot export run")])
+def test_an_image_or_a_run_in_the_place_of_the_model_is_named(
+    model: str, words: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "run").mkdir()
+    (folder / "run" / "spec.json").write_text("{}")
+    assert main(["classify", model, "tiny.onnx"]) == NOTHING_DONE
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), words in err) == ("", 1, True)

@@ -86,6 +86,15 @@ def test_frames_that_are_left_out_are_counted(folder: Path, capsys: pytest.Captu
     assert printed.err.startswith("eyespot: 13 classified, 37 skipped, ")
 
 
+def test_a_time_limit_ends_it_as_done(folder: Path) -> None:
+    write_video(folder / "v.avi", [grey(10)] * 3000, 25)
+    with started("v.avi", "--seconds", "0.5", "--json") as process:
+        out, errors = process.communicate()
+    assert process.returncode == DONE
+    assert 0 < len(out.splitlines()) < 3000
+    assert "classified" in errors
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

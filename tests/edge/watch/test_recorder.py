@@ -38,16 +38,6 @@ def test_a_live_source_is_recorded_as_fast_as_it_was_without_the_time_it_was_awa
     assert np.abs(found - [10, 100, 100, 100, 100, 100, 200, *[50] * 10]).max() <= LOSS
 
 
-def test_another_size_is_fitted_into_the_first_without_distortion(tmp_path: Path) -> None:
-    with closing(Recorder(str(tmp_path / "out.avi"), live=False)) as recorder:
-        for size in ((100, 200), (100, 100), (50, 400)):
-            recorder.write(grey(200, *size), 0, 25)
-    _, upright, wide = read_video(recorder.path)
-    assert upright.shape == wide.shape == (100, 200, 3)
-    assert [upright[50, x, 0] > 128 for x in (10, 60, 140, 190)] == [False, True, True, False]
-    assert [wide[y, 100, 0] > 128 for y in (10, 45, 55, 90)] == [False, True, True, False]
-
-
 def test_a_disk_that_fills_up_ends_the_file_and_it_is_playable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = iter([*[1 << 40] * 20, 1000])
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
