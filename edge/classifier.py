@@ -252,9 +252,9 @@ def require_self_test(
     """Return the result of a replay; `source` names the file. Raises ParityError unless it passed."""
     result = replay_self_test(spec, probabilities)
     if not result.passed:
-        before = "the source network" if spec.variant is None else "at its export"
+        known = "the original network did" if spec.variant is None else "it did at its export"
         raise ParityError(
-            f"{source}: it does not answer here as {before} ({result.worst_sample}: largest difference "
+            f"{source}: it does not answer here as {known} ({result.worst_sample}: largest difference "
             f"{result.largest_difference:.1e}, limit {result.tolerance:.0e})"
         )
     return result

@@ -114,7 +114,7 @@ def _dispatch(argv: list[str], is_program: bool) -> int:
             gc.enable()
         if getattr(arguments, "against", None) is not None:
             with explaining_imports("eyespot verify --against", AGAINST_EXTRA):
-                module = importlib.import_module(VERIFY_AGAINST)
+                return int(importlib.import_module(VERIFY_AGAINST).run(arguments))
         return int(module.run(arguments))
 
 

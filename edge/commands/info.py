@@ -97,9 +97,9 @@ def variant_rows(variant: Variant) -> dict[str, str]:
     """Return the certificate of a variant as a table of names and values."""
     kept = f", {len(variant.float_layers)} layers in float32" if variant.float_layers else ""
     calibration = f", {variant.calibration} calibration" if variant.calibration else ""
-    accuracy = f"{variant.images:,} images without labels"
+    accuracy = f"{variant.images:,} pictures without labels"
     if variant.accuracy is not None and variant.float32_accuracy is not None:
-        accuracy = f"{variant.accuracy:.2%} of {variant.images:,} images, float32 {variant.float32_accuracy:.2%}"
+        accuracy = f"{variant.accuracy:.2%} of {variant.images:,} pictures, float32 {variant.float32_accuracy:.2%}"
     made = f"{variant.kind} ({variant.scheme}{calibration}{kept})"
     limit = f"limit {variant.max_drop_points:g} points less"
     return {
