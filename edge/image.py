@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, ImageOps
 
 from edge.errors import ImageError, reason_of
 from edge.steps import Step, shrink_factor
@@ -71,8 +71,8 @@ PLUGINS = {"WEBP": "WebPImagePlugin", "TIFF": "TiffImagePlugin", "AVIF": "AvifIm
 # PNG (https://www.w3.org/TR/png-3/): the places of the first chunk, and of the bit depth in it.
 CHUNKS_AT, BITS_AT = 8, 24
 MOST_CHUNKS = 1 << 18  # encoders cut the pixels into chunks of 8 KiB or more
-# Texts and colour profiles may be as large as all of them together, 64 MB; Pillow would refuse one of 1 MB.
-PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
+# Pillow unpacks them, up to 64 MB for a file of 64 KB, or refuses the picture.
+LEFT_OUT = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
 # What Pillow raises for damaged metadata, or a damaged picture after the first.
 DAMAGED = (SyntaxError, struct.error, ValueError, TypeError, LookupError, OverflowError, OSError, EOFError)
@@ -250,11 +250,10 @@ def _open(stream: BinaryIO, kind: str) -> Any:
             raise ImageError("unsupported_format", f"HEIC images need the extra 'heif': {remedy}") from None
     elif kind in PLUGINS:
         import_module(f"PIL.{PLUGINS[kind]}")
-    if kind == "PNG":
-        _check_chunks(stream)
-    stream.seek(0)
+    source = _without_text(stream) if kind == "PNG" else stream
+    source.seek(0)
     try:
-        image = Image.open(stream, formats=["BMP", "DIB"] if kind == "BMP" else [kind])
+        image = Image.open(source, formats=["BMP", "DIB"] if kind == "BMP" else [kind])
     except Exception as error:  # noqa: BLE001 # Pillow's readers share no base class; one image is one answer
         raise _failed(stream, kind, error, opened=False) from None
     if min(image.size) < 1:
@@ -264,21 +263,33 @@ def _open(stream: BinaryIO, kind: str) -> Any:
 
         prepare_tiff(image)
     elif kind == "PNG":
-        _prepare_png(image, stream)
+        _prepare_png(image, source)
     return image
 
 
-def _check_chunks(stream: BinaryIO) -> None:
-    """Raise ImageError for a PNG that ends early, or has so many chunks that Pillow would need minutes."""
-    size, place, name, chunks = stream.seek(0, os.SEEK_END), CHUNKS_AT, b"", 0
+def _without_text(stream: BinaryIO) -> BinaryIO:
+    """Return a PNG without its texts and colour profile. Raises ImageError for one that ends early."""
+    size = stream.seek(0, os.SEEK_END)
+    kept, start, place, name, chunks = [], 0, CHUNKS_AT, b"", 0
     while name != b"IEND" and place + 8 <= size:
         stream.seek(place)
         length, name = struct.unpack(">I4s", stream.read(8))
-        place, chunks = place + length + 12, chunks + 1
+        end, chunks = place + length + 12, chunks + 1
         if chunks > MOST_CHUNKS or not name.isalpha():
             raise ImageError("corrupt", "the PNG has too many chunks, or one with an invalid name")
+        if name in LEFT_OUT:
+            kept.append((start, place))
+            start = end
+        place = end
     if name != b"IEND":
         raise ImageError("corrupt", "the PNG is cut short")
+    if not kept:
+        return stream
+    left = BytesIO()
+    for begin, end in (*kept, (start, size)):
+        stream.seek(begin)
+        left.write(stream.read(max(end - begin, 0)))
+    return left
 
 
 def _prepare_png(image: Any, stream: BinaryIO) -> None:
