@@ -22,7 +22,7 @@ OFFLINE = ("--no-index", "--no-deps")
 # Imports what reads a file beside it, and prints where that is and how much was read.
 READ_DATA = """
 import serving.pages, training.annotate.server
-from training.pretrained.imagenet import imagenet_labels
+from training.pretrained.command import imagenet_labels
 for module, data in (
     (serving.pages, serving.pages.PLAYGROUND),
     (training.annotate.server, training.annotate.server.PAGE),

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +9,7 @@ from export.evaluation import COOLEST, HOTTEST
 from training.data.prepare import Pictures
 from training.data.split import Split
 from training.epochs.history import History
-from training.report.evaluation import Evaluation
+from training.report.report import Finding, Report
 
 # How many times as many images the largest class may have.
 IMBALANCE = 2
@@ -24,14 +23,6 @@ NEAR = 1.01
 OVERFITTING_EPOCHS, OVERFITTING_RISE, OVERFITTING_SHARE = 5, 0.05, 0.1
 # A training that is not right in this share, and whose loss fell by this share in the last epoch, should go on.
 LEARNED, STILL_FALLING = 0.9, 0.05
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing worth a line: a `code` for programs, and a `message` that says what to do about it."""
-
-    code: str
-    message: str
 
 
 def check_data(pictures: Pictures, split: Split, balanced: bool) -> list[Finding]:
@@ -87,10 +78,10 @@ def _suspicious(pictures: Pictures, traits: Sequence[str], code: str, name: str)
     return found
 
 
-def check_result(evaluation: Evaluation, temperature: float, history: History) -> list[Finding]:
+def check_result(report: Report, temperature: float, history: History) -> list[Finding]:
     """Return what makes a trained classifier doubtful."""
-    report, found = evaluation.report, []
-    if evaluation.accuracy_interval.low <= report.baseline_accuracy:
+    found = []
+    if report.accuracy_interval.low <= report.baseline_accuracy:
         text = (
             f"{report.accuracy:.1%} is no better than always answering the commonest class "
             f"({report.baseline_accuracy:.1%}); gather more or clearer images, or check the labels"

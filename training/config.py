@@ -13,7 +13,7 @@ from edge.spec import Faces, Glyphs
 from training.backbones import find_backbone
 from training.data.load import is_dataset
 from training.epochs.augmentation import AUGMENTATIONS
-from training.networks.initializers import DEFAULT_INITIALIZER, require_initializer
+from training.networks.architecture import DEFAULT_INITIALIZER, require_initializer
 from training.recipe import AnyRecipe, EpochSettings, FineTuning, HeadRecipe, Recipe, ScheduleName, with_image_size
 from training.recipes import RECIPES, load_recipe_file
 from training.transfer.head import Logistic, NearestNeighbours
@@ -118,7 +118,7 @@ class TrainConfig:
             source="own",
             reported="-",
             dataset=self.target,
-            preprocessing=(*backbone.geometry(size), *backbone.values()),
+            preprocessing=(*backbone.geometry(size), *backbone.values),
             head=Logistic(),
             backbone=backbone,
             weights=self.weights,

@@ -13,13 +13,13 @@ from edge.errors import ImageError, UsageError
 from edge.files import AppendOnlyFile, is_partial, replacing
 from edge.fingerprint import take_fingerprint
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
+from export.evaluation import count_classes
 from export.run_folder import LabelledImage, RunFolder, write_calibration, write_evaluation_images
-from training.checks import Finding
 from training.data.dataset import Dataset
 from training.job import Job, Trained
 from training.recipe import AnyRecipe, HeadRecipe
-from training.report.evaluation import Evaluation
 from training.report.plots import readable
+from training.report.report import Report
 
 # Locked while a training writes the folder; found unlocked, it says that one was killed there.
 LOCK = ".unfinished"
@@ -75,16 +75,9 @@ def _require_usable(run: RunFolder, resume: bool) -> None:
         raise UsageError(f"{path} holds an unfinished run; continue it with --resume, or remove it")
 
 
-def describe_model(
-    trained: Trained,
-    recipe: AnyRecipe,
-    job: Job,
-    evaluation: Evaluation,
-    threshold: float | None,
-    findings: tuple[Finding, ...],
-) -> ModelSpec:
+def describe_model(trained: Trained, recipe: AnyRecipe, job: Job, report: Report, threshold: float | None) -> ModelSpec:
     """Return the spec of a trained network, as far as it is known before export."""
-    pictures, report = job.pictures, evaluation.report
+    pictures, reported = job.pictures, trained.reported
     backbone = recipe.backbone if isinstance(recipe, HeadRecipe) else None
     measures = np.array([pictures.notes[row].measures for row in trained.trained_rows])
     record = TrainingRecord(
@@ -97,11 +90,13 @@ def describe_model(
         epochs=len(trained.history.epochs),
         seed=job.config.seed,
         temperature=trained.temperature,
-        classes=report.count_classes(),
+        classes=count_classes(
+            reported.probabilities.argmax(axis=1), pictures.dataset.targets[reported.rows], len(pictures.dataset.labels)
+        ),
         evaluated_on=trained.evaluated_on,
         baseline_accuracy=report.baseline_accuracy,
-        calibration_error=evaluation.calibration_error,
-        warnings=tuple(finding.message for finding in findings) or None,
+        calibration_error=report.calibration_error,
+        warnings=tuple(finding.message for finding in report.warnings) or None,
         backbone=backbone.name if backbone else None,
     )
     return ModelSpec(
@@ -115,11 +110,11 @@ def describe_model(
         training=record,
         parity=None,
         self_test=None,
-        fingerprint=take_fingerprint(measures, trained.reported.probabilities),
+        fingerprint=take_fingerprint(measures, reported.probabilities),
     )
 
 
-def finish_run(trained: Trained, spec: ModelSpec, job: Job, report: str) -> None:
+def finish_run(trained: Trained, spec: ModelSpec, job: Job) -> None:
     """Write what is left of a run folder; the spec, by which a run counts as finished, comes last.
 
     With the run go pictures that its figures are of, in a fixed random order, and some that it was trained on, for the
@@ -128,8 +123,6 @@ def finish_run(trained: Trained, spec: ModelSpec, job: Job, report: str) -> None
     run, dataset, random = job.run, job.pictures.dataset, np.random.default_rng(0)
     with replacing(run.model) as temporary:
         trained.network.save(temporary)
-    with replacing(run.report) as temporary:
-        temporary.write_text(report, encoding="utf-8")
     with replacing(run.evaluation_images) as temporary:
         write_evaluation_images(temporary, _images(dataset, random.permutation(trained.reported.rows)))
     with replacing(run.calibration) as temporary:

@@ -1,6 +1,5 @@
 """Train a classifier: from a configuration to a run folder that export reads."""
 
-import json
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from msgspec.structs import replace
 
 from edge.errors import DatasetError, InstallationError, UsageError
 from edge.files import cache_folder
 from edge.runtime import usable_cores
 from edge.spec import ModelSpec
-from training.checks import Finding, check_data, check_result
+from export.evaluation import find_threshold
+from training.checks import check_data, check_result
 from training.config import TrainConfig
 from training.data.dataset import Dataset
 from training.data.load import load_dataset, require_outside
@@ -24,8 +25,8 @@ from training.data.store import Store
 from training.epochs.train_epochs import train_epochs
 from training.job import Job, Trained
 from training.recipe import AnyRecipe, Recipe
-from training.report.calibration import find_threshold
-from training.report.evaluation import Evaluation, count_suspects, evaluate, write_evaluation
+from training.report.evaluation import Evaluation, evaluate, write_evaluation
+from training.report.report import Finding
 from training.run import claimed_run_folder, describe_model, finish_run
 from training.transfer.train_head import train_head
 
@@ -120,28 +121,28 @@ def _split(pictures: Pictures, recipe: AnyRecipe, config: TrainConfig) -> Split:
 
 def _finish(trained: Trained, recipe: AnyRecipe, job: Job, found: list[Finding]) -> Run:
     """Evaluate what was trained, write the run folder and say what a user should know."""
-    config, run, dataset = job.config, job.run, job.pictures.dataset
+    run, dataset, wanted = job.run, job.pictures.dataset, job.config.answer_accuracy
     threshold = None
-    if config.answer_accuracy is not None:
-        targets = dataset.targets[trained.calibration.rows]
-        chosen = find_threshold(trained.calibration.probabilities, targets, config.answer_accuracy)
-        threshold = chosen.below
-        _say(
-            f"unsure below {chosen.below:.2%}: {chosen.answered:.2%} of the images are answered, "
-            f"{chosen.accuracy:.2%} of the answers are right"
-        )
-    reported = dataset.select(trained.reported.rows)
-    evaluation = evaluate(reported.names, reported.targets, dataset.labels, trained.reported.probabilities, threshold)
-    findings = (*found, *check_result(evaluation, trained.temperature, trained.history))
-    spec = describe_model(trained, recipe, job, evaluation, threshold, findings)
-    write_evaluation(evaluation, reported, spec.name, run.evaluation, trained.evaluated_on)
-    record = evaluation.as_record(dataset.name, trained.evaluated_on)
-    record |= {"phases": trained.phases, "warnings": [{"code": f.code, "message": f.message} for f in findings]}
-    finish_run(trained, spec, job, json.dumps(record, indent=2))
+    if wanted is not None:
+        calibration = trained.calibration
+        threshold = find_threshold(calibration.probabilities, dataset.targets[calibration.rows], wanted)
+    reported, probabilities = dataset.select(trained.reported.rows), trained.reported.probabilities
+    report, mistakes = evaluate(
+        reported.names, reported.targets, dataset.labels, probabilities, threshold, dataset.name, trained.evaluated_on
+    )
+    findings = (*found, *check_result(report, trained.temperature, trained.history))
+    report = replace(report, phases=trained.phases, warnings=findings)
+    spec = describe_model(trained, recipe, job, report, threshold)
+    evaluation = Evaluation(report, mistakes)
+    write_evaluation(evaluation, reported, spec.name, run.evaluation)
+    finish_run(trained, spec, job)
     for finding in findings:
         _say(f"warning: {finding.message}")
-    if suspects := count_suspects(evaluation):
-        _say(f"{suspects:,} images are probably labelled wrong; see them: eyespot annotate --suspects {run.suspects}")
+    if answers := report.answers:
+        _say(f"unsure below {answers.below:.2%}; {answers.answered:.2%} of the images are answered")
+    if report.suspects:
+        see = f"eyespot annotate --suspects {run.suspects}"
+        _say(f"probably labelled wrong: {report.suspects:,} images; see them: {see}")
     return Run(run.path, spec, evaluation, findings)
 
 

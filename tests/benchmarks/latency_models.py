@@ -24,12 +24,12 @@ def main() -> None:
     start_tensorflow()
     import keras
 
-    from training.networks.catalogue import build_network
+    from training.networks.catalogue import NETWORKS
 
     name, folder = sys.argv[1], Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(1)
-    model = build_network(name)
+    model = NETWORKS[name].build()
     plain = convert_plainly(model)
     onnx.save(plain, folder / "plain.onnx")
     onnx.save(with_batch_of_one(plain), folder / "one.onnx")
