@@ -121,24 +121,19 @@ def _split(pictures: Pictures, recipe: AnyRecipe, config: TrainConfig) -> Split:
 
 def _finish(trained: Trained, recipe: AnyRecipe, job: Job, found: list[Finding]) -> Run:
     """Evaluate what was trained, write the run folder and say what a user should know."""
-    config, run, dataset = job.config, job.run, job.pictures.dataset
+    run, dataset, wanted = job.run, job.pictures.dataset, job.config.answer_accuracy
     threshold = None
-    if config.answer_accuracy is not None:
-        targets = dataset.targets[trained.calibration.rows]
-        threshold = find_threshold(trained.calibration.probabilities, targets, config.answer_accuracy)
-    reported = dataset.select(trained.reported.rows)
+    if wanted is not None:
+        calibration = trained.calibration
+        threshold = find_threshold(calibration.probabilities, dataset.targets[calibration.rows], wanted)
+    reported, probabilities = dataset.select(trained.reported.rows), trained.reported.probabilities
     report, mistakes = evaluate(
-        reported.names,
-        reported.targets,
-        dataset.labels,
-        trained.reported.probabilities,
-        threshold,
-        dataset.name,
-        trained.evaluated_on,
+        reported.names, reported.targets, dataset.labels, probabilities, threshold, dataset.name, trained.evaluated_on
     )
     findings = (*found, *check_result(report, trained.temperature, trained.history))
-    evaluation = Evaluation(replace(report, phases=trained.phases, warnings=findings), mistakes)
-    spec = describe_model(trained, recipe, job, evaluation.report, threshold)
+    report = replace(report, phases=trained.phases, warnings=findings)
+    spec = describe_model(trained, recipe, job, report, threshold)
+    evaluation = Evaluation(report, mistakes)
     write_evaluation(evaluation, reported, spec.name, run.evaluation)
     finish_run(trained, spec, job)
     for finding in findings:
@@ -146,10 +141,8 @@ def _finish(trained: Trained, recipe: AnyRecipe, job: Job, found: list[Finding])
     if answers := report.answers:
         _say(f"unsure below {answers.below:.2%}; {answers.answered:.2%} of the images are answered")
     if report.suspects:
-        _say(
-            f"{report.suspects:,} images are probably labelled wrong; see them: "
-            f"eyespot annotate --suspects {run.suspects}"
-        )
+        see = f"eyespot annotate --suspects {run.suspects}"
+        _say(f"probably labelled wrong: {report.suspects:,} images; see them: {see}")
     return Run(run.path, spec, evaluation, findings)
 
 
