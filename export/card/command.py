@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the card, say where, and return the exit status."""
     from edge.files import replacing
-    from export.card.data import write_card
+    from export.card.page import write_card
 
     model = Path(arguments.model)
     output = resolve_output(arguments.output, f"{model.stem}.html", model, arguments.image)
