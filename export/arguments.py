@@ -7,17 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from edge.arguments import share
+from edge.commands.info import variant_rows
 from edge.errors import UsageError
 from edge.steps import LARGEST_SIDE_PX
 
 if TYPE_CHECKING:  # `--help` does not wait for onnx
     from export.pipeline import Exported
 
-ORIGINS = {
-    "held-out": "images that the training held out",
-    "folder": "pictures of yours",
-    "made": "pictures that eyespot made itself; --images DIR takes yours",
-}
 DESCRIPTION = ("labels", "preprocessing", "size", "output_name", "calibrate", "answer_accuracy", "images")
 
 
@@ -157,10 +153,8 @@ def report(exported: "Exported", output: Path) -> None:
     if training and parity and parity.origin == "folder":
         unsure = "" if spec.reject_threshold is None else f"; unsure below {spec.reject_threshold:.2%}"
         print(f"accuracy: {training.accuracy:.2%} of {training.evaluation_images:,} labelled pictures{unsure}")
-    if variant := spec.variant:
-        accuracy = f"{variant.images:,} pictures without labels"
-        if variant.accuracy is not None:
-            accuracy = f"{variant.accuracy:.2%} of {variant.images:,} pictures, float32 {variant.float32_accuracy:.2%}"
-        print(f"{variant.kind}: {accuracy}, same best label on {variant.top1_agreement:.2%}")
+    if spec.variant:
+        print(f"{spec.variant.kind}: {variant_rows(spec.variant)['cost']}")
     if parity and parity.origin != "held-out":
-        print(f"compared on {parity.images} {ORIGINS[parity.origin]}")
+        whose = "of yours" if parity.origin == "folder" else "that eyespot made itself; --images DIR takes yours"
+        print(f"compared on {parity.images} pictures {whose}")

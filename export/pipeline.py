@@ -7,7 +7,6 @@ figures here from a folder of labelled pictures. Nothing is written unless the f
 """
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -41,7 +40,7 @@ from export.parity.compare import (
     require_different_answers,
 )
 from export.parity.noise import rounding_noise
-from export.parity.pictures import Example, Pictures, Use, made_pictures, run_pictures
+from export.parity.pictures import Pictures, Use, made_pictures, run_pictures
 from export.preprocess import build_preprocessing, network_shape
 from export.quantize import Examples, describe_unsure, make_fp16, make_int8
 from export.quantize.int8 import target_of
@@ -190,18 +189,14 @@ def _answer_labelled(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
     """Return probabilities [N, classes], targets [N] and measures [N, 3] of labelled pictures."""
     rows, targets, measures = [], [], []
-    for batch in _batches(pictures.read(use)):
+    examples = pictures.read(use)
+    while batch := list(islice(examples, BATCH)):
         rows.append(converted.expected(np.concatenate([converted.prepare(e.pixels[None]) for e in batch])))
         targets += [spec.labels.index(str(example.label)) for example in batch]
         measures += [measure(example.pixels) for example in batch]
     if not rows:
         raise UsageError(f"{pictures.name}: there are too few labelled pictures to judge by; give ten or more")
     return np.concatenate(rows), np.array(targets, np.int64), np.array(measures)
-
-
-def _batches(examples: Iterator[Example]) -> Iterator[list[Example]]:
-    while batch := list(islice(examples, BATCH)):
-        yield batch
 
 
 def prove(

@@ -69,33 +69,24 @@ def publish_to_triton(model: Path, repository: Path) -> tuple[Path, bool]:
             (new / "1").mkdir()
             shutil.copyfile(model, new / "1" / "model.onnx")
         return folder / "1" / "model.onnx", True
-    versions = _read_versions(folder, spec.name, labels)
-    newest = max(versions, default=0)
-    if newest and versions[newest] == spec.version:
-        return folder / str(newest) / "model.onnx", False
-    target = folder / str(newest + 1)
-    with creating_folder(target) as new:
-        shutil.copyfile(model, new / "model.onnx")
-    return target / "model.onnx", True
-
-
-def _read_versions(folder: Path, name: str, labels: str) -> dict[int, str | None]:
-    """Return the artifact version behind each number in `folder`, which must be other exports of the same model."""
-    found: dict[int, str | None] = {}
-    for path in folder.iterdir():
-        if path.name.isdecimal() and path.is_dir():
-            try:
-                there = read_spec(path / "model.onnx")
-            except EyespotError as error:
-                raise UsageError(f"{folder} holds a model that eyespot cannot read ({error}); remove it") from None
-            if there.name != name:
-                raise UsageError(f"{folder} holds the model {there.name!r}; {name!r} needs another repository")
-            found[int(path.name)] = there.version
     if not (folder / "config.pbtxt").is_file() or not (folder / "labels.txt").is_file():
         raise UsageError(f"{folder} exists and is no model that eyespot put there; choose another repository")
     if (folder / "labels.txt").read_text(encoding="utf-8", errors="replace") != labels:
         raise UsageError(f"{folder} serves other labels, which clients rely on; choose another repository")
-    return found
+    newest = max((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), default=0)
+    if newest:
+        there = folder / str(newest) / "model.onnx"
+        try:
+            found = read_spec(there)
+        except EyespotError as error:
+            raise UsageError(f"{folder} holds a model that eyespot cannot read ({error}); remove it") from None
+        if found.name != spec.name:
+            raise UsageError(f"{folder} holds the model {found.name!r}; {spec.name!r} needs another repository")
+        if found.version == spec.version:
+            return there, False
+    with creating_folder(folder / str(newest + 1)) as new:
+        shutil.copyfile(model, new / "model.onnx")
+    return folder / str(newest + 1) / "model.onnx", True
 
 
 def publish_to_bento(model: Path) -> tuple[str, Path, bool]:

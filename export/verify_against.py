@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     for image in bad:
         print(f"eyespot: {printable(image['path'])}: {image['code']}: {image['message']}", file=sys.stderr)
     passed = all(is_within(comparison, tolerance) for comparison in found)
-    (_print_json if arguments.json else _print)(spec, found, tolerance, passed, arguments.worst or WORST_SHOWN, bad)
+    _report(spec, found, tolerance, passed, bad, arguments)
     return NOTHING_DONE if not passed else SOME_FAILED if bad else DONE
 
 
@@ -77,47 +77,49 @@ def _readable(folder: str, bad: list[dict[str, str]]) -> Iterator[tuple[str, NDA
             bad.append({"path": source.path, "code": error.code, "message": str(error)})
 
 
-def _print_json(
-    spec: ModelSpec, found: list[Comparison], tolerance: float, passed: bool, most: int, bad: list[dict[str, str]]
+def _report(
+    spec: ModelSpec,
+    found: list[Comparison],
+    tolerance: float,
+    passed: bool,
+    bad: list[dict[str, str]],
+    arguments: argparse.Namespace,
 ) -> None:
-    def finite(value: float) -> float | None:
-        return value if math.isfinite(value) else None  # JSON has no nan
-
-    worst = [
-        {
-            "image": c.name,
-            "difference": finite(c.difference),
-            "same_best_label": c.same_top1,
-            "keras": {"label": spec.labels[int(c.expected.argmax())], "probability": finite(float(c.expected.max()))},
+    """Print one JSON object, or a line and below it a table of the worst images."""
+    largest, same = float(np.max([c.difference for c in found])), sum(c.same_top1 for c in found)
+    worst = found[: arguments.worst or WORST_SHOWN]
+    if arguments.json:
+        record = {
+            "model": spec.name,
+            "version": spec.version,
+            "passed": passed,
+            "images": count_pictures(found),
+            "comparisons": len(found),
+            "largest_difference": _finite(largest),
+            "same_best_label": same,
+            "tolerance": tolerance,
+            "worst": [_fields(spec, comparison) for comparison in worst],
+            "bad": bad,
         }
-        for c in found[:most]
-    ]
-    record = {
-        "model": spec.name,
-        "version": spec.version,
-        "passed": passed,
-        "images": count_pictures(found),
-        "comparisons": len(found),
-        "largest_difference": finite(float(np.max([c.difference for c in found]))),
-        "same_best_label": sum(c.same_top1 for c in found),
-        "tolerance": tolerance,
-        "worst": worst,
-        "bad": bad,
-    }
-    print(json.dumps(record))
+        print(json.dumps(record))
+    else:
+        print(
+            f"{spec.name} {spec.version}: {'passed' if passed else 'FAILED'}, largest difference to Keras "
+            f"{largest:.1e} (limit {tolerance:.0e}), same best label on {same:,} of {len(found):,} comparisons, "
+            f"{count_pictures(found):,} images" + (f", {len(bad):,} not readable" if bad else "")
+        )
+        print("\ndifference  best label  image")
+        for c in worst:
+            keras = printable(f"Keras: {spec.labels[int(c.expected.argmax())]} {c.expected.max():.2%}")
+            label = "same" if c.same_top1 else "another"
+            print(f"{c.difference:>10.1e}  {label:<10}  {printable(c.name)}   ({keras})")
 
 
-def _print(
-    spec: ModelSpec, found: list[Comparison], tolerance: float, passed: bool, most: int, bad: list[dict[str, str]]
-) -> None:
-    """Print a line with what was found, and below it a table of the worst images."""
-    print(
-        f"{spec.name} {spec.version}: {'passed' if passed else 'FAILED'}, largest difference to Keras "
-        f"{np.max([c.difference for c in found]):.1e} (limit {tolerance:.0e}), same best label on "
-        f"{sum(c.same_top1 for c in found):,} of {len(found):,} comparisons, {count_pictures(found):,} images"
-        + (f", {len(bad):,} not readable" if bad else "")
-    )
-    print("\ndifference  best label  image")
-    for c in found[:most]:
-        said = printable(f"Keras: {spec.labels[int(c.expected.argmax())]} {c.expected.max():.2%}")
-        print(f"{c.difference:>10.1e}  {'same' if c.same_top1 else 'another':<10}  {printable(c.name)}   ({said})")
+def _fields(spec: ModelSpec, c: Comparison) -> dict[str, object]:
+    best = {"label": spec.labels[int(c.expected.argmax())], "probability": _finite(float(c.expected.max()))}
+    return {"image": c.name, "difference": _finite(c.difference), "same_best_label": c.same_top1, "keras": best}
+
+
+def _finite(value: float) -> float | None:
+    """Return a number as JSON can hold it."""
+    return value if math.isfinite(value) else None
