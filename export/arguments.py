@@ -125,8 +125,10 @@ def export_described(arguments: argparse.Namespace, own_name: str, suffix: str) 
     if not path.exists():
         raise not_a_model(path)
     for option in ("labels", "preprocessing"):
-        if getattr(arguments, option) is None:
+        if (value := getattr(arguments, option)) is None:
             raise UsageError(f"{path}: this model does not say its {option}; give --{option}")
+        if Path(value).suffix in (".onnx", ".keras", ".h5"):
+            raise UsageError(f"--{option} {value} is a model, which comes first. Received: {path} as the model")
     from export.parity.pictures import find_pictures
     from export.pipeline import export_source
     from export.sources.description import Description, read_labels, read_preprocessing

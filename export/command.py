@@ -19,7 +19,7 @@ import argparse
 from pathlib import Path
 
 from edge.cli import DONE
-from edge.errors import ModelError, UsageError
+from edge.errors import UsageError
 from edge.model import read_spec
 from export.arguments import (
     DESCRIPTION,
@@ -71,11 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _require_publishable(arguments: argparse.Namespace) -> None:
-    """Raise UsageError unless MODEL is an artifact that goes to a store, as it is."""
-    try:
-        read_spec(arguments.model)
-    except ModelError as error:
-        raise UsageError(f"{error}; a plain ONNX file is taken in with 'eyespot adopt'") from None
+    """Raise ModelError unless MODEL is an artifact, UsageError unless it is to go to a store, as it is."""
+    read_spec(arguments.model)
     options = ("output", "tolerance", "variant", *DESCRIPTION)
     _refuse(arguments, options, f"does nothing for {arguments.model}, which is exported already; give its source")
     if arguments.triton is None and not arguments.bento:

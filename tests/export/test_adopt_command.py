@@ -373,6 +373,14 @@ def test_one_of_several_outputs_is_chosen(tmp_path: Path) -> None:
     np.testing.assert_allclose(best["other"], shares, rtol=0, atol=1e-5)
 
 
+def test_swapped_arguments_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = torch_like(tmp_path / "plain.onnx")
+    given = ["adopt", str(tmp_path / "labels.txt"), "--labels", str(plain), "--preprocessing", "unit"]
+    (tmp_path / "labels.txt").write_text("\n".join(LABELS))
+    assert main(given) == 2
+    assert f"--labels {plain} is a model, which comes first" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["net.keras", "folder"])
 def test_what_is_for_export_is_sent_there(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     (tmp_path / "folder").mkdir()
