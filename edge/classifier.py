@@ -91,7 +91,7 @@ class Classifier:
         """
         if top_k is not None and top_k < 1:
             raise UsageError(f"top_k must be at least 1. Received: {top_k}")
-        decoded = _as_decoded(image, max_pixels)
+        decoded = as_decoded(image, max_pixels)
         if self._finder is None:
             return Classification(*self.predict(decoded.pixels, top_k, max_pixels), decoded.note)
         found = self._finder.find(decoded.pixels, self.spec.labels)
@@ -150,7 +150,8 @@ def make_finder(
     return RegionFinder(wanted, face_model)
 
 
-def _as_decoded(image: Image, max_pixels: int) -> DecodedImage:
+def as_decoded(image: Image, max_pixels: int = MAX_PIXELS) -> DecodedImage:
+    """Return the pixels of what a classifier takes. Raises ImageError or UsageError as `Classifier.classify` does."""
     if isinstance(image, DecodedImage):
         return image
     if isinstance(image, bytes):
