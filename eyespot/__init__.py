@@ -15,6 +15,8 @@ Example:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import edge  # noqa: F401  # refuses an old Python
+
 if TYPE_CHECKING:
     from edge.classifier import Classifier
     from edge.errors import EyespotError
