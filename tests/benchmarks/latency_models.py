@@ -1,6 +1,8 @@
-"""The models that latency.py measures: networks with random weights, in the form that each runtime takes.
+"""The models that `latency` measures, in the form that each runtime takes.
 
-Usage: python tests/benchmarks/latency_models.py NETWORK FOLDER
+Weights are random, but those of EfficientNet-Lite.
+
+Usage: python -m tests.benchmarks.latency_models NETWORK FOLDER
 """
 
 import sys
@@ -24,12 +26,13 @@ def main() -> None:
     start_tensorflow()
     import keras
 
+    from training.backbones import find_backbone
     from training.networks.catalogue import build_network
 
     name, folder = sys.argv[1], Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(1)
-    model = build_network(name)
+    model = find_backbone(name).classifier() if name.startswith("efficientnet-lite") else build_network(name)
     plain = convert_plainly(model)
     onnx.save(plain, folder / "plain.onnx")
     onnx.save(with_batch_of_one(plain), folder / "one.onnx")
@@ -45,7 +48,6 @@ def main() -> None:
     model.save(folder / "model.keras")
     quantise_as_onnxruntime_does(folder / "plain.onnx", pictures, folder / "onnxruntime-int8.onnx")
     (folder / "model-int8.tflite").write_bytes(convert_to_tflite(model, pictures))
-    # Last, since latency.py takes it to mean that all are there.
     (folder / "model.tflite").write_bytes(convert_to_tflite(model))
 
 
