@@ -75,7 +75,7 @@ def export(
     target = resolve_output(Path(output), "", path, folder)
     if path and RunFolder(path).is_started:
         if labels is not None or preprocessing is not None or images is not None:
-            raise UsageError(f"{path}: a run has labels, preprocessing and images of its own; leave them out")
+            raise UsageError(f"{path}: a run brings its labels, preprocessing and images; leave them out")
         return export_run(RunFolder(path), target, choices).spec
     source = _keras_source(model) if path is None else open_source(path)
     if labels is None or preprocessing is None:

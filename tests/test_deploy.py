@@ -58,7 +58,7 @@ def test_the_image_installs_extras_that_there_are_and_keeps_no_cache() -> None:
     assert bases == ["python:3.11-slim-bookworm"] * 2  # tests/arm64 has the same Debian
 
 
-def test_the_image_serves_as_nobody_special_and_says_whether_it_is_healthy() -> None:
+def test_the_image_serves_without_root_and_has_a_health_check() -> None:
     last = dict(dockerfile())
     arguments = parsed(json.loads(last["CMD"]))
     assert (arguments.models, arguments.host) == (["/models"], "0.0.0.0")  # type: ignore[attr-defined]

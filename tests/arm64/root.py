@@ -2,7 +2,7 @@
 
 It is a folder in `.arm64`, named for what it is made of: Debian 12's arm64 packages of Python and the C++ library, and
 the wheels of the base install with the extra `cpu`, in the versions of constraints.txt and in the oldest that are
-promised. apt works on a state of its own, so the packages of this machine are not touched, and nobody needs to be root.
+promised. apt gets a separate state folder, so the packages of this machine are not touched, and root is not needed.
 """
 
 import hashlib

@@ -5,7 +5,7 @@ Goals: 200 MB installed here and 140 MB for a 64-bit Raspberry Pi; `classify` of
        as `import numpy, PIL, onnxruntime` with the session, and 1.15 times the memory of a bare script, also for a
        picture of 12 megapixels; not behind LiteRT, OpenVINO, Keras and ultralytics in size, first answer or memory.
 
-Each is installed into an environment of its own (ultralytics brings PyTorch and its CUDA libraries: gigabytes) and then
+Each is installed into its own environment (ultralytics brings PyTorch and its CUDA libraries: gigabytes) and then
 started in turns: a process that loads MiniVGGNet (ultralytics its own smallest classifier, untrained) and answers once.
 """
 
@@ -24,7 +24,7 @@ from tests.benchmarks.minivgg import make_artifact
 
 ROOT = Path(__file__).parent.parent.parent
 PINS = (ROOT / "constraints.txt", Path(__file__).with_name("requirements.txt"))
-UNPINNED = ("ultralytics",)  # which has ideas of its own about what it needs
+UNPINNED = ("ultralytics",)  # it needs other versions
 RUNS = 11
 FOR_A_PI = ["--only-binary=:all:", "--implementation=cp", "--python-version=3.11"] + [
     f"--platform=manylinux{version}_aarch64" for version in ("_2_28", "_2_27", "_2_17", "2014")

@@ -5,7 +5,7 @@ Goals: at 16 connections at least 0.80 of two bare processes, 1.5 times FastAPI,
        worker, which is how their documentation shows them, 0.95 of bare uvicorn with as many workers, p99 at most 2.5
        times p50; at one connection p50 at most 1.3 times bare uvicorn. MiniVGGNet with random weights (their values do
        not matter here), a 320x240 JPEG. Everything else has two workers; those three are measured with two as well,
-       which is what somebody who knows them would take.
+       as experienced users run them.
 Needs: the packages of requirements.txt
 """
 

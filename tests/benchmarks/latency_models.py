@@ -70,7 +70,7 @@ def with_batch_of_one(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def quantise_as_onnxruntime_does(model: Path, pictures: list[np.ndarray], target: Path) -> None:
-    """Its static quantisation as its documentation shows it: pre-processed, everything, with settings of its own."""
+    """Its static quantisation as its documentation shows it: pre-processed, every layer, default settings."""
     from onnxruntime.quantization import CalibrationDataReader, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

@@ -1,4 +1,4 @@
-"""One runtime and one model in a process of its own: answers a line on standard input with times of single runs.
+"""One runtime and one model in one process: answers a line on standard input with times of single runs.
 
 Usage: python latency_worker.py RUNTIME FILE THREADS SIDE CHANNELS
 It imports nothing of eyespot, so that it runs in an environment that holds only the runtimes. Every runtime

@@ -49,7 +49,7 @@ def full(disk: SmallDisk, *arguments: str, cwd: Path) -> str | None:
 
 
 def batches(folder: Path) -> Iterator[Found]:
-    """Disks that are full at once, in the middle of the rows, and where the output or the page does not fit."""
+    """Disks that are full from the start, in the middle of the rows, and where the output or the page does not fit."""
     wholes = {suffix: kill_batch.whole(folder, suffix) for suffix in SUFFIXES}
     rows = wholes[".jsonl"]
     for suffix in SUFFIXES:
@@ -64,7 +64,7 @@ def batches(folder: Path) -> Iterator[Found]:
 
 
 def batch(disk: SmallDisk, source: Path, output: Path, whole: bytes, journal: bytes, *options: str) -> str | None:
-    """Run where it cannot end; hold the rows against those of a whole run, then let it end."""
+    """Run where it cannot end; compare the rows with those of a whole run, then let it end."""
     arguments = ["batch", "model.onnx", "list.txt", "--output", str(output), "--resume", *options]
     if problem := full(disk, *arguments, "--quiet", cwd=source):
         return problem

@@ -73,7 +73,7 @@ def damage(spec: Any, damages: list[tuple[int, str, Any]]) -> Any:
         place = places[number % len(places)]
         keys = list(place) if isinstance(place, dict) else list(range(len(place)))
         key = keys[number // len(places) % len(keys)] if keys else None
-        value = copy.deepcopy(new)  # it may already stand in there
+        value = copy.deepcopy(new)  # it may be in there already
         if how == "add" or key is None:
             place.append(value) if isinstance(place, list) else place.update({f"new {number}": value})
         elif how == "remove":
