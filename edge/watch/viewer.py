@@ -1,7 +1,7 @@
-"""A page that shows the annotated frames as they come, for devices that have no screen.
+"""A page that shows the annotated frames live, for devices without a screen.
 
-Frames are drawn and encoded only while somebody looks, by the thread of whoever looks, so that neither a slow browser
-nor none at all costs the watch anything.
+Frames are drawn and encoded by the thread of the request, so that a browser does not slow down the watch, and only
+while one looks.
 """
 
 import json
@@ -22,8 +22,7 @@ from edge.web.style import content_policy, with_style
 PAGE = with_style(files("edge.watch").joinpath("viewer.html").read_text(encoding="utf-8"))
 POLICY = content_policy(PAGE, "img-src blob: data:")
 JPEG_QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 80]
-# How long a request waits for the next frame; at least so often the page hears how the source is.
-WAIT_S = 0.5
+WAIT_S = 0.5  # of a request for the next frame; then it gets the status of the source alone
 
 
 class Viewer(LocalServer):
@@ -38,12 +37,12 @@ class Viewer(LocalServer):
         Thread(target=self.serve_forever, args=(0.1,), name="eyespot-viewer", daemon=True).start()
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self.shutdown()
         self.server_close()
 
     def publish(self, draw: Callable[[], NDArray[np.uint8]], status: Callable[[], dict[str, object]]) -> None:
-        """Show from now on what `draw` returns, uint8 RGB [H, W, 3], and what `status` says."""
+        """Show the picture that `draw` returns, uint8 RGB [H, W, 3], and the status."""
         with self._changed:
             self._number += 1
             self._draw, self.status = draw, status
@@ -64,7 +63,7 @@ class Viewer(LocalServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: Viewer
-    timeout = 10  # seconds; a browser that takes nothing for so long is gone
+    timeout = 10  # seconds
 
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
@@ -88,4 +87,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: standard error is for the watch."""
+        """Log nothing."""

@@ -114,22 +114,6 @@ def test_exif_orientation_of_a_jpeg_is_applied(picture: Image.Image, orientation
     assert np.array_equal(decode_image(encoded).pixels, seen_by_pillow(encoded))
 
 
-@pytest.mark.parametrize("channels", [3, 4], ids=["opaque", "alpha"])
-@pytest.mark.parametrize("format_", ["PNG", "WEBP"])
-def test_exif_orientation_is_applied_to_the_first_picture_of_an_animation(format_: str, channels: int) -> None:
-    encoded = animation(format_, channels, exif=orientation_tag(6))
-    decoded = decode_image(encoded).pixels
-    assert decoded.shape == (20, 12, 3)
-    assert np.array_equal(decoded, seen_by_pillow(encoded))
-
-
-def test_exif_behind_the_pixels_of_a_png_is_applied() -> None:
-    whole = encode(RGBA, "PNG")
-    exif = png_chunk(b"eXIf", orientation_tag(6).tobytes().removeprefix(b"Exif\0\0"))
-    encoded = whole[:-12] + exif + whole[-12:]
-    assert np.array_equal(decode_image(encoded).pixels, seen_by_pillow(encoded))
-
-
 def test_alpha_is_laid_over_white_for_every_level_and_alpha() -> None:
     levels, alpha = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
     decoded = decode_image(png(np.stack([levels, alpha], axis=2))).pixels
@@ -167,11 +151,6 @@ def test_associated_alpha_of_a_tiff_is_laid_over_white(bits: int) -> None:
     assert np.abs(decode_image(tiff(samples, ASSOCIATED)).pixels - expected).max() <= 1
 
 
-def test_an_extra_channel_of_a_tiff_that_is_no_alpha_is_ignored() -> None:
-    samples = noise(12, 20, 4)
-    assert np.array_equal(decode_image(tiff(samples, extra=0)).pixels, samples[..., :3])
-
-
 def test_alpha_of_a_bmp_is_ignored() -> None:
     assert np.array_equal(decode_image(encode(RGBA, "BMP")).pixels, np.asarray(RGBA)[..., :3])
 
@@ -182,12 +161,6 @@ def test_sixteen_bits_are_cut_to_the_upper_eight(make: Callable[[np.ndarray], by
     samples = noise(64, 64, channels, dtype=np.uint16)
     expected = np.broadcast_to(samples >> 8, (64, 64, 3))
     assert np.array_equal(decode_image(make(samples)).pixels, expected)
-
-
-def test_sixteen_bits_of_pnm_are_scaled() -> None:
-    samples = noise(12, 20, 3, dtype=np.uint16)
-    encoded = b"P6\n20 12\n65535\n" + samples.astype(">u2").tobytes()
-    assert np.array_equal(decode_image(encoded).pixels, np.rint(samples / 257).astype(np.uint8))
 
 
 @pytest.mark.parametrize("channels", [2, 4], ids=["grey", "colour"])
@@ -225,27 +198,6 @@ def test_of_several_pages_the_first_counts_and_is_noted() -> None:
     decoded = decode_image(animation("TIFF"))
     assert np.array_equal(decoded.pixels, noise(12, 20, 3, seed=1))
     assert decoded.note == "first picture of several in this TIFF"
-
-
-def test_an_animation_of_one_picture_has_no_note() -> None:
-    control = png_chunk(b"acTL", (1).to_bytes(4, "big") + bytes(4))
-    sides = (20).to_bytes(4, "big") + (12).to_bytes(4, "big")
-    encoded = png(noise(12, 20, 3), control, png_chunk(b"fcTL", bytes(4) + sides + bytes(8) + b"\0\1\0\1\0\0"))
-    assert decode_image(encoded).note is None
-
-
-def test_rows_of_a_bmp_may_run_either_way() -> None:
-    upwards = bytearray(encode(RGB, "BMP"))
-    downwards = upwards.copy()
-    downwards[22:26] = (-12).to_bytes(4, "little", signed=True)  # biHeight
-    assert np.array_equal(decode_image(bytes(upwards)).pixels, np.asarray(RGB))
-    assert np.array_equal(decode_image(bytes(downwards)).pixels, np.asarray(RGB)[::-1])
-
-
-def test_a_colour_profile_and_gamma_change_nothing() -> None:
-    samples = noise(12, 20, 3)
-    darker = png_chunk(b"gAMA", (30_000).to_bytes(4, "big"))
-    assert np.array_equal(decode_image(png(samples, darker)).pixels, samples)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}])

@@ -8,20 +8,18 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Barrier, Event, Lock, active_count
+from threading import Event, Lock, active_count
 from types import ModuleType
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from edge.errors import InstallationError, ModelError
 from edge.model import INPUT_NAME, OUTPUT_NAME
 from edge.runtime import (
-    WINDOW_PER_THREAD,
+    PLACES_PER_THREAD,
     create_session,
     import_onnxruntime,
-    installed_runtimes,
     ordered_map,
     read_cpu,
     usable_cores,
@@ -45,15 +43,6 @@ def site_packages(tmp_path: Path, *distributions: str) -> ModuleType:
     module = ModuleType("onnxruntime")
     module.__file__ = str(package / "__init__.py")
     return module
-
-
-def test_the_module_itself_is_returned() -> None:
-    assert import_onnxruntime() is onnxruntime
-
-
-def test_the_runtime_here_is_one() -> None:
-    (name,) = installed_runtimes(onnxruntime)
-    assert name in ALL_DISTRIBUTIONS
 
 
 def test_a_missing_runtime_names_both_extras(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,18 +70,6 @@ def test_what_an_uninstall_leaves_behind_is_no_runtime(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "onnxruntime", module)
     with pytest.raises(InstallationError, match=r"eyespot\[cpu\]"):
         create_session(b"", "test")
-
-
-def test_every_distribution_of_the_runtime_is_known(tmp_path: Path) -> None:
-    module = site_packages(tmp_path, *(f"{name.replace('-', '_')}-1.20.1" for name in ALL_DISTRIBUTIONS))
-    assert installed_runtimes(module) == ALL_DISTRIBUTIONS
-
-
-def test_what_only_sounds_like_the_runtime_does_not_count(tmp_path: Path) -> None:
-    others = ("onnxruntime_extensions-0.14.0", "onnxruntime_genai-0.9.0", "onnxruntime_tools-1.7.0", "onnx-1.23.2")
-    module = site_packages(tmp_path, "onnxruntime-1.32.0", *others)
-    (tmp_path / "onnxruntime_gpu-1.31.1.txt").touch()
-    assert installed_runtimes(module) == ["onnxruntime"]
 
 
 @pytest.mark.parametrize("as_bytes", [False, True], ids=["file", "bytes"])
@@ -135,10 +112,6 @@ def test_the_quota_of_a_group_and_of_those_above_it_counts(tmp_path: Path) -> No
     assert usable_cores(tmp_path, own) == HERE
     (tmp_path / "outer" / "cpu.max").write_text("100000 100000")
     assert usable_cores(tmp_path, own) == 1
-
-
-def test_without_a_control_group_the_scheduler_counts(tmp_path: Path) -> None:
-    assert usable_cores(tmp_path / "none", tmp_path / "none") == HERE
 
 
 @pytest.mark.parametrize(("cores", "asked", "threads"), [(1, 0, 1), (HERE, 0, 0), (1, 3, 3)])
@@ -200,12 +173,6 @@ def test_the_processor_is_read(tmp_path: Path, text: str, name: str, features: t
     assert read_cpu(str(tmp_path / "cpuinfo")) == (name, features)
 
 
-def test_a_system_without_cpuinfo_has_a_name_all_the_same(tmp_path: Path) -> None:
-    name, features = read_cpu(str(tmp_path / "none"))
-    assert name
-    assert features == ()
-
-
 def results(mapped: Iterator[int | None]) -> list[int]:
     return [result for result in mapped if result is not None]
 
@@ -223,11 +190,6 @@ def test_results_come_in_order_whichever_is_first_to_finish() -> None:
     assert results(ordered_map(function, range(500), 2)) == [i * i for i in range(500)]
 
 
-def test_items_are_worked_on_at_the_same_time() -> None:
-    both = Barrier(2, timeout=30)
-    assert results(ordered_map(lambda item: item + 0 * both.wait(), range(20), 2)) == list(range(20))
-
-
 def test_items_are_read_no_further_than_the_window_and_the_threads_end_with_the_caller() -> None:
     read, before = [], active_count()
 
@@ -239,19 +201,18 @@ def test_items_are_read_no_further_than_the_window_and_the_threads_end_with_the_
     mapped = ordered_map(lambda item: item, items(), 2)
     assert list(itertools.islice((r for r in mapped if r is not None), 10)) == list(range(10))
     mapped.close()  # type: ignore[attr-defined]
-    assert len(read) <= 10 + 2 * WINDOW_PER_THREAD + 2
+    assert len(read) <= 10 + 2 * PLACES_PER_THREAD + 2
     until = time.monotonic() + 30
     while active_count() > before and time.monotonic() < until:
         time.sleep(0.01)
     assert active_count() <= before  # a thread of another test may have ended meanwhile
 
 
-def test_items_under_way_hold_no_more_bytes_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.runtime.HELD_BYTES", 100)
+def test_items_under_way_hold_a_bounded_number_of_bytes() -> None:
     lock, held, most = Lock(), [0], [0]
 
     def items() -> Iterator[int]:
-        for size in [60, 30, 10, 60, 250, 10, 99, 1, 1] * 5:
+        for size in [60, 30, 10, 60, 500, 10, 99, 1, 1] * 5:
             with lock:
                 held[0] += size
                 most[0] = max(most[0], held[0])
@@ -262,9 +223,9 @@ def test_items_under_way_hold_no_more_bytes_than_they_may(monkeypatch: pytest.Mo
             held[0] -= size
         return size
 
-    assert len(results(ordered_map(function, items(), 4, size_of=lambda size: size))) == 45
-    # What is allowed, the largest single item that is, and the one that waits at the door.
-    assert most[0] <= 250 + 250
+    assert len(results(ordered_map(function, items(), 2, size_of=lambda size: size << 20))) == 45
+    # What two threads may have ahead, the largest item, and the one that waits to be taken.
+    assert most[0] <= 256 + 500 + 500
 
 
 def test_what_raises_is_raised_in_its_place_a_timeout_too() -> None:
@@ -303,7 +264,7 @@ def test_after_stop_what_waits_is_dropped_while_the_items_do_not_end() -> None:
     stop, stopped, never, begun, found = Event(), Event(), Event(), [], []
 
     def items() -> Iterator[int]:
-        yield from range(WINDOW_PER_THREAD)
+        yield from range(PLACES_PER_THREAD)
         stop.set()  # all of them are read, and the first is in work
         never.wait(30)
 
@@ -318,4 +279,4 @@ def test_after_stop_what_waits_is_dropped_while_the_items_do_not_end() -> None:
             stopped.set()
     never.set()
     assert found == begun
-    assert len(found) < WINDOW_PER_THREAD
+    assert len(found) < PLACES_PER_THREAD

@@ -30,7 +30,7 @@ class Looks(Event):
 
 
 def source(folder: Path) -> FolderSource:
-    return FolderSource(str(folder), folder.name, None, print)
+    return FolderSource(str(folder), folder.name, 0.0, print)
 
 
 def test_only_what_appears_is_given_and_once(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_picture_that_stays_damaged_is_told_after_a_while(tmp_path: Path, monk
     assert frame.image is None
     assert frame.error
     assert frame.error.code == "corrupt"
-    assert watched.counts.broken == 1
+    assert watched.broken == 1
 
 
 def test_a_file_that_is_written_anew_is_given_again_and_one_that_goes_is_forgotten(tmp_path: Path) -> None:

@@ -48,17 +48,6 @@ def test_another_size_is_fitted_into_the_first_without_distortion(tmp_path: Path
     assert [wide[y, 100, 0] > 128 for y in (10, 45, 55, 90)] == [False, True, True, False]
 
 
-@pytest.mark.parametrize(("size", "fps"), [((47, 63), 0.0), ((48, 63), float("nan")), ((1, 1), 1e6)], ids=str)
-def test_odd_sizes_are_made_even_and_a_rate_without_sense_is_replaced(
-    tmp_path: Path, size: tuple[int, int], fps: float
-) -> None:
-    with closing(Recorder(str(tmp_path / "out.mp4"), live=False)) as recorder:
-        recorder.write(grey(100, *size), 0, fps)
-    (frame,) = read_video(recorder.path)
-    assert frame.shape == (size[0] + size[0] % 2, size[1] + size[1] % 2, 3)
-    assert cv2.VideoCapture(str(recorder.path)).get(cv2.CAP_PROP_FPS) == 25
-
-
 def test_a_disk_that_fills_up_ends_the_file_and_it_is_playable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = iter([*[1 << 40] * 20, 1000])
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
@@ -76,17 +65,3 @@ def test_what_cannot_be_written_is_refused_before_the_first_frame(tmp_path: Path
     with pytest.raises(UsageError):
         Recorder(str(tmp_path / name), live=True)
     assert (tmp_path / "there.mp4").read_bytes() == b"precious"
-
-
-def test_a_name_may_hold_the_time(tmp_path: Path) -> None:
-    stem = Recorder(str(tmp_path / "camera-%Y%m%d.mp4"), live=True).path.stem
-    assert len(stem) == len("camera-20260101")
-    assert stem.removeprefix("camera-").isdecimal()
-
-
-def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    """A folder in the place of the file stands for one that is read-only: root may write everywhere."""
-    recorder = Recorder(str(tmp_path / "out.mp4"), live=False)
-    (tmp_path / "out.mp4").mkdir()
-    with pytest.raises(OutputError):
-        recorder.write(grey(100), 0, 25)
