@@ -11,11 +11,8 @@ from edge.steps import Border, CentreCrop, Fit, Pad, ResizeSide
 from export.preprocess.graph import Graph, Picture, Side
 from export.preprocess.resize import resize
 
-
-def measure(graph: Graph, tensor: str) -> tuple[Side, Side]:
-    """Return height and width of [N, H, W, c], as tensors."""
-    height = graph.add("Shape", tensor, start=1, end=2)
-    return height, graph.add("Shape", tensor, start=2, end=3)
+NONE, ONE, TWO = np.array([0]), np.array([1]), np.array([2])
+ROWS_AND_COLUMNS = np.array([1, 2])
 
 
 def resize_side(graph: Graph, picture: Picture, step: ResizeSide) -> Picture:
@@ -24,30 +21,36 @@ def resize_side(graph: Graph, picture: Picture, step: ResizeSide) -> Picture:
     measured = graph.add("Min" if step.side == "shorter" else "Max", *sides)
     length = np.array([step.length])
     scaled = [graph.add("Div", graph.add("Mul", side, length), measured) for side in sides]
-    height, width = (_at_least_one(graph, side) for side in scaled)
+    height, width = (graph.add("Max", side, ONE) for side in scaled)
     return resize(graph, picture, height, width, step.method)
 
 
 def centre_crop(graph: Graph, picture: Picture, step: CentreCrop) -> Picture:
     """Return the middle of the picture, with black where it is smaller."""
-    if not (_reaches(picture.height, step.height) and _reaches(picture.width, step.width)):
+    targets = ((picture.height, step.height), (picture.width, step.width))
+    if not all(isinstance(side, int) and side >= target for side, target in targets):
         _require_levels(picture, "constant", 0)
     top, bottom, first_row = _centred(graph, picture.height, step.height)
     left, right, first_column = _centred(graph, picture.width, step.width)
     bordered = _bordered(graph, picture, graph.sides(top, left, bottom, right), "constant", 0)
     starts = graph.sides(first_row, first_column)
     ends = graph.add("Add", starts, np.array([step.height, step.width]))
-    middle = graph.add("Slice", bordered.tensor, starts, ends, np.array([1, 2]))
+    middle = graph.add("Slice", bordered.tensor, starts, ends, ROWS_AND_COLUMNS)
     return replace(bordered, tensor=middle, height=step.height, width=step.width)
 
 
 def pad(graph: Graph, picture: Picture, step: Pad) -> Picture:
     """Return the picture with a border of fixed widths."""
     _require_levels(picture, step.border, step.value)
-    widths = graph.sides(step.top, step.left, step.bottom, step.right)
-    padded = _bordered(graph, picture, widths, step.border, step.value)
-    height = _sum(graph, picture.height, step.top + step.bottom)
-    return replace(padded, height=height, width=_sum(graph, picture.width, step.left + step.right))
+    padded = _bordered(
+        graph, picture, graph.sides(step.top, step.left, step.bottom, step.right), step.border, step.value
+    )
+
+    def sum_of(side: Side, more: int) -> Side:
+        return side + more if isinstance(side, int) else graph.add("Add", side, np.array([more]))
+
+    height = sum_of(picture.height, step.top + step.bottom)
+    return replace(padded, height=height, width=sum_of(picture.width, step.left + step.right))
 
 
 def fit(graph: Graph, picture: Picture, step: Fit) -> Picture:
@@ -72,49 +75,34 @@ def _bordered(graph: Graph, picture: Picture, widths: str, border: Border, value
         raise UsageError("crops and borders must come before channels_first; change the order of the steps")
     level = np.float32(value) if picture.is_float else np.uint8(value)
     mode = "constant" if border == "constant" else "edge"
-    return replace(picture, tensor=graph.add("Pad", picture.tensor, widths, level, np.array([1, 2]), mode=mode))
+    return replace(picture, tensor=graph.add("Pad", picture.tensor, widths, level, ROWS_AND_COLUMNS, mode=mode))
 
 
 def _require_levels(picture: Picture, border: Border, value: int) -> None:
-    """Raise UsageError for a border of the level `value` around values that are no levels any more."""
+    """Raise UsageError for a border of the level `value` around values that are not levels any more."""
     if border == "constant" and not picture.is_level and (value or not picture.black_is_zero):
         raise UsageError(
             f"a border of level {value} must come before scale, subtract_mean and standardise, behind which values are "
-            "no levels; change the order of the steps"
+            "not levels; change the order of the steps"
         )
-
-
-def _reaches(side: Side, target: int) -> bool:
-    """Whether a side is known to be long enough, so that no border is needed."""
-    return isinstance(side, int) and side >= target
 
 
 def _centred(graph: Graph, side: Side, target: int) -> tuple[str, str, str]:
     """Return the borders before and after that a short `side` lacks, and the first pixel to keep of a long one."""
-    none = np.array([0])
-    missing = graph.add("Max", graph.add("Sub", np.array([target]), graph.side(side)), none)
-    before = graph.add("Div", missing, np.array([2]))
-    spare = graph.add("Max", graph.add("Sub", graph.side(side), np.array([target])), none)
-    return before, graph.add("Sub", missing, before), graph.add("Div", spare, np.array([2]))
+    missing = graph.add("Max", graph.add("Sub", np.array([target]), graph.side(side)), NONE)
+    before = graph.add("Div", missing, TWO)
+    spare = graph.add("Max", graph.add("Sub", graph.side(side), np.array([target])), NONE)
+    return before, graph.add("Sub", missing, before), graph.add("Div", spare, TWO)
 
 
 def _even_border(graph: Graph, side: str, target: NDArray[np.int64]) -> tuple[str, str]:
-    """Return the border on either side, half of what is missing cut to a whole number, and the length with both."""
-    border = graph.add("Div", graph.add("Sub", target, side), np.array([2]))
-    return border, graph.add("Add", side, graph.add("Mul", border, np.array([2])))
+    """Return the border on either side, half of what is missing, rounded down, and the length with both."""
+    border = graph.add("Div", graph.add("Sub", target, side), TWO)
+    return border, graph.add("Add", side, graph.add("Mul", border, TWO))
 
 
 def _in_proportion(graph: Graph, side: str, target: int, other: str) -> str:
-    """Return int(side * (target / other)) in float64, as the book's imutils.resize computes it."""
-    double = graph.cast(other, TensorProto.DOUBLE)
-    ratio = graph.add("Div", np.array([float(target)]), double)
+    """Return int(side * (target / other)) in float64, at least 1, as the book's imutils.resize computes it."""
+    ratio = graph.add("Div", np.array([float(target)]), graph.cast(other, TensorProto.DOUBLE))
     scaled = graph.add("Mul", graph.cast(side, TensorProto.DOUBLE), ratio)
-    return _at_least_one(graph, graph.cast(scaled, TensorProto.INT64))
-
-
-def _at_least_one(graph: Graph, side: str) -> str:
-    return graph.add("Max", side, np.array([1]))
-
-
-def _sum(graph: Graph, side: Side, more: int) -> Side:
-    return side + more if isinstance(side, int) else graph.add("Add", side, np.array([more]))
+    return graph.add("Max", graph.cast(scaled, TensorProto.INT64), ONE)

@@ -102,7 +102,7 @@ def refused(capsys: pytest.CaptureFixture[str], plain: Path, *options: str, **se
 
 def pictures() -> np.ndarray:
     """Made pictures brought to the network's size, so that no resize stands between the two sides."""
-    found = [pixels for _, pixels in made_pictures().read() if min(pixels.shape[:2]) >= SIDE]
+    found = [e.pixels for e in made_pictures().read("compare") if min(e.pixels.shape[:2]) >= SIDE]
     return np.stack([np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE))) for pixels in found])
 
 

@@ -12,15 +12,7 @@ from pathlib import Path
 
 from edge.cli import DONE
 from edge.spec import SPEC_FORMAT, ModelSpec
-from export.arguments import (
-    add_proof_arguments,
-    add_variant_arguments,
-    choose,
-    read_pictures,
-    report,
-    resolve_output,
-    variant_suffix,
-)
+from export.arguments import add_options, read_options, report, resolve_output
 from export.quiet_tensorflow import start_tensorflow
 
 
@@ -31,8 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="FILE", help="the .onnx file to write (default: NAME.onnx, with -int8 or -fp16)"
     )
-    add_proof_arguments(parser)
-    add_variant_arguments(parser)
+    add_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,17 +31,19 @@ def run(arguments: argparse.Namespace) -> int:
     from training.backbones import find_backbone
 
     backbone = find_backbone(arguments.name)
-    file = f"{backbone.name}{variant_suffix(arguments)}.onnx"
+    options = read_options(arguments)
+    file = f"{backbone.name}-{options.variant}.onnx" if options.variant else f"{backbone.name}.onnx"
     output = resolve_output(arguments.output, file, arguments.weights, arguments.images)
     from training.pretrained.imagenet import imagenet_labels
 
-    pictures, choices = read_pictures(arguments.images, imagenet_labels()), choose(arguments)
     start_tensorflow()
+    from export.parity.pictures import find_pictures
     from export.pipeline import export_source
     from export.sources.tensorflow import keras_source
 
     network = backbone.classifier(weights=arguments.weights)
     steps = backbone.geometry(backbone.image_size) + backbone.values()
     spec = ModelSpec(SPEC_FORMAT, backbone.name, None, imagenet_labels(), steps, None, None, None, None, None)
-    report(export_source(keras_source(network, backbone.name), spec, pictures, output, choices), output)
+    pictures = find_pictures(arguments.images, imagenet_labels())
+    report(export_source(keras_source(network, backbone.name), spec, pictures, output, options), output)
     return DONE
