@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from export.evaluation import COOLEST, HOTTEST
 from training.data.prepare import Prepared
 from training.data.split import Split
-from training.report.evaluation import Evaluation
+from training.report.report import Finding, Report
 
 # How many times as many images the largest class may have.
 IMBALANCE = 2
@@ -18,14 +17,6 @@ FEW_IMAGES = 10
 SHARED_BY_OTHERS = 0.1
 # How close to its bounds a temperature counts as being at them.
 NEAR = 1.01
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing worth a line: a `code` for programs, and a `message` that says what to do about it."""
-
-    code: str
-    message: str
 
 
 def check_data(prepared: Prepared, split: Split, balanced: bool) -> list[Finding]:
@@ -81,10 +72,10 @@ def _suspicious(prepared: Prepared, traits: Sequence[str], code: str, name: str)
     return found
 
 
-def check_result(evaluation: Evaluation, temperature: float) -> list[Finding]:
+def check_result(report: Report, temperature: float) -> list[Finding]:
     """Return what makes a trained classifier doubtful."""
-    report, found = evaluation.report, []
-    if evaluation.accuracy_interval.low <= report.baseline_accuracy:
+    found = []
+    if report.accuracy_interval.low <= report.baseline_accuracy:
         text = (
             f"{report.accuracy:.1%} is no better than always answering the commonest class "
             f"({report.baseline_accuracy:.1%}); gather more or clearer images, or check the labels"

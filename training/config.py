@@ -13,7 +13,7 @@ from training.backbones import find_backbone
 from training.data.load import is_dataset
 from training.epochs.augmentation import AUGMENTATIONS
 from training.epochs.schedules import Constant, Cosine, Plateau, Schedule, StepDecay, TimeDecay
-from training.networks.initializers import DEFAULT_INITIALIZER, require_initializer
+from training.networks.architecture import DEFAULT_INITIALIZER, require_initializer
 from training.recipe import AnyRecipe, FineTuning, HeadRecipe, Recipe, load_recipe_file, require_recipe, with_image_size
 from training.recipes import RECIPE_MODULES, load_recipe
 from training.transfer.head import Logistic, NearestNeighbours
@@ -127,7 +127,7 @@ class TrainConfig:
             source="own",
             reported="-",
             dataset=self.target,
-            preprocessing=(*backbone.geometry(size), *backbone.values()),
+            preprocessing=(*backbone.geometry(size), *backbone.values),
             head=Logistic(),
             backbone=backbone,
             weights=self.weights,

@@ -13,14 +13,14 @@ from edge.errors import ImageError, UsageError
 from edge.files import AppendOnlyFile, is_partial, replacing
 from edge.fingerprint import take_fingerprint
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
+from export.evaluation import count_classes
 from export.run_folder import LabelledImage, RunFolder, write_calibration, write_evaluation_images
-from training.checks import Finding
 from training.config import TrainConfig
 from training.data.dataset import Dataset
 from training.material import Material, Trained
 from training.recipe import AnyRecipe, HeadRecipe
-from training.report.evaluation import Evaluation
 from training.report.plots import readable
+from training.report.report import Report
 
 # Locked while a training writes the folder; found unlocked, it says that one was killed there.
 LOCK = ".unfinished"
@@ -103,9 +103,8 @@ def describe_model(
     recipe: AnyRecipe,
     config: TrainConfig,
     material: Material,
-    evaluation: Evaluation,
+    report: Report,
     threshold: float | None,
-    findings: list[Finding],
     name: str,
 ) -> ModelSpec:
     """Return the spec of a trained network, as far as it is known before export."""
@@ -116,16 +115,18 @@ def describe_model(
         dataset=readable(prepared.dataset.name),
         data_digest=prepared.digest,
         training_images=len(trained.trained_rows),
-        evaluation_images=evaluation.report.images,
-        accuracy=evaluation.report.accuracy,
+        evaluation_images=report.images,
+        accuracy=report.accuracy,
         epochs=len(trained.history.epochs),
         seed=config.seed,
         temperature=trained.temperature,
-        classes=evaluation.report.count_classes(),
+        classes=count_classes(
+            trained.probabilities.argmax(axis=1), prepared.dataset.targets[trained.rows], len(prepared.dataset.labels)
+        ),
         evaluated_on=trained.evaluated_on,
-        baseline_accuracy=evaluation.report.baseline_accuracy,
-        calibration_error=evaluation.calibration_error,
-        warnings=tuple(finding.message for finding in findings) or None,
+        baseline_accuracy=report.baseline_accuracy,
+        calibration_error=report.calibration_error,
+        warnings=tuple(finding.message for finding in report.warnings) or None,
         backbone=backbone.name if backbone else None,
     )
     return ModelSpec(
@@ -143,7 +144,7 @@ def describe_model(
     )
 
 
-def finish_run(trained: Trained, spec: ModelSpec, material: Material, run: RunFolder, report: str) -> None:
+def finish_run(trained: Trained, spec: ModelSpec, material: Material, run: RunFolder) -> None:
     """Write what is left of a run folder; the spec, by which a run counts as finished, comes last.
 
     The pictures that go with the run are those that its figures are of, in an order drawn from the seed, and some
@@ -153,8 +154,6 @@ def finish_run(trained: Trained, spec: ModelSpec, material: Material, run: RunFo
     random = np.random.default_rng(0)
     with replacing(run.model) as temporary:
         trained.network.save(temporary)
-    with replacing(run.report) as temporary:
-        temporary.write_text(report, encoding="utf-8")
     with replacing(run.evaluation_images) as temporary:
         write_evaluation_images(temporary, _images(dataset, random.permutation(trained.rows)))
     with replacing(run.calibration) as temporary:

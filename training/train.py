@@ -1,6 +1,5 @@
 """Train a classifier: from a configuration to a run folder that export reads."""
 
-import json
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from msgspec.structs import replace
 
 from edge.errors import DatasetError, InstallationError, UsageError
 from edge.files import cache_folder
 from edge.runtime import usable_cores
 from edge.spec import ModelSpec
+from export.evaluation import find_threshold
 from export.run_folder import RunFolder
-from training.checks import Finding, check_data, check_result
+from training.checks import check_data, check_result
 from training.config import TrainConfig
 from training.data.dataset import Dataset
 from training.data.load import load_dataset, require_outside
@@ -26,8 +27,8 @@ from training.epochs.history import diagnose
 from training.epochs.train_epochs import train_epochs
 from training.material import Material, Trained
 from training.recipe import AnyRecipe, HeadRecipe
-from training.report.calibration import find_threshold
-from training.report.evaluation import Evaluation, count_suspects, evaluate, write_evaluation
+from training.report.evaluation import Evaluation, evaluate, write_evaluation
+from training.report.report import Finding
 from training.run import claimed_run_folder, describe_model, finish_run, require_free
 from training.transfer.train_head import train_head
 
@@ -95,28 +96,35 @@ def _finish(
     prepared, targets = material.prepared, material.prepared.dataset.targets
     labels, threshold = prepared.dataset.labels, None
     if config.answer_accuracy is not None:
-        chosen = find_threshold(
+        threshold = find_threshold(
             trained.calibration_probabilities, targets[trained.calibration_rows], config.answer_accuracy
         )
-        threshold = chosen.below
-        _say(
-            f"unsure below {chosen.below:.2%}: {chosen.answered:.2%} of the images are answered, "
-            f"{chosen.accuracy:.2%} of the answers are right"
-        )
     reported = prepared.dataset.select(trained.rows)
-    evaluation = evaluate(reported.names, reported.targets, labels, trained.probabilities, threshold)
-    findings = [*found, *check_result(evaluation, trained.temperature)]
+    report, mistakes = evaluate(
+        reported.names,
+        reported.targets,
+        labels,
+        trained.probabilities,
+        threshold,
+        prepared.dataset.name,
+        trained.evaluated_on,
+    )
+    findings = [*found, *check_result(report, trained.temperature)]
     if trained.history.epochs:
         findings += [Finding("history", text) for text in diagnose(trained.history, len(labels))]
-    spec = describe_model(trained, recipe, config, material, evaluation, threshold, findings, run.path.resolve().name)
-    write_evaluation(evaluation, reported, spec.name, run.evaluation, trained.evaluated_on)
-    record = evaluation.as_record(prepared.dataset.name, trained.evaluated_on)
-    record |= {"phases": trained.phases, "warnings": [{"code": f.code, "message": f.message} for f in findings]}
-    finish_run(trained, spec, material, run, json.dumps(record, indent=2))
+    evaluation = Evaluation(replace(report, phases=trained.phases, warnings=tuple(findings)), mistakes)
+    spec = describe_model(trained, recipe, config, material, evaluation.report, threshold, run.path.resolve().name)
+    write_evaluation(evaluation, reported, spec.name, run.evaluation)
+    finish_run(trained, spec, material, run)
     for finding in findings:
         _say(f"warning: {finding.message}")
-    if suspects := count_suspects(evaluation):
-        _say(f"{suspects:,} images are probably labelled wrong; see them: eyespot annotate --suspects {run.suspects}")
+    if answers := report.answers:
+        _say(f"unsure below {answers.below:.2%}; {answers.answered:.2%} of the images are answered")
+    if report.suspects:
+        _say(
+            f"{report.suspects:,} images are probably labelled wrong; see them: "
+            f"eyespot annotate --suspects {run.suspects}"
+        )
     return Run(run.path, spec, evaluation, tuple(findings))
 
 

@@ -27,12 +27,12 @@ def main() -> None:
     import keras
 
     from training.backbones import find_backbone
-    from training.networks.catalogue import build_network
+    from training.networks.catalogue import NETWORKS
 
     name, folder = sys.argv[1], Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(1)
-    model = find_backbone(name).classifier() if name.startswith("efficientnet-lite") else build_network(name)
+    model = find_backbone(name).classifier() if name.startswith("efficientnet-lite") else NETWORKS[name].build()
     plain = convert_plainly(model)
     onnx.save(plain, folder / "plain.onnx")
     onnx.save(with_batch_of_one(plain), folder / "one.onnx")

@@ -63,7 +63,7 @@ def measure_accuracy(folder: Path) -> None:
                 judged = train(str(split / "train"), test=str(split / "rest"), output=split / "judged")
                 alone = train(str(split / "train"), output=split / "alone")
                 rest.append(judged.accuracy)
-                errors.append(judged.evaluation.calibration_error)
+                errors.append(judged.evaluation.report.calibration_error)
                 gaps.append(abs(alone.accuracy - judged.accuracy))
             at_least(f"accuracy on the rest, {count} a class", rest, goal)
             at_most(f"calibration error, {count} a class", errors, 0.04 if count == 30 else None)

@@ -113,7 +113,7 @@ TARGETS = np.array([0] * 40 + [1] * 40 + [2] * 20)
 def result(predicted: np.ndarray, temperature: float = 1.2) -> set[str]:
     probabilities = np.eye(3, dtype=np.float32)[predicted]
     evaluation = evaluate(("x",) * 100, TARGETS, ("a", "b", "c"), probabilities, None)
-    return {found.code for found in check_result(evaluation, temperature)}
+    return {found.code for found in check_result(evaluation.report, temperature)}
 
 
 def test_what_makes_a_result_doubtful() -> None:

@@ -1,4 +1,4 @@
-"""What is labelled: the pictures of a folder, glyphs or faces in them, or the rows of a file of suspects."""
+"""What is labelled: the pictures of a folder, glyphs or faces in them, or the rows of suspects.csv."""
 
 import csv
 import hashlib
@@ -26,8 +26,8 @@ SUSPECT_COLUMNS = ("path", "label", "predicted", "probability")
 class Item(msgspec.Struct, frozen=True):
     """One thing to label: a picture of `size` (width, height), or what is in a `box` of it, the `part`-th of `parts`.
 
-    `key` stands for it in the journal: its content, or a suspect's path. A suspect has the `folder` of its class and a
-    model's `guess`, label and probability.
+    `key` names it in the journal: a digest of its content, or a suspect's path. A suspect has the `folder` of its class
+    and a model's `guess`, label and probability.
     """
 
     key: str
@@ -70,9 +70,11 @@ class Cutter:
         boxes = self._finder.find(pixels, self._labels).boxes
         if not boxes:
             raise ImageError("empty", f"it has no {self.noun}")
-        parts, keys = len(boxes), [f"{key}-{b.x}-{b.y}-{b.width}-{b.height}" for b in boxes]
-        remark = f"{parts} found, {self.count} expected" if self.count not in (0, parts) else None
-        return [Item(keys[i], path, name, size, boxes[i], i + 1, parts, remark) for i in range(parts)]
+        remark = f"{len(boxes)} found, {self.count} expected" if self.count not in (0, len(boxes)) else None
+        return [
+            Item(f"{key}-{b.x}-{b.y}-{b.width}-{b.height}", path, name, size, b, part, len(boxes), remark)
+            for part, b in enumerate(boxes, 1)
+        ]
 
     def crop(self, item: Item, path: Path, whole: bool = False) -> NDArray[np.uint8]:
         """Return uint8 RGB [H, W, 3]: an item, or the `whole` picture, which is at `path`. Raises ImageError."""
@@ -80,7 +82,7 @@ class Cutter:
         return pixels if item.box is None or whole else self._finder.crop(pixels, item.box)
 
     def content(self, item: Item) -> bytes:
-        """Return what training reads: the bytes of a whole picture, a PNG of what was cut. Raises as reading does."""
+        """Return what training reads: the bytes of a whole picture, a PNG of a crop. Raises ImageError, OSError."""
         if item.box is None:
             return item.path.read_bytes()
         Image.fromarray(self.crop(item, item.path)).save(stream := BytesIO(), "png")
@@ -88,7 +90,7 @@ class Cutter:
 
 
 def read_folder(folder: Path, output: Path, cutter: Cutter) -> tuple[dict[str, Item], list[str]]:
-    """Return what is to be labelled below `folder` but not in `output`, equal content once, and what gave nothing."""
+    """Return what is to label below `folder` but not in `output`, equal content once, and what gave nothing."""
 
     def look(source: Source) -> list[Item] | str:
         name = os.fsencode(os.path.relpath(source.path, folder)).decode("utf-8", "backslashreplace")

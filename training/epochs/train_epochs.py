@@ -29,8 +29,7 @@ from training.epochs.fit import FitConfig, fit, make_repeatable, predict
 from training.epochs.history import History
 from training.epochs.schedules import Schedule, curve
 from training.material import Material, Trained
-from training.networks.architecture import Architecture
-from training.networks.initializers import DEFAULT_INITIALIZER
+from training.networks.architecture import DEFAULT_INITIALIZER, Architecture
 from training.recipe import Recipe
 from training.report.calibration import require_softmax, with_temperature
 from training.report.plots import draw_history, draw_schedule, save_figure

@@ -47,15 +47,6 @@ def test_the_gradient_by_every_weight_is_the_slope(layer: int) -> None:
     assert np.abs(gradient).min() > 1e-6  # a slope of 0 would prove nothing
 
 
-def test_first_weights_are_as_wide_as_their_inputs_allow() -> None:
-    weights = initial_weights((400, 300, 10), seed=0)
-    assert [w.shape for w in weights] == [(401, 300), (301, 10)]
-    for w in weights:
-        assert not w[-1].any()
-        # The deviation of 3,000 and more normal numbers is known to 2 %; this is three times that.
-        assert w[:-1].std() * len(w[:-1]) ** 0.5 == pytest.approx(1, rel=0.06)
-
-
 def test_xor_is_learned_from_every_start() -> None:
     for seed in range(10):
         probabilities = predict(train((2, 4, 2), GATE_INPUTS, GATES["XOR"], seed, **XOR), GATE_INPUTS)
