@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edge.classifier import Classifier
     from edge.errors import EyespotError
     from eyespot.artifact import export
+    from eyespot.evaluation import evaluate
     from eyespot.preprocessing import Preprocessing
     from training.train import train
 
@@ -31,11 +32,12 @@ _NAMES: dict[str, tuple[str, str | None]] = {
     "Classifier": ("edge.classifier", None),
     "EyespotError": ("edge.errors", None),
     "Preprocessing": ("eyespot.preprocessing", "export"),
+    "evaluate": ("eyespot.evaluation", "training"),
     "export": ("eyespot.artifact", "export"),
     "train": ("training.train", "training"),
 }
 
-__all__ = ["Classifier", "EyespotError", "Preprocessing", "__version__", "export", "train"]
+__all__ = ["Classifier", "EyespotError", "Preprocessing", "__version__", "evaluate", "export", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from edge.errors import UsageError
 from edge.spec import ModelSpec
-from export.arguments import MAX_DROP_POINTS, read_pictures, resolve_output
-from export.pipeline import Choices, export_run, export_source
-from export.quantize.gate import VariantOptions
+from export.arguments import DEFAULTS, ExportOptions, resolve_output
+from export.parity.pictures import find_pictures
+from export.pipeline import export_run, export_source
 from export.run_folder import RunFolder
 from export.sources.description import Description
 from export.sources.recognise import open_source
@@ -30,7 +30,7 @@ def export(
     output: str | os.PathLike[str],
     images: str | os.PathLike[str] | None = None,
     variant: Literal["int8", "fp16"] | None = None,
-    max_drop_points: float = MAX_DROP_POINTS,
+    max_drop: float = DEFAULTS.max_drop,
     tolerance: float | None = None,
 ) -> ModelSpec:
     """Write a classifier as one .onnx file, after proving that the file answers as the network does.
@@ -44,7 +44,7 @@ def export(
         images: A folder of pictures to compare on, made ones otherwise; with one folder a label they also say how
             good the network is.
         variant: `"int8"` for processors or `"fp16"` for GPUs: a smaller file.
-        max_drop_points: How much accuracy the variant may lose, in points of 100.
+        max_drop: How much accuracy the variant may lose, in points of 100.
         tolerance: The largest difference of a probability to accept (1e-5, or more where float32 rounds more).
 
     Returns the spec inside the file, with its `labels`, `version` and `parity`, the certificate of the comparison.
@@ -68,21 +68,20 @@ def export(
         >>> spec.parity.largest_difference < 1e-5
         True
     """
-    options = VariantOptions(variant, "auto", max_drop_points) if variant else None
-    choices = Choices(tolerance=tolerance, variant=options)
+    options = ExportOptions(tolerance=tolerance, variant=variant, max_drop=max_drop)
     path = Path(model) if isinstance(model, str | os.PathLike) else None
     folder = None if images is None else Path(images)
     target = resolve_output(Path(output), "", path, folder)
     if path and RunFolder(path).is_started:
         if labels is not None or preprocessing is not None or images is not None:
             raise UsageError(f"{path}: a run brings its labels, preprocessing and images; leave them out")
-        return export_run(RunFolder(path), target, choices).spec
+        return export_run(RunFolder(path), target, options).spec
     source = _keras_source(model) if path is None else open_source(path)
     if labels is None or preprocessing is None:
         raise UsageError(f"{source.name}: a network does not say its labels and its preprocessing; give both")
     described = Description(tuple(labels), preprocessing.steps, None)
     spec = described.spec(target.stem, source.input_shape)
-    return export_source(source, spec, read_pictures(folder, labels), target, choices).spec
+    return export_source(source, spec, find_pictures(folder, labels), target, options).spec
 
 
 def _keras_source(model: Any) -> Source:

@@ -13,7 +13,7 @@ from edge.errors import UsageError
 from edge.image import MAX_PIXELS
 from edge.model import INPUT_NAME, NETWORK_INPUT_NAME
 from edge.runtime import create_session
-from edge.steps import Method, Step, describe, require_preparable
+from edge.steps import Step, describe, require_preparable
 from export.preprocess import build_preprocessing, network_shape
 from export.preprocess.presets import preset_steps
 
@@ -48,15 +48,9 @@ class Preprocessing:
 
     @classmethod
     def preset(
-        cls,
-        name: str,
-        size: int | tuple[int, int],
-        *,
-        channels: int = 3,
-        channels_first: bool = False,
-        method: Method = "antialias",
+        cls, name: str, size: int | tuple[int, int], *, channels: int = 3, channels_first: bool = False
     ) -> "Preprocessing":
-        """Return what a family of networks was trained with: a resize to `size` and the scaling of the levels.
+        """Return what a family of networks was trained with: a resize as Pillow's BILINEAR, and the scaling of levels.
 
         Args:
             name: `"caffe"` (BGR less the ImageNet means), `"tf"` (-1 to 1), `"torch"` (0 to 1, standardised), `"unit"`
@@ -64,8 +58,6 @@ class Preprocessing:
             size: Height and width in pixels, or one number for both.
             channels: 3 for RGB (BGR for `"caffe"`), 1 for grey.
             channels_first: Give `[channels, height, width]`.
-            method: The resize: `"area"`, `"linear"` and `"nearest"` are those of OpenCV, `"antialias"` and
-                `"antialias-cubic"` Pillow's BILINEAR and BICUBIC, `"tf"` and `"tf-antialias"` those of `tf.image`.
 
         Raises UsageError for a preset that does not exist or has no numbers for so many channels.
 
@@ -77,7 +69,7 @@ class Preprocessing:
         """
         height, width = (size, size) if isinstance(size, int) else size
         try:
-            return cls(preset_steps(name, height, width, channels, channels_first, method))
+            return cls(preset_steps(name, height, width, channels, channels_first))
         except UsageError:
             raise
         except ValueError as error:  # of a size that no step takes

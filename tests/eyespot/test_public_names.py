@@ -10,7 +10,7 @@ import pytest
 import eyespot
 
 HEAVY = ("tensorflow", "keras", "onnxruntime", "onnx", "numpy", "PIL", "cv2", "bentoml")
-SLOW = {"eyespot", "export", "Preprocessing.map"}  # they need TensorFlow
+SLOW = {"eyespot", "evaluate", "export", "Preprocessing.map"}  # they need TensorFlow
 
 
 def test_the_import_loads_nothing_heavy() -> None:
@@ -33,7 +33,10 @@ def test_every_name_can_be_had() -> None:
 def examples() -> list[object]:
     """Return the examples of the package and of every name, with those of its methods."""
     finder = doctest.DocTestFinder(recurse=True)
-    named = [(eyespot, "eyespot"), *((getattr(eyespot, name), name) for name in ("Preprocessing", "export"))]
+    named = [
+        (eyespot, "eyespot"),
+        *((getattr(eyespot, name), name) for name in ("Preprocessing", "evaluate", "export")),
+    ]
     found = [test for thing, name in named for test in finder.find(thing, name) if test.examples]
     marks = {True: [pytest.mark.slow], False: []}
     return [pytest.param(test, id=test.name, marks=marks[test.name in SLOW]) for test in found]
