@@ -11,7 +11,7 @@ from edge.errors import UsageError
 from edge.files import cache_folder
 from edge.steps import Step
 from training.data.load import load_dataset
-from training.data.prepare import Prepared, prepare
+from training.data.prepare import Pictures, prepare
 from training.data.split import split_dataset
 from training.data.store import Store
 
@@ -22,9 +22,9 @@ class LabelledPictures(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ha
     Images are float32 [n, *shape], targets int64 [n]: what the loss `"sparse_categorical_crossentropy"` takes.
     """
 
-    def __init__(self, prepared: Prepared, rows: NDArray[np.int64], batch_size: int, seed: int | None) -> None:
+    def __init__(self, pictures: Pictures, rows: NDArray[np.int64], batch_size: int, seed: int | None) -> None:
         super().__init__()
-        self._prepared, self._rows, self._batch_size = prepared, rows, batch_size
+        self._pictures, self._rows, self._batch_size = pictures, rows, batch_size
         self._random = None if seed is None else np.random.default_rng(seed)
         self._seed = seed
         self.on_epoch_end()
@@ -32,20 +32,20 @@ class LabelledPictures(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ha
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels, in the order of the targets: what `eyespot.export` takes."""
-        return self._prepared.dataset.labels
+        return self._pictures.dataset.labels
 
     @property
     def targets(self) -> NDArray[np.int64]:
         """The class of every picture, int64 [N], in the order of this epoch."""
-        return self._prepared.dataset.targets[self._rows]
+        return self._pictures.dataset.targets[self._rows]
 
     def __len__(self) -> int:
         return -(-len(self._rows) // self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         rows = self._rows[index * self._batch_size :][: self._batch_size]
-        pictures = self._prepared.pictures
-        return pictures.values(pictures.read(rows)), self._prepared.dataset.targets[rows]
+        pictures = self._pictures
+        return pictures.preprocessor.values(pictures.read(rows)), pictures.dataset.targets[rows]
 
     def on_epoch_end(self) -> None:
         """Choose the order of the next epoch, as Keras asks for."""
@@ -65,11 +65,11 @@ class LabelledPictures(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ha
         """
         if not 0 < share < 1:
             raise UsageError(f"share must be above 0 and below 1. Received: {share}")
-        prepared = self._prepared
-        parts = split_dataset(prepared.dataset, prepared.hashes, self._seed or 0, 0.0, share)
+        pictures = self._pictures
+        parts = split_dataset(pictures.dataset, pictures.hashes, self._seed or 0, 0.0, share)
         return (
-            LabelledPictures(prepared, parts.train, self._batch_size, self._seed),
-            LabelledPictures(prepared, parts.validation, self._batch_size, None),
+            LabelledPictures(pictures, parts.train, self._batch_size, self._seed),
+            LabelledPictures(pictures, parts.validation, self._batch_size, None),
         )
 
 
@@ -82,10 +82,10 @@ def load_pictures(
     dataset = load_dataset(str(folder))
     store = Store(cache_folder())
     try:
-        prepared = prepare(dataset, steps, store, skip_bad)
+        pictures = prepare(dataset, steps, store, skip_bad)
     except BaseException:
         store.__exit__(None, None, None)
         raise
     # The pictures are read from the cache for as long as anybody has the data set.
-    weakref.finalize(prepared.pictures, store.__exit__, None, None, None)
-    return LabelledPictures(prepared, np.arange(len(prepared.pictures)), batch_size, seed)
+    weakref.finalize(pictures, store.__exit__, None, None, None)
+    return LabelledPictures(pictures, np.arange(len(pictures)), batch_size, seed)
