@@ -2,7 +2,8 @@
 
 In a `console` block a line that starts with `$ ` is a command and the lines below it are its output, of which `...`
 stands for any lines. In a `python` block the comment behind a `print` is what it prints. A block that cannot run here
-has `<!-- not run: REASON -->` above it. `python -m tests.pages PAGE...` runs pages and writes what they printed into them.
+has `<!-- not run: REASON -->` above it, and one that is written into a file `<!-- file: NAME -->`.
+`python -m tests.pages PAGE...` runs pages and writes what they printed into them.
 """
 
 import fcntl
@@ -22,7 +23,7 @@ from docs.pictures import make_photographs
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 BLOCK = re.compile(
-    r"^(?:<!-- not run: (?P<reason>[^>]+) -->\n)?^```(?P<kind>console|python|sh)\n(?P<body>.*?)^```$",
+    r"^(?:<!-- (?:not run: (?P<reason>[^>]+)|file: (?P<file>\S+)) -->\n)?^ *```(?P<kind>\w+)\n(?P<body>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
 )
 MARK = "<<<command {}>>>"
@@ -50,11 +51,11 @@ def commands(page: Path) -> list[Command]:
     found: list[Command] = []
     for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
         kind, body, reason = block["kind"], block["body"], block["reason"]
-        if kind == "python":
-            found.append(Command(kind, body, tuple(PRINTED.findall(body)), reason))
-            continue
-        if kind == "sh":
-            found.append(Command(kind, body, (), reason))
+        if block["file"]:
+            found.append(Command("file", f"cat > {block['file']} <<'END_OF_FILE'\n{body}END_OF_FILE", (), None))
+        elif kind in ("python", "sh"):
+            found.append(Command(kind, body, tuple(PRINTED.findall(body)) if kind == "python" else (), reason))
+        if block["file"] or kind != "console":
             continue
         for line in body.splitlines():
             if line.startswith("$ "):
@@ -73,7 +74,7 @@ def run(page: Path, folder: Path) -> list[list[str]]:
     """Run a page in `folder` and return the lines that each of its runnable commands printed, in order."""
     script = ["set -eo pipefail", "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT"]
     runnable = [command for command in commands(page) if command.reason is None]
-    ports = {name: str(_free_port()) for command in runnable for name in PORTS.findall(command.text)}
+    ports = {name: str(free_port()) for command in runnable for name in PORTS.findall(command.text)}
     for number, command in enumerate(runnable):
         text = PORTS.sub(lambda found: ports[found[1]], command.text)
         script.append(f"echo; echo '{MARK.format(number)}'")
@@ -146,7 +147,8 @@ def _close(shown: str, printed: str) -> bool:
     return abs(one - other) <= (0.001 if one <= 1 else 0.1)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -159,8 +161,7 @@ def rewrite(page: Path, printed: list[list[str]]) -> None:
 
     def renewed(block: "re.Match[str]") -> str:
         if block["reason"] or block["kind"] != "console":
-            skipped = 0 if block["reason"] else 1
-            for _ in range(skipped):
+            if block["file"] or (block["kind"] in ("python", "sh") and not block["reason"]):
                 next(outputs)
             return block[0]
         lines: list[str] = []

@@ -1,0 +1,90 @@
+"""The pages of docs/ are executed as the README is, each in a copy of the folder that the README leaves behind."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.pages import ROOT, commands, differences, run, run_readme
+
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+RUNNABLE = [page for page in PAGES if any(command.reason is None for command in commands(page))]
+# Why a command of a page is not run by the tests. Everything else is.
+REASONS = {
+    "GPU",
+    "a folder of your own",
+    "a page for a person",
+    "camera",
+    "docker",
+    "installation",
+    "it does not end",
+    "it needs labels that a person gave",
+    "it needs the data set",
+    "kubernetes",
+    "network",
+    "root",
+    "the example of eyespot.export is run with its docstring",
+    "the tests share this run",
+    "the tests start with these pictures",
+    "tritonclient is no part of the installation",
+}
+LARGEST_PICTURE, LARGEST_PICTURES = 200_000, 1_500_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.stem)
+def test_every_command_prints_what_is_shown(page: Path, shared: Path, lenet_run: Path, tmp_path: Path) -> None:
+    folder, _ = run_readme(shared)
+    here = tmp_path / "here"
+    shutil.copytree(folder, here)
+    (here / "runs" / "lenet-digits").symlink_to(lenet_run)
+    assert not (found := differences(page, run(page, here))), "\n\n".join(found)
+
+
+def test_what_is_not_run_has_a_known_reason() -> None:
+    found = {command.reason for page in PAGES for command in commands(page) if command.reason}
+    assert found == REASONS
+
+
+def test_pictures_are_small_shown_and_described() -> None:
+    sizes = {picture.name: picture.stat().st_size for picture in (DOCS / "images").glob("*.png")}
+    assert max(sizes.values()) <= LARGEST_PICTURE
+    assert sum(sizes.values()) <= LARGEST_PICTURES
+    shown = [found for page in PAGES for found in re.findall(r"!\[([^\]]*)\]\(images/([^)]+)\)", page.read_text())]
+    assert {name for _, name in shown} == set(sizes)
+    assert all(len(description) > 20 for description, _ in shown)
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = yaml.safe_load(re.sub(r"!!python/\S+", "", (ROOT / "mkdocs.yml").read_text()))["nav"]
+    named = re.findall(r"[\w-]+\.md", str(navigation))
+    assert sorted(named) == [page.name for page in PAGES]
+
+
+@pytest.mark.slow
+def test_the_site_builds_and_holds_the_help_of_every_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path / "site"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (tmp_path / "site" / "command-line" / "index.html").read_text(encoding="utf-8")
+    assert "usage: eyespot classify" in page
+    assert "--drift-window" in page
+    assert "Classifier" in (tmp_path / "site" / "python-api" / "index.html").read_text(encoding="utf-8")
+
+
+def test_every_dependency_has_its_reason() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    required = project["dependencies"] + [r for name, group in extras.items() if name != "dev" for r in group]
+    reasons = (DOCS / "how-it-is-built.md").read_text(encoding="utf-8")
+    for requirement in required:
+        name = re.match(r"[\w-]+", requirement)
+        assert name
+        assert name[0] == "eyespot" or re.search(rf"^\|.*\b{name[0]}\b.*\|$", reasons, re.MULTILINE), name[0]
