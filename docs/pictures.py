@@ -141,7 +141,7 @@ def draw_resizers(folder: Path) -> None:
         "width": 100 * side / width,
         "height": 100 * side / height,
     }
-    render("resizers", folder, "rocket.jpg", resizers=resizers, frame=frame, width=picture.width, height=picture.height)
+    render("resizers", folder, resizers=resizers, frame=frame, width=picture.width, height=picture.height)
 
 
 def draw_watch(folder: Path) -> None:

@@ -23,7 +23,7 @@ from docs.pictures import make_photographs
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 BLOCK = re.compile(
-    r"^(?:<!-- (?:not run: (?P<reason>[^>]+)|file: (?P<file>\S+)) -->\n)?^ *```(?P<kind>\w+)\n(?P<body>.*?)^ *```$",
+    r"^ *(?:<!-- (?:not run: (?P<reason>[^>]+)|file: (?P<file>\S+)) -->\n *)?```(?P<kind>\w+)\n(?P<body>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
 )
 MARK = "<<<command {}>>>"
@@ -77,6 +77,8 @@ def run(page: Path, folder: Path) -> list[list[str]]:
     ports = {name: str(free_port()) for command in runnable for name in PORTS.findall(command.text)}
     for number, command in enumerate(runnable):
         text = PORTS.sub(lambda found: ports[found[1]], command.text)
+        if text.startswith("eyespot serve") and text.endswith("&"):
+            text = text.replace("eyespot serve", f"eyespot serve --port {ports['3000']}", 1)
         script.append(f"echo; echo '{MARK.format(number)}'")
         script.append(
             f"python -W error -I - <<'END_OF_PYTHON'\n{text}END_OF_PYTHON" if command.kind == "python" else text
@@ -85,7 +87,6 @@ def run(page: Path, folder: Path) -> list[list[str]]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "BENTOML_HOME": str(folder / "bentoml"),
         "COLUMNS": "100",
-        "EYESPOT_PORT": ports.get("3000", "0"),
     }
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
     done = subprocess.run(

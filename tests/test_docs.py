@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ REASONS = {
     "network",
     "root",
     "the example of eyespot.export is run with its docstring",
+    "the README runs it",
     "the tests share this run",
     "the tests start with these pictures",
     "tritonclient is no part of the installation",
@@ -38,11 +40,14 @@ LARGEST_PICTURE, LARGEST_PICTURES = 200_000, 1_500_000
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.stem)
-def test_every_command_prints_what_is_shown(page: Path, shared: Path, lenet_run: Path, tmp_path: Path) -> None:
+def test_every_command_prints_what_is_shown(
+    page: Path, shared: Path, lenet_run: Path, lenet_model: Path, tmp_path: Path
+) -> None:
     folder, _ = run_readme(shared)
     here = tmp_path / "here"
     shutil.copytree(folder, here)
     (here / "runs" / "lenet-digits").symlink_to(lenet_run)
+    shutil.copy(lenet_model, here)
     assert not (found := differences(page, run(page, here))), "\n\n".join(found)
 
 
@@ -78,8 +83,6 @@ def test_the_site_builds_and_holds_the_help_of_every_command(tmp_path: Path) -> 
 
 
 def test_every_dependency_has_its_reason() -> None:
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     required = project["dependencies"] + [r for name, group in extras.items() if name != "dev" for r in group]
