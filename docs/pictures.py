@@ -159,7 +159,7 @@ def draw_pages(folder: Path) -> None:
     """What the commands write as pages and pictures: the report, the card, what `evaluate` draws, the layers."""
     report = ("--report", "report.html", "--labels-from-folders", "--quiet")
     eyespot(folder, "batch", "photos.onnx", "more", "--output", "results.csv", *report)
-    photograph(folder / "report.html", "report", 1000, 780)
+    photograph(folder / "report.html", "report", 1000, 650)
     eyespot(folder, "card", "photos.onnx", "--output", "card.html")
     photograph(folder / "card.html", "card", 1000, 1000)
     for name in ("confusion", "reliability", "mistakes"):
@@ -300,7 +300,7 @@ def photograph(page: Path, name: str, width: int, height: int, cut: bool = False
 
 def captured(page: Any) -> Image.Image:
     """Return what a tab shows."""
-    page.call("Emulation.setDeviceMetricsOverride", width=900, height=620, deviceScaleFactor=SCALE, mobile=False)
+    page.call("Emulation.setDeviceMetricsOverride", width=900, height=620, deviceScaleFactor=1, mobile=False)
     return Image.open(BytesIO(base64.b64decode(page.call("Page.captureScreenshot")["data"])))
 
 
