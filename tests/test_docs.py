@@ -57,7 +57,7 @@ def test_what_is_not_run_has_a_known_reason() -> None:
 
 
 def test_pictures_are_small_shown_and_described() -> None:
-    sizes = {picture.name: picture.stat().st_size for picture in (DOCS / "images").glob("*.png")}
+    sizes = {picture.name: picture.stat().st_size for picture in (DOCS / "images").iterdir()}
     assert max(sizes.values()) <= LARGEST_PICTURE
     assert sum(sizes.values()) <= LARGEST_PICTURES
     shown = [found for page in PAGES for found in re.findall(r"!\[([^\]]*)\]\(images/([^)]+)\)", page.read_text())]
@@ -66,7 +66,7 @@ def test_pictures_are_small_shown_and_described() -> None:
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    navigation = yaml.safe_load(re.sub(r"!!python/\S+", "", (ROOT / "mkdocs.yml").read_text()))["nav"]
+    navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
     named = re.findall(r"[\w-]+\.md", str(navigation))
     assert sorted(named) == [page.name for page in PAGES]
 
