@@ -96,8 +96,8 @@ def test_every_dependency_has_its_reason() -> None:
 def test_a_page_that_shows_something_else_is_noticed(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
-        "```console\n$ echo 'cat 97.31% 1.2e-06'\ncat   97.30% 3.4e-07\n$ echo 'cat 97.31%'\ncat 96.9%\n$ seq 3\n...\n3\n```\n"
-        "<!-- not run: camera -->\n```console\n$ false\n```\n"
+        "```console\n$ echo 'cat 97.31% 1.2e-06'\ncat   97.30% 3.4e-07\n$ echo 'cat 97.31%'\ncat 96.9%\n"
+        "$ seq 3\n...\n3\n```\n<!-- not run: camera -->\n```console\n$ false\n```\n"
         "```python\nprint(1 + 1)  # 3\n```\n"
     )
     (wrong, sum_of_ones) = differences(page, run(page, tmp_path))
