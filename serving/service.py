@@ -21,12 +21,13 @@ from starlette.middleware import Middleware
 
 from edge.errors import EyespotError
 from edge.model import read_spec
+from edge.result import DEFAULT_TOP_K
 from serving.app import build_app, middleware
 from serving.errors import RequestError
 from serving.inference.repository import find_models
 from serving.inference.sessions import choose_provider
 from serving.middleware import PIXELS_PATH, OursFirst
-from serving.routes import DEFAULT_TOP_K, State, describe, outcomes
+from serving.routes import State, describe, outcomes
 from serving.settings import LOGGING, PREFIX, current_settings
 
 log = logging.getLogger("eyespot.service")

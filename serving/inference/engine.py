@@ -284,7 +284,7 @@ class Engine:
         job.mark()
 
     def _answer_regions(self, job: _Job, decoded: DecodedImage, finder: "RegionFinder") -> None:
-        classification = self._classifier.classify(decoded)
+        classification = self._classifier.classify(decoded, None)
         regions = classification.regions or ()
         job.mark()
         queue, decode, inference = map(sub, job.marks[1:], job.marks)

@@ -19,9 +19,6 @@ from serving.metrics import Metrics
 from serving.middleware import Admission
 from serving.settings import Settings
 
-# That of 'eyespot classify'.
-DEFAULT_TOP_K = 3
-
 TopK = Annotated[int, Query(ge=1, description="how many predictions, from the most to the least likely")]
 MinProbability = Annotated[
     float, Query(ge=0, le=1, description="an answer is `unsure` below it, or below the model's own threshold if higher")

@@ -13,10 +13,10 @@ from python_multipart.multipart import Field, File, parse_options_header
 from starlette.requests import Request
 from starlette.responses import Response
 
+from edge.result import DEFAULT_TOP_K
 from serving.errors import JsonLine, RequestError
 from serving.inference.engine import Answer, Timing
 from serving.routes import (
-    DEFAULT_TOP_K,
     MinProbability,
     NamedEngine,
     TopK,
