@@ -33,12 +33,11 @@ from training.transfer.train_head import train_head
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its folder, its spec, how good it is, and what a person should know about it."""
+    """A finished run: its folder, its spec, how good it is, and its mistakes."""
 
     path: Path
     spec: ModelSpec
     evaluation: Evaluation
-    findings: tuple[Finding, ...]
 
     @property
     def accuracy(self) -> float:
@@ -94,11 +93,11 @@ def _load(recipe: AnyRecipe, config: TrainConfig) -> tuple[Dataset, Path]:
     name = config.dataset or recipe.dataset
     if not name:
         raise UsageError(f"the recipe {recipe.name} has no data set of its own; name one with --dataset")
-    dataset = load_dataset(name, config.class_depth, test=config.test, limit=config.limit, seed=config.seed)
+    dataset = load_dataset(name, test=config.test, limit=config.limit, seed=config.seed)
     if recipe.classes is not None and len(dataset.labels) != recipe.classes:
         raise DatasetError(
             f"the recipe {recipe.name} is for {recipe.classes} classes. Received: {len(dataset.labels)} in {name}; "
-            "give the folder above them, with --class-depth if need be, or take another recipe"
+            "give the folder above these classes, or take another recipe"
         )
     output = config.output or Path(f"runs/{dataset.name if config.target == name else f'{recipe.name}-{dataset.name}'}")
     for written in filter(None, (output, config.tensorboard)):
@@ -143,7 +142,7 @@ def _finish(trained: Trained, recipe: AnyRecipe, job: Job, found: list[Finding])
     if report.suspects:
         see = f"eyespot annotate --suspects {run.suspects}"
         _say(f"probably labelled wrong: {report.suspects:,} images; see them: {see}")
-    return Run(run.path, spec, evaluation, findings)
+    return Run(run.path, spec, evaluation)
 
 
 def _say(line: str) -> None:

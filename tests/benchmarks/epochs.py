@@ -108,9 +108,6 @@ def make_ours(folder):  # type: ignore[no-untyped-def]
     recipe = Recipe(
         name="benchmark",
         summary="",
-        source="",
-        reported="",
-        dataset="",
         preprocessing=steps,
         network=lambda _: make_network(),
         optimizer=Optimizer(name="SGD", rate=0.01),
