@@ -184,7 +184,7 @@ def test_options_change_a_recipe_of_ones_own(bright: Path, tmp_path: Path, write
     assert run.evaluation.report.images == 16  # 40 % of 40
     assert (run.spec.training.recipe, run.spec.training.epochs) == ("mine", 6)
     assert run.spec.preprocessing[0].height == 6  # type: ignore[union-attr]
-    assert run.evaluation.answers
+    assert run.evaluation.report.answers
     assert run.path == tmp_path / "run"
 
 

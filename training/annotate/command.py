@@ -21,7 +21,7 @@ from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
 
-from edge.arguments import port_number
+from edge.arguments import parse_regions, port_number
 from edge.classifier import Classifier
 from edge.cli import DONE, SOME_FAILED
 from edge.errors import DatasetError, UsageError
@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("folder", metavar="DIR", type=Path, nargs="?", help="the folder of pictures; those in folders below count too")
     add("--output", metavar="DIR", type=Path, help="where the labelled pictures go")
     add("--suspects", metavar="FILE", type=Path, help="in place of DIR: correct the labels in this suspects.csv")
-    regions = "label each of the 'glyphs', 'glyphs:4' where there are four and touching ones are cut, or the 'faces'"
-    add("--regions", default="none", metavar="WHAT", help=f"{regions} (default none: whole pictures)")
+    regions = "label each of the faces, or of so many glyphs (faces, glyphs:4; default none: whole pictures)"
+    add("--regions", type=parse_regions, default="none", metavar="WHAT", help=regions)
     add("--labels", metavar="A,B,...", help="the only labels there are (default: any; a glyph's is the key pressed)")
     add("--suggest", metavar="MODEL", help="an .onnx file whose guess the space bar takes")
     add("--port", type=port_number, default=8765, metavar="PORT", help="of the page (default 8765; 0: any free one)")

@@ -1,4 +1,4 @@
-"""Draw a training and what came of it: learning rate, history, confusion matrix, reliability diagram, mistakes."""
+"""Draw a training and what came of it: history, confusion matrix, reliability diagram, mistakes."""
 
 import math
 import textwrap
@@ -57,16 +57,6 @@ def draw_history(history: History, title: str, baseline: float | None = None) ->
                 axes.set_ylim(0, 1.5 * limit)
         _tidy(axes)
         axes.legend(fontsize=9)
-    return figure
-
-
-def draw_schedule(rates: list[float], rates_per_epoch: float, title: str) -> Figure:
-    """Return the learning rate over the epochs; an epoch has so many of the `rates`, which are equally far apart."""
-    figure = _figure(6, 4, title)
-    axes = figure.subplots()
-    axes.plot(np.arange(len(rates)) / rates_per_epoch, rates, color=BLUE)
-    axes.set(xlabel="epochs done", ylabel="learning rate", ylim=(0, 1.05 * max(rates)))
-    _tidy(axes)
     return figure
 
 
