@@ -83,11 +83,9 @@ def run(arguments: argparse.Namespace) -> int:
         room = "make room and " if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
         kept = f"{error.strerror}; what was done is kept, {room}go on with the same command and --resume"
         raise OSError(error.errno, kept, error.filename) from None
-    report, spec = finished.evaluation.report, finished.spec
-    on = spec.training.evaluated_on if spec.training else None
-    print(
-        f"{finished.path}: {report.accuracy:.2%} of {report.images:,} images ({on}), {len(report.classes)} classes; "
-        f"always guessing the commonest gives {report.baseline_accuracy:.2%}"
-    )
+    report = finished.evaluation.report
+    kind = f"{report.images:,} images ({report.evaluated_on}), {len(report.classes)} classes"
+    guessing = f"always guessing the commonest gives {report.baseline_accuracy:.2%}"
+    print(f"{finished.path}: {report.accuracy:.2%} of {kind}; {guessing}")
     print(f"next: eyespot evaluate {finished.path}; eyespot export {finished.path}")
     return DONE

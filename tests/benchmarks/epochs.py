@@ -121,7 +121,7 @@ def make_ours(folder):  # type: ignore[no-untyped-def]
             at_end_of_epoch()
 
         train_epochs.write_state = write_and_tell
-        train_epochs.fit(network, recipe, recipe, job, {})
+        train_epochs.fit(network, recipe, recipe, job, {}, None)
 
     return train
 
