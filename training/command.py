@@ -35,8 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--skip-bad", action="store_true", help="leave out images that cannot be read")
     add("--class-weights", choices=["balanced"], help="give every class the same total weight")
     add("--image-size", type=positive, metavar="PX", help="side of the pictures that the network gets")
-    regions = "what the model is to look for in a picture: faces, glyphs:COUNT or none; the data set holds single ones"
-    add("--regions", type=parse_regions, metavar="WHAT", help=regions)
+    add(
+        "--regions", type=parse_regions, metavar="WHAT", help="what to look for in a picture: faces, glyphs:COUNT, none"
+    )
     add = parser.add_argument_group("run").add_argument
     add("--output", type=Path, metavar="RUN", help="the folder to write (default runs/DATASET, runs/RECIPE-DATASET)")
     add("--resume", action="store_true", help="go on with a run that was interrupted")

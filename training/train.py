@@ -51,11 +51,8 @@ class Run:
 def train(target: str, **options: Any) -> Run:
     """Train a classifier and write its run folder; this is what `eyespot train` does.
 
-    Args:
-        target: A folder of photographs with one folder for each class, a known data set, the name of a recipe, or a
-            Python file with one.
-        **options: Fields of `TrainConfig`, which are the options of the command: `output`, `backbone`, `fine_tune`,
-            `dataset`, `seed`, and so on.
+    `target` is a folder of photographs with one folder for each class, a known data set, the name of a recipe, or a
+    Python file with one; `options` are the fields of `TrainConfig`: `output`, `backbone`, `fine_tune`, and so on.
 
     Progress and warnings go to standard error. Raises EyespotError for data, options or an output that cannot be used,
     DivergenceError for a loss that is not finite; after KeyboardInterrupt `resume=True` goes on.

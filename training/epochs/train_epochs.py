@@ -159,8 +159,7 @@ class _Loop(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no typ
         # A compiled ReLU makes 0 of what is not a number, so that a finite loss may hide it.
         finite = (np.isfinite(keras.ops.convert_to_numpy(weights)).all() for weights in self.model.trainable_weights)
         if not (math.isfinite(logs["val_loss"]) and all(finite)):
-            found = f"the validation loss or a weight is not finite after epoch {epoch + 1}"
-            raise DivergenceError(f"{found}; lower the learning rate or look for damaged pictures")
+            raise DivergenceError(f"after epoch {epoch + 1} the network is no longer finite; lower the learning rate")
         figures = (logs["loss"], logs["accuracy"], logs["val_loss"], logs["val_accuracy"], self._rate)
         self.history = History((*self.history.epochs, Epoch(*map(float, figures))))
         message = f"loss {logs['loss']:.4f}, validation accuracy {logs['val_accuracy']:.2%}"
