@@ -11,7 +11,6 @@ Measured:  lenet 99.8 % of the test digits (ten seeds: 99.3 to 100 %, median 99.
            MNIST with 7,500 to train on, 99.0 % with --epochs 30 (tests/benchmarks/digits28.py); lenet-mnist 93.4 % of
            the same 2,500. captcha 99.7 % of 2,500 whole captchas drawn by eyespot, with 500 others to train on (the
            book's are no longer available). smiles 93.4 % of 2,108 test faces, from 7,582 to train on
-Time here: lenet 40 seconds on two cores, captcha 30; lenet-mnist 14 CPU minutes, from 20 epochs on the 7,500
 """
 
 from functools import partial

@@ -10,7 +10,6 @@ Expected:  knn 52 %, linear 50 %, 53 % with L1, 55 % with L2; mlp-mnist 92 %, ml
            shallownet-animals 71 %, shallownet-cifar10 60 %; minivggnet-cifar10 83 % with, 79 % without normalisation;
            79 % with a rate that drops by a factor of .25 every five epochs, 82 % with .5
 Measured:  mlp-mnist 83.3 % of 2,500 digits of MNIST from 7,500 to train on (tests/benchmarks/digits28.py)
-Time here: shallownet 2 and 15 CPU minutes, mlp-mnist 10, mlp-cifar10 an hour, minivggnet 2, from 3 epochs on a part
 """
 
 from dataclasses import replace
