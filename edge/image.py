@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge.errors import ImageError, reason_of
 from edge.steps import Step, shrink_factor
@@ -126,15 +126,6 @@ def read_header(stream: BinaryIO) -> ImageHeader:
     kind = _recognise(stream.read(START_BYTES))
     image = _open(stream, kind)
     return ImageHeader(kind, image.width, image.height, bool(image.info.get("progressive")))
-
-
-def read_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> bytes:
-    """Return the bytes of the file at `path`. Raises ImageError, also for more than an image of `max_pixels` has."""
-    with opened_image(path) as stream:
-        if (size := stream.seek(0, os.SEEK_END)) > (most := most_bytes(max_pixels)):
-            raise ImageError("too_many_bytes", f"{size:,} bytes are more than the limit of {most:,}")
-        stream.seek(0)
-        return stream.read()
 
 
 def most_bytes(pixels: int) -> int:
@@ -318,7 +309,9 @@ def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) 
     stream.seek(0)
     if is_unknown_kind(kind, stream.read(), opened) or (kind == "HEIF" and "nsupported" in str(error)):
         return ImageError("unsupported_format", f"{kind} of this rare kind is not supported; convert to JPEG or PNG")
-    return ImageError("corrupt", f"the {kind} is cut short or damaged ({reason_of(error)})")
+    # Pillow's own words for a file that it cannot identify hold an address in memory, which no two runs share.
+    reason = "its header" if isinstance(error, UnidentifiedImageError) else reason_of(error)
+    return ImageError("corrupt", f"the {kind} is cut short or damaged ({reason})")
 
 
 def _pixels(image: Any, kind: str) -> NDArray[np.uint8]:
