@@ -163,7 +163,7 @@ def _begin(arguments: Namespace, journal: Journal, statistics: RunStatistics, st
         if stop.is_set():
             break
     if statistics.rows and not arguments.quiet:
-        print(f"eyespot: {statistics.rows:,} rows exist, going on", file=sys.stderr)
+        print(f"eyespot: {statistics.rows:,} rows are there, going on", file=sys.stderr)
     return inputs
 
 

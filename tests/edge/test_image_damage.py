@@ -57,7 +57,7 @@ LARGE = {
     "jpeg-progressive": encode(image(480, 640, 3), "JPEG", progressive=True),
     "png": encode(image(480, 640, 3), "PNG"),
     "webp": encode(image(480, 640, 3), "WEBP"),
-    "tiff": tiff(noise(480, 640, 3), deflate=True),
+    "tiff": tiff(noise(480, 640, 3), compression="zlib", rowsperstrip=1),
 }
 
 
