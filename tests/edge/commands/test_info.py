@@ -64,6 +64,5 @@ def test_a_variant_and_its_cost_are_told(
     assert main(["info", str(tiny_model)]) == DONE
     found = rows(capsys.readouterr().out)
     assert found["variant"].startswith("int8 (U8S8, entropy calibration, 2 layers in float32); parity is that of")
-    assert found["cost"] == (
-        "98.50% of 450 pictures, float32 99.00% (limit 0.5 points less), same best label on 99.25%"
-    )
+    cost = "98.50% of 450 pictures, float32 99.00% (limit 0.5 points less), same best label on 99.25%"
+    assert found["cost"] == cost
