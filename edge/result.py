@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge.errors import ImageError
 
-# How many predictions there are where nobody says how many: on the command line, in Python and over HTTP.
+# The default number of predictions: on the command line, in Python and over HTTP.
 DEFAULT_TOP_K = 3
 # Codes of inputs without any content.
 NOT_THERE = ("not_found", "unreadable")

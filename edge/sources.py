@@ -25,8 +25,7 @@ ANY_FOLDERS = "**"  # in a pattern
 _FILE, _FOLDER = "0", "1"
 NAMES_IN_MEMORY = 20_000
 
-# What is taken from a folder, beside files without a suffix that begin as an image does. A file that is named itself
-# may be called anything.
+# What is taken from a folder, as are files without a suffix that begin as an image does.
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff"}
     | {".pbm", ".pgm", ".ppm", ".pnm", ".mpo", ".avif", ".heic", ".heif", ".hif"}
