@@ -184,7 +184,10 @@ def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> Decod
         if kind != "TIFF" and "exif" in image.info:  # Pillow turns a TIFF itself
             with suppress(*DAMAGED):
                 decoded = _turn(decoded, int(image.getexif().get(ORIENTATION, 1)))
-        several = kind != "JPEG" and _several(image)
+        try:
+            several = kind != "JPEG" and getattr(image, "is_animated", False)
+        except DAMAGED:  # there is something after the first picture
+            several = True
     except ImageError:
         raise
     except Exception as error:  # noqa: BLE001 # Pillow's decoders share no base class; one image is one answer
@@ -261,8 +264,15 @@ def _open(stream: BinaryIO, kind: str) -> Any:
         from edge.formats.tiff import prepare_tiff
 
         prepare_tiff(image)
-    elif kind == "PNG":
-        _prepare_png(image, source)
+    elif "transparency" in image.info and kind == "PNG" and image.mode in ("L", "RGB"):
+        place = source.tell()
+        source.seek(BITS_AT)
+        (bits,) = source.read(1)
+        source.seek(place)
+        if image.mode == "L":  # to 8 bits, as Pillow does with the pixels
+            image.info["transparency"] = image.info["transparency"] * 255 // (2**bits - 1)
+        elif bits > 8:  # of which Pillow compares only the upper ones
+            raise ImageError("unsupported_format", "PNG of 16 bits with a transparent colour is not supported")
     return image
 
 
@@ -289,23 +299,6 @@ def _without_text(stream: BinaryIO) -> BinaryIO:
         stream.seek(begin)
         left.write(stream.read(max(end - begin, 0)))
     return left
-
-
-def _prepare_png(image: Any, stream: BinaryIO) -> None:
-    """Bring the transparent level of a PNG to 8 bits, as Pillow does with the pixels.
-
-    Raises ImageError for a transparent colour of 16 bits, of which Pillow compares only the upper ones.
-    """
-    if "transparency" not in image.info or image.mode not in ("L", "RGB"):
-        return
-    place = stream.tell()
-    stream.seek(BITS_AT)
-    (bits,) = stream.read(1)
-    stream.seek(place)
-    if image.mode == "L":
-        image.info["transparency"] = image.info["transparency"] * 255 // (2**bits - 1)
-    elif bits > 8:
-        raise ImageError("unsupported_format", "PNG of 16 bits with a transparent colour is not supported")
 
 
 def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) -> ImageError:
@@ -374,11 +367,3 @@ def _turn(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
-
-
-def _several(image: Any) -> bool:
-    """Whether there are more pictures after the first."""
-    try:
-        return bool(getattr(image, "is_animated", False))
-    except DAMAGED:
-        return True

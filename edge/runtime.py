@@ -87,7 +87,8 @@ def create_session(
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = LOG_ERRORS_ONLY
-    options.intra_op_num_threads = threads or _threads_of_quota()
+    quota = usable_cores()
+    options.intra_op_num_threads = threads or (quota if quota < scheduled_cores() else 0)
     if not optimise:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     if not spinning:
@@ -106,7 +107,7 @@ def create_session(
 
 def usable_cores(groups: Path = Path("/sys/fs/cgroup"), own_group: Path = Path("/proc/self/cgroup")) -> int:
     """Return the cores that the scheduler and the quotas of the control groups (version 2) leave, at least one."""
-    cores = _scheduled_cores()
+    cores = scheduled_cores()
     try:
         # Inside a container its own group is the root; outside, the groups above count as well.
         inner = own_group.read_text(encoding="utf-8").partition("0::/")[2].partition("\n")[0]
@@ -123,14 +124,9 @@ def usable_cores(groups: Path = Path("/sys/fs/cgroup"), own_group: Path = Path("
     return cores
 
 
-def _scheduled_cores() -> int:
+def scheduled_cores() -> int:
+    """Return the cores that the scheduler leaves; onnxruntime knows of no other limit."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _threads_of_quota() -> int:
-    """Return the cores that a quota leaves, or 0 where there is none: onnxruntime knows only of the scheduler's."""
-    cores = usable_cores()
-    return cores if cores < _scheduled_cores() else 0
 
 
 def read_cpu(path: str = "/proc/cpuinfo") -> tuple[str, tuple[str, ...]]:

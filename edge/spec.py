@@ -313,7 +313,6 @@ def parse_spec(text: str, source: str) -> ModelSpec:
         return msgspec.convert(value, ModelSpec)
     except ModelError:
         raise
-    except RecursionError:
-        raise ModelError(f"{source}: its spec is not valid: it is nested too deep") from None
-    except (ValueError, OverflowError) as error:
-        raise ModelError(f"{source}: its spec is not valid: {error}") from None
+    except (ValueError, OverflowError, RecursionError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else error
+        raise ModelError(f"{source}: its spec is not valid: {reason}") from None

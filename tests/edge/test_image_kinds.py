@@ -118,13 +118,6 @@ def test_the_colours_of_a_palette_stay(bits: int, pages: int) -> None:
     assert np.array_equal(decode_image(small_tiff(bits, 3, indices, pages, colours)).pixels, colours[indices])
 
 
-def test_a_palette_of_eight_bits_is_not_taken_for_one_of_sixteen() -> None:
-    colours, indices = noise(16, 3, seed=1), noise(12, 24) >> 4
-    whole = small_tiff(4, 3, indices, 1, colours)
-    table = (colours.T.astype("<u2") * 257).tobytes()
-    assert code_of(whole.replace(table, colours.T.astype("<u2").tobytes())) == "unsupported_format"
-
-
 @pytest.mark.parametrize("photometric", [0, 1], ids=["white is zero", "black is zero"])
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_grey_of_few_bits(bits: int, photometric: int) -> None:
@@ -139,17 +132,6 @@ def test_cmyk_of_a_tiff(dtype: type) -> None:
     inks = np.asarray(RGB.convert("CMYK"))
     samples = inks if dtype == np.uint8 else inks.astype(np.uint16) * 257
     assert np.array_equal(decode_image(tiff(samples, photometric="separated")).pixels, PIXELS)
-
-
-@pytest.mark.parametrize(
-    ("compression", "exact"),
-    [("tiff_lzw", True), ("packbits", True), ("tiff_adobe_deflate", True), ("tiff_deflate", True), ("jpeg", False)],
-)
-@pytest.mark.parametrize("pages", [1, 2])
-def test_every_common_compression_of_a_tiff(compression: str, exact: bool, pages: int) -> None:
-    encoded = encode(RGB, "TIFF", compression=compression, save_all=True, append_images=[RGB] * (pages - 1))
-    expected = PIXELS if exact else seen_by_pillow(encoded)
-    assert np.array_equal(decode_image(encoded).pixels, expected)
 
 
 def test_a_raw_camera_file_is_not_its_preview() -> None:
