@@ -124,7 +124,7 @@ def add_threads_option(parser: argparse.ArgumentParser) -> None:
 def load_classifier(arguments: argparse.Namespace, threads: int | None = None) -> "Classifier":
     """Return the classifier that `arguments` describe, on their `threads` or on these. Raises as `Classifier.load`.
 
-    Raises UsageError as well where MODEL is an image.
+    Raises UsageError as well where MODEL is an image or a Keras network.
     """
     from edge.classifier import Classifier  # --help does without NumPy, Pillow and onnxruntime
     from edge.sources import is_image_name
@@ -132,6 +132,8 @@ def load_classifier(arguments: argparse.Namespace, threads: int | None = None) -
     model = Path(arguments.model)
     if is_image_name(model.name) and not model.is_dir():
         raise UsageError(f"MODEL comes first, then the images. Received: {model} as MODEL")
+    if model.suffix in (".keras", ".h5"):
+        raise UsageError(f"MODEL is an .onnx file. Received: {model}, a Keras network; export it first: eyespot export")
     return Classifier.load(
         model,
         arguments.threads or 0 if threads is None else threads,

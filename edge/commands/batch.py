@@ -25,7 +25,7 @@ from threading import Event
 
 from tqdm import tqdm
 
-from edge.arguments import add_classifier_options, count_or_share, positive
+from edge.arguments import add_classifier_options, count_or_share, load_classifier, positive
 from edge.batch.inputs import Input, find_inputs, held_bytes, read_file
 from edge.batch.journal import CSV, JSON_LINES, PARQUET, SYNC_EVERY_S, Journal
 from edge.batch.rows import Row, RunConfig, compute_row
@@ -70,8 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Classify every input and return the exit status."""
     _require_places(arguments)
-    options = {"regions": arguments.regions, "face_model": arguments.face_model}
-    classifier = Classifier.load(arguments.model, 1, min_probability=arguments.min_probability, **options)
+    classifier = load_classifier(arguments, 1)
     if classifier.regions and (arguments.fast_decode or arguments.labels_from_folders):
         raise UsageError("--fast-decode and --labels-from-folders are for whole pictures (--regions none)")
     if arguments.fast_decode:
