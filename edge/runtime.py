@@ -159,12 +159,15 @@ def ordered_map(
     from queue import Empty, SimpleQueue
 
     places = threads * PLACES_PER_THREAD
-    stop, over, room = stop or Event(), Event(), Semaphore(places)
+    stop, closed, room = stop or Event(), Event(), Semaphore(places)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="eyespot")
     ahead: SimpleQueue[tuple[Future[R | object], int] | None] = SimpleQueue()
 
+    def is_over() -> bool:
+        return stop.is_set() or closed.is_set()
+
     def work(item: T) -> R | object:
-        return SKIPPED if stop.is_set() or over.is_set() else function(item)
+        return SKIPPED if is_over() else function(item)
 
     def feed() -> None:
         try:
@@ -172,13 +175,13 @@ def ordered_map(
                 taken = min(1 + size_of(item) // PLACE_BYTES, places)
                 for _ in range(taken):
                     while not room.acquire(timeout=TICK_S):
-                        if over.is_set():
+                        if is_over():
                             return
-                if stop.is_set() or over.is_set():
+                if is_over():
                     return
                 ahead.put((pool.submit(work, item), taken))
         except BaseException as error:  # noqa: BLE001 # the caller gets it, in its place
-            failed: Future[R | object] = Future()
+            failed = Future[R | object]()
             failed.set_exception(error)
             ahead.put((failed, 0))
         finally:
@@ -197,12 +200,11 @@ def ordered_map(
                 continue
             if entry is None:
                 return
-            future, taken = entry
-            while not wait((future,), TICK_S).done:
+            while not wait(entry[:1], TICK_S).done:
                 yield None
-            if (result := future.result()) is SKIPPED:
+            if (result := entry[0].result()) is SKIPPED:
                 return
             yield cast(R, result)
-            room.release(taken)
+            room.release(entry[1])
     finally:
-        over.set()
+        closed.set()
