@@ -1,6 +1,6 @@
 """The answer for one image, and its JSON, which the commands, the batch and the HTTP service share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -98,11 +98,6 @@ def classification_fields(classification: Classification | None) -> dict[str, An
     if fields["regions"] is None:
         del fields["regions"], fields["text"]
     return fields
-
-
-def classification_from(fields: Mapping[str, Any]) -> Classification:
-    """Return the classification among the `fields` of a JSON object. Raises msgspec.ValidationError."""
-    return msgspec.convert(fields, Classification)
 
 
 def printable(path: str) -> str:

@@ -26,7 +26,7 @@ from threading import Event
 from tqdm import tqdm
 
 from edge.arguments import add_classifier_options, count_or_share, load_classifier, positive
-from edge.batch.inputs import Input, find_inputs, held_bytes, read_file
+from edge.batch.inputs import Input, find_inputs, read_file
 from edge.batch.journal import CSV, JSON_LINES, PARQUET, SYNC_EVERY_S, Journal
 from edge.batch.rows import Row, RunConfig, compute_row
 from edge.batch.statistics import RunStatistics
@@ -187,7 +187,9 @@ def _rows(
             from edge.batch.ray_engine import compute_on_ray
         return compute_on_ray(arguments, config, inputs, stop)
     compute = partial(compute_row, classifier=classifier, config=config)
-    return ordered_map(compute, inputs, arguments.threads or usable_cores(), stop, held_bytes)
+    return ordered_map(
+        compute, inputs, arguments.threads or usable_cores(), stop, lambda item: len(item.encoded or b"")
+    )
 
 
 def _append(arguments: Namespace, journal: Journal, statistics: RunStatistics, rows: Iterator[Row | None]) -> None:
