@@ -1,15 +1,15 @@
 """What a person should know before they trust a classifier: findings about the data, and about the result."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from export.evaluation import COOLEST, HOTTEST
-from training.data.prepare import Prepared
+from training.data.prepare import Pictures
 from training.data.split import Split
-from training.report.evaluation import Evaluation
+from training.epochs.history import History
+from training.report.report import Finding, Report
 
 # How many times as many images the largest class may have.
 IMBALANCE = 2
@@ -18,73 +18,70 @@ FEW_IMAGES = 10
 SHARED_BY_OTHERS = 0.1
 # How close to its bounds a temperature counts as being at them.
 NEAR = 1.01
+# Epochs without a new low of the validation loss, and the rise of it, that count as overfitting; a smaller rise, in
+# amount or in share, is the noise of a training that has converged.
+OVERFITTING_EPOCHS, OVERFITTING_RISE, OVERFITTING_SHARE = 5, 0.05, 0.1
+# A training that is not right in this share, and whose loss fell by this share in the last epoch, should go on.
+LEARNED, STILL_FALLING = 0.9, 0.05
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing worth a line: a `code` for programs, and a `message` that says what to do about it."""
-
-    code: str
-    message: str
-
-
-def check_data(prepared: Prepared, split: Split, balanced: bool) -> list[Finding]:
+def check_data(pictures: Pictures, split: Split, balanced: bool) -> list[Finding]:
     """Return what is suspicious about the pictures of a data set; `balanced` classes are weighted."""
-    dataset, origin = prepared.dataset, split.origin
-    found = []
-    counts = np.bincount(dataset.targets, minlength=len(dataset.labels))
-    different = np.bincount(dataset.targets[origin == np.arange(len(origin))], minlength=len(dataset.labels))
+    dataset, origin, found = pictures.dataset, split.origin, []
+    labels, targets = dataset.labels, dataset.targets
+    counts = np.bincount(targets, minlength=len(labels))
+    different = np.bincount(targets[origin == np.arange(len(origin))], minlength=len(labels))
     most, least = int(counts.argmax()), int(counts.argmin())
     if counts[most] >= IMBALANCE * counts[least] and not balanced:
-        text = f"{counts[most]:,} images of {dataset.labels[most]!r} and {counts[least]:,} of {dataset.labels[least]!r}"
+        text = f"{counts[most]:,} images of {labels[most]!r} and {counts[least]:,} of {labels[least]!r}"
         found.append(Finding("unbalanced", f"classes are unbalanced, {text}; gather more, or see --class-weights"))
-    for label, count, unique in zip(dataset.labels, counts, different, strict=True):
+    for label, count, unique in zip(labels, counts, different, strict=True):
         if unique < FEW_IMAGES:
-            text = f"class {label!r} has {_images(unique, 'different')}, fewer than {FEW_IMAGES}; gather more"
+            text = f"class {label!r} has {unique} different images, fewer than {FEW_IMAGES}; gather more"
             found.append(Finding("few_images", text))
         if count > 2 * unique:
-            text = (
-                f"{count - unique:,} of the {count:,} images of {label!r} are copies of others; gather different ones"
-            )
-            found.append(Finding("duplicates", text))
-    contradicting = np.flatnonzero(dataset.targets != dataset.targets[origin])
+            text = f"{count - unique:,} of the {count:,} images of {label!r} are copies of others"
+            found.append(Finding("duplicates", f"{text}; gather different ones"))
+    contradicting = np.flatnonzero(targets != targets[origin])
     if len(contradicting):
         row = int(contradicting[0])
-        names = f"{dataset.names[row]} and {dataset.names[int(origin[row])]}"
-        text = (
-            f"{_images(len(contradicting))} with another label than an equal one, such as {names}; correct the labels"
-        )
-        found.append(Finding("contradicting_labels", text))
+        text = f"images with another label than an equal one: {len(contradicting):,}, such as {dataset.names[row]} and"
+        found.append(Finding("contradicting_labels", f"{text} {dataset.names[int(origin[row])]}; correct the labels"))
     if split.left_out:
-        text = f"{_images(split.left_out)} in two parts of the data set, left out of the earlier part"
+        text = f"images in two parts of the data set, which are left out of the earlier part: {split.left_out:,}"
         found.append(Finding("overlapping_parts", text))
-    sizes = [f"{width}x{height} pixels" for width, height in (note.size for note in prepared.notes)]
-    found += _suspicious(prepared, sizes, "one_size", "of one size")
-    return found + _suspicious(prepared, [note.camera for note in prepared.notes], "one_camera", "of one camera")
+    for part, rows in (("validation", split.validation), ("test", split.test)):
+        missing = sorted(set(range(len(labels))) - set(targets[rows].tolist()))
+        if len(rows) and missing:
+            text = f"class {labels[missing[0]]!r} has no images in the {part} part; add some of every class"
+            found.append(Finding("missing_class", text))
+    sizes = [f"{note.size[0]}x{note.size[1]} pixels" for note in pictures.notes]
+    found += _suspicious(pictures, sizes, "one_size", "of one size")
+    return found + _suspicious(pictures, [note.camera for note in pictures.notes], "one_camera", "of one camera")
 
 
-def _suspicious(prepared: Prepared, traits: Sequence[str], code: str, name: str) -> list[Finding]:
+def _suspicious(pictures: Pictures, traits: Sequence[str], code: str, name: str) -> list[Finding]:
     """Return a finding for each class that can be told by `traits` alone, and so perhaps is."""
-    targets, found = prepared.dataset.targets, []
-    everywhere = Counter(traits)
-    for i, label in enumerate(prepared.dataset.labels):
-        of_class = Counter(trait for trait, target in zip(traits, targets.tolist(), strict=True) if target == i)
-        trait, count = next(iter(of_class.items()))
-        others = everywhere[trait] - count
-        enough = count >= FEW_IMAGES and len(targets) > count
-        if trait and len(of_class) == 1 and enough and others <= SHARED_BY_OTHERS * (len(targets) - count):
+    everywhere, found = Counter(traits), []
+    of_class: dict[int, Counter[str]] = defaultdict(Counter)
+    for trait, target in zip(traits, pictures.dataset.targets.tolist(), strict=True):
+        of_class[target][trait] += 1
+    for target, counts in sorted(of_class.items()):
+        trait, count = next(iter(counts.items()))
+        others, rest = everywhere[trait] - count, len(traits) - count
+        if trait and len(counts) == 1 and count >= FEW_IMAGES and rest and others <= SHARED_BY_OTHERS * rest:
             text = (
-                f"all images of {label!r} are {name} ({trait}), unlike the others; the classifier may have learned "
-                "that and not what they show; gather images of all classes in the same way"
+                f"all images of {pictures.dataset.labels[target]!r} are {name} ({trait}), unlike the others; the "
+                "classifier may have learned that and not what they show; gather images of all classes in the same way"
             )
             found.append(Finding(code, text))
     return found
 
 
-def check_result(evaluation: Evaluation, temperature: float) -> list[Finding]:
+def check_result(report: Report, temperature: float, history: History) -> list[Finding]:
     """Return what makes a trained classifier doubtful."""
-    report, found = evaluation.report, []
-    if evaluation.accuracy_interval.low <= report.baseline_accuracy:
+    found = []
+    if report.accuracy_interval.low <= report.baseline_accuracy:
         text = (
             f"{report.accuracy:.1%} is no better than always answering the commonest class "
             f"({report.baseline_accuracy:.1%}); gather more or clearer images, or check the labels"
@@ -100,9 +97,20 @@ def check_result(evaluation: Evaluation, temperature: float) -> list[Finding]:
     if temperature >= HOTTEST / NEAR or temperature <= COOLEST * NEAR:
         text = "the probabilities could not be calibrated; do not rely on them, and gather more images"
         found.append(Finding("not_calibrated", text))
-    return found
+    return found + (check_history(history) if history.epochs else [])
 
 
-def _images(count: int, kind: str = "") -> str:
-    kind = f"{kind} " if kind else ""
-    return f"1 {kind}image" if count == 1 else f"{count:,} {kind}images"
+def check_history(history: History) -> list[Finding]:
+    """Return what the curves of a training show (Starter Bundle, chapter 17)."""
+    losses, validation = history.series("loss"), history.series("validation_loss")
+    lowest, last = validation.index(min(validation)), len(losses) - 1
+    rise, enough = validation[last] - validation[lowest], max(OVERFITTING_RISE, OVERFITTING_SHARE * validation[lowest])
+    if last - lowest >= OVERFITTING_EPOCHS and losses[last] < losses[lowest] and rise > enough:
+        text = (
+            f"since epoch {lowest + 1} the validation loss rose to {validation[last]:.3g} while the training loss fell"
+        )
+        return [Finding("overfitting", f"{text}; gather more images, or see --augment and --early-stopping")]
+    falling = last > 0 and losses[last] < (1 - STILL_FALLING) * losses[last - 1]
+    if falling and history.epochs[last].accuracy < LEARNED and history.best_epoch() == last + 1:
+        return [Finding("underfitting", "the losses are still falling steeply; train for more epochs")]
+    return []

@@ -15,6 +15,7 @@ from training.data.load import load_dataset
 from training.data.prepare import prepare
 from training.data.split import split_dataset
 from training.data.store import Store
+from training.epochs.history import Epoch, History
 from training.report.evaluation import evaluate
 
 COUNT = 24
@@ -38,13 +39,9 @@ def healthy(folder: Path) -> Path:
 
 def codes(folder: Path, balanced: bool = False) -> set[str]:
     with Store(folder.parent / "cache") as store:
-        prepared = prepare(
-            load_dataset(str(folder)), (Resize(8, 8, "antialias"), Scale(1 / 255)), store, skip_bad=False
-        )
-    return {
-        found.code
-        for found in check_data(prepared, split_dataset(prepared.dataset, prepared.hashes, 1, 0, 0), balanced)
-    }
+        pictures = prepare(load_dataset(str(folder)), (Resize(8, 8, "antialias"), Scale(1 / 255)), store)
+    split = split_dataset(pictures.dataset, pictures.hashes, 1, 0, 0)
+    return {found.code for found in check_data(pictures, split, balanced)}
 
 
 def few(folder: Path) -> None:
@@ -82,6 +79,16 @@ def overlapping(folder: Path) -> None:
         (folder / label).rmdir()
 
 
+def missing(folder: Path) -> None:
+    """All of c and some of d in the training part, others of d in the test part."""
+    for label, count in (("c", COUNT), ("d", COUNT // 2)):
+        for i, path in enumerate(sorted((folder / label).iterdir())):
+            target = folder / ("train" if i < count else "test") / label / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+        (folder / label).rmdir()
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -92,8 +99,9 @@ def overlapping(folder: Path) -> None:
         (one_size, {"one_size"}),
         (one_camera, {"one_camera"}),
         (overlapping, {"overlapping_parts"}),
+        (missing, {"missing_class"}),
     ],
-    ids=["healthy", "few", "duplicates", "contradicting", "size", "camera", "parts"],
+    ids=["healthy", "few", "duplicates", "contradicting", "size", "camera", "parts", "missing"],
 )
 def test_what_is_suspicious_about_pictures(tmp_path: Path, change: object, expected: set[str]) -> None:
     folder = healthy(tmp_path / "pets")
@@ -110,10 +118,10 @@ def test_weighted_classes_are_not_called_unbalanced(tmp_path: Path) -> None:
 TARGETS = np.array([0] * 40 + [1] * 40 + [2] * 20)
 
 
-def result(predicted: np.ndarray, temperature: float = 1.2) -> set[str]:
+def result(predicted: np.ndarray, temperature: float = 1.2, history: History = History()) -> set[str]:  # noqa: B008
     probabilities = np.eye(3, dtype=np.float32)[predicted]
-    evaluation = evaluate(("x",) * 100, TARGETS, ("a", "b", "c"), probabilities, None)
-    return {found.code for found in check_result(evaluation, temperature)}
+    report, _ = evaluate(("x",) * 100, TARGETS, ("a", "b", "c"), probabilities, None)
+    return {found.code for found in check_result(report, temperature, history)}
 
 
 def test_what_makes_a_result_doubtful() -> None:
@@ -122,3 +130,24 @@ def test_what_makes_a_result_doubtful() -> None:
     assert result(np.random.default_rng(1).permutation(TARGETS)) == {"no_better_than_guessing"}
     assert result(np.minimum(TARGETS, 1)) == {"never_predicted"}
     assert result(TARGETS, 19.99) == result(TARGETS, 0.0501) == {"not_calibrated"}
+
+
+FALLING = [1.0 / (i + 1) for i in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "validation", "accuracy", "expected"),
+    [
+        ([1.0, 0.5, 0.3, 0.25], [1.1, 0.6, 0.4, 0.39], 0.95, set()),
+        (FALLING, [1.0, 0.7, 0.5, 0.45] + [0.5 + 0.05 * i for i in range(8)], 0.95, {"overfitting"}),
+        # As lenet ends on digits: 99.8 % right, and losses that no longer mean anything.
+        ([0.04] + [0.02] * 6, [0.0067] + [0.0084] * 6, 0.998, set()),
+        ([2.3, 1.8, 1.3], [2.3, 1.8, 1.3], 0.6, {"underfitting"}),
+    ],
+    ids=["good", "overfitting", "converged", "stopped early"],
+)
+def test_what_the_curves_show(
+    losses: list[float], validation: list[float], accuracy: float, expected: set[str]
+) -> None:
+    epochs = (Epoch(a, accuracy, b, accuracy, 0.01) for a, b in zip(losses, validation, strict=True))
+    assert result(TARGETS, history=History(tuple(epochs))) == expected

@@ -19,13 +19,11 @@ def test_classes_are_folders_and_pictures_lie_at_any_depth(draw: Draw) -> None:
     (folder / ".cache").mkdir()
     (folder / "readme.md").write_text("mine")
     dataset = load_folder(folder)
-    assert (dataset.name, dataset.labels, dataset.parts) == ("pets", ("cat", "dog"), None)
+    assert (dataset.name, dataset.labels, dataset.parts) == ("pets", ("cat", "dog"), ("train",) * 5)
     assert sorted(dataset.names) == ["cat/B.PNG", "cat/a.jpeg", "cat/kittens/c.png", "dog/1.png", "dog/2.jpg"]
     for i, name in enumerate(dataset.names):
         assert dataset.labels[dataset.targets[i]] == name.split("/")[0]
-        assert dataset.read(i) == (folder / name).read_bytes()
-        assert dataset.path
-        assert dataset.path(i) == folder / name
+        assert (dataset.sources[i], dataset.read(i)) == (str(folder / name), (folder / name).read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -38,7 +36,6 @@ def test_parts_above_the_classes_are_the_parts(tmp_path: Path, names: tuple[str,
                 save_picture(tmp_path / part / label / f"{i}.png", 10 * i)
     dataset = load_folder(tmp_path)
     assert dataset.labels == ("cat", "dog")
-    assert dataset.parts
     assert [dataset.parts.count(part) for part in ("train", "validation", "test")] == [6, 4, 2]
     assert all(
         name.startswith(names[2]) == (part == "test") for name, part in zip(dataset.names, dataset.parts, strict=True)

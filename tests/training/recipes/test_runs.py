@@ -19,7 +19,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from edge.cli import main
 from tests.training.recipes import stand_ins
 from tests.training.recipes.stand_ins import StandIn
-from training.recipes import RECIPE_MODULES
+from training.recipes import RECIPES
 
 # Name: data in the shape of the recipe's own, and options.
 RUNS: dict[str, tuple[StandIn, tuple[str, ...]]] = {
@@ -32,7 +32,7 @@ RUNS: dict[str, tuple[StandIn, tuple[str, ...]]] = {
     "shallownet-animals": (stand_ins.animals_folder, ()),
     "shallownet-cifar10": (stand_ins.cifar_npz, ()),
     "lenet": (stand_ins.digits_npz, ()),
-    "lenet-mnist": (stand_ins.mnist_idx, ()),
+    "lenet-mnist": (stand_ins.mnist_npz, ()),
     "minivggnet-cifar10": (stand_ins.cifar_npz, ()),
     "minivggnet-cifar10-plain": (stand_ins.cifar_npz, ()),
     "minivggnet-step": (stand_ins.cifar_npz, ()),
@@ -51,7 +51,7 @@ TOLERANCE = 0.02
 
 
 def test_every_recipe_has_a_run() -> None:
-    assert list(RUNS) == list(RECIPE_MODULES)
+    assert list(RUNS) == list(RECIPES)
 
 
 @pytest.mark.slow
