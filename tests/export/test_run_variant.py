@@ -64,7 +64,7 @@ def test_another_process_writes_the_same_file(int8_model: Path, lenet_run: Path,
     assert "int8: " in done.stdout.splitlines()[2]
     for command, said in (
         ("verify", "passed"),
-        ("info", "int8 (U8S8, 7-bit weights by filter, QDQ, minmax calibration)"),
+        ("info", "int8 (U8S8, 7-bit weights per channel, QDQ, minmax calibration)"),
     ):
         assert said in eyespot(command, int8_model).stdout
     assert (tmp_path / "again.onnx").read_bytes() == int8_model.read_bytes()
