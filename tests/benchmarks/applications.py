@@ -1,7 +1,7 @@
 """Export the image classifiers of keras.applications, each at its own size with its own preset, and write a table.
 
-    python tests/benchmarks/applications.py docs/applications.md                all of them
-    python tests/benchmarks/applications.py docs/applications.md MobileNet VGG  those whose names begin so
+    python -m tests.benchmarks.applications docs/applications.md                all of them
+    python -m tests.benchmarks.applications docs/applications.md MobileNet VGG  those whose names begin so
 
 Weights are random, because nothing is downloaded; time, memory and differences depend on the graph. The batch
 normalisations get random statistics, so that answers depend on the picture. Networks that are in the table already and
@@ -91,7 +91,12 @@ def main(table: Path, wanted: list[str]) -> None:
     installed = {key: version(name) for key, name in versions.items()}
     head = HEAD.format(python=platform.python_version(), **installed)
     for name in chosen:
-        done = subprocess.run([sys.executable, __file__, "--one", name], stdout=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.benchmarks.applications", "--one", name],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             print(f"{name}: ended with {done.returncode}", file=sys.stderr)
             continue

@@ -1,126 +1,64 @@
 """What an epoch costs through eyespot, against a bare Keras `fit` on the same arrays in memory.
 
-Usage: python tests/benchmarks/epochs.py [ROUNDS]
-Goal:  at most 1.05 times, per epoch after the first: same network, same batches, same optimiser, in turns.
+Usage: python -m tests.benchmarks.epochs [ROUNDS]
+Goal:  at most 1.05 times: the book's LeNet, the same batches and optimiser, in turns.
 
-A round is a training of EPOCHS epochs through eyespot and one without. The clock runs from the end of the first epoch
-to that of the last, and in it falls the reading of the pictures from the cache, and the writing of as many epochs:
-state, checkpoint, history, drawing. Processor time is said as well, which other programs on the machine disturb less.
+Each is a process that trains a few epochs and one that trains more; an epoch is what the second takes longer, divided.
+In it falls the reading of the pictures from the cache, and what is written after each epoch: state, checkpoint,
+history, drawing. Processor time is said as well, which other programs on the machine disturb less.
 """
 
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from verdicts import at_most
 
-from export.quiet_tensorflow import start_tensorflow
+from tests.benchmarks.measuring import EYESPOT, at_most, in_turns, measure, ratios
 
+ROOT = Path(__file__).parent.parent.parent
 GOAL = 1.05
-IMAGES, VALIDATION, EPOCHS = 6000, 1500, 4
+PARTS, EPOCHS = {"train": 6000, "val": 1500, "test": 500}, (2, 12)
 DEFAULT_ROUNDS = 7
+BARE = """
+import sys, numpy as np
+import keras
+from training.networks.architecture import Architecture
+from training.networks.book import build_lenet
+data = np.load("data.npz")
+arrays, validation = (data["x_" + part][..., None].astype(np.float32) / 255 for part in ("train", "val"))
+network = build_lenet(Architecture(28, 28, 1, 10))
+network.compile(optimizer=keras.optimizers.SGD(0.01), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+network.fit(arrays, data["y_train"], batch_size=32, epochs=int(sys.argv[1]), verbose=0,
+            validation_data=(validation, data["y_val"]))
+"""
 
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_ROUNDS
-    start_tensorflow()
-    from training.epochs.fit import make_repeatable
-
-    make_repeatable(1)
-    rng = np.random.default_rng(1)
-    pixels = rng.integers(0, 256, (IMAGES + VALIDATION, 28, 28), np.uint8)
-    targets = rng.integers(0, 10, len(pixels))
-    arrays = pixels[..., None].astype(np.float32) / 255
+    chance = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as folder:
-        np.savez(Path(folder) / "data.npz", x=pixels, y=targets)
-        ours = make_ours(Path(folder))
-        bare = make_bare(arrays, targets)
-        # The first round compiles the networks.
-        pairs = [(an_epoch(ours), an_epoch(bare)) for _ in range(rounds + 1)][1:]
-    print(f"through eyespot   {statistics.median(mine[0] for mine, _ in pairs):.2f} s an epoch, all it writes included")
-    print(f"bare Keras fit    {statistics.median(theirs[0] for _, theirs in pairs):.2f} s, medians of {rounds} rounds")
-    for i, clock in enumerate(("wall clock", "processor time")):
-        at_most(f"epoch, eyespot / bare Keras fit, {clock}", [mine[i] / theirs[i] for mine, theirs in pairs], GOAL)
-
-
-def an_epoch(train: Callable[[Callable[[], None]], None]) -> tuple[float, float]:
-    """Return wall-clock and processor seconds of an epoch after the first.
-
-    `train` calls what it is given at the end of every epoch.
-    """
-    ends: list[tuple[float, float]] = []
-    train(lambda: ends.append((time.perf_counter(), time.process_time())))
-    first, last = ends[0], ends[-1]
-    return (last[0] - first[0]) / (EPOCHS - 1), (last[1] - first[1]) / (EPOCHS - 1)
-
-
-def make_network():  # type: ignore[no-untyped-def]
-    from training.networks.architecture import Architecture
-    from training.networks.book import build_lenet
-
-    network = build_lenet(Architecture(28, 28, 1, 10))
-    network.compile(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    return network
-
-
-def make_bare(arrays, targets):  # type: ignore[no-untyped-def]
-    import keras
-
-    network = make_network()
-    validation = (arrays[IMAGES:], targets[IMAGES:])
-
-    def train(at_end_of_epoch: Callable[[], None]) -> None:
-        clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: at_end_of_epoch())
-        network.fit(
-            arrays[:IMAGES],
-            targets[:IMAGES],
-            batch_size=32,
-            epochs=EPOCHS,
-            validation_data=validation,
-            callbacks=[clock],
-            verbose=0,
+        arrays = {f"x_{part}": chance.integers(0, 256, (n, 28, 28), np.uint8) for part, n in PARTS.items()}
+        np.savez(Path(folder, "data.npz"), **arrays, **{f"y_{part}": np.arange(n) % 10 for part, n in PARTS.items()})
+        calls = {}
+        for epochs in EPOCHS:
+            ours = [EYESPOT, "train", "lenet-mnist", "--dataset", "data.npz", "--batch-size", "32", "--epochs"]
+            calls[f"ours {epochs}"] = partial(train, [*ours, str(epochs), "--output"], folder)
+            bare = [sys.executable, "-c", BARE, str(epochs)]
+            calls[f"bare {epochs}"] = partial(measure, bare, folder, PYTHONPATH=str(ROOT), TF_CPP_MIN_LOG_LEVEL="3")
+        found = in_turns(calls, rounds)
+    for kind, clock in (("seconds", "wall clock"), ("processor_s", "processor time")):
+        few, many = (
+            {name: [getattr(u, kind) for u in found[f"{name} {n}"]] for name in ("ours", "bare")} for n in EPOCHS
         )
+        more = {name: [b - a for a, b in zip(few[name], many[name], strict=True)] for name in few}
+        at_most(f"epoch, eyespot / bare Keras fit, {clock}", ratios(more["ours"], more["bare"]), GOAL)
 
-    return train
 
-
-def make_ours(folder):  # type: ignore[no-untyped-def]
-    from edge.steps import Grey, Resize, Scale
-    from export.run_folder import RunFolder
-    from training.data.load import load_dataset
-    from training.data.prepare import prepare
-    from training.data.store import Store
-    from training.epochs.batches import Batches
-    from training.epochs.checkpoints import Checkpoints, Plan, take_state, write_state
-    from training.epochs.fit import FitConfig, fit
-    from training.epochs.history import History
-    from training.epochs.schedules import Constant
-    from training.epochs.train_epochs import record_history
-
-    network, run = make_network(), RunFolder(folder / "run")
-    steps = (Resize(28, 28, "antialias"), Grey(), Scale(1 / 255))
-    prepared = prepare(load_dataset(str(folder / "data.npz")), steps, Store(folder / "cache"), skip_bad=False)
-    pictures, targets = prepared.pictures, prepared.dataset.targets
-    weights, rows = np.ones(len(targets), np.float32), np.arange(len(targets))
-    training = Batches(pictures, targets, weights, rows[:IMAGES], 32, seed=1)
-    validation = Batches(pictures, targets, weights, rows[IMAGES:], 32)
-    plan, checkpoints = Plan("benchmark", "00", 1, EPOCHS, 32, {}), Checkpoints(run.checkpoints)
-    run.checkpoints.mkdir(parents=True)
-
-    def train(at_end_of_epoch: Callable[[], None]) -> None:
-        def after_epoch(history: History) -> None:
-            checkpoints.after_epoch(history, network)
-            write_state(take_state(plan, history, network), run.state)
-            record_history(run, history, "benchmark", None)
-            at_end_of_epoch()
-
-        fit(network, training, validation, FitConfig(Constant(0.01), EPOCHS), History(), after_epoch)
-
-    return train
+def train(command: list[str], folder: str) -> object:
+    with tempfile.TemporaryDirectory() as place:
+        return measure([*command, f"{place}/run"], folder)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Adopt networks of PyTorch, written by both of its exporters. Needs the package index and 8 GB of disk.
 
-    python tests/benchmarks/foreign.py
+    python -m tests.benchmarks.foreign
 
 PyTorch, torchvision and timm are installed in an environment of their own; weights are random. Each line names the
 network, the largest difference to the source or the status of a refusal, and seconds.

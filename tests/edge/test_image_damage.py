@@ -32,6 +32,10 @@ def pixels_or_error(encoded: bytes) -> np.ndarray | ImageError:
 @pytest.mark.parametrize("kind", WHOLE)
 def test_a_file_cut_short_anywhere_is_corrupt_or_whole(kind: str) -> None:
     whole = WHOLE[kind]
+    for length in range(1, LONGEST_MAGIC):
+        error = pixels_or_error(whole[:length])
+        assert isinstance(error, ImageError)
+        assert " at 0x" not in str(error)  # rows of a batch are the same at each run
     for length in {*range(LONGEST_MAGIC, len(whole), 13), *range(len(whole) - 15, len(whole))}:
         found = pixels_or_error(whole[:length])  # what follows the last pixel may be missing
         assert found.code == "corrupt" if isinstance(found, ImageError) else np.array_equal(found, WHOLE_PIXELS[kind])
@@ -53,7 +57,7 @@ LARGE = {
     "jpeg-progressive": encode(image(480, 640, 3), "JPEG", progressive=True),
     "png": encode(image(480, 640, 3), "PNG"),
     "webp": encode(image(480, 640, 3), "WEBP"),
-    "tiff": tiff(noise(480, 640, 3), deflate=True),
+    "tiff": tiff(noise(480, 640, 3), compression="zlib", rowsperstrip=1),
 }
 
 
@@ -61,22 +65,6 @@ LARGE = {
 def test_a_large_picture_cut_short_is_corrupt(kind: str) -> None:
     whole = LARGE[kind]
     assert {code_of(whole[: len(whole) * percent // 100]) for percent in (10, 50, 90, 99)} == {"corrupt"}
-
-
-@pytest.mark.parametrize(
-    "whole",
-    [tiff(noise(48, 64, 3), deflate=True), encode(image(48, 64, 3), "TIFF", compression="tiff_adobe_deflate")],
-    ids=["many strips", "Pillow's one strip"],
-)
-def test_a_deflated_tiff_whose_pixels_are_damaged_is_corrupt(whole: bytes) -> None:
-    decode_image(whole)
-    middle = len(whole) // 2
-    damaged = whole[:middle] + bytes([whole[middle] ^ 0x10]) + whole[middle + 1 :]
-    assert code_of(damaged) == "corrupt"
-
-
-def test_no_bytes_are_empty() -> None:
-    assert code_of(b"") == "empty"
 
 
 @pytest.mark.parametrize(

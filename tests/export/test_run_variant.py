@@ -62,16 +62,12 @@ def test_another_process_writes_the_same_file(int8_model: Path, lenet_run: Path,
     done = eyespot("export", lenet_run, "--int8", "--for", "x86", "--output", tmp_path / "again.onnx")
     assert (done.returncode, done.stderr) == (DONE, "")
     assert "int8: " in done.stdout.splitlines()[2]
+    for command, said in (
+        ("verify", "passed"),
+        ("info", "int8 (U8S8, 7-bit weights per channel, QDQ, minmax calibration)"),
+    ):
+        assert said in eyespot(command, int8_model).stdout
     assert (tmp_path / "again.onnx").read_bytes() == int8_model.read_bytes()
-
-
-def test_it_verifies_and_says_what_it_is(int8_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify", str(int8_model)]) == DONE
-    assert main(["info", str(int8_model)]) == DONE
-    out = capsys.readouterr().out
-    assert "passed" in out
-    assert "int8 (U8S8, 7-bit weights by filter, QDQ, minmax calibration)" in out
-    assert "limit 0.5 points less" in out
 
 
 def test_half_precision_is_half_the_size_and_leaves_the_float32_file_alone(
@@ -98,26 +94,3 @@ def test_a_run_without_calibration_pictures_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert "has no calibration.zip; train it again" in line
     assert not (tmp_path / "m.onnx").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--for", "arm"], "--for arm"),
-        (["--max-drop", "1"], "--max-drop 1"),
-        (["--fp16", "--for", "x86"], "--for chooses"),
-    ],
-)
-def test_options_without_their_variant_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
-) -> None:
-    assert main(["export", str(tmp_path), *arguments]) == NOTHING_DONE
-    assert said in capsys.readouterr().err
-
-
-def test_a_drop_that_is_no_number_of_points_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    for value in ("-1", "100", "nan", "many"):
-        with pytest.raises(SystemExit) as caught:
-            main(["export", "run", "--int8", f"--max-drop={value}"])
-        assert caught.value.code == NOTHING_DONE
-        assert "Traceback" not in capsys.readouterr().err

@@ -78,9 +78,7 @@ from keras import layers
 
 from edge.steps import Grey, Resize, Scale
 from training.epochs.augmentation import AUGMENTATIONS
-from training.epochs.optimizers import Adam, Sgd
-from training.epochs.schedules import Constant, Cosine
-from training.recipe import Recipe
+from training.recipe import Optimizer, Recipe
 
 
 def network(architecture):
@@ -90,9 +88,6 @@ def network(architecture):
 RECIPE = Recipe(
     name="mine",
     summary="a recipe of one's own",
-    source="own",
-    reported="-",
-    dataset="",
     preprocessing=(Resize(8, 8, "antialias"), Grey(), Scale(1 / 255)),
     network=network,
     SETTINGS
@@ -104,7 +99,7 @@ RECIPE = Recipe(
 def write_recipe(tmp_path: Path) -> WriteRecipe:
     """Return a function that writes a recipe file with these layers behind Flatten, and these settings."""
 
-    def write(layers: str, settings: str = "epochs=3, batch_size=8, optimizer=Sgd(), schedule=Constant(0.5)") -> Path:
+    def write(layers: str, settings: str = "epochs=3, batch_size=8, optimizer=Optimizer(name='SGD', rate=0.5)") -> Path:
         path = tmp_path / "mine.py"
         path.write_text(RECIPE.replace("LAYERS", layers).replace("SETTINGS", settings))
         return path

@@ -1,4 +1,4 @@
-"""What is labelled: the pictures of a folder, glyphs or faces in them, or the rows of a file of suspects."""
+"""What is labelled: the pictures of a folder, glyphs or faces in them, or the rows of suspects.csv."""
 
 import csv
 import hashlib
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -26,8 +27,8 @@ SUSPECT_COLUMNS = ("path", "label", "predicted", "probability")
 class Item(msgspec.Struct, frozen=True):
     """One thing to label: a picture of `size` (width, height), or what is in a `box` of it, the `part`-th of `parts`.
 
-    `key` stands for it in the journal: its content, or a suspect's path. A suspect has the `folder` of its class and a
-    model's `guess`, label and probability.
+    `key` names it in the journal: a digest of its content, or a suspect's path. A suspect has the `folder` of its class
+    and a model's `guess`, label and probability.
     """
 
     key: str
@@ -43,23 +44,19 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Cutter:
-    """Finds and cuts what is labelled, as a model of these `regions` will: none, faces, glyphs or glyphs:COUNT.
+    """Finds and cuts what is labelled, as a model of these `regions` will. Raises as `RegionFinder` without OpenCV."""
 
-    With a COUNT touching glyphs are cut apart. Raises UsageError, and as `RegionFinder` does without OpenCV.
-    """
-
-    def __init__(self, regions: str, labels: Sequence[str]) -> None:
-        self.kind, _, count = regions.partition(":")
-        self.count = int(count) if count.isdecimal() else 0
-        if regions not in ("none", "faces", "glyphs", f"glyphs:{self.count or 1}"):
-            raise UsageError(f"--regions must be none, faces, glyphs or glyphs:COUNT. Received: {regions!r}")
-        digits = bool(self.count and labels) and all(label.isdecimal() for label in labels)
-        self.asked, self._labels = regions + " of digits" * digits, ("0" if digits else "any",)
+    def __init__(self, regions: Faces | Glyphs | Literal["none"], labels: Sequence[str]) -> None:
+        self.kind = "none" if regions == "none" else regions.kind
+        self.count = regions.count if isinstance(regions, Glyphs) else 0
         self.noun = "picture" if regions == "none" else self.kind.removesuffix("s")
+        digits = bool(self.count and labels) and all(label.isdecimal() for label in labels)
+        self._labels = ("0",) if digits else ("any",)  # touching glyphs are cut apart by the kind of labels
+        self.asked = self.kind + f":{self.count}" * bool(self.count) + " of digits" * digits
         if regions != "none":
             from edge.regions.finder import RegionFinder  # needs OpenCV, which whole pictures do not
 
-            self._finder = RegionFinder(Faces() if self.kind == "faces" else Glyphs(self.count or 1), None)
+            self._finder = RegionFinder(regions, None)
 
     def find(self, path: Path, name: str) -> list[Item]:
         """Return the items in one picture, from left to right. Raises ImageError, also where there are none."""
@@ -70,9 +67,11 @@ class Cutter:
         boxes = self._finder.find(pixels, self._labels).boxes
         if not boxes:
             raise ImageError("empty", f"it has no {self.noun}")
-        parts, keys = len(boxes), [f"{key}-{b.x}-{b.y}-{b.width}-{b.height}" for b in boxes]
-        remark = f"{parts} found, {self.count} expected" if self.count not in (0, parts) else None
-        return [Item(keys[i], path, name, size, boxes[i], i + 1, parts, remark) for i in range(parts)]
+        remark = f"{len(boxes)} found, {self.count} expected" if self.count not in (0, len(boxes)) else None
+        return [
+            Item(f"{key}-{b.x}-{b.y}-{b.width}-{b.height}", path, name, size, b, part, len(boxes), remark)
+            for part, b in enumerate(boxes, 1)
+        ]
 
     def crop(self, item: Item, path: Path, whole: bool = False) -> NDArray[np.uint8]:
         """Return uint8 RGB [H, W, 3]: an item, or the `whole` picture, which is at `path`. Raises ImageError."""
@@ -80,7 +79,7 @@ class Cutter:
         return pixels if item.box is None or whole else self._finder.crop(pixels, item.box)
 
     def content(self, item: Item) -> bytes:
-        """Return what training reads: the bytes of a whole picture, a PNG of what was cut. Raises as reading does."""
+        """Return what training reads: the bytes of a whole picture, a PNG of a crop. Raises ImageError, OSError."""
         if item.box is None:
             return item.path.read_bytes()
         Image.fromarray(self.crop(item, item.path)).save(stream := BytesIO(), "png")
@@ -88,22 +87,24 @@ class Cutter:
 
 
 def read_folder(folder: Path, output: Path, cutter: Cutter) -> tuple[dict[str, Item], list[str]]:
-    """Return what is to be labelled below `folder` but not in `output`, equal content once, and what gave nothing."""
+    """Return what is to label below `folder` but not in `output`, equal content once, and what gave nothing."""
 
-    def look(source: Source) -> list[Item] | str:
+    def find(source: Source) -> list[Item] | str:
         name = os.fsencode(os.path.relpath(source.path, folder)).decode("utf-8", "backslashreplace")
         try:
             return f"{name}: {source.error}" if source.error else cutter.find(Path(source.path), name)
         except ImageError as error:
             return f"{name}: {error}"
 
-    left_out, items, problems = output.resolve(), dict[str, Item](), list[str]()
-    sources = [source for source in walk(str(folder)) if not Path(source.path).resolve().is_relative_to(left_out)]
+    written = output.resolve()
+    sources = [source for source in walk(str(folder)) if not Path(source.path).resolve().is_relative_to(written)]
+    items, problems = dict[str, Item](), list[str]()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for found in tqdm(pool.map(look, sources), "looking", len(sources), leave=False, disable=None):
+        for found in tqdm(pool.map(find, sources), "looking", len(sources), leave=False, disable=None):
             if isinstance(found, str):
                 problems.append(found)
-            for item in found if isinstance(found, list) else ():
+                continue
+            for item in found:
                 items.setdefault(item.key, item)
     return items, problems
 

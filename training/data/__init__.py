@@ -1,1 +1,1 @@
-"""Data sets: those with a name, folders, .npz and IDX files; how they are divided, checked and prepared."""
+"""Data sets: those with a name, folders and .npz files; how they are divided and prepared."""

@@ -1,21 +1,16 @@
-"""A folder of pictures as a data set: one folder a class, any number of images in each.
+"""A folder of pictures as a data set: one folder for each class.
 
-Two layouts are known besides: `train/`, `val/` and `test/` above the class folders, which then are the parts of the
-data set; and that of SMILES (`positives/positives7`, `negatives/negatives7`), the book's faces.
+`train/`, `val/` and `test/` above the class folders are the parts of the data set. The layout of SMILES, the book's
+faces (`positives/positives7`, `negatives/negatives7`), is recognised too.
 """
 
-import hashlib
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-from edge.errors import DatasetError, ImageError
-from edge.image import MAX_PIXELS, most_bytes, opened_image
+from edge.errors import DatasetError
 from edge.sources import walk
 from training.data.dataset import Dataset, Part
 
@@ -32,33 +27,25 @@ PART_FOLDERS: dict[str, Part] = {
 NO_TEXT = ("Cc", "Cs")
 # The folders of SMILES (D. Hromada et al., SMILEsmileD, 2010) and the book's labels for them.
 SMILES = {"negatives/negatives7": "not_smiling", "positives/positives7": "smiling"}
-# No picture that is decoded needs more, whatever its header says.
-LARGEST_BYTES = most_bytes(MAX_PIXELS)
 
 
-def load_folder(path: Path, class_depth: int = 0) -> Dataset:
-    """Return the images below the class folders of `path`, with those folders' names as labels.
+def load_folder(path: Path) -> Dataset:
+    """Return the images below the class folders of `path`, with the names of those folders as labels.
 
-    `class_depth` folders lie between `path` and a class folder; those named in `PART_FOLDERS` are found by
-    themselves. Raises DatasetError if a class is empty, if there are fewer than two, if two names would be
-    mistaken for one another, if a folder cannot be read, or if `path` is a level too high or too low.
+    Raises DatasetError if a class is empty, if there are fewer than two, if two names could be mistaken for one
+    another, if a folder cannot be read, or if `path` is a level too high or too low.
     """
-    parts: dict[Path, Part | None] = {path: None}
-    if class_depth == 0:
-        if all((path / folder).is_dir() for folder in SMILES):
-            return _load_classes(path, [(path / folder, label, None) for folder, label in SMILES.items()])
-        children = _folders(path)
-        found = {PART_FOLDERS.get(child.name.lower()) for child in children}
-        if "train" in found and found & {"validation", "test"}:
-            parts = {child: PART_FOLDERS.get(child.name.lower()) for child in children}
-            if strangers := [child.name for child, part in parts.items() if part is None]:
-                raise DatasetError(f"{path}: {strangers[0]!r} lies beside train and test; is it a class or a part?")
-        else:
-            _require_right_level(path, children)
-    roots = list(parts.items())
-    for _ in range(class_depth):
-        roots = [(child, part) for root, part in roots for child in _folders(root)]
-    return _load_classes(path, [(child, child.name, part) for root, part in roots for child in _folders(root)])
+    if all((path / folder).is_dir() for folder in SMILES):
+        return _load_classes(path, [(path / folder, label, "train") for folder, label in SMILES.items()])
+    children = _folders(path)
+    parts = {child: PART_FOLDERS.get(child.name.lower()) for child in children}
+    if {"train"} < set(parts.values()) - {None}:
+        if others := [child.name for child, part in parts.items() if part is None]:
+            raise DatasetError(f"{path}: {others[0]!r} lies beside train and test; is it a class or a part?")
+        roots = [(child, part) for child, part in parts.items() if part]
+        return _load_classes(path, [(child, child.name, part) for root, part in roots for child in _folders(root)])
+    _require_right_level(path, children)
+    return _load_classes(path, [(child, child.name, "train") for child in children])
 
 
 def _folders(path: Path) -> list[Path]:
@@ -70,38 +57,36 @@ def _require_right_level(path: Path, children: list[Path]) -> None:
     if not children:
         if next(iter(walk(str(path))), None) is None:
             raise DatasetError(f"{path}: there are no pictures in it; give a folder that holds one folder a class")
+        above = path.resolve().parent
         raise DatasetError(
-            f"{path}: it holds pictures and no class folders; give the folder above the classes, such as "
-            f"{path.resolve().parent}"
+            f"{path}: it holds pictures and no class folders; give the folder above them, such as {above}"
         )
     if len(children) == 1 and len(below := _folders(children[0])) > 1:
         names = ", ".join(child.name for child in below[:3])
-        raise DatasetError(
-            f"{path}: it holds one folder, {children[0].name}, whose folders {names} look like classes; "
-            f"give {children[0]}"
-        )
+        found = f"it holds one folder, {children[0].name}, whose folders {names} look like classes"
+        raise DatasetError(f"{path}: {found}; give {children[0]}")
 
 
-def _load_classes(path: Path, classes: list[tuple[Path, str, Part | None]]) -> Dataset:
+def _load_classes(path: Path, classes: list[tuple[Path, str, Part]]) -> Dataset:
     labels = sorted({label for _, label, _ in classes})
     _check_names(path, labels)
     places = {label: i for i, label in enumerate(labels)}
-    files = [(file, places[label], part) for folder, label, part in classes for file in walk_pictures(str(folder))]
-    parts = [part for _, _, part in files if part is not None]
-    return Dataset(
-        name=path.resolve().name,
-        labels=tuple(labels),
-        names=tuple(Path(file).relative_to(path).as_posix() for file, _, _ in files),
-        targets=np.array([target for _, target, _ in files], np.int64),
-        read=lambda i: read_picture(files[i][0]),
-        parts=tuple(parts) if parts else None,
-        hashed=lambda i: hash_picture(files[i][0]),
-        path=lambda i: Path(files[i][0]),
-    )
+    files: list[str] = []
+    targets: list[int] = []
+    parts: list[Part] = []
+    for folder, label, part in classes:
+        for source in walk(str(folder)):
+            if source.error:
+                raise DatasetError(f"{source.path}: {source.error}; a data set with unreadable folders is not used")
+            files.append(source.path)
+            targets.append(places[label])
+            parts.append(part)
+    names = tuple(Path(file).relative_to(path).as_posix() for file in files)
+    return Dataset(path.resolve().name, tuple(labels), names, np.array(targets, np.int64), files, tuple(parts))
 
 
-def _check_names(path: Path, classes: Iterable[str]) -> None:
-    """Refuse names that differ only in case, space around them or the way accents are encoded."""
+def _check_names(path: Path, classes: list[str]) -> None:
+    """Refuse names that differ only in case, space around them or the encoding of accents."""
     seen: dict[str, str] = {}
     for name in classes:
         if any(unicodedata.category(character) in NO_TEXT for character in name):
@@ -112,32 +97,3 @@ def _check_names(path: Path, classes: Iterable[str]) -> None:
         if folded in seen:
             raise DatasetError(f"{path}: the labels {seen[folded]!r} and {name!r} clash; rename or merge the folders")
         seen[folded] = name
-
-
-def walk_pictures(folder: str) -> Iterator[str]:
-    """Yield the paths of the pictures below `folder`. Raises DatasetError for a folder that cannot be read."""
-    for source in walk(folder):
-        if source.error:
-            raise DatasetError(f"{source.path}: {source.error}, and a data set is taken whole or not at all")
-        yield source.path
-
-
-def read_picture(path: str) -> bytes:
-    """Return the content of the file at `path`. Raises ImageError, also for what is no file or too large."""
-    with _opened(path) as stream:
-        return stream.read()
-
-
-def hash_picture(path: str) -> bytes:
-    """Return the SHA-256 of the file at `path`, read in pieces. Raises ImageError as `read_picture` does."""
-    with _opened(path) as stream:
-        return hashlib.file_digest(stream, "sha256").digest()  # type: ignore[arg-type]  # it has readinto
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
-    with opened_image(path) as stream:
-        size_bytes = os.fstat(stream.fileno()).st_size
-        if size_bytes > LARGEST_BYTES:
-            raise ImageError("too_many_bytes", f"{size_bytes:,} bytes are more than any picture can need")
-        yield stream

@@ -1,18 +1,17 @@
 """Run the geometry part of the preprocessing graph over a data set, once for each picture.
 
-What comes out, uint8 pixels of one size, is kept in the cache for every network of that size.
+The result, uint8 pixels of one size, is kept in the cache for every network of that size.
 """
 
 import hashlib
-import json
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -29,176 +28,145 @@ from export.preprocess import PIXELS_NAME, build_geometry, build_values, network
 from training.data.dataset import Dataset
 from training.data.store import Store
 
-# Raise it when the same steps come to compute something else, or when something else is kept.
-CACHE_FORMAT = 5
+# Raise it when the same steps compute something else, or something else is kept.
+CACHE_FORMAT = 6
 NAMED_BAD_IMAGES = 5
-# Items that are read ahead for each thread: enough that a slow one at the front lets the others go on.
-AHEAD_PER_THREAD = 8
+# Items that threads work on before the first results are used: enough that they seldom wait for a slow one.
+CHUNK = 64
 CAMERA_TAGS = (271, 272)  # EXIF: maker and model
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Note:
-    """What is known of a picture besides its pixels: measures (see `edge`), width and height as it came, its camera."""
+class Note(msgspec.Struct, frozen=True, array_like=True):
+    """What is known of a picture besides its pixels: `edge.fingerprint.measure`, width and height, its camera."""
 
     measures: tuple[float, float, float]
     size: tuple[int, int]
     camera: str
 
 
-class Pictures:
-    """The prepared pictures of a data set, uint8 [N, h, w, c], read from the cache as they are needed."""
+class Preprocessor:
+    """The steps of a recipe as two ONNX graphs, the same that export merges with the network."""
 
-    def __init__(self, dataset: Dataset, steps: Sequence[Step], store: Store, hashes: Sequence[bytes]) -> None:
-        self.geometry, values = split_steps(tuple(steps))
-        graph = build_geometry(self.geometry)
-        self.shape = network_shape(graph)
-        self.hashes = hashes
-        self._session = create_session(graph.SerializeToString(), "preprocessing", threads=1)
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.steps = tuple(steps)
+        self._geometry, values = split_steps(self.steps)
+        geometry_graph = build_geometry(self._geometry)
+        self.shape = network_shape(geometry_graph)
         value_graph = build_values(values, *self.shape)
-        self._values = create_session(value_graph.SerializeToString(), "preprocessing", threads=1)
-        self._dataset, self._store = dataset, store
-        described = f"{CACHE_FORMAT} picture {canonical_json(self.geometry)}".encode()
-        self._keys = [hashlib.sha256(content + described).digest() for content in hashes]
+        self._to_pixels = create_session(geometry_graph.SerializeToString(), "preprocessing", threads=1)
+        self._to_values = create_session(value_graph.SerializeToString(), "preprocessing", threads=1)
+        self._cache_name = f"{CACHE_FORMAT} picture {canonical_json(self._geometry)}".encode()
 
-    def __len__(self) -> int:
-        return len(self._keys)
+    def key(self, content: bytes) -> bytes:
+        """Return the key in the cache of a picture with this SHA-256."""
+        return hashlib.sha256(content + self._cache_name).digest()
 
-    def prepare(self, row: int) -> tuple[NDArray[np.uint8], Note]:
-        """Return one picture and what is known of it, made anew. Raises ImageError for one that cannot be used."""
-        encoded = self._dataset.read(row)
+    def decode(self, encoded: bytes) -> tuple[NDArray[np.uint8], Note]:
+        """Return one picture after geometry, uint8 [h, w, c], and what is known of it. Raises ImageError."""
         pixels = decode_image(encoded).pixels
         height, width = pixels.shape[:2]
-        require_preparable(self.geometry, height, width, MAX_PIXELS)
-        prepared: NDArray[np.uint8] = self._session.run([PIXELS_NAME], {INPUT_NAME: pixels[None]})[0][0]
-        return prepared, Note((*measure(pixels),), (width, height), _camera(encoded))
-
-    def fill(self, jobs: int | None, progress: Callable[[int], Any]) -> tuple[list[Note | None], dict[int, str]]:
-        """Prepare what the cache lacks; return the note of each picture, and why others cannot be used, by row."""
-        known = self._store.known(self._keys)
-        notes: list[Note | None] = [_parse(known[key]) if key in known else None for key in self._keys]
-        progress(len(notes) - notes.count(None))
-        bad: dict[int, str] = {}
-        missing = [row for row, note in enumerate(notes) if note is None]
-
-        def work(row: int) -> tuple[NDArray[np.uint8], Note] | str:
-            try:
-                return self.prepare(row)
-            except ImageError as error:
-                return error.code
-
-        for row, found in zip(missing, in_threads(work, missing, jobs), strict=True):
-            if isinstance(found, str):
-                bad[row] = found
-            else:
-                notes[row] = found[1]
-                self._store.add(self._keys[row], found[0].tobytes(), _write(found[1]))
-            progress(1)
-        self._store.flush()
-        return notes, bad
-
-    def read(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return pictures, uint8 [n, h, w, c]; one that has left the cache is prepared anew.
-
-        Raises DatasetError if that cannot be done any more.
-        """
-        result = np.empty((len(rows), *self.shape), np.uint8)
-        for i, data in enumerate(self._store.read([self._keys[row] for row in rows])):
-            if data is not None:
-                result[i] = np.frombuffer(data, np.uint8).reshape(self.shape)
-                continue
-            try:
-                result[i], note = self.prepare(int(rows[i]))
-            except ImageError as error:
-                name = self._dataset.names[int(rows[i])]
-                raise DatasetError(f"{name}: it could be read before and now cannot: {error}") from None
-            self._store.add(self._keys[rows[i]], result[i].tobytes(), _write(note))
-        return result
+        require_preparable(self._geometry, height, width, MAX_PIXELS)
+        prepared: NDArray[np.uint8] = self._to_pixels.run([PIXELS_NAME], {INPUT_NAME: pixels[None]})[0][0]
+        return prepared, Note(measure(pixels), (width, height), _camera(encoded))
 
     def values(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what the network gets for `pictures` [n, h, w, c]: float32, by the value part of the graph."""
-        result: NDArray[np.float32] = self._values.run(None, {PIXELS_NAME: pictures})[0]
+        """Return what the network gets for `pictures` [n, h, w, c]: float32."""
+        result: NDArray[np.float32] = self._to_values.run(None, {PIXELS_NAME: pictures})[0]
         return result
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A data set without the images that cannot be read, with what was found out about the others.
+class Pictures:
+    """The pictures of a data set after geometry, read from the cache as they are needed.
 
-    `digest` is a SHA-256 of all names and contents, the bad ones among them, in hexadecimal.
+    `hashes` are the SHA-256 of their contents, `digest` is that of the data set with its unreadable images.
     """
 
     dataset: Dataset
-    pictures: Pictures
-    notes: tuple[Note, ...]
+    preprocessor: Preprocessor
+    store: Store
+    hashes: list[bytes]
+    notes: list[Note]
     digest: str
 
-    @property
-    def hashes(self) -> list[bytes]:
-        """The SHA-256 of each content."""
-        return list(self.pictures.hashes)
+    def __len__(self) -> int:
+        return len(self.hashes)
 
-    @property
-    def measures(self) -> NDArray[np.float64]:
-        """Size, brightness and contrast of each picture as it was decoded: float64 [N, 3]."""
-        return np.array([note.measures for note in self.notes]).reshape(-1, 3)
+    def read(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return pictures, uint8 [n, h, w, c]; one that has left the cache is decoded again.
+
+        Raises DatasetError if that is no longer possible.
+        """
+        result = np.empty((len(rows), *self.preprocessor.shape), np.uint8)
+        keys = [self.preprocessor.key(self.hashes[row]) for row in rows]
+        for i, data in enumerate(self.store.read(keys)):
+            if data is not None:
+                result[i] = np.frombuffer(data, np.uint8).reshape(result.shape[1:])
+                continue
+            row = int(rows[i])
+            try:
+                result[i], _ = self.preprocessor.decode(self.dataset.read(row))
+            except ImageError as error:
+                raise DatasetError(f"{self.dataset.names[row]}: it can no longer be read: {error}") from None
+        return result
 
 
-def prepare(dataset: Dataset, steps: Sequence[Step], store: Store, skip_bad: bool, jobs: int | None = None) -> Prepared:
-    """Prepare all images of `dataset`, `jobs` at once (None is one a core), with a bar on a terminal.
+def prepare(
+    dataset: Dataset, steps: Sequence[Step], store: Store, skip_bad: bool = False, jobs: int | None = None
+) -> Pictures:
+    """Prepare all images of `dataset` with `jobs` threads (None: one for each core) and a bar on a terminal.
 
-    Images that cannot be read are named on standard error and left out. Raises DatasetError if there are some and
+    Images that cannot be read are named on standard error and left out. Raises DatasetError if there are any and
     `skip_bad` is not set.
     """
-    hashes = list(in_threads(lambda i: _hash(dataset, i), range(len(dataset.names)), jobs))
+    preprocessor, names = Preprocessor(steps), dataset.names
+
+    def work(row: int) -> tuple[bytes, Note | str, bytes | None]:
+        """Return the hash of a content, its note or the code of an error, and pixels if they were not in the cache."""
+        content = hashlib.sha256(names[row].encode("utf-8", "surrogateescape")).digest()
+        try:
+            encoded = dataset.read(row)
+            content = hashlib.sha256(encoded).digest()
+            if known := store.note(preprocessor.key(content)):
+                return content, msgspec.json.decode(known, type=Note), None
+            pixels, note = preprocessor.decode(encoded)
+        except ImageError as error:
+            return content, error.code, None
+        return content, note, pixels.tobytes()
+
+    hashes: list[bytes] = []
+    notes: list[Note | str] = []
+    fresh: list[tuple[bytes, bytes, str]] = []
+    worked = in_threads(work, range(len(names)), jobs)
+    for content, note, data in tqdm(worked, total=len(names), unit="image", desc="preparing", disable=None):
+        hashes.append(content)
+        notes.append(note)
+        if data is not None:
+            fresh.append((preprocessor.key(content), data, msgspec.json.encode(note).decode()))
+        if len(fresh) == CHUNK or len(hashes) == len(names):
+            store.write(fresh)
+            fresh.clear()
+    store.touch([preprocessor.key(content) for content in hashes])
     digest = dataset.digest(hashes)
-    pictures = Pictures(dataset, steps, store, hashes)
-    with tqdm(total=len(hashes), unit="image", desc="preparing", disable=None) as bar:
-        notes, bad = pictures.fill(jobs, bar.update)
-    if bad:
-        described = _describe_bad(dataset, bad)
+    if bad := [row for row, note in enumerate(notes) if isinstance(note, str)]:
+        listed = ", ".join(f"{names[row]} ({notes[row]})" for row in bad[:NAMED_BAD_IMAGES])
+        described = f"{dataset.name}: {len(bad):,} unreadable images, such as {listed}"
         if not skip_bad:
             raise DatasetError(f"{described}; repair or remove them, or leave them out with --skip-bad")
         print(f"left out: {described}", file=sys.stderr)
-        rows = np.array([row for row in range(len(hashes)) if row not in bad], np.int64)
-        dataset = dataset.select(rows)
-        pictures = Pictures(dataset, steps, store, [hashes[row] for row in rows])
-    return Prepared(dataset, pictures, tuple(note for note in notes if note is not None), digest)
+        rows = np.setdiff1d(np.arange(len(names)), bad)
+        dataset, hashes = dataset.select(rows), [hashes[row] for row in rows]
+    return Pictures(dataset, preprocessor, store, hashes, [note for note in notes if isinstance(note, Note)], digest)
 
 
-def in_threads(work: Callable[[T], R], items: Iterable[T], jobs: int | None) -> Iterator[R]:
-    """Yield `work(item)` in order, computed by `jobs` threads, with a bounded number on the way."""
-    threads = jobs or usable_cores()
-    pending: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for item in items:
-                pending.append(pool.submit(work, item))
-                if len(pending) >= AHEAD_PER_THREAD * threads:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
-
-
-def _hash(dataset: Dataset, i: int) -> bytes:
-    """Return the SHA-256 of a content, or of the name of an image that cannot be read, which is found out later."""
-    try:
-        return dataset.content_hash(i)
-    except ImageError:
-        return hashlib.sha256(dataset.names[i].encode("utf-8", "surrogateescape")).digest()
-
-
-def _describe_bad(dataset: Dataset, bad: dict[int, str]) -> str:
-    listed = ", ".join(f"{dataset.names[row]} ({reason})" for row, reason in list(bad.items())[:NAMED_BAD_IMAGES])
-    more = f" and {len(bad) - NAMED_BAD_IMAGES} more" if len(bad) > NAMED_BAD_IMAGES else ""
-    images = "1 unreadable image" if len(bad) == 1 else f"{len(bad):,} unreadable images"
-    return f"{dataset.name}: {images}: {listed}{more}"
+def in_threads(work: Callable[[T], R], items: Sequence[T], jobs: int | None) -> Iterator[R]:
+    """Yield `work(item)` in order, computed by `jobs` threads (None: one for each core), a bounded number ahead."""
+    with ThreadPoolExecutor(jobs or usable_cores()) as pool:
+        for start in range(0, len(items), CHUNK):
+            yield from pool.map(work, items[start : start + CHUNK])
 
 
 def _camera(encoded: bytes) -> str:
@@ -209,12 +177,3 @@ def _camera(encoded: bytes) -> str:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return ""  # it was decoded, so only what describes it is damaged
     return " ".join(str(exif.get(tag, "")).strip("\0 ") for tag in CAMERA_TAGS).strip()
-
-
-def _write(note: Note) -> str:
-    return json.dumps([note.measures, note.size, note.camera])
-
-
-def _parse(text: str) -> Note:
-    measures, size, camera = json.loads(text)
-    return Note(tuple(measures), tuple(size), camera)

@@ -1,22 +1,27 @@
-"""The course of a training, epoch by epoch, and what can be read from it (Starter Bundle, chapters 16 to 18)."""
+"""The course of a training, and the state from which an interrupted one goes on.
 
-import math
+The state is one file that is replaced as a whole: Keras's BackupAndRestore writes two, and a kill between them leaves
+what it cannot read.
+"""
+
 from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
 
-# Epochs without a new low of the validation loss, while the training loss fell, that count as overfitting.
-OVERFITTING_EPOCHS = 5
-# A smaller rise than both, the share and the amount, is the noise of a training that has converged.
-OVERFITTING_SHARE, OVERFITTING_RISE = 0.1, 0.05
-# A training accuracy below this multiple of guessing, at the end, has not learned.
-UNDERFITTING_FACTOR = 1.5
-STILL_FALLING_SHARE = 0.05
-DIVERGENCE_FACTOR = 2.0
-EARLY_EPOCHS = 3
+import keras
+import msgspec
+import numpy as np
+
+from edge.errors import ModelError, UsageError
+from edge.files import replacing
+
+# What must be the same for a training to be continued.
+Plan = dict[str, str]
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch: mean loss and accuracy on both sides, and the learning rate of its last step."""
+    """One epoch: mean loss and accuracy on both sides, and the learning rate of its first step."""
 
     loss: float
     accuracy: float
@@ -40,46 +45,31 @@ class History:
         figures = [(-epoch.validation_accuracy, epoch.validation_loss) for epoch in self.epochs]
         return figures.index(min(figures)) + 1
 
-    def has_stalled(self, patience_epochs: int) -> bool:
-        """Whether none of the last `patience_epochs` was the best."""
-        return len(self.epochs) - self.best_epoch() >= patience_epochs
+
+def write_state(path: Path, plan: Plan, history: History, network: keras.Model) -> None:
+    """Write `plan`, `history` and every variable of `network` and of its optimiser."""
+    variables = (*network.variables, *network.optimizer.variables)
+    arrays = {f"variable_{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(variables)}
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, state=np.array(msgspec.json.encode((plan, history)).decode()), **arrays)
 
 
-def diagnose(history: History, classes: int) -> list[str]:
-    """Return what the curves show that a person should know, one sentence each; nothing where all is well."""
-    checks = (_diverging(history), _overfitting(history), _underfitting(history, classes))
-    return [sentence for sentence in checks if sentence]
+def read_state(path: Path, plan: Plan, network: keras.Model) -> History:
+    """Give the compiled `network` the variables that were written, and return the history.
 
-
-def _diverging(history: History) -> str | None:
-    losses = history.series("loss")
-    if len(losses) > 1 and losses[-1] > DIVERGENCE_FACTOR * min(losses) and losses[-1] > losses[0]:
-        return f"diverging: the training loss rose from {min(losses):.3g} to {losses[-1]:.3g}; lower the learning rate"
-    return None
-
-
-def _overfitting(history: History) -> str | None:
-    losses, validation = history.series("loss"), history.series("validation_loss")
-    best, last = validation.index(min(validation)) + 1, len(history.epochs)
-    rise = validation[-1] - validation[best - 1]
-    is_noise = rise <= OVERFITTING_RISE or rise <= validation[best - 1] * OVERFITTING_SHARE
-    if last - best < OVERFITTING_EPOCHS or losses[-1] >= losses[best - 1] or is_noise:
-        return None
-    return (
-        f"overfitting: since epoch {best} the validation loss rose from {validation[best - 1]:.3g} to "
-        f"{validation[-1]:.3g} while the training loss fell; gather more pictures, or see --augment and "
-        "--early-stopping"
-    )
-
-
-def _underfitting(history: History, classes: int) -> str | None:
-    losses, accuracy = history.series("loss"), history.series("accuracy")
-    if len(losses) < EARLY_EPOCHS:
-        return None
-    guessing = UNDERFITTING_FACTOR / classes
-    if accuracy[-1] < min(guessing, math.sqrt(1 / classes)):
-        return f"underfitting: {accuracy[-1]:.0%} of the training images after {len(losses)} epochs; try a larger rate"
-    falling = (losses[-2] - losses[-1]) / losses[-2] if losses[-2] else 0.0
-    if falling > STILL_FALLING_SHARE and accuracy[-1] < 0.9 and history.best_epoch() == len(losses):
-        return "underfitting: the losses are still falling steeply; train for more epochs"
-    return None
+    Raises UsageError, naming the first difference, if another `plan` was written, and ModelError for a damaged file.
+    """
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            before, history = msgspec.json.decode(str(file["state"]), type=tuple[Plan, History])
+            values = [file[f"variable_{i}"] for i in range(len(file.files) - 1)]
+    except (OSError, ValueError, KeyError, BadZipFile, msgspec.MsgspecError) as error:
+        raise ModelError(f"{path}: the state of the training is damaged ({error}); start anew") from None
+    for name in before | plan:
+        if before.get(name) != plan.get(name):
+            found = f"{name} was {before.get(name)} and is now {plan.get(name)}"
+            raise UsageError(f"--resume must continue the same training: {found}")
+    network.optimizer.build(network.trainable_variables)
+    for variable, value in zip((*network.variables, *network.optimizer.variables), values, strict=True):
+        variable.assign(value)
+    return history

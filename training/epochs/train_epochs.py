@@ -1,176 +1,58 @@
-"""Train the network of a recipe in epochs: train, validation (chooses epoch and temperature) and test (reported)."""
+"""Train a network in epochs: train, validation (chooses epoch and temperature) and test (reported)."""
 
 import json
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+import math
+import sys
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
+from tqdm import tqdm
 
-from edge.errors import UsageError
+from edge.errors import DivergenceError, UsageError
 from edge.files import replacing
-from export.evaluation import fit_temperature
 from export.run_folder import RunFolder
-from training.config import TrainConfig
-from training.epochs.augmentation import Augmentation
-from training.epochs.batches import Batches, class_weights
-from training.epochs.checkpoints import (
-    Checkpoints,
-    Plan,
-    read_state,
-    require_same_plan,
-    restore_state,
-    take_state,
-    write_state,
-)
-from training.epochs.fit import FitConfig, fit, make_repeatable, predict
-from training.epochs.history import History
-from training.epochs.schedules import Schedule, curve
-from training.material import Material, Trained
+from training.epochs.batches import Batches, class_weights, predict
+from training.epochs.history import Epoch, History, Plan, read_state, write_state
+from training.job import Job, Predictions, Trained
 from training.networks.architecture import Architecture
-from training.networks.initializers import DEFAULT_INITIALIZER
-from training.recipe import Recipe
-from training.report.calibration import require_softmax, with_temperature
-from training.report.plots import draw_history, draw_schedule, save_figure
+from training.recipe import AnyRecipe, EpochSettings, Recipe
+from training.report.calibration import require_softmax
+from training.report.plots import draw_history, save_figure
 
-# More steps than these could not be told apart in the picture of the schedule, and millions take minutes.
-DRAWN_STEPS = 2000
+BEST = "best.keras"
 
 
-def train_epochs(recipe: Recipe, config: TrainConfig, material: Material, run: RunFolder) -> Trained:
+def train_epochs(recipe: Recipe, job: Job) -> Trained:
     """Return the network of the best epoch, calibrated, with its probabilities for the test pictures.
 
     The same seed gives the same result again on the same machine, interrupted or not.
     """
-    split, targets = material.split, material.prepared.dataset.targets
-    loop = Loop(material, run, config, recipe.batch_size, recipe.augmentation, recipe.balanced_classes)
-    make_repeatable(config.seed)
-    precision = config.precision or "float32"
-    with _strategy_scope(config, precision):
-        network = _build(recipe, material, config, precision)
-        network.compile(
-            recipe.optimizer.make(recipe.schedule.rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
-        )
-    save_schedule(run, recipe.schedule, -(-len(split.train) // recipe.batch_size), recipe.epochs, recipe.name)
-    fit_config = FitConfig(recipe.schedule, recipe.epochs, config.early_stopping)
-    options = {"optimizer": repr(recipe.optimizer), "precision": precision, "strategy": config.strategy or "none"}
-    options["initializer"] = config.initializer or DEFAULT_INITIALIZER
-    history = loop.run(network, fit_config, recipe.name, options)
-    best = _build(recipe, material, config, "float32")  # in float32 and on one device, however it was trained
-    best.set_weights(keras.models.load_model(loop.checkpoints.best, compile=False).get_weights())
-    validation = predict(best, loop.batches(split.validation))
-    temperature = fit_temperature(validation, targets[split.validation])
-    best = with_temperature(best, temperature)
-    return Trained(
-        network=best,
-        temperature=temperature,
-        evaluated_on="test",
-        rows=split.test,
-        probabilities=predict(best, loop.batches(split.test)),
-        calibration_rows=split.validation,
-        calibration_probabilities=predict(best, loop.batches(split.validation)),
-        trained_rows=split.train,
-        phases=({"name": "epochs", "epochs": len(history.epochs), "best_epoch": history.best_epoch()},),
-        history=history,
-    )
+    precision = job.config.precision
+    make_repeatable(job.config.seed)
+    network = _build(recipe, job, precision)
+    options = {"precision": precision, "initializer": job.config.initializer}
+    history = fit(network, recipe, recipe, job, options, None)
+    best = _build(recipe, job, "float32")
+    best.set_weights(load_best(job).get_weights())
+    phase = {"name": "epochs", "epochs": len(history.epochs), "best_epoch": history.best_epoch()}
+    return finish_epochs(best, job, (phase,), history)
 
 
-class Loop:
-    """The training loop of one run: it keeps history, state and checkpoints current after every epoch."""
-
-    def __init__(
-        self,
-        material: Material,
-        run: RunFolder,
-        config: TrainConfig,
-        batch_size: int,
-        augmentation: Augmentation | None,
-        balanced: bool,
-    ) -> None:
-        self._material, self._run, self._config = material, run, config
-        self._size, self._augmentation, self._balanced = batch_size, augmentation, balanced
-        self.checkpoints = Checkpoints(run.checkpoints, config.keep_checkpoints or 0)
-
-    def batches(self, rows: NDArray[np.int64], *, training: bool = False) -> Batches:
-        """Return rows in batches: for training shuffled, weighted and augmented, else as they are."""
-        dataset, pictures = self._material.prepared.dataset, self._material.prepared.pictures
-        weights = np.ones(len(dataset.targets), np.float32)
-        if not training:
-            return Batches(pictures, dataset.targets, weights, rows, self._size)
-        if self._balanced:
-            weights[rows] = class_weights(dataset.targets[rows], len(dataset.labels))
-        return Batches(pictures, dataset.targets, weights, rows, self._size, self._config.seed, self._augmentation)
-
-    def run(
-        self,
-        network: keras.Model,
-        fit_config: FitConfig,
-        name: str,
-        options: dict[str, str],
-        baseline: float | None = None,
-    ) -> History:
-        """Train the compiled `network`, or go on with the training that the run folder holds; return its history.
-
-        `options` are those that change the course; another one than before is a UsageError. `baseline` is the
-        validation accuracy of what was there before, for the picture.
-        """
-        plan = self._plan(fit_config, name, options)
-        history = History()
-        if self._config.resume and self._run.state.is_file():
-            state = read_state(self._run.state)
-            require_same_plan(plan, state.plan)
-            restore_state(state, network)
-            history = state.history
-
-        def after_epoch(current: History) -> None:
-            self.checkpoints.after_epoch(current, network)
-            write_state(take_state(plan, current, network), self._run.state)
-            record_history(self._run, current, name, baseline)
-
-        callbacks = [keras.callbacks.TensorBoard(str(self._config.tensorboard))] if self._config.tensorboard else []
-        split = self._material.split
-        training, validation = self.batches(split.train, training=True), self.batches(split.validation)
-        return fit(network, training, validation, fit_config, history, after_epoch, callbacks)
-
-    def _plan(self, fit_config: FitConfig, name: str, options: dict[str, str]) -> Plan:
-        prepared = self._material.prepared
-        options = {
-            # The digest of the data does not tell which folder of a path is the class.
-            "labels": prepared.dataset.describe_labels(),
-            "preprocessing": repr(prepared.pictures.geometry),
-            "schedule": repr(fit_config.schedule),
-            "early_stopping": str(fit_config.early_stopping_epochs),
-            "class_weights": str(self._balanced),
-            "augmentation": repr(self._augmentation),
-            **options,
-        }
-        return Plan(name, prepared.digest, self._config.seed, fit_config.epochs, self._size, options)
+def make_repeatable(seed: int) -> None:
+    """Seed every generator and choose the kernels that give the same sums twice."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
 
 
-def record_history(run: RunFolder, history: History, name: str, baseline: float | None) -> None:
-    """Write the history as figures and as a picture."""
-    with replacing(run.history) as temporary:
-        temporary.write_text(json.dumps(asdict(history), indent=2), encoding="utf-8")
-    save_figure(draw_history(history, name, baseline), run.history_plot)
-
-
-def save_schedule(run: RunFolder, schedule: Schedule, steps_per_epoch: int, epochs: int, name: str) -> None:
-    """Draw the learning rate of the epochs to come."""
-    every = max(1, steps_per_epoch * epochs // DRAWN_STEPS)
-    rates = curve(schedule, steps_per_epoch, epochs, every)
-    save_figure(draw_schedule(rates, steps_per_epoch / every, f"{name}: {schedule.kind}"), run.schedule_plot)
-
-
-def _build(recipe: Recipe, material: Material, config: TrainConfig, precision: str) -> keras.Model:
-    """Return a new network of the recipe. Raises UsageError if it does not fit the pictures or ends in no softmax."""
-    height, width, channels = material.prepared.pictures.shape
-    initializer = config.initializer or DEFAULT_INITIALIZER
-    classes = len(material.prepared.dataset.labels)
+def _build(recipe: Recipe, job: Job, precision: str) -> keras.Model:
+    """Return a new network of the recipe. Raises UsageError if it does not fit the classes or ends in no softmax."""
+    classes, shape = len(job.pictures.dataset.labels), job.pictures.preprocessor.shape
     keras.config.set_dtype_policy(precision)
     try:
-        network = recipe.network(Architecture(height, width, channels, classes, initializer=initializer))
+        network = recipe.network(Architecture(*shape, classes, initializer=job.config.initializer))
     finally:
         keras.config.set_dtype_policy("float32")
     require_softmax(network)
@@ -181,12 +63,114 @@ def _build(recipe: Recipe, material: Material, config: TrainConfig, precision: s
     return network
 
 
-def _strategy_scope(config: TrainConfig, precision: str) -> AbstractContextManager[object]:
-    """Return the scope in which Keras spreads a network over all GPUs, where that is asked for."""
-    if config.strategy != "mirrored":
-        return nullcontext()
-    if precision == "mixed_float16":
-        # Keras scales the loss on each device by itself, and the first decides for all which update overflowed.
-        raise UsageError("mixed_float16 cannot be spread over several devices; take --precision mixed_bfloat16")
-    scope: AbstractContextManager[object] = tf.distribute.MirroredStrategy().scope()
-    return scope
+def fit(
+    network: keras.Model, settings: EpochSettings, recipe: AnyRecipe, job: Job, options: Plan, baseline: float | None
+) -> History:
+    """Train `network`, or go on with the training in the run folder, and return its history.
+
+    `options` are further settings that must be the same to go on; UsageError if they are not. `baseline` is the
+    validation accuracy of what there was before, for the plot. Raises DivergenceError for a loss that is not finite.
+    """
+    config, pictures, split, dataset = job.config, job.pictures, job.split, job.pictures.dataset
+    weights = np.ones(len(dataset.targets), np.float32)
+    if recipe.balanced_classes:
+        weights[split.train] = class_weights(dataset.targets[split.train], len(dataset.labels))
+    training = Batches(pictures, split.train, settings.batch_size, weights, config.seed, settings.augmentation)
+    validation = Batches(pictures, split.validation, settings.batch_size, weights)
+    plan = {
+        "recipe": recipe.name,
+        "data": pictures.digest,
+        "preprocessing": repr(pictures.preprocessor.steps),
+        "seed": str(config.seed),
+        "class weights": str(recipe.balanced_classes),
+        **{field.name: repr(getattr(settings, field.name)) for field in fields(EpochSettings)},
+        **options,
+    }
+    optimizer = settings.optimizer.make(len(training), settings.epochs)
+    network.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = History()
+    if config.resume and job.run.state.is_file():
+        history = read_state(job.run.state, plan, network)
+    total, done = settings.epochs * len(training), len(history.epochs) * len(training)
+    with tqdm(total=total, initial=done, unit="step", disable=None) as bar:
+        loop = _Loop(settings, job.run, plan, training, history, baseline, bar)
+        if not loop.has_stalled():
+            logs = [keras.callbacks.TensorBoard(str(config.tensorboard))] if config.tensorboard else []
+            network.fit(
+                training.as_dataset(),
+                epochs=settings.epochs,
+                initial_epoch=len(history.epochs),
+                validation_data=validation.as_dataset(),
+                callbacks=[loop, *logs],
+                shuffle=False,
+                verbose=0,
+            )
+    return loop.history
+
+
+def load_best(job: Job) -> keras.Model:
+    """Return the best network of `fit`, by validation accuracy and then loss."""
+    return keras.models.load_model(job.run.checkpoints / BEST, compile=False)
+
+
+def finish_epochs(network: keras.Model, job: Job, phases: tuple[dict[str, Any], ...], history: History) -> Trained:
+    """Return `network`, calibrated on the validation part and reported on the test part."""
+    validation, test = (
+        Predictions(rows, np.concatenate(list(predict(network, job.pictures, rows))))
+        for rows in (job.split.validation, job.split.test)
+    )
+    trained = Trained(network, job.split.train, validation, test, "test", phases, history)
+    return trained.calibrated(job.pictures.dataset.targets)
+
+
+@dataclass(eq=False)
+class _Loop(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """What happens around every step and epoch. Progress is a bar on a terminal, and a line an epoch in a log."""
+
+    settings: EpochSettings
+    run: RunFolder
+    plan: Plan
+    batches: Batches
+    history: History
+    baseline: float | None
+    bar: tqdm
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def has_stalled(self) -> bool:
+        """Whether so many epochs were no better that the training stops early."""
+        patience, done = self.settings.early_stopping, len(self.history.epochs)
+        return bool(patience and done and done - self.history.best_epoch() >= patience)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 # Keras's signature
+        self.batches.epoch = epoch
+        self._rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self.bar.set_description(f"epoch {epoch + 1}/{self.settings.epochs}", refresh=False)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.bar.update()
+        if not math.isfinite(logs["loss"]):
+            step = f"epoch {len(self.history.epochs) + 1}, step {batch + 1}"
+            remedy = "lower the learning rate or look for damaged labels"
+            raise DivergenceError(f"the loss became {logs['loss']} in {step}; {remedy}")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        # A compiled ReLU makes 0 of what is not a number, so that a finite loss may hide it.
+        finite = (np.isfinite(keras.ops.convert_to_numpy(weights)).all() for weights in self.model.trainable_weights)
+        if not (math.isfinite(logs["val_loss"]) and all(finite)):
+            raise DivergenceError(f"after epoch {epoch + 1} the network is no longer finite; lower the learning rate")
+        figures = (logs["loss"], logs["accuracy"], logs["val_loss"], logs["val_accuracy"], self._rate)
+        self.history = History((*self.history.epochs, Epoch(*map(float, figures))))
+        message = f"loss {logs['loss']:.4f}, validation accuracy {logs['val_accuracy']:.2%}"
+        self.bar.set_postfix_str(message)
+        if self.bar.disable:
+            print(f"epoch {epoch + 1}/{self.settings.epochs}: {message}", file=sys.stderr, flush=True)
+        if self.history.best_epoch() == epoch + 1:
+            with replacing(self.run.checkpoints / BEST) as temporary:  # this way without the optimiser's state
+                keras.Model(self.model.inputs, self.model.outputs).save(temporary)
+        with replacing(self.run.history) as temporary:
+            temporary.write_text(json.dumps(asdict(self.history), indent=2), encoding="utf-8")
+        save_figure(draw_history(self.history, self.plan["recipe"], self.baseline), self.run.history_plot)
+        write_state(self.run.state, self.plan, self.history, self.model)
+        self.model.stop_training = self.has_stalled()

@@ -1,6 +1,6 @@
 """Backpropagation: a network of sigmoid units, and the gradient of its loss by every weight in one pass back.
 
-Command:   python -m training.fundamentals.backpropagation --output runs/backpropagation-digits
+Command:   python -m training.fundamentals.backpropagation
 Data:      XOR; digits (1,797 real images shipped with scikit-learn), a quarter of them the test
 Source:    Starter Bundle, chapter 10; after D. Rumelhart, G. Hinton, R. Williams, Nature, 1986
 Expected:  XOR learned; 98 % of the test digits
@@ -8,30 +8,19 @@ Expected:  XOR learned; 98 % of the test digits
 The last layer is a softmax under the cross-entropy: outputs sum to 1, and no gradient fades where they are wrong.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.special import expit as sigmoid
 from scipy.special import softmax
-from sklearn.metrics import confusion_matrix
+from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from edge.arguments import Parser, positive, seed_number
 from edge.cli import DONE, as_command
-from edge.errors import UsageError
-from edge.files import creating_folder
-from edge.image import decode_image
-from edge.spec import SPEC_FORMAT, ClassCounts, Confusion, ModelSpec, TrainingRecord
-from edge.steps import Grey, Resize, Scale
-from export.quiet_tensorflow import start_tensorflow
-from export.run_folder import LabelledImage, RunFolder, write_calibration, write_evaluation_images
-from training.data.arrays import load_digits
-from training.data.dataset import Dataset
 from training.fundamentals.descent import Weights, descend
 from training.fundamentals.losses import Classes, Floats, cross_entropy, with_bias
 from training.fundamentals.perceptron import GATE_INPUTS, GATES
@@ -75,7 +64,7 @@ def _layer_inputs(weights: Weights, inputs: Floats) -> list[Floats]:
 
 def train(units: Sequence[int], inputs: Floats, targets: Classes, seed: int, noise: float = 0, **how: Any) -> Weights:
     """Return the weights of a network of `units` a layer; `noise` is the deviation of what is added to inputs."""
-    generator = np.random.default_rng([seed, 1])  # a stream of its own, not that of weights and batches
+    generator = np.random.default_rng([seed, 1])  # another stream than that of weights and batches
 
     def loss(weights: Weights, batch: Floats, right: Classes) -> tuple[float, Weights]:
         return network_loss(weights, batch + generator.normal(0, noise, batch.shape), right)
@@ -84,62 +73,26 @@ def train(units: Sequence[int], inputs: Floats, targets: Classes, seed: int, noi
     return weights
 
 
-def to_keras(weights: Weights) -> Any:
-    """Return a Keras model with `weights`, float32 [N, 8, 8, 1] to probabilities [N, classes]."""
-    start_tensorflow()
-    import keras
-
-    activations = ["sigmoid"] * (len(weights) - 1) + ["softmax"]
-    dense = [keras.layers.Dense(w.shape[1], activation=a) for w, a in zip(weights, activations, strict=True)]
-    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), *dense], name="backpropagation")
-    model.set_weights([part.astype(np.float32) for matrix in weights for part in (matrix[:-1], matrix[-1])])
-    return model
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train on XOR and on digits, print what was reached and, with --output, write a run folder of the digits."""
+    """Train on XOR and on digits, and print what was reached."""
     parser = Parser("python -m training.fundamentals.backpropagation", __doc__)
     parser.add_argument("--epochs", type=positive, default=200, metavar="N", help="on the digits (default 200)")
     parser.add_argument("--seed", type=seed_number, default=42, help="of split, weights and batches (default 42)")
-    parser.add_argument("--output", type=Path, metavar="RUN", help="a run folder to write, for 'eyespot export'")
-    return as_command(lambda: _show(parser.parse(sys.argv[1:] if argv is None else argv)))
+    return as_command(lambda: _show(**vars(parser.parse(sys.argv[1:] if argv is None else argv))))
 
 
-def _show(arguments: argparse.Namespace) -> int:
-    seed, epochs, output = arguments.seed, arguments.epochs, arguments.output
-    if output and output.exists():
-        raise UsageError(f"{output} exists already; choose another --output or remove it")
+def _show(epochs: int, seed: int) -> int:
     xor = train((2, 4, 2), GATE_INPUTS, GATES["XOR"], seed, **XOR)
     for inputs, row in zip(GATE_INPUTS, predict(xor, GATE_INPUTS), strict=True):
         print(f"XOR    {inputs[0]:.0f} {inputs[1]:.0f} -> {row.argmax()}, probability {row.max():.4f}")
     digits = load_digits()
-    levels = np.stack([decode_image(digits.read(i)).pixels[:, :, 0].ravel() for i in range(len(digits.names))]) / 255
-    rows, test = train_test_split(np.arange(len(levels)), test_size=0.25, stratify=digits.targets, random_state=seed)
-    weights = train((64, 32, 16, 10), levels[rows], digits.targets[rows], seed, epochs=epochs, **DIGITS)
-    confusion = confusion_matrix(digits.targets[test], predict(weights, levels[test]).argmax(axis=1))
-    accuracy = float(confusion.trace() / len(test))
+    rows, test, targets, test_targets = train_test_split(
+        digits.data / 16, digits.target, test_size=0.25, stratify=digits.target, random_state=seed
+    )
+    weights = train((64, 32, 16, 10), rows, targets, seed, epochs=epochs, **DIGITS)
+    accuracy = (predict(weights, test).argmax(axis=1) == test_targets).mean()
     print(f"digits {accuracy:.2%} of {len(test)} test images after {epochs} epochs")
-    if output:
-        shown, called, right = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
-        wrong = tuple(Confusion(i, j, int(confusion[i, j])) for i, j in np.argwhere(confusion).tolist() if i != j)
-        counts = ClassCounts(tuple(shown.tolist()), tuple(called.tolist()), tuple(right.tolist()), wrong)
-        digest = digits.digest([digits.content_hash(i) for i in range(len(levels))])
-        judged = (len(rows), len(test), accuracy, epochs, seed, 1.0, counts)
-        _write_run(output, weights, digits, rows, test, TrainingRecord("backpropagation", "digits", digest, *judged))
-        print(f"next: eyespot export {output}")
     return DONE
-
-
-def _write_run(path: Path, weights: Weights, data: Dataset, rows: Classes, test: Classes, made: TrainingRecord) -> None:
-    steps = (Resize(8, 8, "antialias"), Grey(), Scale(1 / 255))
-    spec = ModelSpec(SPEC_FORMAT, path.resolve().name, None, data.labels, steps, None, None, made, None, None)
-    images = [LabelledImage(name, data.labels[data.targets[i]], data.read(i)) for i, name in enumerate(data.names)]
-    with creating_folder(path) as folder:
-        run = RunFolder(folder)
-        to_keras(weights).save(run.model)
-        write_evaluation_images(run.evaluation_images, (images[row] for row in test))
-        write_calibration(run.calibration, (images[row] for row in rows))
-        run.spec.write_text(spec.to_json(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ Source:    Starter Bundle, chapter 11
 Expected:  a contact sheet: two blurs, one sharper, the edges that each kernel finds, and a relief
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -37,7 +37,7 @@ KERNELS: dict[str, NDArray[np.float64]] = {
 def convolve(image: NDArray[np.uint8], kernel: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return for each pixel of `image` [H, W] the sum of its neighbourhood, weighted by `kernel`, [H, W].
 
-    The kernel [odd, odd] is not turned around: to mathematics this is cross-correlation, to deep learning convolution.
+    The kernel [odd, odd] is not turned around: mathematics calls this cross-correlation, deep learning convolution.
     Beyond the border the nearest pixel counts. Raises UsageError for a kernel without a middle.
     """
     if kernel.ndim != 2 or not all(side % 2 for side in kernel.shape):
@@ -51,29 +51,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser("python -m training.fundamentals.convolution", __doc__)
     parser.add_argument("picture", metavar="PICTURE", nargs="?", help="(default: a temple)")
     parser.add_argument("--output", type=picture_path, default="convolution.png", metavar="FILE", help="a .png or .svg")
-    return as_command(lambda: _show(parser.parse(sys.argv[1:] if argv is None else argv)))
+    return as_command(lambda: _show(**vars(parser.parse(sys.argv[1:] if argv is None else argv))))
 
 
-def _show(arguments: argparse.Namespace) -> int:
-    pixels = read_image(arguments.picture or str(files("sklearn.datasets.images") / "china.jpg")).pixels
-    picture = Image.fromarray(pixels).convert("L")
-    picture.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX), Image.Resampling.BOX)
-    grey = np.asarray(picture)
+def _show(picture: str | None, output: Path) -> int:
+    image = Image.fromarray(read_image(picture or str(files("sklearn.datasets.images") / "china.jpg")).pixels)
+    image.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX), Image.Resampling.BOX)
+    grey = np.asarray(image.convert("L"))
     tiles = {f"grey, {grey.shape[0]} x {grey.shape[1]}": grey.astype(np.float64)}
     for name, kernel in KERNELS.items():
         sums = convolve(grey, kernel)
         size = "{} x {}".format(*kernel.shape)
-        cut = ((np.rint(sums) < 0) | (np.rint(sums) > 255)).mean()  # a blur of white is 255 and the last bit
+        cut = ((np.rint(sums) < 0) | (np.rint(sums) > 255)).mean()  # rounded: a blur of white is 255 and the last bit
         print(f"{name:<12}{size:<9}sums {sums.min():6.0f} to {sums.max():5.0f}, {cut:6.1%} cut off")
         tiles[f"{name}, {size}"] = sums
     figure = Figure(figsize=(14, 7), dpi=110, layout="constrained")
     for axes, (title, tile) in zip(figure.subplots(2, 4).flat, tiles.items(), strict=True):
-        axes.imshow(tile, cmap="gray", vmin=0, vmax=255)  # what is below 0 is black, above 255 white
+        axes.imshow(tile, cmap="gray", vmin=0, vmax=255)  # below 0 is black, above 255 white
         axes.set_title(title)
         axes.set_axis_off()
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(arguments.output)
-    print(f"contact sheet: {arguments.output}")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(output)
+    print(f"contact sheet: {output}")
     return DONE
 
 

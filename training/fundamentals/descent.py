@@ -5,17 +5,17 @@ Source:    Starter Bundle, chapter 9; here with the cross-entropy
 Expected:  of two clouds of points, one half for training, the loss falls; about 100 % of the test points
 """
 
-import argparse
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from sklearn.datasets import make_blobs
 
-from edge.arguments import Parser, picture_path, positive, seed_number
+from edge.arguments import Parser, picture_path, positive
 from edge.cli import DONE, as_command
 from edge.errors import DivergenceError, UsageError
 from training.fundamentals.losses import Classes, Floats, cross_entropy, with_bias
@@ -38,12 +38,13 @@ def descend(
     cosine: bool = False,
     seed: int = 42,
 ) -> Iterator[Weights]:
-    """Yield the weights after every epoch; each epoch sees all samples once, in an order of its own.
+    """Yield the weights after every epoch; each epoch sees all samples once, in a new order.
 
     A batch of all samples is gradient descent, a smaller one stochastic (SGD). `momentum`, 0 to below 1, is the share
-    of the last step that the next one keeps (B. Polyak, 1964); `nesterov` takes the gradient where that share leads to
-    (Y. Nesterov, 1983), as Keras does. With `cosine` the rate falls along half a cosine. Raises UsageError for what
-    cannot work, DivergenceError if the loss is not finite.
+    of the last step that the next one keeps (B. Polyak, 1964); `nesterov` takes the gradient where that share leads
+    (Y. Nesterov, 1983), as Keras does. With `cosine` the rate falls along half a cosine.
+
+    Raises UsageError for a setting out of range, DivergenceError if the loss is not finite.
     """
     if not (0 < learning_rate < math.inf and 0 <= momentum < 1 and batch_size >= 1 and epochs >= 1):
         received = f"learning rate {learning_rate}, momentum {momentum}, batches of {batch_size}, {epochs} epochs"
@@ -78,40 +79,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--epochs", type=positive, default=100, metavar="N", help="(default 100)")
     parser.add_argument("--batch-size", type=positive, default=32, metavar="N", help="of mini-batches (default 32)")
     parser.add_argument("--learning-rate", type=float, default=0.01, metavar="R", help="(default 0.01)")
-    parser.add_argument("--momentum", type=float, default=0.9, metavar="M", help="for the last two (default 0.9)")
-    parser.add_argument("--seed", type=seed_number, default=42, help="of the batches (default 42)")
     parser.add_argument("--plot", type=picture_path, metavar="FILE", help="draw the loss curves into this .png or .svg")
-    return as_command(lambda: _compare(parser.parse(sys.argv[1:] if argv is None else argv)))
+    return as_command(lambda: _compare(**vars(parser.parse(sys.argv[1:] if argv is None else argv))))
 
 
-def _compare(arguments: argparse.Namespace) -> int:
+def _compare(plot: Path | None, **settings: Any) -> int:
     points, targets = make_blobs(1000, centers=2, cluster_std=1.5, random_state=1)  # shuffled
-    (inputs, test), (targets, right) = np.split(with_bias(points), 2), np.split(targets.astype(np.int64), 2)
-    plain = {name: getattr(arguments, name) for name in ("learning_rate", "batch_size", "epochs", "seed")}
+    (inputs, test), (targets, test_targets) = np.split(with_bias(points), 2), np.split(targets.astype(np.int64), 2)
     ways: dict[str, dict[str, Any]] = {
-        "gradient descent": plain | {"batch_size": len(inputs)},
-        "mini-batches": plain,
-        "mini-batches, momentum": plain | {"momentum": arguments.momentum},
-        "mini-batches, Nesterov": plain | {"momentum": arguments.momentum, "nesterov": True},
+        "gradient descent": settings | {"batch_size": len(inputs)},
+        "mini-batches": settings,
+        "mini-batches, momentum": settings | {"momentum": 0.9},
+        "mini-batches, Nesterov": settings | {"momentum": 0.9, "nesterov": True},
     }
-    shown = [epoch for epoch in (1, 10, 100, 1000) if epoch < arguments.epochs] + [arguments.epochs]
+    epochs = settings["epochs"]
+    shown = [epoch for epoch in (1, 10, 100, 1000) if epoch < epochs] + [epochs]
     print(f"{'loss after epoch':<26}{''.join(f'{epoch:>9}' for epoch in shown)}       test")
     figure = Figure(figsize=(7, 5), dpi=110, layout="constrained")
     axes = figure.subplots()
-    axes.set(
-        title="Two clouds, one linear classifier", xlabel="epoch", ylabel="training loss (cross-entropy)", yscale="log"
-    )
-    for name, settings in ways.items():
-        found = list(descend(linear_loss, (np.zeros((3, 2)),), inputs, targets, **settings))
+    axes.set(title="Two clouds, one linear classifier", xlabel="epoch", ylabel="training loss", yscale="log")
+    for name, way in ways.items():
+        found = list(descend(linear_loss, (np.zeros((3, 2)),), inputs, targets, **way))
         losses = [linear_loss(weights, inputs, targets)[0] for weights in found]
-        accuracy = ((test @ found[-1][0]).argmax(axis=1) == right).mean()
+        accuracy = ((test @ found[-1][0]).argmax(axis=1) == test_targets).mean()
         print(f"{name:<26}{''.join(f'{losses[epoch - 1]:>9.4f}' for epoch in shown)}   {accuracy:8.2%}")
-        axes.plot(range(1, len(losses) + 1), losses, label=name)
-    if arguments.plot:
+        axes.plot(range(1, epochs + 1), losses, label=name)
+    if plot:
         axes.legend()
-        arguments.plot.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(arguments.plot)
-        print(f"loss curves: {arguments.plot}")
+        plot.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(plot)
+        print(f"loss curves: {plot}")
     return DONE
 
 

@@ -2,25 +2,21 @@
 
 Command:   python -m training.fundamentals.losses
 Source:    Starter Bundle, chapter 8
-Expected:  the hinge is 0 from a margin of 1 on, the cross-entropy never; all grow with what is wrong
+Expected:  the hinge is 0 from a margin of 1 on, the cross-entropy never; all grow with the error
 """
 
-import argparse
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from edge.arguments import Parser
-from edge.cli import DONE, as_command
 from edge.errors import UsageError
 
 Floats = NDArray[np.float64]
 Classes = NDArray[np.int64]
-# Scores [N, classes] and the right classes [N] to the mean loss and its gradient by the scores, of their shape.
+# From scores [N, classes] and targets [N] to the mean loss and its gradient by the scores.
 Loss = Callable[[Floats, Classes], tuple[float, Floats]]
 
 
@@ -63,17 +59,13 @@ def _check(scores: Floats, targets: Classes) -> None:
         raise UsageError(f"scores must be [N, classes], targets [N] below classes. Received: {scores.shape}, {targets}")
 
 
+# Scores of three classes, of which the first is right.
 EXAMPLES = {"right by a margin": (4, 1.5, -2), "right, but close": (2, 1.6, -1), "undecided": (0, 0, 0)}
 WRONG = (-1, 2.5, 0.5)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print the three losses of a few rows of scores, and the gradients of the last."""
-    parser = Parser("python -m training.fundamentals.losses", __doc__)
-    return as_command(lambda: _show(parser.parse(sys.argv[1:] if argv is None else argv)))
-
-
-def _show(_: argparse.Namespace) -> int:
+def main() -> None:
+    """Print the three losses of a few rows of scores, and their gradients where the scores are wrong."""
     print(f"{'the first class is right':<26}{'scores':<16}{''.join(f'{name:>15}' for name in LOSSES)}")
     for case, row in (EXAMPLES | {"wrong": WRONG}).items():
         values = [loss(np.array([row]), np.array([0]))[0] for loss in LOSSES.values()]
@@ -81,8 +73,7 @@ def _show(_: argparse.Namespace) -> int:
     print("\ngradient where it is wrong: each score should move against it")
     for name, loss in LOSSES.items():
         print(f"{name:<26}{loss(np.array([WRONG]), np.array([0]))[1][0].round(2)}")
-    return DONE
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,22 +1,17 @@
-"""The perceptron: one unit with a step, which learns whatever a straight line can separate, and nothing else.
+"""The perceptron: one unit with a step function, which learns what a straight line can separate, and nothing else.
 
 Command:   python -m training.fundamentals.perceptron
 Source:    Starter Bundle, chapter 10; after F. Rosenblatt, The Perceptron, Psychological Review, 1958
 Expected:  AND and OR learned, XOR not
 """
 
-import argparse
-import sys
-from collections.abc import Sequence
-
 import numpy as np
 
-from edge.arguments import Parser, positive, seed_number
-from edge.cli import DONE, as_command
 from training.fundamentals.losses import Classes, Floats, with_bias
 
 GATE_INPUTS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 GATES = {"AND": np.array([0, 0, 0, 1]), "OR": np.array([0, 1, 1, 1]), "XOR": np.array([0, 1, 1, 0])}
+EPOCHS, SEED = 100, 42
 
 
 def predict(weights: Floats, inputs: Floats) -> Classes:
@@ -25,7 +20,7 @@ def predict(weights: Floats, inputs: Floats) -> Classes:
 
 
 def train_perceptron(inputs: Floats, targets: Classes, epochs: int, seed: int) -> tuple[Floats, int]:
-    """Return the weights after the first epoch without a mistake, or after `epochs`, and how many it took.
+    """Return the weights after the first epoch without a mistake, or after `epochs`, and the number of epochs.
 
     `inputs` are [N, features], `targets` [N] are 0 or 1. If a line separates the classes it ends (A. Novikoff, 1962).
     """
@@ -42,23 +37,15 @@ def train_perceptron(inputs: Floats, targets: Classes, epochs: int, seed: int) -
     return weights, epochs
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main() -> None:
     """Train one perceptron for each gate and print its truth table."""
-    parser = Parser("python -m training.fundamentals.perceptron", __doc__)
-    parser.add_argument("--epochs", type=positive, default=100, metavar="N", help="at the most (default 100)")
-    parser.add_argument("--seed", type=seed_number, default=42, help="of the first weights (default 42)")
-    return as_command(lambda: _show(parser.parse(sys.argv[1:] if argv is None else argv)))
-
-
-def _show(arguments: argparse.Namespace) -> int:
     for gate, targets in GATES.items():
-        weights, epochs = train_perceptron(GATE_INPUTS, targets, arguments.epochs, arguments.seed)
+        weights, epochs = train_perceptron(GATE_INPUTS, targets, EPOCHS, SEED)
         found = predict(weights, GATE_INPUTS)
         table = ", ".join(f"{a:.0f} {b:.0f} -> {y}" for (a, b), y in zip(GATE_INPUTS, found, strict=True))
-        verdict = f"learned in {epochs} epochs" if (found == targets).all() else "not learned"
-        print(f"{gate:<5}{table}   {verdict}")
-    return DONE
+        result = f"learned in {epochs} epochs" if (found == targets).all() else "not learned"
+        print(f"{gate:<5}{table}   {result}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,52 +1,63 @@
-"""What a network is built for: its input, its classes, the order of its axes, its initialiser."""
+"""What a network is built for: its input, its classes, and the initialiser of its weights.
 
+Initialisers are those of the Starter Bundle, chapter 16. LeCun: Y. LeCun et al., Efficient BackProp, 1998. Glorot:
+X. Glorot, Y. Bengio, Understanding the Difficulty of Training Deep Feedforward Neural Networks, 2010. He: K. He et al.,
+Delving Deep into Rectifiers, 2015.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
 import keras
-from keras import layers
+from keras import initializers, layers
 
-from training.networks.initializers import DEFAULT_INITIALIZER, make_initializer
+from edge.cli import unknown_name
+from edge.errors import UsageError
+
+DEFAULT_INITIALIZER = "glorot-uniform"
+INITIALIZERS: dict[str, Callable[[], initializers.Initializer]] = {
+    # With any constant all units of a layer learn the same; it is here to see that happen.
+    "constant": partial(initializers.Constant, 0.05),
+    "uniform": partial(initializers.RandomUniform, -0.05, 0.05),
+    "normal": partial(initializers.RandomNormal, stddev=0.05),
+    "lecun-uniform": initializers.LecunUniform,
+    "lecun-normal": initializers.LecunNormal,
+    "glorot-uniform": initializers.GlorotUniform,
+    "glorot-normal": initializers.GlorotNormal,
+    "he-uniform": initializers.HeUniform,
+    "he-normal": initializers.HeNormal,
+}
+
+
+def require_initializer(name: str) -> None:
+    """Raise UsageError, with the nearest name, if there is no initialiser called `name`."""
+    if name not in INITIALIZERS:
+        raise UsageError(unknown_name("initialiser", name, list(INITIALIZERS)))
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Height, width and channels of the picture, whatever the order in which a batch holds them.
+    """Height, width and channels of the pictures, number of classes, and a name out of INITIALIZERS.
 
-    With `channels_last` a network takes float32 [N, height, width, channels], with `channels_first`
-    [N, channels, height, width]; in both cases it gives probabilities [N, classes].
+    A network takes float32 [N, height, width, channels] and gives probabilities, float32 [N, classes].
     """
 
     height: int
     width: int
     channels: int
     classes: int
-    data_format: Literal["channels_last", "channels_first"] = "channels_last"
     initializer: str = DEFAULT_INITIALIZER
-
-    @property
-    def channel_axis(self) -> int:
-        """The axis of a batch that the channels are on."""
-        return -1 if self.data_format == "channels_last" else 1
 
     def input(self) -> keras.KerasTensor:
         """Return the input of a network."""
-        size = (self.height, self.width)
-        return keras.Input((*size, self.channels) if self.channel_axis == -1 else (self.channels, *size))
+        return keras.Input((self.height, self.width, self.channels))
 
     def convolution(self, filters: int, size: int, **settings: object) -> layers.Layer:
         """Return a square convolution that keeps height and width, unless `settings` change that."""
-        settings = {"padding": "same", "kernel_initializer": make_initializer(self.initializer)} | settings
-        return layers.Conv2D(filters, size, data_format=self.data_format, **settings)
-
-    def pooling(self, size: int, **settings: object) -> layers.Layer:
-        """Return a maximum over squares of `size`."""
-        return layers.MaxPooling2D(size, data_format=self.data_format, **settings)
-
-    def normalisation(self, **settings: object) -> layers.Layer:
-        """Return a batch normalisation of each channel (S. Ioffe, C. Szegedy, Batch Normalization, 2015)."""
-        return layers.BatchNormalization(axis=self.channel_axis, **settings)
+        settings = {"padding": "same", "kernel_initializer": INITIALIZERS[self.initializer]()} | settings
+        return layers.Conv2D(filters, size, **settings)
 
     def dense(self, units: int, **settings: object) -> layers.Layer:
         """Return a fully connected layer."""
-        return layers.Dense(units, kernel_initializer=make_initializer(self.initializer), **settings)
+        return layers.Dense(units, kernel_initializer=INITIALIZERS[self.initializer](), **settings)

@@ -1,6 +1,6 @@
 """The networks of the Starter Bundle that are small enough to read: ShallowNet, LeNet, MiniVGGNet and perceptrons.
 
-All are untrained, and end in a softmax of its own layer.
+All are untrained and end in a separate softmax layer.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ def build_lenet(architecture: Architecture) -> keras.Model:
     """
     parts: list[layers.Layer] = []
     for filters in (20, 50):
-        parts += [architecture.convolution(filters, 5), layers.Activation("relu"), architecture.pooling(2)]
+        parts += [architecture.convolution(filters, 5), layers.Activation("relu"), layers.MaxPooling2D(2)]
     hidden = [layers.Flatten(), architecture.dense(500), layers.Activation("relu")]
     return _stack(architecture, "lenet", [*parts, *hidden])
 
@@ -41,13 +41,13 @@ def build_minivggnet(architecture: Architecture, normalised: bool = True) -> ker
     def active(layer: layers.Layer) -> Iterator[layers.Layer]:
         yield from (layer, layers.Activation("relu"))
         if normalised:
-            yield architecture.normalisation()
+            yield layers.BatchNormalization()
 
     parts: list[layers.Layer] = []
     for filters in (32, 64):
         for _ in range(2):
             parts += active(architecture.convolution(filters, 3))
-        parts += [architecture.pooling(2), layers.Dropout(0.25)]
+        parts += [layers.MaxPooling2D(2), layers.Dropout(0.25)]
     hidden = [layers.Flatten(), *active(architecture.dense(512)), layers.Dropout(0.5)]
     return _stack(architecture, "minivggnet" if normalised else "minivggnet_plain", [*parts, *hidden])
 

@@ -1,4 +1,4 @@
-"""The networks by name, each with the input and the number of classes that its source has."""
+"""The networks by name, each with the input and the number of classes of its source."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from functools import partial
 
 import keras
 
-from edge.cli import unknown_name
 from edge.errors import UsageError, reason_of
 from training.networks import book
 from training.networks.architecture import Architecture
@@ -27,14 +26,26 @@ APPLICATIONS: dict[str, Callable[..., keras.Model]] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One network: what builds it, the input (height, width, channels) and the classes of its source."""
+    """One network: its builder, and the input (height, width, channels) and number of classes of its source."""
 
-    build: Callable[[Architecture], keras.Model]
+    builder: Callable[[Architecture], keras.Model]
     input: tuple[int, int, int]
     classes: int = 1000
 
+    def build(self, shape: tuple[int, int, int] | None = None, classes: int | None = None) -> keras.Model:
+        """Return the network with random weights for `shape` (height, width, channels), or for that of its source.
 
-def _application(name: str, architecture: Architecture) -> keras.Model:
+        Raises UsageError for a size that the network cannot take.
+        """
+        height, width, channels = shape or self.input
+        try:
+            return self.builder(Architecture(height, width, channels, classes or self.classes))
+        except ValueError as error:
+            received = f"{height}x{width}x{channels} ({reason_of(error):.200})"
+            raise UsageError(f"the network must be given an input that it can take. Received: {received}") from None
+
+
+def _build_application(name: str, architecture: Architecture) -> keras.Model:
     shape = (architecture.height, architecture.width, architecture.channels)
     return APPLICATIONS[name](weights=None, input_shape=shape, classes=architecture.classes)
 
@@ -50,23 +61,7 @@ NETWORKS = {
     "efficientnet-lite1": Entry(partial(build_efficientnet_lite, "efficientnet-lite1"), (240, 240, 3)),
     "efficientnet-lite2": Entry(partial(build_efficientnet_lite, "efficientnet-lite2"), (260, 260, 3)),
     "squeezenet": Entry(build_squeezenet, (227, 227, 3)),
-    **{name: Entry(partial(_application, name), (224, 224, 3)) for name in APPLICATIONS},
-    "inceptionv3": Entry(partial(_application, "inceptionv3"), (299, 299, 3)),
-    "xception": Entry(partial(_application, "xception"), (299, 299, 3)),
+    **{name: Entry(partial(_build_application, name), (224, 224, 3)) for name in APPLICATIONS},
+    "inceptionv3": Entry(partial(_build_application, "inceptionv3"), (299, 299, 3)),
+    "xception": Entry(partial(_build_application, "xception"), (299, 299, 3)),
 }
-
-
-def build_network(name: str, shape: tuple[int, int, int] | None = None, classes: int | None = None) -> keras.Model:
-    """Return a network with random weights for `shape` (height, width, channels), or for those of its source.
-
-    Raises UsageError for an unknown name, and for a size that the network cannot take.
-    """
-    if name not in NETWORKS:
-        raise UsageError(unknown_name("network", name, list(NETWORKS)))
-    entry = NETWORKS[name]
-    height, width, channels = shape or entry.input
-    try:
-        return entry.build(Architecture(height, width, channels, classes or entry.classes))
-    except ValueError as error:
-        received = f"{height}x{width}x{channels} ({reason_of(error):.200})"
-        raise UsageError(f"{name} cannot be built for an input of {received}") from None

@@ -37,29 +37,28 @@ def build_efficientnet_lite(name: str, architecture: Architecture) -> keras.Mode
     float32 [N, 1280], `dropout` and `predictions`.
     """
 
-    def normalise(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-        return architecture.normalisation(epsilon=1e-3, name=f"{name}_bn")(x)
+    def normalise(x: keras.KerasTensor, name: str, active: bool = True) -> keras.KerasTensor:
+        x = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_bn")(x)
+        return layers.ReLU(6, name=f"{name}_relu")(x) if active else x
 
     def convolve(x: keras.KerasTensor, filters: int, size: int, name: str, strides: int = 1) -> keras.KerasTensor:
-        x = architecture.convolution(filters, size, strides=strides, use_bias=False, name=f"{name}_conv")(x)
-        return normalise(x, name)
+        return architecture.convolution(filters, size, strides=strides, use_bias=False, name=f"{name}_conv")(x)
 
     def invert_residual(
         x: keras.KerasTensor, name: str, kernel: int, strides: int, expansion: int, filters: int
     ) -> keras.KerasTensor:
-        """Add a block: expand (unless that changes nothing), convolve each channel, project, add."""
-        inputs, channels = x, x.shape[architecture.channel_axis]
+        """Expand (unless that changes nothing), convolve each channel, project, and add the input."""
+        inputs, channels = x, x.shape[-1]
         if expansion > 1:
-            x = layers.ReLU(6, name=f"{name}_expand_relu")(convolve(x, channels * expansion, 1, f"{name}_expand"))
-        settings = {"use_bias": False, "data_format": architecture.data_format, "depthwise_initializer": "he_normal"}
-        x = layers.DepthwiseConv2D(kernel, strides, "same", name=f"{name}_depthwise", **settings)(x)
-        x = layers.ReLU(6, name=f"{name}_depthwise_relu")(normalise(x, f"{name}_depthwise"))
-        x = convolve(x, filters, 1, f"{name}_project")
+            x = normalise(convolve(x, channels * expansion, 1, f"{name}_expand"), f"{name}_expand")
+        x = layers.DepthwiseConv2D(kernel, strides, "same", use_bias=False, name=f"{name}_depthwise")(x)
+        x = convolve(normalise(x, f"{name}_depthwise"), filters, 1, f"{name}_project")
+        x = normalise(x, f"{name}_project", active=False)
         return layers.Add(name=f"{name}_add")([inputs, x]) if strides == 1 and channels == filters else x
 
     width, depth, dropout = SCALES[name]
     image = architecture.input()
-    x = layers.ReLU(6, name="stem_relu")(convolve(image, STEM_FILTERS, 3, "stem", strides=2))
+    x = normalise(convolve(image, STEM_FILTERS, 3, "stem", strides=2), "stem")
     number = 0
     for stage, (repeats, kernel, stride, expansion, filters) in enumerate(STAGES):
         scaled = repeats if stage in (0, len(STAGES) - 1) else math.ceil(repeats * depth)
@@ -67,7 +66,7 @@ def build_efficientnet_lite(name: str, architecture: Architecture) -> keras.Mode
         for strides in (stride, *[1] * (scaled - 1)):
             number += 1
             x = invert_residual(x, f"block{number}", kernel, strides, expansion, widened)
-    x = layers.ReLU(6, name="head_relu")(convolve(x, HEAD_FILTERS, 1, "head"))
-    x = layers.GlobalAveragePooling2D(data_format=architecture.data_format, name="features")(x)
+    x = normalise(convolve(x, HEAD_FILTERS, 1, "head"), "head")
+    x = layers.GlobalAveragePooling2D(name="features")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     return keras.Model(image, layers.Dense(architecture.classes, "softmax", name="predictions")(x), name=name)

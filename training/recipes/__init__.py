@@ -1,32 +1,47 @@
-"""The recipes by name: one page for each experiment, with its command, data, source and accuracy."""
+"""The recipes by name: one page for each kind of network, with their command, data, source and accuracy."""
 
-from edge.cli import unknown_name
-from edge.errors import UsageError
-from training.recipe import AnyRecipe, Recipe
-from training.recipes import captcha, knn, lenet, linear, minivggnet, mlp, shallownet, smiles
+import importlib.util
+import sys
+from pathlib import Path
 
-PAGES = (knn, linear, mlp, shallownet, lenet, minivggnet, captcha, smiles)
-# Where a page holds several, they are variants of one experiment.
-RECIPE_MODULES: dict[str, str] = {recipe.name: page.__name__ for page in PAGES for recipe in page.RECIPES}
+from edge.errors import UsageError, reason_of
+from training.recipe import AnyRecipe, HeadRecipe, Recipe
+from training.recipes import lenet, starter
+
+PAGES = (starter, lenet)
+RECIPES: dict[str, AnyRecipe] = {recipe.name: recipe for page in PAGES for recipe in page.RECIPES}
 
 
-def load_recipe(name: str) -> AnyRecipe:
-    """Return the recipe that is called `name`. Raises UsageError, with the nearest name, if there is none."""
-    recipes: dict[str, AnyRecipe] = {recipe.name: recipe for page in PAGES for recipe in page.RECIPES}
-    if name not in recipes:
-        raise UsageError(unknown_name("recipe", name, list(recipes)))
-    return recipes[name]
+def load_recipe_file(path: Path) -> AnyRecipe:
+    """Return the recipe that the Python file at `path` defines as `RECIPE`; the file is executed.
+
+    Raises UsageError if it fails or defines none.
+    """
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    if specification is None or specification.loader is None or not path.is_file():
+        raise UsageError(f"{path}: there is no such Python file")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[path.stem] = module
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:  # a recipe is a program, which may raise anything
+        raise UsageError(f"{path}: the recipe fails with {type(error).__name__}: {reason_of(error)}") from error
+    recipe = getattr(module, "RECIPE", None)
+    if not isinstance(recipe, Recipe | HeadRecipe):
+        raise UsageError(f"{path}: it must define RECIPE, a training.recipe.Recipe. Received: {recipe!r:.60}")
+    return recipe
 
 
 def recipe_table() -> str:
     """Return all recipes as an aligned table."""
-    rows = [("recipe", "what", "data", "optimiser", "rate", "batch", "epochs", "reported", "source")]
-    for recipe in map(load_recipe, RECIPE_MODULES):
+    rows = [("recipe", "what", "data", "optimizer", "rate", "batch", "epochs")]
+    for recipe in RECIPES.values():
         how = ("-",) * 4
         if isinstance(recipe, Recipe):
-            rate = f"{recipe.schedule.rate:g} {recipe.schedule.kind}"
-            how = (recipe.optimizer.kind, rate, str(recipe.batch_size), str(recipe.epochs))
+            optimizer = recipe.optimizer
+            rate = f"{optimizer.rate:g} {optimizer.schedule}"
+            how = (optimizer.name, rate, str(recipe.batch_size), str(recipe.epochs))
         data = recipe.dataset or "--dataset"
-        rows.append((recipe.name, recipe.summary, data, *how, recipe.reported, recipe.source))
+        rows.append((recipe.name, recipe.summary, data, *how))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

@@ -1,44 +1,35 @@
-"""Draw a training and what came of it: rate, history, confusion matrix, reliability diagram, mistakes."""
+"""Draw a training and what came of it: history, confusion matrix, reliability diagram, mistakes."""
 
 import math
 import textwrap
 import warnings
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from edge.files import replacing
 from training.epochs.history import History
+from training.report.report import Report
 
 if TYPE_CHECKING:
-    from training.report.evaluation import Evaluation, Mistake, Report
+    from training.report.evaluation import Mistake
 
 DPI = 110
+BLUE, ORANGE, GREEN, GREY = "#2b6cb0", "#dd6b20", "#2f855a", "#718096"
 # A loss above so many times the ninth decile is a spike.
 SPIKE = 3.0
-# Above this many classes a number in every cell could not be read.
-NUMBERED_CLASSES = 30
-# Labels beside the confusion matrix are cut to so many characters; those past the first few need more room.
-LABEL_CHARACTERS = 24
-ROOMY_CHARACTERS = 8
-INCHES_PER_CHARACTER = 0.085
-# Of a title in its usual size, 12 points; in a larger figure it grows by so many points for each inch.
-TITLE_CHARACTERS_PER_INCH = 9
-TITLE_POINTS, TITLE_POINTS_PER_INCH = 12, 0.9
-# The contact sheet of mistakes.
-COLUMNS = 5
-CELL_INCHES = (2.3, 2.7)
-# As many characters as there is room for side by side above a picture of that width.
-CAPTION_CHARACTERS = 30
+# The confusion matrix: how many classes have large cells, how large it may become, and where labels are cut.
+LARGE_CELLS, LARGEST_INCHES, LABEL_CHARACTERS = 30, 24.0, 24
+# The contact sheet of mistakes; captions have as many characters as fit side by side above a picture.
+COLUMNS, CELL_INCHES, CAPTION_CHARACTERS = 5, (2.3, 2.7), 30
 # Below this side a picture is enlarged pixel by pixel, so that one sees what the network saw.
 SMALL_PX = 64
 
@@ -48,89 +39,84 @@ def draw_history(history: History, title: str, baseline: float | None = None) ->
 
     A spike in the first epochs is cut off, so that the rest can be seen. `baseline` is the accuracy of the frozen head.
     """
-    figure = Figure(figsize=(10, 4), dpi=DPI, layout="constrained")
-    set_title(figure, title)
+    figure = _figure(10, 4, title)
     epochs, best = np.arange(1, len(history.epochs) + 1), history.best_epoch()
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for series, label in ((name, "training"), (f"validation_{name}", "validation")):
-            axes.plot(epochs, history.series(series), label=label, marker=".")
-        axes.axvline(best, color="grey", linestyle=":", label=f"best epoch ({best})")
+        for series, label, colour in ((name, "training", BLUE), (f"validation_{name}", "validation", ORANGE)):
+            axes.plot(epochs, history.series(series), label=label, marker=".", color=colour)
+        axes.axvline(best, color=GREY, linestyle=":", label=f"best epoch ({best})")
         axes.set(xlabel="epoch", ylabel=name, xlim=(0.5, len(epochs) + 0.5))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.grid(alpha=0.3)
-        if name == "loss":
+        if name == "accuracy":
+            axes.yaxis.set_major_formatter(PercentFormatter(1))
+            if baseline is not None:
+                axes.axhline(baseline, color=GREEN, linestyle="--", label="validation, frozen")
+        else:
             both = np.array(history.series("loss") + history.series("validation_loss"))
             if both.max() > SPIKE * (limit := float(np.quantile(both, 0.9))):
                 axes.set_ylim(0, 1.5 * limit)
-        elif baseline is not None:
-            axes.axhline(baseline, color="tab:green", linestyle="--", label="validation, frozen")
+        _tidy(axes)
         axes.legend(fontsize=9)
     return figure
 
 
-def draw_schedule(rates: list[float], rates_per_epoch: float, title: str) -> Figure:
-    """Return the learning rate over the epochs; an epoch has so many of the `rates`, which are equally far apart."""
-    figure = Figure(figsize=(6, 4), dpi=DPI, layout="constrained")
-    axes = figure.subplots()
-    axes.plot(np.arange(len(rates)) / rates_per_epoch, rates)
-    set_title(figure, title)
-    axes.set(xlabel="epochs done", ylabel="learning rate", ylim=(0, 1.05 * max(rates)))
-    axes.grid(alpha=0.3)
-    return figure
-
-
-def draw_confusion(report: "Report", title: str) -> Figure:
-    """Return the confusion matrix as a grid whose shade is the share of the true class."""
+def draw_confusion(report: Report, model: str) -> Figure:
+    """Return the confusion matrix as a grid whose shade grows with the root of the share of the true class."""
     counts = np.array(report.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     labels = [shortened(row.label, LABEL_CHARACTERS) for row in report.classes]
-    room = INCHES_PER_CHARACTER * max(max(map(len, labels)) - ROOMY_CHARACTERS, 0)
-    side = min(max(4.0, 1.5 + 0.5 * len(labels)), 24.0)
-    figure = Figure(figsize=(side + room + 1, side + room), dpi=DPI, layout="constrained")
+    longest, cell = (
+        max(map(len, labels)),
+        min(0.55 if len(labels) <= LARGE_CELLS else 0.2, LARGEST_INCHES / len(labels)),
+    )
+    points = 10 if cell > 0.2 else 7.5
+    side, room = max(3.2, cell * len(labels)), points / 120 * longest  # in inches
+    title = (
+        f"{model}: {report.accuracy:.1%} of {report.images:,} images are right; "
+        f"always guessing the commonest class gives {report.baseline_accuracy:.1%}"
+    )
+    figure = _figure(side + room + 2, side + room + 0.8, title)
     axes = figure.subplots()
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    points = set_title(figure, title)
-    figure.colorbar(image, shrink=0.8).set_label("share of the true class", fontsize=points)
-    axes.set_xlabel("predicted", fontsize=points)
-    axes.set_ylabel("true", fontsize=points)
-    axes.set_xticks(range(len(labels)), labels, rotation=0 if max(map(len, labels)) <= 3 else 90)
-    axes.set_yticks(range(len(labels)), labels)
-    if len(labels) <= NUMBERED_CLASSES:
-        for (row, column), count in np.ndenumerate(counts):
-            colour = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, str(count) if count else "", ha="center", va="center", color=colour, fontsize=9)
+    # A class that is confused once in a hundred images must be seen.
+    image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
+    bar = figure.colorbar(image, shrink=min(1, 4 / side), aspect=25, format=PercentFormatter(1))
+    bar.set_label("share of the true class")
+    axes.set(xlabel="predicted", ylabel="true")
+    shown = range(0, len(labels), math.ceil(0.2 / cell))
+    upright = longest * points / 120 > side / len(labels)
+    axes.set_xticks(shown, [labels[i] for i in shown], rotation=90 if upright else 0, fontsize=points)
+    axes.set_yticks(shown, [labels[i] for i in shown], fontsize=points)
+    axes.tick_params(length=0)
+    for row, column in np.argwhere(counts) if len(shown) == len(labels) else ():
+        colour = "white" if shares[row, column] > 0.3 else "black"
+        axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize=points)
     return figure
 
 
-def draw_reliability(evaluation: "Evaluation", title: str) -> Figure:
+def draw_reliability(report: Report, model: str) -> Figure:
     """Return two panels: accuracy against confidence bin by bin, and below it how many images each bin has.
 
     The threshold below which the model is unsure, if it has one, is a line in the upper.
     """
-    figure = Figure(figsize=(6, 7.5), dpi=DPI, layout="constrained")
+    figure = _figure(6, 7, f"{model}: calibration error {report.calibration_error:.1%}")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    filled = [b for b in evaluation.bins if b.images]
-    middles = [(b.low + b.high) / 2 for b in filled]
-    width = filled[0].high - filled[0].low
-    accuracies = [b.accuracy or 0.0 for b in filled]
-    upper.bar(middles, accuracies, width, color="#9ecae1", edgecolor="white", label="accuracy")
-    gaps = [b.gap for b in filled]
-    style = {"color": "none", "edgecolor": "tab:red", "hatch": "////"}
-    upper.bar(middles, gaps, width, accuracies, **style, label="gap to the mean confidence")
-    upper.plot([0, 1], [0, 1], "--", color="black", label="perfect calibration")
-    set_title(figure, title)
-    upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
-    if answers := evaluation.answers:
-        label = f"unsure below {answers.below:.2%}"
-        upper.axvline(answers.below, color="tab:purple", linestyle=":", linewidth=2, label=label)
-    shares = [100 * b.images / evaluation.report.images for b in filled]
-    bars = lower.bar(middles, shares, width, color="grey", edgecolor="white")
-    lower.bar_label(bars, [f"{b.images:,}" for b in filled], fontsize=7, padding=1)
-    lower.set(xlabel="confidence in the best label", ylabel="% of images\n(number above)", ylim=(0, 115))
+    confidences, accuracies = [b.confidence for b in report.bins], [b.accuracy for b in report.bins]
+    images = np.array([b.images for b in report.bins])
+    upper.plot([0, 1], [0, 1], "--", color=GREY, label="perfect calibration")
+    upper.vlines(confidences, confidences, accuracies, color=ORANGE, linewidth=2, label="distance from it")
+    upper.scatter(confidences, accuracies, 25 + 225 * images / images.max(), color=BLUE, zorder=3, label="images")
+    if answers := report.answers:
+        upper.axvline(answers.below, color=GREEN, linestyle=":", linewidth=2, label=f"unsure below {answers.below:.1%}")
+    upper.set(ylabel="accuracy", xlim=(0, 1.02), ylim=(-0.03, 1.05))
+    upper.yaxis.set_major_formatter(PercentFormatter(1))
+    width = report.bins[0].high - report.bins[0].low
+    bars = lower.bar([b.low + width / 2 for b in report.bins], images, 0.9 * width, color=BLUE)
+    lower.bar_label(bars, [f"{count:,}" for count in images], fontsize=8, padding=1)
+    lower.set(xlabel="confidence in the best label", ylabel="images", ylim=(0, 1.2 * images.max()))
+    lower.xaxis.set_major_formatter(PercentFormatter(1))
     for axes in (upper, lower):
-        axes.set_axisbelow(True)
-        axes.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=2, fontsize=9)
+        _tidy(axes)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False, markerscale=0.7)
     return figure
 
 
@@ -139,9 +125,7 @@ def draw_mistakes(mistakes: "Sequence[Mistake]", pictures: Sequence[NDArray[np.u
     columns = min(COLUMNS, len(mistakes))
     rows = math.ceil(len(mistakes) / columns)
     # A single cell is narrower than its title.
-    size = (max(CELL_INCHES[0] * columns, 2 * CELL_INCHES[0]), CELL_INCHES[1] * rows + 0.5)
-    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
-    set_title(figure, title)
+    figure = _figure(CELL_INCHES[0] * max(columns, 2), CELL_INCHES[1] * rows + 0.5, title)
     figure.set_layout_engine("constrained", h_pad=0.08)
     cells: list[Axes] = list(np.ravel(figure.subplots(rows, columns, squeeze=False)))
     for axes in cells:
@@ -149,28 +133,26 @@ def draw_mistakes(mistakes: "Sequence[Mistake]", pictures: Sequence[NDArray[np.u
     for axes, mistake, picture in zip(cells, mistakes, pictures, strict=False):
         axes.set_anchor("N")  # captions of a row are on one line, whatever the shape of the pictures
         axes.imshow(picture, interpolation="nearest" if max(picture.shape) < SMALL_PX else "antialiased")
-        axes.set_title(_caption(mistake), fontsize=9)
+        said = f"\N{RIGHTWARDS ARROW} {mistake.predicted} ({mistake.confidence:.0%})"
+        lines = [f"{mistake.true} {said}"]
+        if len(lines[0]) > CAPTION_CHARACTERS:
+            lines = [mistake.true, said]
+        axes.set_title("\n".join(shortened(line, CAPTION_CHARACTERS) for line in (*lines, mistake.name)), fontsize=9)
     return figure
 
 
-def _caption(mistake: "Mistake") -> str:
-    """Return the caption of a picture: 'true -> predicted (97 %)', in two lines if it is long, and the name."""
-    said = f" ({100 * mistake.confidence:.0f} %)"
-    arrow = "\N{RIGHTWARDS ARROW} "
-    both = f"{mistake.true} {arrow}{mistake.predicted}{said}"
-    if both != shortened(both, CAPTION_CHARACTERS):
-        predicted = shortened(mistake.predicted, CAPTION_CHARACTERS - len(arrow + said))
-        both = f"{shortened(mistake.true, CAPTION_CHARACTERS)}\n{arrow}{predicted}{said}"
-    return f"{both}\n{shortened(mistake.name, CAPTION_CHARACTERS)}"
+def _figure(width: float, height: float, title: str) -> Figure:
+    """Return a figure of this size in inches, with a title that grows with it and is wrapped to its width."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    points = max(11.0, 0.6 * width)
+    figure.suptitle("\n".join(textwrap.wrap(readable(title), int(120 * width / points))), fontsize=points)
+    return figure
 
 
-def set_title(figure: Figure, title: str) -> float:
-    """Write `title` above `figure`, in as many lines as it takes, and return its size in points."""
-    width = figure.get_size_inches()[0]
-    points = max(TITLE_POINTS, TITLE_POINTS_PER_INCH * width)
-    characters = int(width * TITLE_CHARACTERS_PER_INCH * TITLE_POINTS / points)
-    figure.suptitle("\n".join(textwrap.wrap(readable(title), characters)), fontsize=points)
-    return float(points)
+def _tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+    axes.grid(alpha=0.3)
 
 
 def shortened(text: str, characters: int) -> str:
@@ -189,25 +171,8 @@ def readable(text: str) -> str:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write `figure` to `path`, whole or not at all, as a PNG or as an SVG by its suffix."""
-    picture = render_figure(figure, path.suffix.removeprefix("."))
-    with replacing(path) as temporary:
-        temporary.write_bytes(picture)
-
-
-def render_figure(figure: Figure, format_: str = "png") -> bytes:
-    """Return `figure` as a picture, every text as it stands.
-
-    A label may hold dollar signs and is no formula; a character that the font lacks becomes a box, without a
-    word of it.
-    """
     for text in figure.findobj(Text):
-        text.set_parse_math(False)
-    stream = BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        if format_ == "png":
-            # `savefig` would draw everything twice.
-            FigureCanvasAgg(figure).print_png(stream)  # type: ignore[no-untyped-call]
-        else:
-            figure.savefig(stream, format=format_)
-    return stream.getvalue()
+        text.set_parse_math(False)  # a label may hold dollar signs and is no formula
+    with replacing(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)  # it is drawn as a box
+        figure.savefig(temporary)

@@ -1,7 +1,5 @@
 """Data sets of arrays: each format written by something else, read back pixel for pixel."""
 
-import gzip
-import struct
 from io import BytesIO
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import sklearn.datasets
 from PIL import Image
 
 from edge.errors import DatasetError
-from training.data.arrays import KERAS_LABELS, holds_idx, load_digits, load_idx, load_keras_dataset, load_npz
+from training.data.arrays import KERAS_LABELS, load_digits, load_keras_dataset, load_npz
 from training.data.dataset import Dataset
 
 RNG = np.random.default_rng(7)
@@ -27,10 +25,9 @@ def pixels(dataset: Dataset, i: int) -> np.ndarray:
 
 
 def test_npz_in_three_parts(tmp_path: Path) -> None:
-    path = tmp_path / "some.npz"
     halves = {"x_test": COLOUR[:3], "y_test": CLASSES[:3], "x_val": COLOUR[:1], "y_val": CLASSES[:1]}
-    np.savez(path, x_train=COLOUR, y_train=CLASSES, **halves)
-    dataset = load_npz(path)
+    np.savez(tmp_path / "some.npz", x_train=COLOUR, y_train=CLASSES, **halves)
+    dataset = load_npz(tmp_path / "some.npz")
     assert (dataset.name, dataset.labels) == ("some", ("0", "1", "2"))
     assert dataset.parts == ("train",) * 6 + ("validation",) + ("test",) * 3
     assert dataset.targets.tolist() == [0, 1, 2, 0, 1, 2, 0, 0, 1, 2]
@@ -39,58 +36,28 @@ def test_npz_in_three_parts(tmp_path: Path) -> None:
         assert np.array_equal(pixels(dataset, i), COLOUR[row])
 
 
-@pytest.mark.parametrize("channels", [(), (1,)])
-def test_npz_of_one_part_and_grey_pictures(tmp_path: Path, channels: tuple[int, ...]) -> None:
-    np.savez(tmp_path / "some.npz", x=GREY.reshape(*GREY.shape, *channels), y=CLASSES)
-    dataset = load_npz(tmp_path / "some.npz")
-    assert dataset.parts is None
-    assert np.array_equal(pixels(dataset, 4), GREY[4])
-
-
-def write_mnist(folder: Path, suffix: str) -> None:
-    parts = {"train": (GREY, CLASSES), "t10k": (GREY[:3], CLASSES[:3])}
-    for name, (images, classes) in parts.items():
-        for kind, array in (("images-idx3", images), ("labels-idx1", classes.astype(np.uint8))):
-            head = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-            content = head + array.tobytes()
-            path = folder / f"{name}-{kind}-ubyte{suffix}"
-            path.write_bytes(gzip.compress(content) if suffix else content)
-
-
-@pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_idx_files_as_mnist_has_them_and_damaged_ones(tmp_path: Path, suffix: str) -> None:
-    assert not holds_idx(tmp_path)
-    write_mnist(tmp_path, suffix)
-    assert holds_idx(tmp_path)
-    dataset = load_idx(tmp_path)
-    assert dataset.targets.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2]
-    assert dataset.parts == ("train",) * 6 + ("test",) * 3
-    assert np.array_equal(pixels(dataset, 7), GREY[1])
-    images = tmp_path / f"t10k-images-idx3-ubyte{suffix}"
-    content = images.read_bytes()
-    for damaged in (content[:-5], content[:2], content[:20] + bytes([content[20] ^ 0xFF]) * bool(suffix), b""):
-        images.write_bytes(damaged)
-        with pytest.raises(DatasetError, match=images.name):
-            load_idx(tmp_path)
+def test_npz_of_one_part_and_grey_pictures(tmp_path: Path) -> None:
+    for images in (GREY, GREY[..., None]):
+        np.savez(tmp_path / "some.npz", x=images, y=CLASSES)
+        dataset = load_npz(tmp_path / "some.npz")
+        assert dataset.parts == ("train",) * 6
+        assert np.array_equal(pixels(dataset, 4), GREY[4])
 
 
 @pytest.mark.parametrize(
     "arrays",
     [
-        {"x": GREY},
         {"x_train": GREY, "y_train": CLASSES},
         {"x": GREY.astype(np.float32), "y": CLASSES},
         {"x": COLOUR[..., :2], "y": CLASSES},
+        {"x": GREY[0], "y": CLASSES[:5]},
         {"x": GREY, "y": CLASSES[:4]},
         {"x": GREY, "y": CLASSES - 1},
-        {"x": GREY, "y": CLASSES / 2},
         {"x": GREY, "y": CLASSES + 10**12},
         {"x": GREY, "y": CLASSES.astype(np.uint64) + 2**63},
         {"x": GREY[:0], "y": CLASSES[:0]},
-        {"x": GREY[:, :0], "y": CLASSES},
-        {"x_train": GREY, "y_train": CLASSES, "x_test": COLOUR[:, :, :0], "y_test": CLASSES},
     ],
-    ids=range(12),
+    ids=range(9),
 )
 def test_wrong_arrays_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
     np.savez(tmp_path / "some.npz", **arrays)
@@ -110,30 +77,22 @@ def test_an_npz_that_is_damaged_anywhere_is_read_or_refused(tmp_path: Path) -> N
         except DatasetError:
             refused += 1
     assert refused > len(content) / 2
-
-
-def test_what_is_no_npz_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "some.npz"
     with path.open("wb") as file:
-        np.save(file, GREY)
-    with pytest.raises(DatasetError):
-        load_npz(path)
-    path.write_text("hello")
+        np.save(file, GREY)  # a single array
     with pytest.raises(DatasetError):
         load_npz(path)
 
 
 @pytest.mark.parametrize("name", KERAS_LABELS)
 def test_keras_data_sets_come_through_keras(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """What Keras would load, stood in for by arrays of the same shape: CIFAR's classes are a column."""
+    """What Keras would load, replaced by arrays of the same shape: the classes of CIFAR-10 are a column."""
     images, column = (COLOUR, (-1, 1)) if name.startswith("cifar") else (GREY, (-1,))
-    targets = np.arange(100 if name == "cifar100" else 10).repeat(2)
+    targets = np.arange(10).repeat(2)
     many = np.resize(images, (len(targets), *images.shape[1:]))
-    module = getattr(keras.datasets, name.replace("-", "_"))
     parts = (many, targets.reshape(column)), (many[:1], targets[:1].reshape(column))
-    monkeypatch.setattr(module, "load_data", lambda: parts)
+    monkeypatch.setattr(getattr(keras.datasets, name.replace("-", "_")), "load_data", lambda: parts)
     dataset = load_keras_dataset(name)
-    assert len(set(dataset.labels)) == len(set(targets))
+    assert len(set(dataset.labels)) == 10
     assert dataset.targets.tolist() == [*targets.tolist(), 0]
     assert dataset.parts == ("train",) * len(targets) + ("test",)
 
@@ -149,12 +108,10 @@ def test_a_data_set_that_cannot_be_downloaded_is_one_line(monkeypatch: pytest.Mo
 
 def test_digits_are_those_of_scikit_learn() -> None:
     dataset, bundle = load_digits(), sklearn.datasets.load_digits()
-    assert (dataset.name, dataset.labels, dataset.parts) == ("digits", tuple("0123456789"), None)
+    assert (dataset.name, dataset.labels) == ("digits", tuple("0123456789"))
     assert np.array_equal(dataset.targets, bundle.target)
     assert dataset.names[69] == "9/digit_0069.png"
     assert len(set(dataset.names)) == 1797
     for i, values in enumerate(bundle.images):
         # The half at 8, 127.5, goes to the even level.
         assert np.array_equal(pixels(dataset, i), np.rint(values * 255 / 16))
-    digests = {some.digest([some.content_hash(i) for i in range(1797)]) for some in (dataset, load_digits())}
-    assert len(digests) == 1

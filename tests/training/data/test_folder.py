@@ -19,13 +19,11 @@ def test_classes_are_folders_and_pictures_lie_at_any_depth(draw: Draw) -> None:
     (folder / ".cache").mkdir()
     (folder / "readme.md").write_text("mine")
     dataset = load_folder(folder)
-    assert (dataset.name, dataset.labels, dataset.parts) == ("pets", ("cat", "dog"), None)
+    assert (dataset.name, dataset.labels, dataset.parts) == ("pets", ("cat", "dog"), ("train",) * 5)
     assert sorted(dataset.names) == ["cat/B.PNG", "cat/a.jpeg", "cat/kittens/c.png", "dog/1.png", "dog/2.jpg"]
     for i, name in enumerate(dataset.names):
         assert dataset.labels[dataset.targets[i]] == name.split("/")[0]
-        assert dataset.read(i) == (folder / name).read_bytes()
-        assert dataset.path
-        assert dataset.path(i) == folder / name
+        assert (dataset.sources[i], dataset.read(i)) == (str(folder / name), (folder / name).read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -38,7 +36,6 @@ def test_parts_above_the_classes_are_the_parts(tmp_path: Path, names: tuple[str,
                 save_picture(tmp_path / part / label / f"{i}.png", 10 * i)
     dataset = load_folder(tmp_path)
     assert dataset.labels == ("cat", "dog")
-    assert dataset.parts
     assert [dataset.parts.count(part) for part in ("train", "validation", "test")] == [6, 4, 2]
     assert all(
         name.startswith(names[2]) == (part == "test") for name, part in zip(dataset.names, dataset.parts, strict=True)
@@ -67,14 +64,6 @@ def test_a_level_too_high_or_too_low_names_the_folder_to_give(draw: Draw, tmp_pa
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError):
         load_folder(tmp_path / "empty")
-
-
-def test_class_depth_says_how_many_folders_lie_above(tmp_path: Path) -> None:
-    for year in ("2023", "2024"):
-        for label in ("cat", "dog"):
-            save_picture(tmp_path / year / label / "1.png", int(year) % 100)
-    dataset = load_folder(tmp_path, class_depth=1)
-    assert (dataset.labels, len(dataset.names)) == (("cat", "dog"), 4)
 
 
 @pytest.mark.parametrize(

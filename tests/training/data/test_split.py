@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 
 from edge.errors import DatasetError
-from training.data.dataset import Dataset
+from training.data.dataset import Dataset, Part
 from training.data.split import assign_folds, split_dataset
 
 
-def made(targets: list[int], **settings: Any) -> Dataset:
+def made(targets: list[int], parts: tuple[Part, ...] | None = None) -> Dataset:
+    names = [f"{i}.png" for i in range(len(targets))]
     labels = tuple("abc"[: max(targets) + 1])
-    return Dataset(
-        "made", labels, tuple(f"{i}.png" for i in range(len(targets))), np.array(targets), lambda i: b"", **settings
-    )
+    return Dataset("made", labels, tuple(names), np.array(targets), names, parts or ("train",) * len(names))
 
 
 def contents(*numbers: int) -> list[bytes]:
@@ -57,7 +56,7 @@ def test_as_many_folds_as_the_smallest_class_has_pictures() -> None:
 
 
 def test_parts_of_the_data_set_are_kept_but_for_leaks() -> None:
-    parts = ("train",) * 6 + ("validation",) * 2 + ("test",) * 4
+    parts: tuple[Part, ...] = ("train",) * 6 + ("validation",) * 2 + ("test",) * 4
     # Of the training part one is in the test part and one in the validation part, of which one is in the test part.
     dataset, hashes = made([0, 1] * 6, parts=parts), contents(0, 1, 2, 3, 8, 7, 11, 7, 8, 9, 10, 11)
     split = split_dataset(dataset, hashes, 1, 0.25, 0.1)
@@ -69,7 +68,7 @@ def test_parts_of_the_data_set_are_kept_but_for_leaks() -> None:
 
 
 def test_a_part_that_is_missing_is_drawn_from_the_training_part() -> None:
-    parts = ("train",) * 40 + ("test",) * 10
+    parts: tuple[Part, ...] = ("train",) * 40 + ("test",) * 10
     split = split_dataset(made([0, 1] * 25, parts=parts), contents(*range(50)), 1, 0.5, 0.1)
     assert split.test.tolist() == list(range(40, 50))
     assert (len(split.validation), len(split.train)) == (4, 36)

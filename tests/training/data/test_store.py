@@ -13,29 +13,26 @@ from training.data.store import Store, limit_bytes
 ENTRY_BYTES = 1000
 
 
-def entry(i: int) -> tuple[bytes, bytes]:
-    return f"key {i}".encode(), bytes([i % 256]) * ENTRY_BYTES
+def entry(i: int) -> tuple[bytes, bytes, str]:
+    return f"key {i}".encode(), bytes([i % 256]) * ENTRY_BYTES, f"note {i}"
 
 
 def kept(folder: Path, count: int) -> list[int]:
     """The numbers of the entries that are there; each of them whole."""
-    keys = [entry(i)[0] for i in range(count)]
     with Store(folder, 10**9) as store:
-        found = list(store.read(keys))
+        found = list(store.read([entry(i)[0] for i in range(count)]))
     assert all(data in (None, entry(i)[1]) for i, data in enumerate(found))
     return [i for i, data in enumerate(found) if data is not None]
 
 
-def test_what_was_added_is_there_for_the_next(tmp_path: Path) -> None:
+def test_what_was_written_is_there_for_the_next(tmp_path: Path) -> None:
     with Store(tmp_path / "new" / "cache") as store:
-        for i in range(3):
-            store.add(*entry(i), note=f"note {i}")
+        store.write([entry(i) for i in range(3)])
         assert list(store.read([b"key 2", b"nothing"])) == [entry(2)[1], None]
     with Store(tmp_path / "new" / "cache") as store:
-        assert store.known([b"key 0", b"key 2", b"nothing"]) == {b"key 0": "note 0", b"key 2": "note 2"}
-        store.add(b"key 0", b"another", "another")
-        assert store.known([b"key 0"]) == {b"key 0": "another"}
-        assert list(store.read([b"key 0"])) == [b"another"]
+        assert (store.note(b"key 0"), store.note(b"nothing")) == ("note 0", None)
+        store.write([(b"key 0", b"another", "another")])
+        assert (store.note(b"key 0"), list(store.read([b"key 0"]))) == ("another", [b"another"])
 
 
 def test_the_least_recently_used_leave_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,14 +41,12 @@ def test_the_least_recently_used_leave_first(tmp_path: Path, monkeypatch: pytest
     with Store(tmp_path, 10 * ENTRY_BYTES) as store:
         for i in range(10):
             clock[0] += 1000
-            store.add(*entry(i))
-            store.flush()
+            store.write([entry(i)])
         clock[0] += 1000
-        store.known([b"key 0", b"key 1"])
+        store.touch([b"key 0", b"key 1"])
         clock[0] += 1000
-        store.add(*entry(10))
+        store.write([entry(10)])
     found = kept(tmp_path, 11)
-    assert {0, 1, 10} <= set(found)
     assert found == sorted({0, 1, *range(11 - len(found) + 2, 11)})
     assert 8 <= len(found) <= 10
 
@@ -72,8 +67,7 @@ from training.data.store import Store
 first, last = map(int, sys.argv[2:])
 with Store(Path(sys.argv[1]), 10**9) as store:
     for i in range(first, last):
-        store.add(f"key {i}".encode(), bytes([i % 256]) * 1000)
-        store.flush()
+        store.write([(f"key {i}".encode(), bytes([i % 256]) * 1000, "")])
         print(i, flush=True)
 """
 
@@ -103,35 +97,22 @@ def test_a_kill_leaves_it_whole(tmp_path: Path) -> None:
     assert len(found) > 20
 
 
-def test_a_file_that_is_no_database_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "training.sqlite").write_bytes(b"words" * 1000)
+def test_a_file_that_is_no_database_is_replaced_and_damage_inside_is_an_error_of_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "training.sqlite"
+    path.write_bytes(b"words" * 1000)
     with Store(tmp_path) as store:
-        store.add(*entry(1))
-    assert kept(tmp_path, 3) == [1]
-
-
-def test_damage_inside_is_an_error_of_the_disk(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
-        for i in range(300):
-            store.add(*entry(i))
-    content = bytearray((tmp_path / "training.sqlite").read_bytes())
-    content[16_384:] = b"\xa5" * (len(content) - 16_384)
-    (tmp_path / "training.sqlite").write_bytes(content)
+        store.write([entry(i) for i in range(300)])
+    assert kept(tmp_path, 300) == list(range(300))
+    content = path.read_bytes()
+    path.write_bytes(content[:16_384] + b"\xa5" * (len(content) - 16_384))
     with pytest.raises(OSError, match=str(tmp_path)), Store(tmp_path) as store:
         list(store.read([b"key 0"]))
 
 
 def test_a_full_disk_is_an_error_of_the_disk_and_loses_nothing(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        store.add(*entry(0))
+        store.write([entry(0)])
     size = (tmp_path / "training.sqlite").stat().st_size
-
-    def fill() -> None:
-        with Store(tmp_path) as store:
-            for i in range(1, 100):
-                store.add(*entry(i))
-            store.flush()
-
-    with full_behind(size), pytest.raises(OSError, match=str(tmp_path)):
-        fill()
+    with full_behind(size), pytest.raises(OSError, match=str(tmp_path)), Store(tmp_path) as store:
+        store.write([entry(i) for i in range(1, 100)])
     assert kept(tmp_path, 100) == [0]

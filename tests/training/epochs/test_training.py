@@ -1,11 +1,10 @@
 """Training in epochs: repeatable, resumed as if never interrupted, calibrated, stopped in time, kept where better."""
 
 import json
-import subprocess
-import sys
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from PIL import Image
 
 from edge.errors import DivergenceError, ModelError, UsageError
 from export.quiet_tensorflow import start_tensorflow
-from tests.training.conftest import EPOCHS, WriteRecipe, figures, train_command
+from tests.training.conftest import WriteRecipe, figures
 
 start_tensorflow()
 import keras
@@ -25,23 +24,24 @@ from training.train import train
 # All that has a memory: dropout's generator, moving averages, Adam's moments, augmentation.
 MEMORY = "layers.BatchNormalization(), layers.Dropout(0.3, seed=1), layers.Dense(2), layers.Activation('softmax')"
 STEADY = (
-    "epochs=4, batch_size=8, optimizer=Adam(), schedule=Cosine(0.02, warm_up=0.1), augmentation=AUGMENTATIONS['strong']"
+    "epochs=4, batch_size=8, optimizer=Optimizer(rate=0.02, schedule='cosine', warm_up=0.1), "
+    "augmentation=AUGMENTATIONS['strong']"
 )
-CALM = "epochs=9, batch_size=8, optimizer=Sgd(), schedule=Constant(1e-9)"
+CALM = "epochs=9, batch_size=8, optimizer=Optimizer(name='SGD', rate=1e-30)"
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, epoch: int, error: type[BaseException] = KeyboardInterrupt) -> None:
     """End the next training once this epoch is written."""
     from training.epochs import train_epochs
 
-    record = train_epochs.record_history
+    write = train_epochs.write_state
 
-    def record_and_end(run: Any, history: Any, *more: Any) -> None:
-        record(run, history, *more)
+    def write_and_end(path: Path, plan: Any, history: Any, network: Any) -> None:
+        write(path, plan, history, network)
         if len(history.epochs) == epoch:
             raise error
 
-    monkeypatch.setattr(train_epochs, "record_history", record_and_end)
+    monkeypatch.setattr(train_epochs, "write_state", write_and_end)
 
 
 def contents(run: Path) -> dict[str, object]:
@@ -92,7 +92,7 @@ def test_any_ending_in_a_softmax_is_learned_and_calibrated_in_mixed_precision_to
     """The second class starts 30 logits below the first, which in half is a probability, and a gradient, of 0."""
     start = ENDINGS[ending].replace("START", "keras.initializers.Constant([0.0, -30.0])")
     options = {"dataset": str(bright), "output": tmp_path / "run", "precision": "mixed_float16"}
-    settings = "epochs=8, batch_size=8, optimizer=Sgd(), schedule=Constant(2.0)"
+    settings = "epochs=8, batch_size=8, optimizer=Optimizer(name='SGD', rate=2.0)"
     found = train(str(write_recipe(start, settings)), **options)
     assert found.accuracy > found.evaluation.report.baseline_accuracy
     assert found.spec.training
@@ -113,7 +113,7 @@ def test_any_ending_in_a_softmax_is_learned_and_calibrated_in_mixed_precision_to
 def test_another_ending_is_refused_before_the_training(
     bright: Path, tmp_path: Path, write_recipe: WriteRecipe, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
-    monkeypatch.setattr("training.epochs.train_epochs.fit", lambda *_: pytest.fail("the training began"))
+    monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("the training began"))
     with pytest.raises(UsageError):
         train(str(write_recipe(ending)), dataset=str(bright), output=tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -122,28 +122,30 @@ def test_another_ending_is_refused_before_the_training(
 def test_early_stopping_stops_and_the_first_best_epoch_is_kept(
     bright: Path, tmp_path: Path, write_recipe: WriteRecipe
 ) -> None:
-    recipe = write_recipe("layers.Dense(2, 'softmax', kernel_initializer='zeros')", CALM.replace("1e-9", "1e-30"))
-    options = {"early_stopping": 2, "keep_checkpoints": 2, "tensorboard": tmp_path / "logs"}
+    recipe = write_recipe("layers.Dense(2, 'softmax', kernel_initializer='zeros')", CALM)
+    options = {"early_stopping": 2, "tensorboard": tmp_path / "logs"}
     train(str(recipe), dataset=str(bright), output=tmp_path / "run", **options)
-    history = figures(tmp_path / "run")
-    assert len(history) == 3  # two epochs without a better one
-    (kept,) = (tmp_path / "run" / "checkpoints").glob("epoch_*")
-    assert kept.name == f"epoch_001_accuracy_{history[0, 3]:.4f}.keras"
+    assert len(figures(tmp_path / "run")) == 3  # two epochs without a better one
+    report = json.loads((tmp_path / "run" / "evaluation" / "report.json").read_text())
+    assert report["phases"] == [{"name": "epochs", "epochs": 3, "best_epoch": 1}]
     assert any((tmp_path / "logs").rglob("*tfevents*"))
 
 
-def test_the_newest_improvements_and_the_best_are_kept(bright: Path, tmp_path: Path, write_recipe: WriteRecipe) -> None:
+def test_the_best_network_is_kept_without_the_state_of_its_optimizer(
+    bright: Path, tmp_path: Path, write_recipe: WriteRecipe
+) -> None:
     recipe = write_recipe("layers.Dense(2, 'softmax', kernel_initializer='zeros')")
-    train(str(recipe), dataset=str(bright), output=tmp_path / "run", epochs=8, learning_rate=0.05, keep_checkpoints=2)
+    train(str(recipe), dataset=str(bright), output=tmp_path / "run", epochs=8, learning_rate=0.05)
     validation = figures(tmp_path / "run")[:, [3, 2]]
     ranks = [(accuracy, -loss) for accuracy, loss in validation.tolist()]
-    better = [i for i, rank in enumerate(ranks) if rank > max(ranks[:i], default=(-1.0, 0.0))]
-    assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir()) == [
-        "best.keras",
-        *(f"epoch_{i + 1:03}_accuracy_{ranks[i][0]:.4f}.keras" for i in better[-2:]),
-    ]
     report = json.loads((tmp_path / "run" / "evaluation" / "report.json").read_text())
-    assert report["phases"] == [{"name": "epochs", "epochs": 8, "best_epoch": better[-1] + 1}]
+    assert report["phases"] == [{"name": "epochs", "epochs": 8, "best_epoch": ranks.index(max(ranks)) + 1}]
+    (kept,) = (tmp_path / "run" / "checkpoints").iterdir()
+    best = keras.models.load_model(kept)
+    assert not best.compiled
+    calibrated = keras.models.load_model(tmp_path / "run" / "model.keras").get_weights()
+    for one, other in zip(best.get_weights(), calibrated, strict=True):
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] == pytest.approx(1, abs=1e-5)
 
 
 def test_a_loss_that_is_no_number_ends_the_training_and_leaves_nothing(
@@ -158,6 +160,9 @@ def test_a_loss_that_is_no_number_ends_the_training_and_leaves_nothing(
 class MadePictures:
     """Pictures of one pixel whose level is their row."""
 
+    def __init__(self) -> None:
+        self.dataset, self.preprocessor = SimpleNamespace(targets=np.arange(30)), self
+
     def read(self, rows: np.ndarray) -> np.ndarray:
         return np.asarray(rows, np.uint8).reshape(-1, 1, 1, 1)
 
@@ -167,9 +172,7 @@ class MadePictures:
 
 def order(epoch: int, seed: int | None) -> list[list[int]]:
     rows, pictures = np.arange(3, 23), MadePictures()
-    batches = Batches(pictures, np.arange(30), np.ones(30, np.float32), rows, 8, seed, epoch=epoch)  # type: ignore[arg-type]
-    found = list(batches)
-    assert len(found) == len(batches) == 3
+    found = list(Batches(pictures, rows, 8, np.ones(30, np.float32), seed, epoch=epoch))  # type: ignore[arg-type]
     assert all(np.array_equal(values.ravel(), targets) for values, targets, _ in found)
     return [targets.tolist() for _, targets, _ in found]
 
@@ -179,32 +182,3 @@ def test_the_order_is_that_of_seed_and_epoch() -> None:
     assert order(2, 5) == order(2, 5)
     assert order(2, 5) not in (order(1, 5), order(2, 6))
     assert sorted(row for batch in order(2, 5) for row in batch) == list(range(3, 23))
-
-
-# What the devices of one machine are is TensorFlow's to say; here it is told that the processor is two.
-TWO_DEVICES = """
-import sys
-from export.quiet_tensorflow import start_tensorflow
-
-start_tensorflow()
-import tensorflow as tf
-
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-from edge.cli import main
-
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.slow
-def test_two_devices_learn_what_one_learns(bright: Path, bright_run: Path, tmp_path: Path) -> None:
-    command = train_command("lenet-mnist", bright, tmp_path / "run", "--strategy", "mirrored")
-    done = subprocess.run(
-        [sys.executable, "-c", TWO_DEVICES, *command], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert len(figures(tmp_path / "run")) == EPOCHS
-    # The sums of two halves are rounded otherwise than the sum of the whole.
-    assert figures(tmp_path / "run") == pytest.approx(figures(bright_run), abs=1e-3)

@@ -50,28 +50,22 @@ def test_nesterov_is_the_look_ahead_seen_from_where_it_looks() -> None:
     np.testing.assert_allclose(steps(30, momentum=0.9, nesterov=True), ahead, rtol=0, atol=1e-14)
 
 
-def test_every_epoch_sees_every_sample_once_in_an_order_of_the_seed() -> None:
-    def orders(seed: int) -> list[list[int]]:
-        seen: list[list[int]] = []
+def test_every_epoch_sees_every_sample_once_in_a_new_order() -> None:
+    seen: list[list[int]] = []
 
-        def note(weights: Weights, inputs: np.ndarray, targets: np.ndarray) -> tuple[float, Weights]:
-            seen.append(targets.tolist())
-            return 0.0, weights
+    def note(weights: Weights, inputs: np.ndarray, targets: np.ndarray) -> tuple[float, Weights]:
+        seen.append(targets.tolist())
+        return 0.0, weights
 
-        list(descend(note, (np.zeros(1),), np.zeros((10, 1)), np.arange(10), 0.1, 4, epochs=2, seed=seed))
-        assert [len(batch) for batch in seen] == [4, 4, 2] * 2
-        return [[*a, *b, *c] for a, b, c in (seen[:3], seen[3:])]
-
-    first, second = orders(1)
+    list(descend(note, (np.zeros(1),), np.zeros((10, 1)), np.arange(10), 0.1, 4, epochs=2))
+    assert [len(batch) for batch in seen] == [4, 4, 2] * 2
+    first, second = ([number for batch in part for number in batch] for part in (seen[:3], seen[3:]))
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
-    assert orders(1) == [first, second] != orders(2)
 
 
-@pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_the_descent_ends_where_scikit_learn_does(momentum: float, nesterov: bool) -> None:
-    settings = {"learning_rate": 1.0, "batch_size": 50, "epochs": 2000, "momentum": momentum, "nesterov": nesterov}
+def test_the_descent_ends_where_scikit_learn_does() -> None:
+    settings = {"learning_rate": 1.0, "batch_size": 50, "epochs": 2000, "momentum": 0.9, "nesterov": True}
     *_, (weights,) = descend(linear_loss, (np.zeros((3, 3)),), INPUTS, TARGETS, **settings)
     other = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10, max_iter=1000).fit(INPUTS, TARGETS)
     np.testing.assert_allclose(weights.T, other.coef_, rtol=0, atol=1e-4)
@@ -89,14 +83,10 @@ def test_a_loss_that_is_no_number_stops() -> None:
         list(descend(linear_loss, (np.ones((1, 2)),), np.full((4, 1), 1e200), np.array([0, 0, 0, 1]), 1e200, 4, 3))
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [{"learning_rate": 0.0}, {"learning_rate": np.nan}, {"momentum": 1.0}, {"batch_size": 0}, {"epochs": 0}],
-    ids=str,
-)
-def test_settings_that_cannot_work_are_refused(settings: dict[str, float]) -> None:
+@pytest.mark.parametrize("settings", [{"learning_rate": np.nan}, {"momentum": 1.0}, {"batch_size": 0}], ids=str)
+def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(UsageError):
-        steps(**({"epochs": 1} | settings))  # type: ignore[arg-type]
+        steps(1, **settings)
 
 
 def test_the_command_separates_the_clouds_in_four_ways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,5 +101,5 @@ def test_the_command_separates_the_clouds_in_four_ways(tmp_path: Path, capsys: p
 
 
 def test_a_mistake_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--momentum", "1"]) == 2
+    assert main(["--learning-rate", "-1"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -1,6 +1,5 @@
 """Data sets in the shape of those of the book, small and drawn here: the real ones cannot be had offline."""
 
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,20 +31,6 @@ def mnist_npz(folder: Path) -> Path:
     test = np.arange(len(y)) % 4 == 0
     np.savez(folder / "mnist.npz", x_train=x[~test], y_train=y[~test], x_test=x[test], y_test=y[test])
     return folder / "mnist.npz"
-
-
-def mnist_idx(folder: Path) -> Path:
-    """The four files of MNIST, byte for byte as its page describes them."""
-    x, y = real_digits(12)
-    test = np.arange(len(y)) % 4 == 0
-    (folder / "idx").mkdir()
-    for name, rows in (("train", ~test), ("t10k", test)):
-        images, labels = x[rows], y[rows].astype(np.uint8)
-        head = struct.pack(">IIII", 0x0803, *images.shape)
-        head_of_labels = struct.pack(">II", 0x0801, len(labels))
-        (folder / "idx" / f"{name}-images-idx3-ubyte").write_bytes(head + images.tobytes())
-        (folder / "idx" / f"{name}-labels-idx1-ubyte").write_bytes(head_of_labels + labels.tobytes())
-    return folder / "idx"
 
 
 def cifar_npz(folder: Path) -> Path:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from training.epochs.history import Epoch, History
 from training.report.evaluation import Mistake, evaluate
-from training.report.plots import draw_confusion, draw_history, draw_mistakes, draw_schedule, save_figure
+from training.report.plots import draw_confusion, draw_history, draw_mistakes, save_figure
 
 
 def history(losses: list[float], accuracies: list[float]) -> History:
@@ -23,49 +23,32 @@ def saved(figure: Figure, path: Path) -> np.ndarray:
         return np.asarray(image.convert("RGB"), int)
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 300])
+@pytest.mark.parametrize("epochs", [1, 300])
 def test_a_history_of_any_length_marks_the_best_epoch(tmp_path: Path, epochs: int) -> None:
     accuracies = [0.5] * epochs
     accuracies[epochs // 2] = 0.9
     figure = draw_history(history([1.0] * epochs, accuracies), "a title", baseline=0.8)
-    assert saved(figure, tmp_path / "history.png").shape == (440, 1100, 3)
+    saved(figure, tmp_path / "history.png")
     for axes in figure.axes:
-        marks = [
-            line
-            for line in axes.get_lines()
-            if set(line.get_xdata()) == {epochs // 2 + 1} and line.get_linestyle() == ":"
-        ]
-        assert len(marks) == 1
-        assert axes.get_xlim()[0] < 1
-        assert axes.get_xlim()[1] > epochs
-    frozen = [line for line in figure.axes[1].get_lines() if set(line.get_ydata()) == {0.8}]
-    assert len(frozen) == 1
+        marks = [line for line in axes.get_lines() if line.get_linestyle() == ":"]
+        assert [set(line.get_xdata()) for line in marks] == [{epochs // 2 + 1}]
+    assert len([line for line in figure.axes[1].get_lines() if set(line.get_ydata()) == {0.8}]) == 1
 
 
 def test_an_early_spike_does_not_hide_the_rest() -> None:
     falling = [1 / (1 + epoch) for epoch in range(30)]
     (loss, _) = draw_history(history([500.0, *falling], [0.5] * 31), "a title").axes
     assert 0.5 <= loss.get_ylim()[1] < 5
-    (loss, _) = draw_history(history([1.0 - epoch / 40 for epoch in range(30)], [0.5] * 30), "a title").axes
-    assert loss.get_ylim()[1] >= 1.0
-
-
-def test_a_schedule_is_drawn_over_its_epochs(tmp_path: Path) -> None:
-    figure = draw_schedule([0.1, 0.05, 0.0], 2, "cosine")
-    assert figure.axes[0].get_lines()[0].get_xdata().tolist() == [0, 0.5, 1]
-    saved(figure, tmp_path / "schedule.png")
 
 
 @pytest.mark.parametrize(
     "labels",
     [
-        ("a very long name of a class that goes on and on", "b"),
-        ("$_$", "50% a_b^c"),
-        ("\u732b", "caf\u00e9"),
-        ("cut\udce9", "b"),
-        tuple(f"c{i}" for i in range(31)),
+        ("a very long name of a class that goes on and on", "$_$ 50% a_b^c"),
+        ("\u732b", "cut\udce9"),
+        tuple(f"c{i}" for i in range(130)),
     ],
-    ids=["long", "signs", "Chinese", "bytes", "many"],
+    ids=["signs", "bytes", "many"],
 )
 def test_labels_of_any_kind_are_drawn_without_a_warning(tmp_path: Path, labels: tuple[str, ...]) -> None:
     targets = np.arange(len(labels))

@@ -1,6 +1,7 @@
 """Features: those of the backbone, computed once, of the mirror image too, and mapped where they are too large."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,10 @@ start_tensorflow()
 import keras
 from keras import layers
 
-from training.backbones import weights_digest
 from training.data.folder import load_folder
 from training.data.prepare import Pictures, prepare
 from training.data.store import Store
-from training.transfer.features import Extractor, extract_features, pixel_features
+from training.transfer.features import extract_features, pixel_features
 
 STEPS: tuple[Step, ...] = (Resize(8, 8, "antialias"), Scale(1 / 255))
 
@@ -30,80 +30,43 @@ def network() -> keras.Model:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "cache") as opened:
-        yield opened
-
-
-@pytest.fixture
-def pictures(tmp_path: Path, store: Store) -> Pictures:
+def pictures(tmp_path: Path) -> Iterator[Pictures]:
     for i in range(40):
         save_picture(tmp_path / "pets" / "ab"[i % 2] / f"{i}.png", 5 * i, (9, 9 + i % 4))
-    return prepare(load_folder(tmp_path / "pets"), STEPS, store, skip_bad=False).pictures
-
-
-class Counting:
-    """Pictures of which is known how many were asked for."""
-
-    def __init__(self, pictures: Pictures) -> None:
-        self.pictures, self.asked = pictures, 0
-        self.hashes, self.values, self.shape = pictures.hashes, pictures.values, pictures.shape
-
-    def __len__(self) -> int:
-        return len(self.pictures)
-
-    def read(self, rows: np.ndarray) -> np.ndarray:
-        self.asked += len(rows)
-        return self.pictures.read(rows)
+    with Store(tmp_path / "cache") as store:
+        yield prepare(load_folder(tmp_path / "pets"), STEPS, store)
 
 
 def test_features_are_the_networks_and_are_computed_once(
-    network: keras.Model, pictures: Pictures, store: Store, tmp_path: Path
+    network: keras.Model, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counting = Counting(pictures)
-    pixels = pictures.read(range(40)).astype(np.float32) / 255
-
-    def extract(extractor: Extractor, mirrored: bool = False) -> np.ndarray:
-        return extract_features(extractor, counting, store, tmp_path, mirrored=mirrored)  # type: ignore[arg-type]
-
-    extractor = Extractor(network, weights_digest(network), STEPS)
+    asked = []
+    read = Pictures.read
+    monkeypatch.setattr(Pictures, "read", lambda self, rows: asked.extend(rows) or read(self, rows))
+    pixels = read(pictures, range(40)).astype(np.float32) / 255
     for _ in range(2):
-        assert extract(extractor) == pytest.approx(network.predict(pixels, verbose=0), abs=1e-5)
-    assert counting.asked == 40
+        assert extract_features(network, pictures) == pytest.approx(network.predict(pixels, verbose=0), abs=1e-5)
+    assert len(asked) == 40
     for _ in range(2):
         expected = network.predict(pixels[:, :, ::-1], verbose=0)
-        assert extract(extractor, mirrored=True) == pytest.approx(expected, abs=1e-5)
-    assert counting.asked == 80
+        assert extract_features(network, pictures, mirrored=True) == pytest.approx(expected, abs=1e-5)
+    assert len(asked) == 80
     other = keras.models.clone_model(network)
-    assert weights_digest(other) != weights_digest(network)
-    assert not np.allclose(extract(Extractor(other, weights_digest(other), STEPS)), extract(extractor))
-    assert counting.asked == 120
+    assert not np.allclose(extract_features(other, pictures), extract_features(network, pictures))
+    assert len(asked) == 120
 
 
-def test_what_another_process_needed_the_room_of_is_computed_again(
-    network: keras.Model, pictures: Pictures, tmp_path: Path
-) -> None:
-    extractor = Extractor(network, weights_digest(network), STEPS)
-    with Store(tmp_path / "roomy") as store:
-        whole = extract_features(extractor, pictures, store, tmp_path)
+def test_what_left_the_cache_is_computed_again(network: keras.Model, pictures: Pictures, tmp_path: Path) -> None:
+    whole = extract_features(network, pictures)
     with Store(tmp_path / "small", limit=10 * whole[0].nbytes) as store:
         for _ in range(2):
-            assert extract_features(extractor, pictures, store, tmp_path) == pytest.approx(whole, abs=1e-6)
+            assert extract_features(network, replace(pictures, store=store)) == pytest.approx(whole, abs=1e-6)
 
 
-def test_what_does_not_fit_in_memory_is_mapped_from_a_file_without_a_name(
-    network: keras.Model, pictures: Pictures, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    extractor = Extractor(network, weights_digest(network), STEPS)
-    expected = extract_features(extractor, pictures, store, tmp_path), pixel_features(pictures, tmp_path)
-    assert np.array_equal(expected[1], pictures.values(pictures.read(range(40))).reshape(40, -1))
-    monkeypatch.setattr("training.transfer.features.IN_MEMORY_BYTES", 1000)
-    (tmp_path / "maps").mkdir()
-    found = (
-        extract_features(extractor, pictures, store, tmp_path / "maps"),
-        pixel_features(pictures, tmp_path / "maps"),
-    )
-    for mapped, whole in zip(found, expected, strict=True):
-        assert isinstance(mapped, np.memmap)
-        assert np.array_equal(mapped, whole)
-    assert list((tmp_path / "maps").iterdir()) == []
+def test_features_are_mapped_from_a_file_without_a_name(network: keras.Model, pictures: Pictures) -> None:
+    files = set(pictures.store.folder.iterdir())
+    found = extract_features(network, pictures), pixel_features(pictures)
+    assert all(isinstance(mapped, np.memmap) for mapped in found)
+    assert set(pictures.store.folder.iterdir()) == files
+    values = pictures.preprocessor.values(pictures.read(range(40)))
+    assert np.array_equal(found[1], values.reshape(40, -1))

@@ -118,12 +118,17 @@ def test_fine_tuning_is_kept_where_it_is_better_and_goes_on_where_it_was_interru
         )  # BatchNormalization stays in inference mode
 
 
-def test_fine_tuning_that_is_worse_is_not_kept(photographs: Path, own_backbone: Path, tmp_path: Path) -> None:
-    options = {**TUNED, "epochs": 1, "weights": own_backbone, "learning_rate": 0.9}
+@pytest.mark.parametrize("rate", [0.9, 1e30], ids=["worse", "diverged"])
+def test_fine_tuning_that_is_worse_or_diverges_is_not_kept(
+    photographs: Path, own_backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], rate: float
+) -> None:
+    options = {**TUNED, "epochs": 1, "weights": own_backbone, "learning_rate": rate}
     run = train(str(photographs), output=tmp_path / "run", **options)
     head, tuned = json.loads((run.path / "evaluation" / "report.json").read_text())["phases"]
     assert tuned["kept"] is False
-    assert tuned["validation_accuracy"] <= head["validation_accuracy"]
+    assert ("diverged" in tuned) == (rate > 1)
+    assert tuned.get("validation_accuracy", 0) <= head["validation_accuracy"]
+    assert any(line.startswith("fine-tuning: ") for line in capsys.readouterr().err.splitlines())
     before, after = keras.models.load_model(own_backbone), keras.models.load_model(run.path / "model.keras")
     for layer in before.layers:
         for one, other in zip(layer.get_weights(), after.get_layer(layer.name).get_weights(), strict=True):
