@@ -105,23 +105,6 @@ def test_steps_from_a_file_and_pictures_from_a_folder(tmp_path: Path, capsys: py
     assert "compared on 3 pictures of yours" in capsys.readouterr().out
 
 
-def test_a_network_of_channels_first(tmp_path: Path) -> None:
-    keras.utils.set_random_seed(5)
-    start = keras.Input((3, SIDE, SIDE))
-    pooled = layers.GlobalAveragePooling2D(data_format="channels_first")(
-        layers.AveragePooling2D(2, data_format="channels_first")(start)
-    )
-    network = keras.Model(start, layers.Dense(3, "softmax")(pooled))
-    network.save(tmp_path / "net.keras")
-    path = export(tmp_path / "net.keras", preprocessing="torch")
-    for pixels, found in answers(path):
-        share = shrunk(pixels).transpose(0, 3, 1, 2) / 255
-        mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-        standardised = (share - mean.reshape(1, 3, 1, 1)) / std.reshape(1, 3, 1, 1)
-        expected = np.asarray(network(standardised.astype(np.float32)))[0]
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-2)
-
-
 def test_augmentation_leaves_nothing_behind(tmp_path: Path) -> None:
     random = [layers.RandomFlip(), layers.RandomRotation(0.2), layers.RandomZoom(0.2), layers.RandomContrast(0.3)]
     random += [layers.RandomBrightness(0.2), layers.RandomTranslation(0.1, 0.1), layers.GaussianNoise(0.5)]

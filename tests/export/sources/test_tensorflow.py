@@ -53,23 +53,6 @@ def test_converted_network_answers_as_keras(kind: str) -> None:
     np.testing.assert_allclose(found, model(images, training=False), rtol=0, atol=1e-6)
 
 
-def two_inputs() -> keras.Model:
-    ends = [keras.Input((8, 8, 1)), keras.Input((8, 8, 1))]
-    return keras.Model(ends, layers.Dense(4)(layers.Flatten()(layers.Add()(ends))))
-
-
-def two_outputs() -> keras.Model:
-    start = keras.Input((8, 8, 1))
-    flat = layers.Flatten()(start)
-    return keras.Model(start, [layers.Dense(4)(flat), layers.Dense(2)(flat)])
-
-
-@pytest.mark.parametrize("build", [two_inputs, two_outputs])
-def test_what_is_no_classifier_is_refused(build: "type[keras.Model]") -> None:
-    with pytest.raises(UsageError, match=r"one input and one output \[N, classes\]"):
-        convert_network(build())
-
-
 @pytest.mark.parametrize(
     ("steps", "given"),
     [
@@ -112,17 +95,6 @@ def test_artifact_has_the_contract_of_the_design(lenet_model: Path) -> None:
 
 def shape(value: onnx.ValueInfoProto) -> list[str | int]:
     return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
-
-
-def test_batches_of_the_artifact_answer_as_single_pictures(lenet_model: Path) -> None:
-    session = create_session(lenet_model, "test")
-    images = np.random.default_rng(3).integers(0, 256, (5, 17, 40, 3), dtype=np.uint8)
-    together = session.run(["probabilities"], {"image": images})[0]
-    alone = np.concatenate([session.run(["probabilities"], {"image": image[None]})[0] for image in images])
-    # A product of matrices may be summed in another order for five rows than for one.
-    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-6)
-    # Ten float32 numbers, each rounded to 24 bits.
-    np.testing.assert_allclose(together.sum(axis=1), 1, rtol=0, atol=1e-6)
 
 
 def test_a_conversion_leaves_the_log_level_to_programs_started_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
