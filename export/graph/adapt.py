@@ -124,12 +124,18 @@ def open_batch(model: onnx.ModelProto) -> onnx.ModelProto:
     values = (*graph.value_info, *graph.output)
     shapes = {value.name: [d.dim_value for d in value.type.tensor_type.shape.dim] for value in values}
     constants = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
-    of_picture = {graph.input[0].name}
+    of_picture, last = {graph.input[0].name}, graph.output[0].name
     nodes: list[onnx.NodeProto] = []
+    same: dict[str, str] = {}
     for index, node in enumerate(graph.node):  # they are in the order in which they run
+        node.input[:] = [same.get(name, name) for name in node.input]
         if not of_picture.isdisjoint(node.input) and node.op_type not in MEASURING:
             made = shapes.get(node.output[0], [])
-            if node.op_type == "Reshape" and node.input[0] in of_picture and made and all(made):
+            is_known = node.op_type == "Reshape" and node.input[0] in of_picture and made and all(made)
+            if is_known and made == shapes.get(node.input[0]) and node.output[0] != last:
+                same[node.output[0]] = node.input[0]  # it changes nothing
+                continue
+            if is_known:
                 opened = np.array([-1, *made[1:]], np.int64)
                 node.input[1] = f"{node.input[1]}/opened_{index}"  # a shape may be that of weights, too
                 graph.initializer.append(numpy_helper.from_array(opened, node.input[1]))
