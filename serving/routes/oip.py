@@ -80,9 +80,9 @@ class InferRequest(msgspec.Struct, frozen=True):
     outputs: Annotated[list[RequestedOutput], msgspec.Meta(max_length=1)] | None = None
 
 
-def tensor_engine(request: Request) -> Engine:
+async def tensor_engine(request: Request) -> Engine:
     """Return the engine that the path names. Raises RequestError 404, also for a model of regions."""
-    engine = engine_of(request)
+    engine = await engine_of(request)
     if engine.spec.regions is not None:
         name = engine.spec.name
         message = (
