@@ -94,11 +94,6 @@ class RunFolder:
         return self.path / "history.png"
 
     @property
-    def schedule_plot(self) -> Path:
-        """The learning rate over the epochs to come, as a picture."""
-        return self.path / "schedule.png"
-
-    @property
     def checkpoints(self) -> Path:
         """The folder of networks that were kept besides the last one."""
         return self.path / "checkpoints"

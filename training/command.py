@@ -12,7 +12,7 @@ import errno
 import sys
 from pathlib import Path
 
-from edge.arguments import above_zero, count, parse_regions, positive, probability, seed_number, share
+from edge.arguments import above_zero, parse_regions, positive, probability, seed_number, share
 from edge.cli import DONE
 from edge.errors import EyespotError, UsageError
 from export.quiet_tensorflow import start_tensorflow
@@ -32,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--test", metavar="PATH", help="pictures for the final figures alone, in folders of the same classes")
     add("--test-share", type=share, metavar="S", help="share of the pictures that is set aside for the final figures")
     add("--limit", type=positive, metavar="N", help="at most N pictures of each class, to try quickly")
-    add("--class-depth", type=count, metavar="N", help="folders above the class folders")
     add("--skip-bad", action="store_true", help="leave out images that cannot be read")
     add("--class-weights", choices=["balanced"], help="give every class the same total weight")
     add("--image-size", type=positive, metavar="PX", help="side of the pictures that the network gets")

@@ -62,15 +62,13 @@ class Optimizer:
 class _Experiment:
     """What all recipes have.
 
-    `reported` is the accuracy that the source reports, as text. `classes` is given where there must be so many.
-    `regions` is what the model will look for in a picture; it is trained on what is found: single glyphs, or faces.
+    `dataset` is its own, if it has one. `classes` is given where there must be so many. `regions` is what the model
+    will look for in a picture; it is trained on what is found: single glyphs, or faces.
     """
 
     name: str
     summary: str
-    source: str
-    reported: str
-    dataset: str
+    dataset: str = ""
     preprocessing: tuple[Step, ...]
     balanced_classes: bool = False
     classes: int | None = None

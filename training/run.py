@@ -91,7 +91,7 @@ def describe_model(trained: Trained, recipe: AnyRecipe, job: Job, report: Report
         seed=job.config.seed,
         temperature=trained.temperature,
         classes=count_classes(
-            reported.probabilities.argmax(axis=1), pictures.dataset.targets[reported.rows], len(report.classes)
+            reported.probabilities.argmax(axis=1), pictures.dataset.targets[reported.rows], len(pictures.dataset.labels)
         ),
         evaluated_on=trained.evaluated_on,
         baseline_accuracy=report.baseline_accuracy,

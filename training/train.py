@@ -33,12 +33,11 @@ from training.transfer.train_head import train_head
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its folder, its spec, how good it is, and what a person should know about it."""
+    """A finished run: its folder, its spec, how good it is, and its mistakes."""
 
     path: Path
     spec: ModelSpec
     evaluation: Evaluation
-    findings: tuple[Finding, ...]
 
     @property
     def accuracy(self) -> float:
@@ -94,11 +93,11 @@ def _load(recipe: AnyRecipe, config: TrainConfig) -> tuple[Dataset, Path]:
     name = config.dataset or recipe.dataset
     if not name:
         raise UsageError(f"the recipe {recipe.name} has no data set of its own; name one with --dataset")
-    dataset = load_dataset(name, config.class_depth, test=config.test, limit=config.limit, seed=config.seed)
+    dataset = load_dataset(name, test=config.test, limit=config.limit, seed=config.seed)
     if recipe.classes is not None and len(dataset.labels) != recipe.classes:
         raise DatasetError(
             f"the recipe {recipe.name} is for {recipe.classes} classes. Received: {len(dataset.labels)} in {name}; "
-            "give the folder above them, with --class-depth if need be, or take another recipe"
+            "give the folder above these classes, or take another recipe"
         )
     output = config.output or Path(f"runs/{dataset.name if config.target == name else f'{recipe.name}-{dataset.name}'}")
     for written in filter(None, (output, config.tensorboard)):
@@ -121,24 +120,19 @@ def _split(pictures: Pictures, recipe: AnyRecipe, config: TrainConfig) -> Split:
 
 def _finish(trained: Trained, recipe: AnyRecipe, job: Job, found: list[Finding]) -> Run:
     """Evaluate what was trained, write the run folder and say what a user should know."""
-    config, run, dataset = job.config, job.run, job.pictures.dataset
+    run, dataset, wanted = job.run, job.pictures.dataset, job.config.answer_accuracy
     threshold = None
-    if config.answer_accuracy is not None:
-        targets = dataset.targets[trained.calibration.rows]
-        threshold = find_threshold(trained.calibration.probabilities, targets, config.answer_accuracy)
-    reported = dataset.select(trained.reported.rows)
+    if wanted is not None:
+        calibration = trained.calibration
+        threshold = find_threshold(calibration.probabilities, dataset.targets[calibration.rows], wanted)
+    reported, probabilities = dataset.select(trained.reported.rows), trained.reported.probabilities
     report, mistakes = evaluate(
-        reported.names,
-        reported.targets,
-        dataset.labels,
-        trained.reported.probabilities,
-        threshold,
-        dataset.name,
-        trained.evaluated_on,
+        reported.names, reported.targets, dataset.labels, probabilities, threshold, dataset.name, trained.evaluated_on
     )
     findings = (*found, *check_result(report, trained.temperature, trained.history))
-    evaluation = Evaluation(replace(report, phases=trained.phases, warnings=findings), mistakes)
-    spec = describe_model(trained, recipe, job, evaluation.report, threshold)
+    report = replace(report, phases=trained.phases, warnings=findings)
+    spec = describe_model(trained, recipe, job, report, threshold)
+    evaluation = Evaluation(report, mistakes)
     write_evaluation(evaluation, reported, spec.name, run.evaluation)
     finish_run(trained, spec, job)
     for finding in findings:
@@ -146,11 +140,9 @@ def _finish(trained: Trained, recipe: AnyRecipe, job: Job, found: list[Finding])
     if answers := report.answers:
         _say(f"unsure below {answers.below:.2%}; {answers.answered:.2%} of the images are answered")
     if report.suspects:
-        _say(
-            f"{report.suspects:,} images are probably labelled wrong; see them: "
-            f"eyespot annotate --suspects {run.suspects}"
-        )
-    return Run(run.path, spec, evaluation, findings)
+        see = f"eyespot annotate --suspects {run.suspects}"
+        _say(f"probably labelled wrong: {report.suspects:,} images; see them: {see}")
+    return Run(run.path, spec, evaluation)
 
 
 def _say(line: str) -> None:

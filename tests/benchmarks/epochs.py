@@ -28,7 +28,7 @@ DEFAULT_ROUNDS = 7
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_ROUNDS
     start_tensorflow()
-    from training.epochs.fit import make_repeatable
+    from training.epochs.train_epochs import make_repeatable
 
     make_repeatable(1)
     rng = np.random.default_rng(1)
@@ -91,34 +91,37 @@ def make_bare(arrays, targets):  # type: ignore[no-untyped-def]
 def make_ours(folder):  # type: ignore[no-untyped-def]
     from edge.steps import Grey, Resize, Scale
     from export.run_folder import RunFolder
+    from training.config import TrainConfig
     from training.data.load import load_dataset
     from training.data.prepare import prepare
+    from training.data.split import Split
     from training.data.store import Store
-    from training.epochs.batches import Batches
-    from training.epochs.checkpoints import Checkpoints, Plan, take_state, write_state
-    from training.epochs.fit import FitConfig, fit
-    from training.epochs.history import History
-    from training.epochs.schedules import Constant
-    from training.epochs.train_epochs import record_history
+    from training.epochs import train_epochs
+    from training.job import Job
+    from training.recipe import Optimizer, Recipe
 
-    network, run = make_network(), RunFolder(folder / "run")
     steps = (Resize(28, 28, "antialias"), Grey(), Scale(1 / 255))
-    prepared = prepare(load_dataset(str(folder / "data.npz")), steps, Store(folder / "cache"), skip_bad=False)
-    pictures, targets = prepared.pictures, prepared.dataset.targets
-    weights, rows = np.ones(len(targets), np.float32), np.arange(len(targets))
-    training = Batches(pictures, targets, weights, rows[:IMAGES], 32, seed=1)
-    validation = Batches(pictures, targets, weights, rows[IMAGES:], 32)
-    plan, checkpoints = Plan("benchmark", "00", 1, EPOCHS, 32, {}), Checkpoints(run.checkpoints)
-    run.checkpoints.mkdir(parents=True)
+    pictures = prepare(load_dataset(str(folder / "data.npz")), steps, Store(folder / "cache"))
+    rows = np.arange(len(pictures))
+    split = Split(rows[:IMAGES], rows[IMAGES:], rows[:0], rows)
+    job = Job(TrainConfig(target="benchmark"), pictures, split, RunFolder(folder / "run"))
+    recipe = Recipe(
+        name="benchmark",
+        summary="",
+        preprocessing=steps,
+        network=lambda _: make_network(),
+        optimizer=Optimizer(name="SGD", rate=0.01),
+        epochs=EPOCHS,
+    )
+    network, write = make_network(), train_epochs.write_state
 
     def train(at_end_of_epoch: Callable[[], None]) -> None:
-        def after_epoch(history: History) -> None:
-            checkpoints.after_epoch(history, network)
-            write_state(take_state(plan, history, network), run.state)
-            record_history(run, history, "benchmark", None)
+        def write_and_tell(*state: object) -> None:
+            write(*state)  # type: ignore[arg-type]
             at_end_of_epoch()
 
-        fit(network, training, validation, FitConfig(Constant(0.01), EPOCHS), History(), after_epoch)
+        train_epochs.write_state = write_and_tell
+        train_epochs.fit(network, recipe, recipe, job, {})
 
     return train
 

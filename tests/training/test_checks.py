@@ -120,8 +120,8 @@ TARGETS = np.array([0] * 40 + [1] * 40 + [2] * 20)
 
 def result(predicted: np.ndarray, temperature: float = 1.2, history: History = History()) -> set[str]:  # noqa: B008
     probabilities = np.eye(3, dtype=np.float32)[predicted]
-    evaluation = evaluate(("x",) * 100, TARGETS, ("a", "b", "c"), probabilities, None)
-    return {found.code for found in check_result(evaluation.report, temperature, history)}
+    report, _ = evaluate(("x",) * 100, TARGETS, ("a", "b", "c"), probabilities, None)
+    return {found.code for found in check_result(report, temperature, history)}
 
 
 def test_what_makes_a_result_doubtful() -> None:

@@ -37,7 +37,7 @@ def load_recipe_file(path: Path) -> AnyRecipe:
 
 def recipe_table() -> str:
     """Return all recipes as an aligned table."""
-    rows = [("recipe", "what", "data", "optimizer", "rate", "batch", "epochs", "reported", "source")]
+    rows = [("recipe", "what", "data", "optimizer", "rate", "batch", "epochs")]
     for recipe in RECIPES.values():
         how = ("-",) * 4
         if isinstance(recipe, Recipe):
@@ -45,6 +45,6 @@ def recipe_table() -> str:
             rate = f"{optimizer.rate:g} {optimizer.schedule}"
             how = (optimizer.name, rate, str(recipe.batch_size), str(recipe.epochs))
         data = recipe.dataset or "--dataset"
-        rows.append((recipe.name, recipe.summary, data, *how, recipe.reported, recipe.source))
+        rows.append((recipe.name, recipe.summary, data, *how))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

@@ -17,9 +17,6 @@ RECIPES = (
     Recipe(
         name="captcha",
         summary="LeNet, 28x28 grey glyphs",
-        source="chapter 21",
-        reported="100 %",
-        dataset="",
         # A glyph keeps its proportions, or a 1 would look like an I; its own border fills what is left.
         preprocessing=(Grey(), Fit(28, 28, "area", "replicate", 0), Scale(1 / 255)),
         network=build_lenet,

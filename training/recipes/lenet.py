@@ -17,18 +17,12 @@ from training.epochs.augmentation import AUGMENTATIONS
 from training.networks.book import build_lenet
 from training.recipe import Optimizer, Recipe
 
-lenet = partial(
-    Recipe,
-    preprocessing=(Resize(28, 28, "antialias"), Grey(), Scale(1 / 255)),
-    network=build_lenet,
-    epochs=20,
-)
+preprocessing = (Resize(28, 28, "antialias"), Grey(), Scale(1 / 255))
+lenet = partial(Recipe, preprocessing=preprocessing, network=build_lenet, epochs=20)
 RECIPES = (
     lenet(
         name="lenet",
         summary="LeNet, 28x28 grey, augmented",
-        source="own",
-        reported="-",
         dataset="digits",
         optimizer=Optimizer(schedule="cosine"),
         augmentation=AUGMENTATIONS["light"],  # as another hand would have written the same digit
@@ -36,8 +30,6 @@ RECIPES = (
     lenet(
         name="lenet-mnist",
         summary="LeNet, 28x28 grey",
-        source="chapter 14",
-        reported="98 %",
         dataset="mnist",
         optimizer=Optimizer(name="SGD", rate=0.01),
         batch_size=128,

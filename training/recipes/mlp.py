@@ -14,12 +14,11 @@ from edge.steps import Grey, Resize, Scale
 from training.networks.book import build_mlp_cifar10, build_mlp_mnist
 from training.recipe import Optimizer, Recipe
 
-mlp = partial(Recipe, source="chapter 10", optimizer=Optimizer(name="SGD", rate=0.01), epochs=100)
+mlp = partial(Recipe, optimizer=Optimizer(name="SGD", rate=0.01), epochs=100)
 RECIPES = (
     mlp(
         name="mlp-mnist",
         summary="perceptron 784-256-128-10",
-        reported="92 %",
         dataset="mnist",
         preprocessing=(Resize(28, 28, "antialias"), Grey(), Scale(1 / 255)),
         network=build_mlp_mnist,
@@ -28,7 +27,6 @@ RECIPES = (
     mlp(
         name="mlp-cifar10",
         summary="perceptron 3072-1024-512-10",
-        reported="57 %",
         dataset="cifar10",
         preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255)),
         network=build_mlp_cifar10,

@@ -16,12 +16,10 @@ from training.transfer.head import Logistic, NearestNeighbours
 # sum of the losses against the penalty.
 STRENGTH = 1 / (1e-4 * 2250)
 
-pixels = partial(HeadRecipe, dataset="", preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255)))
-knn = partial(pixels, source="chapter 7", head=NearestNeighbours(k=1))
-linear = partial(pixels, source="chapter 9")
+pixels = partial(HeadRecipe, preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255)))
 RECIPES = (
-    knn(name="knn", summary="k nearest neighbours, 32x32 raw pixels", reported="52 %"),
-    linear(name="linear", summary="softmax regression", reported="50 %", head=Logistic(None, STRENGTH)),
-    linear(name="linear-l1", summary="softmax regression, L1", reported="53 %", head=Logistic("l1", STRENGTH)),
-    linear(name="linear-l2", summary="softmax regression, L2", reported="55 %", head=Logistic("l2", STRENGTH)),
+    pixels(name="knn", summary="k nearest neighbours, 32x32 raw pixels", head=NearestNeighbours(k=1)),
+    pixels(name="linear", summary="softmax regression", head=Logistic(None, STRENGTH)),
+    pixels(name="linear-l1", summary="softmax regression, L1", head=Logistic("l1", STRENGTH)),
+    pixels(name="linear-l2", summary="softmax regression, L2", head=Logistic("l2", STRENGTH)),
 )

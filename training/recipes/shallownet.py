@@ -14,15 +14,10 @@ from edge.steps import Resize, Scale
 from training.networks.book import build_shallownet
 from training.recipe import Optimizer, Recipe
 
-shallownet = partial(
-    Recipe,
-    summary="ShallowNet, 32x32",
-    source="chapter 12",
-    preprocessing=(Resize(32, 32, "antialias"), Scale(1 / 255)),
-    network=build_shallownet,
-)
+preprocessing = (Resize(32, 32, "antialias"), Scale(1 / 255))
+shallownet = partial(Recipe, summary="ShallowNet, 32x32", preprocessing=preprocessing, network=build_shallownet)
 slow, fast = (Optimizer(name="SGD", rate=rate) for rate in (0.005, 0.01))
 RECIPES = (
-    shallownet(name="shallownet-animals", reported="71 %", dataset="", optimizer=slow, epochs=100),
-    shallownet(name="shallownet-cifar10", reported="60 %", dataset="cifar10", optimizer=fast, epochs=40),
+    shallownet(name="shallownet-animals", optimizer=slow, epochs=100),
+    shallownet(name="shallownet-cifar10", dataset="cifar10", optimizer=fast, epochs=40),
 )

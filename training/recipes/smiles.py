@@ -15,21 +15,11 @@ from training.epochs.augmentation import Augmentation
 from training.networks.book import build_lenet
 from training.recipe import Optimizer, Recipe
 
-smiles = partial(
-    Recipe,
-    reported="93 %",
-    dataset="",
-    network=build_lenet,
-    batch_size=64,
-    test_share=0.2,
-    classes=2,
-    regions=Faces(),
-)
+smiles = partial(Recipe, network=build_lenet, batch_size=64, test_share=0.2, classes=2, regions=Faces())
 RECIPES = (
     smiles(
         name="smiles",
         summary="LeNet, 48x48 grey faces, augmented",
-        source="own, on chapter 22",
         preprocessing=(Resize(48, 48, "antialias"), Grey(), Scale(1 / 255)),
         optimizer=Optimizer(rate=1.5e-3, schedule="cosine", warm_up=0.05),
         epochs=25,
@@ -38,7 +28,6 @@ RECIPES = (
     smiles(
         name="smiles-book",
         summary="LeNet, 28x28 grey faces",
-        source="chapter 22",
         preprocessing=(Resize(28, 28, "antialias"), Grey(), Scale(1 / 255)),
         epochs=15,
         balanced_classes=True,

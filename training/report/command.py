@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.arguments import count
 from edge.classifier import Classifier
 from edge.cli import DONE
 from edge.errors import DatasetError, ImageError, ModelError, UsageError
@@ -36,7 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot evaluate` takes."""
     parser.add_argument("model", metavar="WHAT", type=Path, help="a run folder, or an artifact (.onnx)")
     parser.add_argument("--dataset", metavar="NAME|PATH", help="what to evaluate on (default: the run's own figures)")
-    parser.add_argument("--class-depth", type=count, default=0, metavar="N", help="folders above the class folders")
     parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
     parser.add_argument("--output", type=Path, metavar="DIR", help="the folder to write (default: MODEL-evaluation)")
     parser.add_argument("--json", action="store_true", help="one JSON object, that of report.json")
@@ -75,7 +73,7 @@ def _evaluate(arguments: argparse.Namespace, spec: ModelSpec, output: Path) -> R
     from training.report.evaluation import evaluate, write_evaluation
 
     require_outside(output, arguments.dataset)
-    dataset = load_dataset(arguments.dataset, arguments.class_depth)
+    dataset = load_dataset(arguments.dataset)
     if unknown := [label for label in dataset.labels if label not in spec.labels]:
         known = ", ".join(spec.labels)
         raise DatasetError(f"{dataset.name}: its class {unknown[0]!r} is not one of the model's: {known:.200}")
