@@ -1,7 +1,6 @@
-"""The edge room: what a device needs to classify images, and what every other room shares.
+"""Classify images on any device; the errors, the decoder, the spec and the artifact that all packages share.
 
-It imports nothing of ours, and third-party packages that have wheels for small devices. The names below are loaded
-when they are first used, so that `import edge` costs nothing.
+Names are loaded when they are first used, so that `import edge` costs nothing.
 """
 
 import os
@@ -15,26 +14,10 @@ if TYPE_CHECKING:
     from edge.result import Box, Classification, Prediction, Region
     from edge.spec import Faces, Glyphs, ModelSpec
 
-# Read when OpenCV and onnxruntime are first imported, which is later than any import of this package. OpenCV would
-# report a broken file on standard error, as our error does already; onnxruntime from 1.29 on keeps telemetry.
+# Read when OpenCV and onnxruntime are first imported: OpenCV would log each damaged file, which our errors name
+# already, and onnxruntime from 1.29 on sends telemetry.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-_MODULES = {
-    "Box": "edge.result",
-    "Classification": "edge.result",
-    "Classifier": "edge.classifier",
-    "DecodedImage": "edge.image",
-    "EyespotError": "edge.errors",
-    "Faces": "edge.spec",
-    "Glyphs": "edge.spec",
-    "ImageError": "edge.errors",
-    "ModelSpec": "edge.spec",
-    "Prediction": "edge.result",
-    "Region": "edge.result",
-    "decode_image": "edge.image",
-    "read_image": "edge.image",
-}
 
 __all__ = [
     "Box",
@@ -51,9 +34,17 @@ __all__ = [
     "decode_image",
     "read_image",
 ]
+_MODULES = {
+    "edge.classifier": ("Classifier",),
+    "edge.errors": ("EyespotError", "ImageError"),
+    "edge.image": ("DecodedImage", "decode_image", "read_image"),
+    "edge.result": ("Box", "Classification", "Prediction", "Region"),
+    "edge.spec": ("Faces", "Glyphs", "ModelSpec"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'edge' has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'edge' has no attribute {name!r}")

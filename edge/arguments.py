@@ -1,9 +1,8 @@
-"""The parser of every subcommand, the kinds of values that several take, and the options that load a classifier."""
+"""The parser of every subcommand, the types of its values, and the options that load a classifier."""
 
 import argparse
 import math
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
@@ -20,39 +19,27 @@ PICTURE_SUFFIXES = (".png", ".svg")
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's own parser, but a mistake is one line, with the nearest option where there is none by a name.
-
-    A description stands in the help as it was written.
-    """
+    """argparse's parser, but an error is one line, which suggests the nearest option for an unknown one."""
 
     def __init__(self, prog: str, description: str | None) -> None:
-        # To learn how wide the terminal is argparse loads four modules, for each option anew; only help needs it.
-        formatter = partial(argparse.RawDescriptionHelpFormatter, width=80)
-        super().__init__(prog, description=description, formatter_class=formatter)
-
-    def format_help(self) -> str:
-        """Return the help, as wide as the terminal."""
-        self.formatter_class = argparse.RawDescriptionHelpFormatter
-        return super().format_help()
+        super().__init__(prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def error(self, message: str) -> NoReturn:
-        """End the program with status 2 and `message`; the usage, many lines of it, is left to --help."""
+        """End the program with status 2 and `message`, without the usage."""
         self.exit(2, f"eyespot: {message} (see '{self.prog} --help')\n")
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Return the arguments. Ends the program with status 2 and one line if some are unknown."""
         arguments, unknown = self.parse_known_args(words)
         if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{self._suggestion(unknown)}")
+            from difflib import get_close_matches
+
+            known = [name for action in self._actions for name in action.option_strings]
+            options = [text.partition("=")[0] for text in unknown if text.startswith("-")]
+            near = [match for option in options for match in get_close_matches(option, known, 1)]
+            suggestion = f"; did you mean {near[0]!r}?" if near else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{suggestion}")
         return arguments
-
-    def _suggestion(self, unknown: list[str]) -> str:
-        from difflib import get_close_matches  # only a mistake pays for it
-
-        known = [name for action in self._actions for name in action.option_strings]
-        options = [text.partition("=")[0] for text in unknown if text.startswith("-")]
-        near = [match for option in options for match in get_close_matches(option, known, 1)]
-        return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _checked(value: T, holds: bool, rule: str) -> T:
@@ -62,47 +49,47 @@ def _checked(value: T, holds: bool, rule: str) -> T:
 
 
 def positive(text: str) -> int:
-    """Return the integer above zero that `text` says, for argparse."""
+    """Return `text` as an integer above zero, for argparse, as all functions below."""
     return _checked(value := int(text), value >= 1, "at least 1")
 
 
 def count(text: str) -> int:
-    """Return the integer, 0 or more, that `text` says, for argparse."""
+    """Return `text` as an integer, 0 or more."""
     return _checked(value := int(text), value >= 0, "0 or more")
 
 
 def port_number(text: str) -> int:
-    """Return the port that `text` says, 0 for any free one, for argparse."""
+    """Return `text` as a port, 0 for any free one."""
     return _checked(value := int(text), 0 <= value < 1 << 16, "0 to 65535")
 
 
 def seed_number(text: str) -> int:
-    """Return the seed that `text` says, for argparse: NumPy's and scikit-learn's generators take 32 bits."""
+    """Return `text` as a seed: NumPy's and scikit-learn's generators take 32 bits."""
     return _checked(value := int(text), 0 <= value < 1 << 32, f"from 0 to {(1 << 32) - 1}")
 
 
 def not_below_zero(text: str) -> float:
-    """Return the finite number, 0 or more, that `text` says, for argparse."""
+    """Return `text` as a finite number, 0 or more."""
     return _checked(value := float(text), 0 <= value < math.inf, "0 or more")
 
 
 def above_zero(text: str) -> float:
-    """Return the finite number above zero that `text` says, for argparse."""
+    """Return `text` as a finite number above zero."""
     return _checked(value := float(text), 0 < value < math.inf, "above 0")
 
 
 def share(text: str) -> float:
-    """Return the number above 0 and below 1 that `text` says, for argparse."""
+    """Return `text` as a number above 0 and below 1."""
     return _checked(value := float(text), 0 < value < 1, "above 0 and below 1")
 
 
 def probability(text: str) -> float:
-    """Return the number from 0 to 1 that `text` says, for argparse."""
+    """Return `text` as a number from 0 to 1."""
     return _checked(value := float(text), 0 <= value <= 1, "0 to 1")
 
 
 def count_or_share(text: str) -> float:
-    """Return the number that `10` says as an integer, or the share that `2.5%` says as a float, for argparse."""
+    """Return `10` as an integer, and `2.5%`, a share, as a float."""
     value = float(text.removesuffix("%")) / 100 if text.endswith("%") else int(text)
     if not 0 <= value <= (1 if text.endswith("%") else math.inf):
         raise argparse.ArgumentTypeError(f"must be a number or a share such as 2%. Received: {text}")
@@ -110,7 +97,7 @@ def count_or_share(text: str) -> float:
 
 
 def picture_path(text: str) -> Path:
-    """Return the path of a figure to write that `text` says, for argparse."""
+    """Return `text` as the path of a figure to write."""
     path = Path(text)
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise argparse.ArgumentTypeError(f"must end in {' or '.join(PICTURE_SUFFIXES)}. Received: {text}")
@@ -129,7 +116,7 @@ def add_classifier_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_threads_option(parser: argparse.ArgumentParser) -> None:
-    """Declare --threads of those who look at one image at a time."""
+    """Declare --threads of the commands that classify one image at a time."""
     chosen = "that work on one image (default: as onnxruntime chooses)"
     parser.add_argument("--threads", type=positive, metavar="N", help=chosen)
 
@@ -139,12 +126,12 @@ def load_classifier(arguments: argparse.Namespace, threads: int | None = None) -
 
     Raises UsageError as well where MODEL is an image.
     """
-    from edge.classifier import Classifier  # NumPy, Pillow and onnxruntime are not for --help
-    from edge.sources import IMAGE_SUFFIXES
+    from edge.classifier import Classifier  # --help does without NumPy, Pillow and onnxruntime
+    from edge.sources import is_image_name
 
     model = Path(arguments.model)
-    if model.suffix.lower() in IMAGE_SUFFIXES and not model.is_dir():
-        raise UsageError(f"MODEL comes first, then what is to be classified. Received: {model} as MODEL")
+    if is_image_name(model.name) and not model.is_dir():
+        raise UsageError(f"MODEL comes first, then the images. Received: {model} as MODEL")
     return Classifier.load(
         model,
         arguments.threads or 0 if threads is None else threads,
@@ -155,7 +142,7 @@ def load_classifier(arguments: argparse.Namespace, threads: int | None = None) -
 
 
 def parse_regions(text: str) -> "Faces | Glyphs | Literal['none']":
-    """Return the regions that `text` says, for argparse."""
+    """Return `none`, `faces` or `glyphs:COUNT` as regions."""
     from edge.spec import Faces, Glyphs
 
     kind, separator, count = text.partition(":")

@@ -1,37 +1,41 @@
-"""The one classifier: an artifact, warm, that turns images into labels with probabilities.
-
-The command line, the batch and a program of yours give the same answer by it.
-"""
+"""`Classifier`: a model file, loaded and ready, that turns images into labels with probabilities."""
 
 import base64
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.Image import Image as PillowImage
 
 from edge.errors import ImageError, ModelError, ParityError, UsageError
-from edge.image import MAX_PIXELS, DecodedImage, decode_image, read_image
+from edge.image import MAX_PIXELS, DecodedImage, decode_image, from_pillow, read_image
 from edge.model import INPUT_NAME, OUTPUT_NAME, load_model
-from edge.result import Classification, Prediction, postprocess
+from edge.result import DEFAULT_TOP_K, Classification, Prediction, postprocess
 from edge.spec import Faces, Glyphs, ModelSpec
 from edge.steps import require_preparable
 
 if TYPE_CHECKING:
     from edge.regions.finder import RegionFinder
 
-Image = str | os.PathLike[str] | bytes | DecodedImage | NDArray[np.uint8]
+Image = str | os.PathLike[str] | bytes | BinaryIO | PillowImage | DecodedImage | NDArray[np.uint8]
 Regions = Faces | Glyphs | Literal["none"]
 
 
 class Classifier:
-    """A model that is loaded and ready. It may be shared by any number of threads.
+    """A model that is loaded and ready. Any number of threads may share it.
+
+    An image is a path, the bytes of an image file, an open binary file, a Pillow image, or an array, uint8 RGB
+    [H, W, 3] with levels 0 to 255. Preprocessing is part of the model: give it images of any size.
 
     Example:
-        >>> classifier = Classifier.load("lenet-digits.onnx")
+        >>> from edge import Classifier
+        >>> classifier = Classifier.load("digits.onnx")
+        >>> classifier.labels[:3]
+        ('0', '1', '2')
         >>> classifier.classify("seven.png").predictions[0].label
         '7'
     """
@@ -56,17 +60,26 @@ class Classifier:
         regions: Regions | None = None,
         face_model: str | os.PathLike[str] | None = None,
     ) -> Self:
-        """Return the classifier in the artifact at `path`, on the CPU.
+        """Return the classifier in the model file at `path`, on the CPU.
 
-        `threads` work on one image; 0 lets onnxruntime choose, 1 is for callers that classify several at once. While
-        they wait for each other they keep their cores busy, unless `spinning` is off.
+        Args:
+            path: An .onnx file written by `eyespot export` or `eyespot adopt`.
+            threads: How many work on one image. 0 lets onnxruntime choose; 1 is for `classify_many`.
+            spinning: Whether threads that wait keep their cores busy, which is faster.
+            min_probability: An answer is `unsure` below this probability, 0 to 1, or below the model's own threshold
+                if that is higher. For regions this holds for each of them.
+            regions: `Faces()` or `Glyphs(count)` to look for, "none" for whole pictures; default: as the model says.
+            face_model: A YuNet file that finds faces instead of OpenCV's cascade.
 
-        An answer is `unsure` below `min_probability`, 0 to 1, or below the model's own reject threshold where that is
-        higher. `regions` replaces what the model's spec looks for; "none" is for whole pictures. `face_model` is a
-        YuNet file to find faces with, in place of OpenCV's cascade.
+        Raises:
+            ModelNotFoundError, ModelError: For the file.
+            InstallationError, MissingExtraError: For a missing onnxruntime, or OpenCV for regions.
+            UsageError: For an argument.
 
-        Raises ModelError or ModelNotFoundError for the files, InstallationError for the machine, MissingExtraError
-        where regions need OpenCV, UsageError for the call.
+        Example:
+            >>> careful = Classifier.load("digits.onnx", min_probability=0.999)
+            >>> careful.classify("seven.png").unsure
+            True
         """
         if not 0 <= min_probability <= 1:
             raise UsageError(f"min_probability must be 0 to 1. Received: {min_probability}")
@@ -74,52 +87,78 @@ class Classifier:
         return cls(spec, session, min_probability, make_finder(spec, regions, face_model))
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the columns of `probabilities`."""
+        return self.spec.labels
+
+    @property
     def regions(self) -> Faces | Glyphs | None:
-        """What this classifier looks for in a picture, None for nothing: then it classifies the whole."""
+        """What is looked for in a picture and classified; None for whole pictures."""
         return self._finder.regions if self._finder else None
 
-    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return float32 [N, classes], each row summing to 1, for `images` uint8 RGB [N, H, W, 3]."""
+    def probabilities(self, images: Image) -> NDArray[np.float32]:
+        """Return float32 [N, labels], rows that sum to 1, for a batch, uint8 RGB [N, H, W, 3], or for one image.
+
+        Regions are not looked for. Raises ImageError for an image that cannot be decoded, UsageError for another array.
+
+        Example:
+            >>> import numpy as np
+            >>> batch = np.zeros((2, 28, 28, 3), np.uint8)
+            >>> classifier.probabilities(batch).shape
+            (2, 10)
+        """
+        if not isinstance(images, np.ndarray) or images.ndim != 4:
+            images = as_decoded(images).pixels[None]
+        elif images.dtype != np.uint8 or images.shape[3] != 3:
+            raise UsageError(f"a batch must be uint8 RGB [N, H, W, 3]. Received: {images.dtype} {list(images.shape)}")
         found: NDArray[np.float32] = self._session.run([OUTPUT_NAME], {INPUT_NAME: images})[0]
         return found
 
-    def classify(self, image: Image, top_k: int | None = None, max_pixels: int = MAX_PIXELS) -> Classification:
-        """Return the `top_k` best predictions (all of them for None) for one image.
+    def classify(self, image: Image, top_k: int | None = DEFAULT_TOP_K, max_pixels: int = MAX_PIXELS) -> Classification:
+        """Return the `top_k` best predictions for one image; None returns all.
 
-        `image` is a path, the bytes of an image file, or uint8 RGB [H, W, 3]. Raises ImageError if it holds
-        no pixels or would take far too much memory, UsageError if it is another array or `top_k` is not positive.
+        Raises ImageError for an image that cannot be decoded or has more than `max_pixels`, UsageError for an array of
+        another kind or a `top_k` below 1.
+
+        Example:
+            >>> answer = classifier.classify("seven.png", top_k=2)
+            >>> len(answer.predictions), answer.unsure
+            (2, False)
         """
         if top_k is not None and top_k < 1:
             raise UsageError(f"top_k must be at least 1. Received: {top_k}")
-        decoded = _as_decoded(image, max_pixels)
+        decoded = as_decoded(image, max_pixels)
         if self._finder is None:
-            return Classification(*self.predict(decoded.pixels, top_k, max_pixels), decoded.note)
-        found = self._finder.find(decoded.pixels, self.spec.labels)
+            return Classification(*self._predict(decoded.pixels, top_k, max_pixels), decoded.note)
+        found = self._finder.find(decoded.pixels, self.labels)
         crops = (self._finder.crop(decoded.pixels, box) for box in found.boxes)
-        return self._finder.postprocess(found, [self.predict(crop, top_k, max_pixels) for crop in crops], decoded.note)
+        return self._finder.postprocess(found, [self._predict(crop, top_k, max_pixels) for crop in crops], decoded.note)
 
-    def predict(
-        self, pixels: NDArray[np.uint8], top_k: int | None = None, max_pixels: int = MAX_PIXELS
+    def _predict(
+        self, pixels: NDArray[np.uint8], top_k: int | None, max_pixels: int
     ) -> tuple[tuple[Prediction, ...], bool]:
-        """Return the predictions for the whole of uint8 RGB [H, W, 3], regions or not, and whether they are unsure.
-
-        Raises ImageError for a picture so long and narrow that the preprocessing would take far too much memory.
-        """
+        """Return the predictions for uint8 RGB [H, W, 3], and whether they are unsure."""
         height, width, _ = pixels.shape
         require_preparable(self.spec.preprocessing, height, width, max_pixels)
-        return postprocess(self.spec.labels, self.probabilities(pixels[None])[0], self._reject_threshold, top_k)
+        return postprocess(self.labels, self.probabilities(pixels[None])[0], self._reject_threshold, top_k)
 
     def classify_many(
         self,
         images: Iterable[Image],
-        top_k: int | None = None,
+        top_k: int | None = DEFAULT_TOP_K,
         max_pixels: int = MAX_PIXELS,
         threads: int | None = None,
     ) -> Iterator[Classification | ImageError]:
-        """Yield the answer for each of `images`, in order: what `classify` returns, or the ImageError that it raises.
+        """Yield the answer for each of `images`, in order; for one that fails, the ImageError that `classify` raises.
 
-        `threads` work on them (None: one for each core); load the classifier with `threads=1` for that. `images` may
-        be endless: it is read by another thread, never far ahead. Raises UsageError as `classify`.
+        `images` is any iterable, an array [N, H, W, 3] too, or an endless one: it is read a little ahead. `threads`
+        work on them (default: one for each core); load the classifier with `threads=1` for that.
+
+        Example:
+            >>> for answer in classifier.classify_many(["seven.png", "missing.png"]):
+            ...     print(answer.code if isinstance(answer, Exception) else answer.predictions[0].label)
+            7
+            not_found
         """
         from edge.runtime import ordered_map, usable_cores
 
@@ -139,32 +178,40 @@ class Classifier:
 def make_finder(
     spec: ModelSpec, regions: Regions | None = None, face_model: str | os.PathLike[str] | None = None
 ) -> "RegionFinder | None":
-    """Return what finds the regions of a model, or those asked for; None for whole pictures. Raises as `load`."""
+    """Return the finder of a model's regions, or of those given; None for whole pictures. Raises as `load`."""
     wanted = regions or spec.regions
     if face_model is not None and not isinstance(wanted, Faces):
         raise UsageError("a face model is for models of faces; this one looks for none")
     if wanted is None or wanted == "none":
         return None
-    from edge.regions.finder import RegionFinder  # it needs OpenCV, which a model of whole pictures does not
+    from edge.regions.finder import RegionFinder  # it needs OpenCV
 
     return RegionFinder(wanted, face_model)
 
 
-def _as_decoded(image: Image, max_pixels: int) -> DecodedImage:
+def as_decoded(image: Image, max_pixels: int = MAX_PIXELS) -> DecodedImage:
+    """Return the pixels of any image that a Classifier takes. Raises ImageError, or UsageError for another array."""
     if isinstance(image, DecodedImage):
         return image
-    if isinstance(image, bytes):
-        return decode_image(image, max_pixels)
-    if not isinstance(image, np.ndarray):
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise UsageError(f"an image must be uint8 RGB [H, W, 3]. Received: {image.dtype} {list(image.shape)}")
+        return DecodedImage(image, None)
+    if isinstance(image, PillowImage):
+        return from_pillow(image)
+    if isinstance(image, str | os.PathLike):
         return read_image(image, max_pixels)
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise UsageError(f"an image must be uint8 RGB [H, W, 3]. Received: {image.dtype} {list(image.shape)}")
-    return DecodedImage(image, None)
+    if not isinstance(image, bytes):
+        if not hasattr(image, "read"):
+            kinds = "a path, bytes, a binary file, a Pillow image or a uint8 array"
+            raise UsageError(f"an image must be {kinds}. Received: {type(image).__name__}")
+        image = image.read()
+    return decode_image(image, max_pixels)
 
 
 @dataclass(frozen=True)
 class SelfTestResult:
-    """What a replay found: the largest difference of a probability, and the sample it was found on."""
+    """The largest difference of a probability in a replay, and the sample that has it."""
 
     samples: int
     largest_difference: float
@@ -173,17 +220,17 @@ class SelfTestResult:
 
     @property
     def passed(self) -> bool:
-        """Whether the difference is within the tolerance; a difference that is not a number is not."""
+        """Whether the difference is within the tolerance; NaN is not."""
         return self.largest_difference <= self.tolerance
 
 
 def replay_self_test(
     spec: ModelSpec, probabilities: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 ) -> SelfTestResult:
-    """Return how far the answers on this device are from those in the spec's samples.
+    """Compare the answers on this device with those in the spec's samples.
 
-    The same file can answer differently on another processor or with another runtime. `probabilities` takes pictures,
-    uint8 [N, H, W, 3], and gives float32 [N, classes]. Raises ModelError without samples.
+    Another processor or runtime can answer differently. `probabilities` takes uint8 [N, H, W, 3] and returns float32
+    [N, labels]. Raises ModelError without samples.
     """
     if spec.self_test is None:
         raise ModelError(f"{spec.name}: the file holds no self-test samples")
@@ -202,7 +249,7 @@ def replay_self_test(
 def require_self_test(
     spec: ModelSpec, probabilities: Callable[[NDArray[np.uint8]], NDArray[np.float32]], source: str
 ) -> SelfTestResult:
-    """Return the result of a replay that passed; `source` names the file. Raises ParityError for one that did not."""
+    """Return the result of a replay; `source` names the file. Raises ParityError unless it passed."""
     result = replay_self_test(spec, probabilities)
     if not result.passed:
         known = "the original network did" if spec.variant is None else "it did at its export"

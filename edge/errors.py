@@ -1,15 +1,15 @@
-"""The one tree of errors that all packages raise; each leaf is also the standard type that a caller would expect."""
+"""The errors that all packages raise; each is also the standard type that a caller would expect."""
 
 from typing import Self
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the first line of what a library's exception says, or what kind it is where it says nothing."""
+    """Return the first line of a library's exception, or its type where it has no message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 class EyespotError(Exception):
-    """The root: a message that states the rule, what was received and the remedy."""
+    """The root. A message says which rule was broken, what was received and what to do."""
 
 
 class UsageError(EyespotError, ValueError):
@@ -17,7 +17,7 @@ class UsageError(EyespotError, ValueError):
 
 
 class ModelError(EyespotError, ValueError):
-    """A model file that cannot be read, or that does not hold a valid artifact."""
+    """A model file that cannot be read, or that is no valid artifact."""
 
 
 class ModelNotFoundError(EyespotError, FileNotFoundError):
@@ -25,10 +25,10 @@ class ModelNotFoundError(EyespotError, FileNotFoundError):
 
 
 class ImageError(EyespotError, ValueError):
-    """One image that has no pixels to offer.
+    """One image that cannot be classified.
 
     `code` is stable: `not_found`, `unreadable`, `empty`, `not_an_image`, `unsupported_format`, `corrupt`,
-    `too_many_pixels` or `too_many_bytes`; in a batch also `failed`, where not the image but the work on it went wrong.
+    `too_many_pixels` or `too_many_bytes`; in a batch also `failed`, where the work on the image went wrong.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -36,7 +36,7 @@ class ImageError(EyespotError, ValueError):
         self.code = code
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.code, str(self))  # so that it survives the way between two processes
+        return type(self), (self.code, str(self))  # so that it can be pickled
 
 
 class SourceError(EyespotError, OSError):
@@ -44,7 +44,7 @@ class SourceError(EyespotError, OSError):
 
 
 class OutputError(EyespotError, OSError):
-    """A result that cannot be written: a full disk, a folder that is read-only, another run that writes it."""
+    """A result that cannot be written: a full disk, a read-only folder, another run that writes it."""
 
 
 class DatasetError(EyespotError, ValueError):
@@ -60,7 +60,7 @@ class WorkerLostError(EyespotError, ConnectionError):
 
 
 class ParityError(EyespotError, ArithmeticError):
-    """Two runtimes that disagree about the same image by more than the tolerance."""
+    """Two runtimes whose answers for the same image differ by more than the tolerance."""
 
 
 class MissingExtraError(EyespotError, ImportError):
@@ -68,4 +68,4 @@ class MissingExtraError(EyespotError, ImportError):
 
 
 class InstallationError(EyespotError, RuntimeError):
-    """An environment that cannot run models: no onnxruntime, or several of them on top of each other."""
+    """An environment that cannot run models: no onnxruntime, or several that overwrite each other."""

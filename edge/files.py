@@ -1,4 +1,4 @@
-"""Files that are whole or not there, files that only grow, and the folder of what can be made again."""
+"""Files that are whole or not there, files that only grow, and the cache folder."""
 
 import contextlib
 import fcntl
@@ -14,20 +14,20 @@ from pathlib import Path
 
 from edge.errors import EyespotError, OutputError, UsageError
 
-# What keeps two writers of one name apart.
+# A random part of the name keeps two writers of one file apart.
 TOKEN_BYTES = 4
 PARTIAL = re.compile(rf"\..+\.[0-9a-f]{{{2 * TOKEN_BYTES}}}\.partial(\.[^.]+)?")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; when the block ends well, that file becomes `path`.
+    """Yield a temporary path beside `path`, of the same suffix; when the block ends well, that file becomes `path`.
 
     What was written is on the disk before the name changes. When the block raises, the temporary file is removed and
-    `path` is as it was. The suffix is kept, since some writers choose their format by it. An OSError names `path`.
+    `path` is as it was. An OSError names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_beside(path)
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(TOKEN_BYTES)}.partial{path.suffix}")
     try:
         with _naming(path):
             temporary.touch(exist_ok=False)
@@ -43,8 +43,8 @@ def replacing(path: Path) -> Iterator[Path]:
 def creating_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; when the block ends well, it becomes `path`, with all files on the disk.
 
-    When the block raises, the temporary folder is removed. Nothing but an empty folder is ever replaced: an
-    OSError, which names `path`, says that it exists.
+    When the block raises, the temporary folder is removed. Only an empty folder is ever replaced: an OSError, which
+    names `path`, says that it exists.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(TOKEN_BYTES)}.partial")
@@ -52,18 +52,12 @@ def creating_folder(path: Path) -> Iterator[Path]:
         with _naming(path):
             temporary.mkdir()
             yield temporary
-            for inner in sorted(temporary.rglob("*")):
+            for inner in (*sorted(temporary.rglob("*")), temporary):
                 flush_to_disk(inner)
-            flush_to_disk(temporary)
             temporary.rename(path)
             flush_to_disk(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def temporary_beside(path: Path) -> Path:
-    """Return a hidden name beside `path`, of the same suffix, which no other writer takes; `is_partial` knows it."""
-    return path.with_name(f".{path.stem}.{secrets.token_hex(TOKEN_BYTES)}.partial{path.suffix}")
 
 
 def is_partial(path: Path) -> bool:
@@ -72,7 +66,7 @@ def is_partial(path: Path) -> bool:
 
 
 def remove_abandoned(path: Path) -> None:
-    """Remove what writers of `path` left beside it that were killed; only for who knows that no other is at work."""
+    """Remove the temporary files that killed writers of `path` left; call it only where no other is at work."""
     random = "[0-9a-f]" * (2 * TOKEN_BYTES)
     for found in path.parent.glob(f".{glob.escape(path.stem)}.{random}.partial{glob.escape(path.suffix)}"):
         found.unlink(missing_ok=True)
@@ -80,7 +74,7 @@ def remove_abandoned(path: Path) -> None:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Make the system's OSErrors name `path` and not what it is called meanwhile; ours say what they are about."""
+    """Make OSErrors of the block name `path`, not the temporary file."""
     try:
         yield
     except EyespotError:
@@ -99,41 +93,40 @@ def flush_to_disk(path: Path) -> None:
 
 
 class AppendOnlyFile:
-    """The file at `path`, open and locked until it is closed. Up to `end`, in bytes, it holds what its owner wrote."""
+    """The file at `path`, open and locked until it is closed. Up to `end`, in bytes, its content is good."""
 
     def __init__(self, path: Path, refusal: str) -> None:
-        """Open or create it, and its folder; whoever finds something in it says with `keep` how much of it is good.
+        """Open or create it, and its folder. Call `keep` before anything is appended to a file that has content.
 
-        Raises OutputError with the message `refusal` if another process holds it.
+        Raises OutputError with the message `refusal` if another process has it open.
         """
-        self.path = path
-        self.end = 0
+        self.path, self.end = path, 0
         self._made_folder = not path.parent.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = _open_locked(path, refusal)
 
     @property
     def size(self) -> int:
-        """How many bytes there are, of which some may be of no use."""
+        """The size of the file in bytes."""
         return os.fstat(self._file.fileno()).st_size
 
     @property
     def has_its_name(self) -> bool:
-        """Whether `path` still names this file: what goes into one without a name is lost."""
+        """Whether `path` still names this file, so that what is appended is not lost."""
         return _is_at(self._file, self.path)
 
     def read(self) -> bytes:
-        """Return all that is there."""
+        """Return the whole content."""
         self._file.seek(0)
         return self._file.readall()
 
     def read_lines(self) -> tuple[list[bytes], bytes]:
-        """Return the lines that have their end, and what follows them: one that was cut off as it was written."""
+        """Return the complete lines, and what follows them: the start of a line that was cut off."""
         *lines, torn = self.read().split(b"\n")
         return [line + b"\n" for line in lines], torn
 
     def keep(self, end: int) -> None:
-        """Cut off what follows `end`; what is appended follows there."""
+        """Cut off what follows `end`; the next lines are appended there."""
         self._file.truncate(end)
         self._file.seek(end)
         self.end = end
@@ -141,11 +134,11 @@ class AppendOnlyFile:
     def append(self, lines: bytes, flush: bool) -> None:
         """Write `lines`, and with `flush` return once they are on the disk.
 
-        Raises OSError, which names the file, if the disk refuses them: then nothing of them stays.
+        Raises OSError, which names the file, if the disk refuses them: then none of them remains.
         """
         rest = memoryview(lines)
         try:
-            while rest:  # a disk that is nearly full takes a part without complaint
+            while rest:  # a disk that is nearly full takes a part without an error
                 rest = rest[self._file.write(rest) :]
             if flush:
                 self.flush()
@@ -159,16 +152,15 @@ class AppendOnlyFile:
         os.fsync(self._file.fileno())
 
     def discard(self) -> None:
-        """Remove it, as nothing came of it, and its folder if that was made for it; another file of that name stays."""
-        if not self.has_its_name:
-            return
-        self.path.unlink()
-        if self._made_folder:
-            with contextlib.suppress(OSError):  # somebody has put something there
-                self.path.parent.rmdir()
+        """Remove the file, and its folder if that was made for it; another file of that name is left alone."""
+        if self.has_its_name:
+            self.path.unlink()
+            if self._made_folder:
+                with contextlib.suppress(OSError):  # another program has put something there
+                    self.path.parent.rmdir()
 
     def close(self) -> None:
-        """Close it, which also unlocks it."""
+        """Close the file, which also unlocks it."""
         self._file.close()
 
 
@@ -181,7 +173,7 @@ def _open_locked(path: Path, refusal: str) -> FileIO:
         except BlockingIOError:
             file.close()
             raise OutputError(refusal) from None
-        # Who held it before may have renamed or removed it in between: then the lock is on the wrong file.
+        # The process that held the lock may have renamed or removed the file in between.
         if _is_at(file, path):
             return file
         file.close()

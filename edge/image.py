@@ -1,23 +1,22 @@
-"""The one image decoder: encoded bytes in, uint8 RGB out, for training, serving and edge alike.
+"""The image decoder of training, serving and edge: encoded bytes in, uint8 RGB out. Pillow opens every file.
 
-Pillow opens every picture. OpenCV would decode a plain JPEG a little sooner, but makes half a picture of a damaged one
-that Pillow refuses.
+OpenCV is a little faster with JPEG, but decodes half of a damaged file that Pillow refuses.
 
 - EXIF orientation is applied; colour profiles are not.
 - Grey becomes three equal channels, palettes become their colours, CMYK is converted as Pillow does.
-- Transparency is laid over white, as a browser shows it. The alpha of BMP is ignored.
+- Transparency is laid over white, as in a browser. The alpha of BMP is ignored.
 - 16 bits a channel are cut to the upper 8; the depths of PNM are scaled to 0 to 255. Floats and signed integers are
   refused.
-- Of an animation or a document of several pages the first picture counts, and a note says so; where the first frame of
-  a GIF is smaller than the whole, the rest is white.
-- A file that ends early is an error, never half a picture.
+- Of an animation or several pages the first picture is decoded, with a note; where the first frame of a GIF is smaller
+  than the canvas, the rest is white.
+- A file that ends early is an error.
 """
 
 import os
 import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
@@ -26,24 +25,23 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from edge.errors import ImageError, reason_of
 from edge.steps import Step, shrink_factor
 
 MAX_PIXELS = 100_000_000
-# No image needs more: 16 bits in four channels for each pixel, and room for previews and profiles.
+# What the file of an image may have: 16 bits in four channels for each pixel, and room for previews and profiles.
 BYTES_PER_PIXEL, METADATA_BYTES = 8, 64 << 20
-# Encoders write ten scans, and twenty or so where they search for the best ones. A dozen bytes are a scan over the
-# whole picture, so that a megabyte could keep a decoder busy for hours.
+# Encoders write about twenty scans. A dozen bytes are a scan of the whole picture, so that a megabyte of them would
+# keep the decoder busy for hours.
 MOST_SCANS = 100
 START_BYTES = 32  # enough to recognise a format
-# Converted at once, since the steps between need several times their memory.
-BAND_PIXELS = 1 << 20
+BAND_PIXELS = 1 << 20  # converted at once, since that takes several times their memory
 
-# The limits of this module hold before anything is decoded; Pillow's own would warn above 89 megapixels.
+# The limits of this module apply before anything is decoded; Pillow would warn above 89 megapixels.
 Image.MAX_IMAGE_PIXELS = None
-warnings.filterwarnings("ignore", module=r"PIL\.")  # of metadata that is damaged, which is nobody's business here
+warnings.filterwarnings("ignore", module=r"PIL\.")  # about damaged metadata
 
 MAGIC = {
     b"\xff\xd8\xff": "JPEG",
@@ -53,7 +51,6 @@ MAGIC = {
     **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF"),
     **dict.fromkeys((b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"), "PPM"),
 }
-# Named in the message, so that it can say what to do.
 REFUSED_MAGIC = {
     **dict.fromkeys((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "JPEG 2000"),
     **dict.fromkeys((b"\0\0\0\x0cJXL ", b"\xff\x0a"), "JPEG XL"),
@@ -71,13 +68,13 @@ NAMES = {"WEBP": "WebP"}
 # The modules of Pillow that are not loaded by Image.open itself.
 PLUGINS = {"WEBP": "WebPImagePlugin", "TIFF": "TiffImagePlugin", "AVIF": "AvifImagePlugin"}
 
-# PNG (https://www.w3.org/TR/png-3/): behind the signature, and behind that the name and length of IHDR and both sides.
+# PNG (https://www.w3.org/TR/png-3/): the places of the first chunk, and of the bit depth in it.
 CHUNKS_AT, BITS_AT = 8, 24
 MOST_CHUNKS = 1 << 18  # encoders cut the pixels into chunks of 8 KiB or more
-# Pillow refuses a picture for a large one of these.
+# Pillow unpacks them, up to 64 MB for a file of 64 KB, or refuses the picture.
 LEFT_OUT = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
-# What Pillow raises for damaged metadata, or a damaged picture behind the first.
+# What Pillow raises for damaged metadata, or a damaged picture after the first.
 DAMAGED = (SyntaxError, struct.error, ValueError, TypeError, LookupError, OverflowError, OSError, EOFError)
 
 ORIENTATION = 0x0112
@@ -85,7 +82,7 @@ ORIENTATION = 0x0112
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """Pixels, uint8 RGB [H, W, 3], and a note where they are not all that the file held."""
+    """Pixels, uint8 RGB [H, W, 3], and a note where the file holds more pictures."""
 
     pixels: NDArray[np.uint8]
     note: str | None
@@ -93,7 +90,7 @@ class DecodedImage:
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What the header of a file says: JPEG, PNG, GIF, WEBP, BMP, TIFF, PPM, AVIF or HEIF, and the size in pixels."""
+    """The format of a file (JPEG, PNG, GIF, WEBP, BMP, TIFF, PPM, AVIF or HEIF), and its size in pixels."""
 
     format: str
     width: int
@@ -110,27 +107,29 @@ def read_image(
 
 
 def decode_image(encoded: bytes, max_pixels: int = MAX_PIXELS, shrink_for: Step | None = None) -> DecodedImage:
-    """Return the image in `encoded`; see the module for what is defined. Raises ImageError with one of its codes.
+    """Return the image in `encoded`, as the module describes. Raises ImageError with one of its codes.
 
     With `shrink_for`, the first step of a preprocessing, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that is
-    no less than the step needs: sooner, with slightly different pixels.
+    enough for the step: faster, with slightly different pixels.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from edge import decode_image
+        >>> decode_image(Path("seven.png").read_bytes()).pixels.shape
+        (32, 32, 3)
     """
     return _decode(BytesIO(encoded), max_pixels, shrink_for)
 
 
 def read_header(stream: BinaryIO) -> ImageHeader:
-    """Return what the header of `stream` (seekable, from its start) says, before anything is decoded.
-
-    Raises ImageError: `empty` for no bytes, `unsupported_format` for an image of a kind that is not decoded here,
-    `not_an_image` for anything else, `corrupt` for a header that ends early or makes no sense.
-    """
+    """Return the header of `stream` (seekable, at its start), before anything is decoded. Raises ImageError."""
     kind = _recognise(stream.read(START_BYTES))
     image = _open(stream, kind)
     return ImageHeader(kind, image.width, image.height, bool(image.info.get("progressive")))
 
 
 def read_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> bytes:
-    """Return the bytes of the file at `path`. Raises ImageError, also where no image of `max_pixels` has so many."""
+    """Return the bytes of the file at `path`. Raises ImageError, also for more than an image of `max_pixels` has."""
     with opened_image(path) as stream:
         if (size := stream.seek(0, os.SEEK_END)) > (most := most_bytes(max_pixels)):
             raise ImageError("too_many_bytes", f"{size:,} bytes are more than the limit of {most:,}")
@@ -139,18 +138,15 @@ def read_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> byt
 
 
 def most_bytes(pixels: int) -> int:
-    """Return how many bytes the file of an image of so many pixels may have."""
+    """Return how many bytes the file of an image with `pixels` may have."""
     return pixels * BYTES_PER_PIXEL + METADATA_BYTES
 
 
 @contextmanager
 def opened_image(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Yield the regular file at `path`, without ever waiting for it.
-
-    Raises ImageError, also for what goes wrong while it is read in the block.
-    """
+    """Yield the regular file at `path`. Raises ImageError, also for an error while it is read in the block."""
     try:
-        # Without O_NONBLOCK, opening a named pipe that nobody writes to would wait for ever.
+        # Without O_NONBLOCK opening a named pipe would wait for its writer.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as stream:
             if not S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise ImageError("unreadable", "this is not a regular file")
@@ -167,11 +163,14 @@ def opened_image(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> DecodedImage:
     kind = _recognise(stream.read(START_BYTES))
-    if (size_bytes := stream.seek(0, os.SEEK_END)) > most_bytes(max_pixels):  # some formats are read whole to open them
-        raise ImageError("too_many_bytes", f"{size_bytes:,} bytes are more than {max_pixels:,} pixels can need")
+    size_bytes = stream.seek(0, os.SEEK_END)
+    _require_bytes(size_bytes, max_pixels)  # some formats are read whole to open them
     image = _open(stream, kind)
     width, height = image.size
-    _check_limits(width, height, size_bytes, max_pixels)
+    if (pixels := width * height) > max_pixels:
+        claimed = f"{width} x {height} = {pixels:,} pixels"
+        raise ImageError("too_many_pixels", f"the header claims {claimed}; the limit is {max_pixels:,}")
+    _require_bytes(size_bytes, pixels)
     if kind == "JPEG":
         if image.info.get("progressive"):
             from edge.formats.unknown import count_scans
@@ -182,15 +181,32 @@ def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> Decod
         if shrink_for and (factor := shrink_factor(shrink_for, width, height)) > 1:
             image.draft(image.mode, (max(width // factor, 1), max(height // factor, 1)))
     try:
-        pixels = _pixels(image, kind)
-        if kind != "TIFF":  # which Pillow turns itself
-            pixels = _turn(pixels, _orientation(image))
+        decoded = _pixels(image, kind)
+        if kind != "TIFF" and "exif" in image.info:  # Pillow turns a TIFF itself
+            with suppress(*DAMAGED):
+                decoded = _turn(decoded, int(image.getexif().get(ORIENTATION, 1)))
         several = kind != "JPEG" and _several(image)
     except ImageError:
         raise
     except Exception as error:  # noqa: BLE001 # Pillow's decoders share no base class; one image is one answer
         raise _failed(stream, kind, error) from None
-    return DecodedImage(pixels, f"first picture of several in this {NAMES.get(kind, kind)}" if several else None)
+    return DecodedImage(decoded, f"first picture of several in this {NAMES.get(kind, kind)}" if several else None)
+
+
+def _require_bytes(size_bytes: int, pixels: int) -> None:
+    if size_bytes > most_bytes(pixels):
+        raise ImageError("too_many_bytes", f"{size_bytes:,} bytes are more than {pixels:,} pixels can need")
+
+
+def from_pillow(image: Image.Image) -> DecodedImage:
+    """Return a picture that Pillow has opened, as `decode_image` would return its file. Raises ImageError."""
+    if image.mode in ("I", "F"):
+        raise ImageError("unsupported_format", f"a Pillow image of mode {image.mode} is not supported; convert to RGB")
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):
+        deep = np.asarray(upright)[:, :, None]
+        return DecodedImage(np.repeat((deep >> 8).astype(np.uint8), 3, axis=2), None)
+    return DecodedImage(_as_seen(upright, image.format or ""), None)
 
 
 def is_image_start(start: bytes) -> bool:
@@ -208,12 +224,7 @@ def _recognise(start: bytes) -> str:
     if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
         return "WEBP"
     if start[4:8] == b"ftyp":
-        brands = (
-            start[8:12],
-            start[16:20],
-            start[20:24],
-            start[24:28],
-        )  # the major one, and those it is compatible with
+        brands = [start[8:12], start[16:20], start[20:24], start[24:28]]  # the major one, then the compatible ones
         if brands[0] in AVIF_BRANDS or (brands[0] in (b"mif1", b"msf1") and set(brands) & set(AVIF_BRANDS)):
             return "AVIF"
         if brands[0] in HEIF_BRANDS:
@@ -235,14 +246,11 @@ def _open(stream: BinaryIO, kind: str) -> Any:
         try:
             import_module("pi_heif").register_heif_opener()
         except ImportError:
-            raise ImageError(
-                "unsupported_format", "HEIC images need the extra 'heif': pip install 'eyespot[heif]'"
-            ) from None
+            remedy = "pip install 'eyespot[heif]'"
+            raise ImageError("unsupported_format", f"HEIC images need the extra 'heif': {remedy}") from None
     elif kind in PLUGINS:
         import_module(f"PIL.{PLUGINS[kind]}")
-    source = stream
-    if kind == "PNG":
-        source = _without_text(stream)
+    source = _without_text(stream) if kind == "PNG" else stream
     source.seek(0)
     try:
         image = Image.open(source, formats=["BMP", "DIB"] if kind == "BMP" else [kind])
@@ -260,16 +268,15 @@ def _open(stream: BinaryIO, kind: str) -> Any:
 
 
 def _without_text(stream: BinaryIO) -> BinaryIO:
-    """Return a whole PNG less its texts and its colour profile. Raises ImageError for one that ends early."""
+    """Return a PNG without its texts and colour profile. Raises ImageError for one that ends early."""
     size = stream.seek(0, os.SEEK_END)
     kept, start, place, name, chunks = [], 0, CHUNKS_AT, b"", 0
     while name != b"IEND" and place + 8 <= size:
         stream.seek(place)
         length, name = struct.unpack(">I4s", stream.read(8))
-        chunks += 1
+        end, chunks = place + length + 12, chunks + 1
         if chunks > MOST_CHUNKS or not name.isalpha():
-            raise ImageError("corrupt", "the PNG has far too many chunks, or what is none")
-        end = place + length + 12
+            raise ImageError("corrupt", "the PNG has too many chunks, or one with an invalid name")
         if name in LEFT_OUT:
             kept.append((start, place))
             start = end
@@ -278,17 +285,17 @@ def _without_text(stream: BinaryIO) -> BinaryIO:
         raise ImageError("corrupt", "the PNG is cut short")
     if not kept:
         return stream
-    left = bytearray()
+    left = BytesIO()
     for begin, end in (*kept, (start, size)):
         stream.seek(begin)
-        left += stream.read(max(end - begin, 0))
-    return BytesIO(bytes(left))
+        left.write(stream.read(max(end - begin, 0)))
+    return left
 
 
 def _prepare_png(image: Any, stream: BinaryIO) -> None:
-    """Bring the transparent level of an opened PNG to 8 bits, as Pillow does the pixels.
+    """Bring the transparent level of a PNG to 8 bits, as Pillow does with the pixels.
 
-    Raises ImageError for a transparent colour of 16 bits, of which Pillow drops the lower ones before it compares.
+    Raises ImageError for a transparent colour of 16 bits, of which Pillow compares only the upper ones.
     """
     if "transparency" not in image.info or image.mode not in ("L", "RGB"):
         return
@@ -302,20 +309,8 @@ def _prepare_png(image: Any, stream: BinaryIO) -> None:
         raise ImageError("unsupported_format", "PNG of 16 bits with a transparent colour is not supported")
 
 
-def _check_limits(width: int, height: int, size_bytes: int, max_pixels: int) -> None:
-    """Raise ImageError if a picture is larger than `max_pixels`, or its file than it can need."""
-    pixels = width * height
-    if pixels > max_pixels:
-        raise ImageError(
-            "too_many_pixels",
-            f"the header claims {width} x {height} = {pixels:,} pixels; the limit is {max_pixels:,}",
-        )
-    if size_bytes > most_bytes(pixels):
-        raise ImageError("too_many_bytes", f"{size_bytes:,} bytes are more than {pixels:,} pixels can need")
-
-
 def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) -> ImageError:
-    """Return the error of a file that Pillow could not open or decode: it is of an unknown kind, or corrupt."""
+    """Return the error for a file that Pillow could not open or decode: of an unknown kind, or corrupt."""
     if isinstance(error, OSError) and error.errno:
         return ImageError("unreadable", f"the file cannot be read ({error.strerror})")
     from edge.formats.unknown import is_unknown_kind
@@ -327,38 +322,34 @@ def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) 
 
 
 def _pixels(image: Any, kind: str) -> NDArray[np.uint8]:
-    """Return what Pillow decodes as it is meant to be seen but for its orientation, [H, W, 3]."""
+    """Return the decoded picture before its EXIF orientation, uint8 RGB [H, W, 3]."""
     if kind == "GIF" and not image.tile:
         raise ImageError("corrupt", "the GIF holds no picture")
+    # Pillow turns a TIFF while it loads it.
     left, top, right, bottom = image.tile[0][1] if kind == "GIF" else (0, 0, *image.size)
     image.load()
     if image.mode == "RGB" and not image.has_transparency_data and kind != "GIF":
         return np.asarray(image)
-    if kind == "TIFF":  # Pillow has turned it
+    if kind == "TIFF":
         right, bottom = image.size
     pixels = np.full((*image.size[::-1], 3), 255, np.uint8)
     rows = max(BAND_PIXELS // (right - left), 1)
     for start in range(top, bottom, rows):
         end = min(start + rows, bottom)
         band = image.crop((left, start, right, end))
-        if band.mode.startswith("I"):
-            pixels[start:end, left:right] = _grey_levels(band, image, kind)[:, :, None]
-        else:
-            pixels[start:end, left:right] = _as_seen(band, kind)
+        is_deep = band.mode.startswith("I")
+        pixels[start:end, left:right] = _deep_grey(band, image, kind) if is_deep else _as_seen(band, kind)
     return pixels
 
 
-def _grey_levels(band: Any, image: Any, kind: str) -> NDArray[np.uint8]:
-    """Return [H, W] for a band of 16 bits of grey."""
-    deep = np.asarray(band)
+def _deep_grey(band: Any, image: Any, kind: str) -> NDArray[np.uint8]:
+    """Return a band of 16 bits of grey as uint8 [H, W, 1]."""
+    deep = np.asarray(band)[:, :, None]
     if kind == "TIFF":
         from edge.formats.tiff import grey_levels
 
         return grey_levels(deep, image.tag_v2)
-    levels = (deep >> 8).astype(np.uint8)
-    if (transparent := image.info.get("transparency")) is not None:
-        levels[deep == transparent] = 255
-    return levels
+    return np.where(deep == image.info.get("transparency", -1), 255, deep >> 8).astype(np.uint8)
 
 
 def _as_seen(band: Any, kind: str) -> NDArray[np.uint8]:
@@ -371,15 +362,8 @@ def _as_seen(band: Any, kind: str) -> NDArray[np.uint8]:
     return np.asarray(white)
 
 
-def _orientation(image: Any) -> int:
-    try:
-        return int(image.getexif().get(ORIENTATION, 1)) if "exif" in image.info else 1
-    except DAMAGED:
-        return 1
-
-
 def _turn(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Return pixels [H, W, 3] as they are meant to be seen (EXIF 2.32, tag 0x0112)."""
+    """Return pixels [H, W, 3] turned upright (EXIF 2.32, tag 0x0112)."""
     if not 2 <= orientation <= 8:
         return pixels
     if orientation >= 5:
@@ -392,7 +376,7 @@ def _turn(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
 
 
 def _several(image: Any) -> bool:
-    """Whether there are more pictures behind the first."""
+    """Whether there are more pictures after the first."""
     try:
         return bool(getattr(image, "is_animated", False))
     except DAMAGED:

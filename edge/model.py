@@ -1,4 +1,4 @@
-"""The model file: read it, check that it is what export wrote, and make the session that runs it."""
+"""The model file: read it, check that it is unaltered since its export, and make the session that runs it."""
 
 import hashlib
 from pathlib import Path
@@ -20,15 +20,14 @@ def content_version(rest_digest: bytes, spec: ModelSpec) -> str:
 
     `rest_digest` is the SHA-256 of the file's bytes without the metadata entry that holds the spec.
     """
-    digest = hashlib.sha256(rest_digest + spec.without_version().to_json().encode())
-    return digest.hexdigest()[:VERSION_DIGITS]
+    return hashlib.sha256(rest_digest + spec.without_version().to_json().encode()).hexdigest()[:VERSION_DIGITS]
 
 
 def load_model(path: Path, threads: int = 0, *, spinning: bool = True) -> tuple[ModelSpec, Any]:
     """Return the spec of the artifact at `path` and an onnxruntime session on the CPU; see `create_session`.
 
     Raises ModelNotFoundError, InstallationError, and ModelError for a file that is no artifact, is cut short, was
-    altered after export or does not take and give what its spec says.
+    altered after export, or whose input and output are not those of its spec.
     """
     content = read_model(path)
     session = create_session(path, str(path), threads, spinning=spinning)
@@ -68,24 +67,20 @@ def read_model(path: Path) -> bytes:
 
 
 def _checked_spec(session: Any, content: bytes, source: str) -> ModelSpec:
-    """Return the spec that is in the metadata of `session`, if it is that of exactly this `content`."""
+    """Return the spec in the metadata of `session`. Raises ModelError unless it belongs to exactly this `content`."""
     try:
         text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     except UnicodeDecodeError:
         raise ModelError(f"{source}: its metadata is not UTF-8; the file is damaged, copy it again") from None
     if text is None:
-        raise ModelError(
-            f"{source}: this ONNX model has no eyespot spec; write it with 'eyespot export', or give it one with "
-            "'eyespot adopt'"
-        )
+        raise ModelError(f"{source}: this ONNX model has no eyespot spec; give it one with 'eyespot adopt'")
     spec = parse_spec(text, source)
-    entry = _metadata_entry(METADATA_KEY, text)
-    place = content.find(entry)
-    rest = memoryview(content)
-    digest = hashlib.sha256(rest[: max(place, 0)])
-    digest.update(rest[max(place, 0) + len(entry) :])
+    entry, rest = _metadata_entry(METADATA_KEY, text), memoryview(content)
+    place = max(content.find(entry), 0)  # where it is not found, the digest is another
+    digest = hashlib.sha256(rest[:place])
+    digest.update(rest[place + len(entry) :])
     expected = content_version(digest.digest(), spec)
-    if place < 0 or spec.version != expected:
+    if spec.version != expected:
         raise ModelError(
             f"{source}: the file was altered after it was written (it says version {spec.version}, "
             f"its content is {expected}); export it again"
@@ -95,10 +90,10 @@ def _checked_spec(session: Any, content: bytes, source: str) -> ModelSpec:
 
 def _metadata_entry(key: str, value: str) -> bytes:
     """Return a metadata entry as protobuf writes it: field 14 of ModelProto, a message of a key (1) and a value (2)."""
-    return _string(14, _string(1, key.encode()) + _string(2, value.encode()))
+    return _protobuf_field(14, _protobuf_field(1, key.encode()) + _protobuf_field(2, value.encode()))
 
 
-def _string(field: int, content: bytes) -> bytes:
+def _protobuf_field(field: int, content: bytes) -> bytes:
     length, rest = bytearray(), len(content)
     while rest > 0x7F:
         length.append(rest & 0x7F | 0x80)

@@ -1,4 +1,4 @@
-"""What a model says of one image, and its JSON, which every command, the batch and the HTTP service share."""
+"""The answer for one image, and its JSON, which the commands, the batch and the HTTP service share."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from edge.errors import ImageError
 
-# Codes of inputs that led to no content at all.
+# How many predictions there are where nobody says how many: on the command line, in Python and over HTTP.
+DEFAULT_TOP_K = 3
+# Codes of inputs without any content.
 NOT_THERE = ("not_found", "unreadable")
 
 
@@ -29,12 +31,12 @@ class Box(msgspec.Struct, frozen=True, order=True):
     height: int
 
     def crop(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return what of a picture [H, W] or [H, W, C] lies in the box, without a copy."""
+        """Return the part of a picture [H, W] or [H, W, C] in the box, without a copy."""
         return pixels[self.y : self.y + self.height, self.x : self.x + self.width]
 
 
 class Region(msgspec.Struct, frozen=True):
-    """One box and the predictions for what it holds, from the most to the least likely."""
+    """One face or glyph: its box and its predictions, from the most to the least likely."""
 
     box: Box
     predictions: tuple[Prediction, ...]
@@ -42,15 +44,15 @@ class Region(msgspec.Struct, frozen=True):
 
 
 class Classification(msgspec.Struct, frozen=True):
-    """The answer for one image: predictions from the most to the least likely, and what is to be said about them.
+    """The answer for one image: predictions from the most to the least likely.
 
-    `unsure` says that the best of them is below the reject threshold of the model or of the caller. The note is the
-    decoder's, and that of the search for regions.
+    It is `unsure` where the best probability is below the threshold of the model or of the caller. The note is from the
+    decoder, or from the search for regions.
 
-    A model of regions answers for each region: `predictions` is empty, `regions` holds one answer for each face or
-    glyph, from left to right, and is empty where there is none; `unsure` says that one of them is. For glyphs, `text`
-    is what they read together; it is None, the note says why and `unsure` is set, where their number is not that of
-    the model. For a model of whole pictures `regions` and `text` are None, and not in the JSON.
+    For a model of regions, `predictions` is empty and `regions` has one answer for each face or glyph, from left to
+    right; the answer is unsure if one of them is. For glyphs, `text` is what they spell; where their number is not the
+    expected one it is None, the answer is unsure and the note says why. For a model of whole pictures `regions` and
+    `text` are None, and not in the JSON.
     """
 
     predictions: tuple[Prediction, ...]
@@ -61,37 +63,37 @@ class Classification(msgspec.Struct, frozen=True):
 
     @property
     def answers(self) -> tuple[tuple[Prediction, ...], ...]:
-        """The predictions for whatever was classified: those of every region, or the one of the whole picture."""
+        """The predictions of every region, or those of the whole picture alone."""
         return (self.predictions,) if self.regions is None else tuple(region.predictions for region in self.regions)
 
 
 def top_k(labels: Sequence[str], probabilities: NDArray[np.float32], k: int | None) -> tuple[Prediction, ...]:
     """Return the `k` best of one row of probabilities [classes], all for None; equal ones stay in the labels' order."""
     best = np.argsort(-probabilities, kind="stable")[:k]
-    # The shortest string of a float32 is an exact and readable float64.
+    # By way of its shortest string a float32 becomes a short float64: 0.1 and not 0.10000000149.
     return tuple(Prediction(labels[i], float(str(probabilities[i]))) for i in best)
 
 
 def postprocess(
     labels: Sequence[str], probabilities: NDArray[np.float32], reject_threshold: float, k: int | None
 ) -> tuple[tuple[Prediction, ...], bool]:
-    """Return the `k` best of one row, and whether that is unsure: the best is below `reject_threshold`, 0 to 1."""
+    """Return the `k` best of one row, and whether they are unsure: the best is below `reject_threshold`, 0 to 1."""
     predictions = top_k(labels, probabilities, k)
     return predictions, predictions[0].probability < reject_threshold
 
 
 def answer_fields(path: str, classification: Classification | None, error: ImageError | None) -> dict[str, Any]:
-    """Return one input with its classification or its error, never both, as the JSON object of `--json`."""
+    """Return one input with its classification or its error as the JSON object of `--json`."""
     return {"path": path, **classification_fields(classification), "error": error_fields(error)}
 
 
 def error_fields(error: ImageError | None) -> dict[str, str] | None:
-    """Return what went wrong, if anything, as a JSON object."""
+    """Return an error, or None, as a JSON object."""
     return {"code": error.code, "message": str(error)} if error else None
 
 
 def classification_fields(classification: Classification | None) -> dict[str, Any]:
-    """Return what was found, None for nothing, as fields of a JSON object."""
+    """Return a classification, or None, as fields of a JSON object."""
     fields: dict[str, Any] = msgspec.to_builtins(classification or Classification(()))
     if fields["regions"] is None:
         del fields["regions"], fields["text"]
@@ -99,10 +101,10 @@ def classification_fields(classification: Classification | None) -> dict[str, An
 
 
 def classification_from(fields: Mapping[str, Any]) -> Classification:
-    """Return the classification that is among the `fields` of a JSON object. Raises msgspec.ValidationError."""
+    """Return the classification among the `fields` of a JSON object. Raises msgspec.ValidationError."""
     return msgspec.convert(fields, Classification)
 
 
 def printable(path: str) -> str:
-    """Return `path` for one line of a terminal: what would end the line or steer the terminal is escaped."""
+    """Return `path` with control characters escaped, for one line of a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in path)

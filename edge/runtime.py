@@ -1,14 +1,13 @@
-"""onnxruntime and the processor's cores: find the one, make sessions, and spread work over the other."""
+"""onnxruntime and the processor: find the one, make sessions, and spread work over the cores of the other."""
 
 import os
 import platform
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from threading import Condition, Event, Thread
+from threading import Event, Semaphore, Thread
 from types import MappingProxyType, ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from edge.errors import InstallationError, ModelError, reason_of
 
@@ -34,25 +33,22 @@ X86_FEATURES = (
 )
 ARM_FEATURES = ("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme")
 
-# Items that `ordered_map` reads ahead for each thread, so that a slow one at the front lets the others go on.
-WINDOW_PER_THREAD = 32
-HELD_BYTES = 256 << 20
-# How long `ordered_map` waits for a result before it yields None, so that the caller may see to other things.
+# How far `ordered_map` reads ahead, so that a slow item at the front does not keep the others waiting.
+PLACES_PER_THREAD, PLACE_BYTES = 32, 4 << 20
 TICK_S = 0.5
+SKIPPED = object()
 
 
 def import_onnxruntime() -> ModuleType:
     """Return the onnxruntime module. Raises InstallationError if there is none, or more than one on top of another."""
     try:
         import onnxruntime
+
+        if onnxruntime.__file__ is None:
+            raise ImportError("its folder is empty, as an uninstall leaves it")
     except ImportError as error:
-        raise InstallationError(
-            f"onnxruntime cannot be imported ({error}); install eyespot[cpu], or eyespot[gpu] for NVIDIA"
-        ) from None
-    if onnxruntime.__file__ is None:
-        raise InstallationError(
-            "the folder onnxruntime holds no onnxruntime; install eyespot[cpu], or eyespot[gpu] for NVIDIA"
-        )
+        remedy = "install eyespot[cpu], or eyespot[gpu] for NVIDIA"
+        raise InstallationError(f"onnxruntime cannot be imported ({error}); {remedy}") from None
     if len(found := installed_runtimes(onnxruntime)) > 1:
         raise InstallationError(
             f"{' and '.join(found)} are both installed and overwrite each other; "
@@ -63,12 +59,10 @@ def import_onnxruntime() -> ModuleType:
 
 
 def installed_runtimes(onnxruntime: ModuleType) -> list[str]:
-    """Return the names of the distributions that share the folder of the module, sorted.
-
-    The folder is listed, which takes less than a millisecond; importlib.metadata would add 40 to every start.
-    """
+    """Return the names of the distributions that share the folder of the module, sorted."""
     if onnxruntime.__file__ is None:
         return []
+    # importlib.metadata would add 40 ms to every start.
     names = (entry.name for entry in Path(onnxruntime.__file__).parent.parent.iterdir())
     return sorted(match[1].replace("_", "-") for name in names if (match := DISTRIBUTIONS.fullmatch(name)))
 
@@ -82,12 +76,11 @@ def create_session(
     sizes: Mapping[str, int] = MappingProxyType({}),
     optimise: bool = True,
 ) -> Any:
-    """Return an onnxruntime session on the CPU for a model file or its bytes; `name` is in messages.
+    """Return an onnxruntime session on the CPU for a model file or its bytes; `name` is for messages.
 
-    `threads` work on one image: 0 lets onnxruntime choose, but no more than the container's quota; 1 is for callers
-    that run many sessions at once. While they wait for each other they keep their cores busy, which is sooner, unless
-    `spinning` is off. `sizes` fixes free dimensions by their names in the model. Without `optimise` the session is
-    sooner made, for whoever only looks at the model.
+    `threads` work on one image: 0 lets onnxruntime choose, within the quota of a container. `spinning` threads wait
+    for each other with their cores busy, which is faster. `sizes` fixes free dimensions by name. Without `optimise`
+    the session loads faster and runs slower.
 
     Raises InstallationError if there is no usable onnxruntime, ModelError if it refuses the model.
     """
@@ -153,39 +146,6 @@ def read_cpu(path: str = "/proc/cpuinfo") -> tuple[str, tuple[str, ...]]:
     return name, tuple(feature for feature in X86_FEATURES + ARM_FEATURES if feature in flags)
 
 
-class _Window:
-    """How many items, and bytes that they hold, may be under way at once; whoever brings more waits."""
-
-    def __init__(self, items: int, held_bytes: int) -> None:
-        self._free_items, self._free_bytes = self._items, self._bytes = items, held_bytes
-        self._changed = Condition()
-        self._closed = False
-
-    def enter(self, size: int) -> bool:
-        """Wait until there is room; return False if the window was closed meanwhile. A single item always fits."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._fits(size))
-            self._free_items -= 1
-            self._free_bytes -= size
-            return not self._closed
-
-    def _fits(self, size: int) -> bool:
-        return self._free_items == self._items or (self._free_items > 0 and self._free_bytes >= size)
-
-    def leave(self, size: int) -> None:
-        with self._changed:
-            self._free_items += 1
-            self._free_bytes += size
-            # Not at each item: whoever waits is woken to bring several, since each waking waits for Python's lock.
-            if 2 * self._free_items >= self._items or 2 * self._free_bytes >= self._bytes:
-                self._changed.notify()
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-
-
 def ordered_map(
     function: Callable[[T], R],
     items: Iterable[T],
@@ -193,69 +153,60 @@ def ordered_map(
     stop: Event | None = None,
     size_of: Callable[[T], int] = lambda _: 0,
 ) -> Iterator[R | None]:
-    """Yield `function(item)` for each of `items`, in order, computed by threads.
+    """Yield `function(item)` for each of `items`, in order, computed by `threads`; None twice a second while it waits.
 
-    None stands for nothing yet, about twice a second. Items are read by a thread of their own, so that results come
-    while it waits for the next item; a bounded number is read ahead, holding at most `HELD_BYTES` as `size_of` counts.
-    Once `stop` is set no further item is begun, and those in work are finished. What `items` or `function` raises is
-    raised in its place.
+    Another thread reads the items, at most 32 ahead for each thread, or 128 MiB as `size_of` counts the bytes that an
+    item holds. Once `stop` is set no further item is begun, and those in work are finished. An exception of `items` or
+    of `function` is raised in its place.
     """
-    from concurrent.futures import Future, ThreadPoolExecutor, wait
+    from concurrent.futures import Future, ThreadPoolExecutor, wait  # they load logging, which one image does not need
     from queue import Empty, SimpleQueue
 
-    stop = stop or Event()
-    window = _Window(threads * WINDOW_PER_THREAD, HELD_BYTES)
+    places = threads * PLACES_PER_THREAD
+    stop, over, room = stop or Event(), Event(), Semaphore(places)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="eyespot")
-    submitted: SimpleQueue[tuple[Future[R], int] | None] = SimpleQueue()
-    waiting: deque[tuple[Future[R], int]] = deque()
+    ahead: SimpleQueue[tuple[Future[R | object], int] | None] = SimpleQueue()
+
+    def work(item: T) -> R | object:
+        return SKIPPED if stop.is_set() or over.is_set() else function(item)
 
     def feed() -> None:
         try:
             for item in items:
-                size = size_of(item)
-                if not window.enter(size) or stop.is_set():
+                taken = min(1 + size_of(item) // PLACE_BYTES, places)
+                for _ in range(taken):
+                    while not room.acquire(timeout=TICK_S):
+                        if over.is_set():
+                            return
+                if stop.is_set() or over.is_set():
                     return
-                submitted.put((pool.submit(function, item), size))
-        except BaseException as error:  # noqa: BLE001 # it belongs to whoever asks for the results
-            failed: Future[R] = Future()
+                ahead.put((pool.submit(work, item), taken))
+        except BaseException as error:  # noqa: BLE001 # the caller gets it, in its place
+            failed: Future[R | object] = Future()
             failed.set_exception(error)
-            submitted.put((failed, 0))
+            ahead.put((failed, 0))
         finally:
-            submitted.put(None)
-
-    def end() -> None:
-        window.close()
-        pool.shutdown(wait=False, cancel_futures=True)
+            ahead.put(None)
+            pool.shutdown(wait=False)
 
     Thread(target=feed, name="eyespot-feeder", daemon=True).start()  # it may wait for a pipe for ever
-    more = True
     try:
-        while more or waiting:
-            if stop.is_set():
-                end()
+        while True:
             try:
-                while more and (entry := submitted.get(not (waiting or stop.is_set()), TICK_S)):
-                    waiting.append(entry)
-                more = False
+                entry = ahead.get(timeout=TICK_S)
             except Empty:
-                more = not stop.is_set()
-            if waiting:  # for one further on, so that this thread is woken once for all before it
-                wait((waiting[min(len(waiting), threads * WINDOW_PER_THREAD // 2) - 1][0],), TICK_S)
-            if (more or waiting) and not (waiting and waiting[0][0].done()):
+                if stop.is_set():
+                    return
                 yield None
-            while waiting and waiting[0][0].done():
-                future, size = waiting.popleft()
-                if future.cancelled():
-                    more = False
-                    waiting.clear()
-                    break
-                yield future.result()
-                window.leave(size)
-        end()
-    except GeneratorExit:
-        # The garbage collector may come here in a thread of the pool itself, which holds the locks that `end` takes.
-        Thread(target=end, daemon=True).start()
-        raise
-    except BaseException:
-        end()
-        raise
+                continue
+            if entry is None:
+                return
+            future, taken = entry
+            while not wait((future,), TICK_S).done:
+                yield None
+            if (result := future.result()) is SKIPPED:
+                return
+            yield cast(R, result)
+            room.release(taken)
+    finally:
+        over.set()

@@ -1,7 +1,7 @@
-"""`ModelSpec`: all that anyone needs to know about a model, carried inside the model file as JSON.
+"""`ModelSpec`: the description of a model, which its file carries as JSON.
 
-Unknown keys, missing keys and wrong types are refused. Some attributes have another name than their key in the JSON,
-which stays that of older files: see `field(name=...)`.
+Unknown keys, missing keys and wrong types are refused. Where an attribute was renamed, `field(name=...)` is its key in
+the JSON, as older files have it.
 """
 
 import json
@@ -15,15 +15,15 @@ import msgspec
 from msgspec import Struct, field
 
 from edge.errors import ModelError
-from edge.steps import Step
+from edge.steps import Kind, Step
 
 SPEC_FORMAT = 1
 # A confusion matrix of 20 classes has 380 cells off its diagonal.
 MOST_CONFUSIONS = 400
 
-# What an artifact was compared with: what ran the network before it was an artifact.
+# What ran the source network: TensorFlow a SavedModel, onnxruntime a plain ONNX file.
 Reference = Literal["keras", "tensorflow", "onnx"]
-# Where the pictures of that comparison came from: those a training did not see, a folder, or eyespot itself.
+# The images of the comparison: those a training did not see, those of a folder, or synthetic ones.
 Origin = Literal["held-out", "folder", "made"]
 
 
@@ -31,19 +31,12 @@ class _Part(Struct, frozen=True, forbid_unknown_fields=True):
     """A part of a spec."""
 
 
-class _Regions(_Part, frozen=True, tag_field="kind"):
-    @property
-    def kind(self) -> str:
-        """What is looked for, as in the JSON."""
-        return str(self.__struct_config__.tag)
+class Faces(Kind, frozen=True, tag="faces"):
+    """The model classifies the faces in a picture."""
 
 
-class Faces(_Regions, frozen=True, tag="faces"):
-    """The model classifies the faces found in a picture, not the picture."""
-
-
-class Glyphs(_Regions, frozen=True, tag="glyphs"):
-    """The model classifies the `count` characters found in a picture, read from left to right."""
+class Glyphs(Kind, frozen=True, tag="glyphs"):
+    """The model classifies the `count` characters in a picture, from left to right."""
 
     count: int
 
@@ -53,12 +46,12 @@ class Glyphs(_Regions, frozen=True, tag="glyphs"):
 
 
 def describe_regions(regions: Faces | Glyphs) -> str:
-    """Return what is looked for in words: `faces`, or `4 glyphs`."""
+    """Return `faces`, or as `4 glyphs`."""
     return f"{regions.count} glyphs" if isinstance(regions, Glyphs) else regions.kind
 
 
 class Confusion(_Part, frozen=True):
-    """`count` images that show class `true` and were predicted as `predicted`; both are indices of labels."""
+    """`count` images of class `true` that were predicted as `predicted`; both are indices of labels."""
 
     true: int
     predicted: int
@@ -66,10 +59,10 @@ class Confusion(_Part, frozen=True):
 
 
 class ClassCounts(_Part, frozen=True):
-    """How a model did class by class: counts of images in the order of the labels, and the most frequent confusions.
+    """Counts of images for each class, in the order of the labels, and the most frequent confusions.
 
-    `support` counts the images that show a class, `predicted` those that were predicted so, `correct` those that were
-    both. Up to 20 classes the confusions are the whole matrix; that of 1,000 classes would be larger than many models.
+    `support` counts the images of a class, `predicted` those predicted as it, `correct` those that are both. Up to 20
+    classes the confusions are the whole matrix.
     """
 
     support: tuple[int, ...] = field(name="shown")
@@ -84,39 +77,37 @@ class ClassCounts(_Part, frozen=True):
             raise ValueError("class counts: as many images must be predicted as are shown")
         pairs = zip(self.correct, self.support, self.predicted, strict=True)
         if not all(0 <= correct <= min(both) for correct, *both in pairs):
-            raise ValueError("class counts: no more images of a class can be correct than show it or are predicted so")
-        for confusion in self.confusions:
-            classes = (confusion.true, confusion.predicted)
-            if not all(0 <= index < len(self.support) for index in classes) or confusion.count < 1:
-                raise ValueError(f"class counts: this is no confusion of these classes: {confusion}")
+            raise ValueError("class counts: correct must be at most the images shown, and those predicted")
+        for pair in self.confusions:
+            if not (0 <= pair.true < len(self.support) > pair.predicted >= 0 < pair.count):
+                raise ValueError(f"class counts: this is no confusion of these classes: {pair}")
 
     @property
     def errors(self) -> int:
-        """How many images were predicted as something that they do not show."""
+        """How many images were predicted wrong."""
         return sum(self.support) - sum(self.correct)
 
     @property
     def is_complete(self) -> bool:
-        """Whether every confusion is listed, so that the whole matrix is known."""
+        """Whether every confusion is listed."""
         return sum(confusion.count for confusion in self.confusions) == self.errors
 
     def recall(self, index: int) -> float | None:
-        """Return the share, 0 to 1, of the images of a class that were predicted so; None if there were none."""
+        """Return the recall of a class, 0 to 1; None without images of it."""
         return self.correct[index] / self.support[index] if self.support[index] else None
 
     def precision(self, index: int) -> float | None:
-        """Return the share, 0 to 1, of the images predicted so that show the class; None if none was."""
+        """Return the precision of a class, 0 to 1; None if nothing was predicted as it."""
         return self.correct[index] / self.predicted[index] if self.predicted[index] else None
 
 
 class TrainingRecord(_Part, frozen=True, omit_defaults=True):
     """What the model was trained on, how, and how well it did on images that it was not trained on.
 
-    `data_digest` is a SHA-256 over the names and contents of all images, in hexadecimal. `temperature` is what the
-    logits are divided by inside the network; 1 leaves them as they are. `accuracy` (0 to 1), `classes` and
-    `calibration_error` (expected calibration error, 0 to 1) are of the `evaluation_images`, which `evaluated_on` says
-    the kind of.
-    `baseline_accuracy` is that of always predicting the most frequent class. What is None is not in the JSON.
+    `data_digest` is a SHA-256 over the names and contents of all images, in hexadecimal. The logits are divided by
+    `temperature` inside the network. `accuracy` (0 to 1), `classes` and `calibration_error` (expected calibration
+    error, 0 to 1) are measured on the `evaluation_images`. `baseline_accuracy` is that of always predicting the most
+    frequent class. Fields that are None are not in the JSON.
     """
 
     recipe: str
@@ -137,13 +128,11 @@ class TrainingRecord(_Part, frozen=True, omit_defaults=True):
 
 
 class Parity(_Part, frozen=True):
-    """The certificate that was measured before the file was written: the original network against this very graph.
+    """The certificate, measured before the file was written: the source network compared with this graph.
 
-    Where the file holds a variant, the original was compared with the float32 graph that it was made from.
-    `reference` ran the original: `keras`, `tensorflow` (a SavedModel) or `onnx` (a plain file, on onnxruntime).
-    `largest_difference` is between probabilities; `top1_agreement` is a share, 0 to 1; `data_digest` is a SHA-256
-    of the pictures, in hexadecimal: of the archive of `held-out` images, of names and contents of a `folder`, of
-    names and pixels of those that eyespot `made`. `versions` are those of the packages used.
+    Where the file holds a variant, the graph is the float32 one that it was made from. `reference` is the runtime of
+    the source network. `largest_difference` is between probabilities; `top1_agreement` is a share, 0 to 1;
+    `data_digest` is a SHA-256 of the images, in hexadecimal; `versions` are those of the packages used.
     """
 
     reference: Reference
@@ -160,10 +149,9 @@ class Parity(_Part, frozen=True):
 class Variant(_Part, frozen=True):
     """How the network in the file was made smaller, and what that cost on `images` that it was not trained on.
 
-    It is measured against the float32 network that `parity` certifies. `scheme` is how numbers are held,
-    `calibration` how their ranges were found (empty for fp16), and `float_layers` are layers that were left as
-    they were because eight bits cost them too much. Accuracies and `top1_agreement` are shares, 0 to 1, the former
-    None for pictures without labels; `max_drop_points` is what was allowed.
+    It is measured against the float32 network that `parity` certifies. `scheme` is the format of the numbers,
+    `calibration` how their ranges were found (empty for fp16), and `float_layers` stayed float32. Accuracies (None for
+    images without labels) and `top1_agreement` are shares, 0 to 1; `max_drop_points` was allowed.
     """
 
     kind: Literal["int8", "fp16"]
@@ -179,14 +167,14 @@ class Variant(_Part, frozen=True):
 
     @property
     def drop_points(self) -> float:
-        """How many points of 100 the accuracy lost, negative if it gained; without labels, how many labels changed."""
+        """How many points of 100 the accuracy lost; without labels, the share of answers that changed."""
         if self.accuracy is None or self.float32_accuracy is None:
             return 100 * (1 - self.top1_agreement)
         return 100 * (self.float32_accuracy - self.accuracy)
 
 
 class Histogram(_Part, frozen=True):
-    """`counts[i]` values lie from `edges[i]` up to `edges[i + 1]`; the outer bins hold what lies beyond as well."""
+    """`counts[i]` values lie from `edges[i]` up to `edges[i + 1]`; the outer bins also hold what lies beyond."""
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]
@@ -199,16 +187,15 @@ class Histogram(_Part, frozen=True):
         _require_counts(self.counts)
 
     def bin_of(self, value: float) -> int:
-        """Return the bin that `value` falls into."""
+        """Return the index of the bin of `value`."""
         return min(max(bisect(self.edges, value) - 1, 0), len(self.counts) - 1)
 
 
 class Fingerprint(_Part, frozen=True):
-    """What a model was trained on, and how it answered for pictures that it was not trained on, in a few histograms.
+    """Histograms of the training images, and of the answers for other images, which drift is measured against.
 
-    `size`, `brightness` and `contrast` are of the pictures that it was trained on, as they are before preprocessing;
-    for a model of regions those are the crops. `confidence` counts the best probabilities of the other pictures, and
-    `classes` their best labels, in the order of the labels. `edge.fingerprint` measures pictures.
+    `size`, `brightness` and `contrast` are of the training images before preprocessing, or of the crops of regions; see
+    `edge.fingerprint`. `confidence` counts best probabilities, and `classes` best labels, in the order of the labels.
     """
 
     size: Histogram
@@ -227,7 +214,7 @@ def _require_counts(counts: Sequence[int]) -> None:
 
 
 class SelfTestSample(_Part, frozen=True):
-    """One small picture (a PNG in base64) and the probabilities that the original network, or a variant, gave it."""
+    """One small image (a PNG in base64) and the probabilities that the network gave for it at the export."""
 
     name: str
     png: str
@@ -235,7 +222,7 @@ class SelfTestSample(_Part, frozen=True):
 
 
 class SelfTest(_Part, frozen=True):
-    """Samples that any device can replay, and the largest difference it may find."""
+    """Samples that a device can replay, and the largest difference of a probability that passes."""
 
     tolerance: float
     samples: tuple[SelfTestSample, ...]
@@ -248,11 +235,9 @@ class SelfTest(_Part, frozen=True):
 class ModelSpec(_Part, frozen=True, omit_defaults=True):
     """One model. `labels` are in the order of the network's outputs.
 
-    An answer whose best probability is less than `reject_threshold` is unsure; None never is.
-    A run folder holds a spec that has no `version`, `parity` or `self_test` yet; export fills them in. A file
-    without a `variant` is what training made, in float32. A variant keeps the `fingerprint` of what it was made
-    from; files of before there were fingerprints, and models that were trained elsewhere, have none: then it is not
-    in the JSON.
+    An answer whose best probability is below `reject_threshold` is unsure. In a run folder `version`, `parity` and
+    `self_test` are still None; export fills them in. Without a `variant` the network is in float32. Models that were
+    trained elsewhere have no `fingerprint`; then it is not in the JSON.
     """
 
     format: int
@@ -265,7 +250,7 @@ class ModelSpec(_Part, frozen=True, omit_defaults=True):
     training: TrainingRecord | None
     parity: Parity | None
     self_test: SelfTest | None
-    # The JSON has the key in any case, and digests are taken of the JSON: a factory is not left out as a default is.
+    # A factory, so that the key is in the JSON in any case: versions are digests of the JSON.
     variant: Variant | None = field(default_factory=lambda: None)
     fingerprint: Fingerprint | None = None
 
@@ -274,41 +259,35 @@ class ModelSpec(_Part, frozen=True, omit_defaults=True):
             raise ValueError(f"format must be {SPEC_FORMAT}. Received: {self.format}")
         if not self.name.strip() or "/" in self.name:
             raise ValueError(f"name must be a word without a slash. Received: {self.name!r}")
-        self._check_labels()
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels must be at least two, and differ. Received: {list(self.labels)!r:.60}")
+        if not all(label.strip() for label in self.labels):
+            raise ValueError("labels must not be blank")
         if self.reject_threshold is not None and not 0 < self.reject_threshold <= 1:
             raise ValueError(f"abstain_below must be above 0 and at most 1. Received: {self.reject_threshold}")
         if not self.preprocessing:
             raise ValueError("preprocessing must have at least one step")
-        for sample in self.self_test.samples if self.self_test else ():
-            if len(sample.probabilities) != len(self.labels):
-                raise ValueError(
-                    f"self-test sample {sample.name!r} must have one probability for each of the "
-                    f"{len(self.labels)} labels. Received: {len(sample.probabilities)}"
-                )
-        if self.training and (counted := len(self.training.classes.support)) != len(self.labels):
-            raise ValueError(f"training.classes must count {len(self.labels)} labels. Received: {counted}")
-        if self.fingerprint and (counted := len(self.fingerprint.classes)) != len(self.labels):
-            raise ValueError(f"fingerprint.classes must count {len(self.labels)} labels. Received: {counted}")
-
-    def _check_labels(self) -> None:
-        if len(self.labels) < 2:
-            raise ValueError(f"labels must be at least two. Received: {len(self.labels)}")
-        if len(set(self.labels)) != len(self.labels):
-            raise ValueError("labels must differ from each other")
-        if not all(label.strip() for label in self.labels):
-            raise ValueError("labels must not be blank")
+        samples = self.self_test.samples if self.self_test else ()
+        for_labels = {f"self-test sample {sample.name!r}": len(sample.probabilities) for sample in samples}
+        if self.training:
+            for_labels["the class counts"] = len(self.training.classes.support)
+        if self.fingerprint:
+            for_labels["the fingerprint"] = len(self.fingerprint.classes)
+        for name, count in for_labels.items():
+            if count != len(self.labels):
+                raise ValueError(f"{name} must have a value for each of {len(self.labels)} labels. Received: {count}")
 
     def to_json(self) -> str:
-        """Return the spec as one line of canonical JSON (sorted keys), the text that digests are taken of."""
+        """Return the spec as one line of canonical JSON (sorted keys), which digests are taken of."""
         return canonical_json(self)
 
     def without_version(self) -> "ModelSpec":
-        """Return the spec as it is digested: everything but the digest itself."""
+        """Return the spec without its version, which is a digest of the rest."""
         return msgspec.structs.replace(self, version=None)
 
 
 def canonical_json(value: Any) -> str:
-    """Return `value`, which may hold structs, as JSON that is the same text for the same content."""
+    """Return `value`, which may hold structs, as JSON that is the same string for the same content."""
     return json.dumps(msgspec.to_builtins(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -319,12 +298,12 @@ def _finite(text: str) -> float:
 
 
 def parse_spec(text: str, source: str) -> ModelSpec:
-    """Return the spec that `text` holds; `source` names the file in messages.
+    """Return the spec in `text`; `source` names the file in messages.
 
-    Raises ModelError if it is not JSON, of a newer format, or breaks any rule of `ModelSpec`.
+    Raises ModelError if it is not JSON, has a newer format, or breaks a rule of `ModelSpec`.
     """
     try:
-        # By json: labels may be names of folders that are not UTF-8, lone surrogates that msgspec refuses to read.
+        # msgspec's own reader refuses lone surrogates, which labels have that are folder names not in UTF-8.
         value = json.loads(text, parse_float=_finite, parse_constant=_finite)
         found = value.get("format") if isinstance(value, dict) else None
         if isinstance(found, int | float) and found > SPEC_FORMAT:

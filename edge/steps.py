@@ -1,4 +1,4 @@
-"""The preprocessing steps, as data: export compiles them to an ONNX graph, which is all that ever executes them.
+"""The preprocessing steps, as data: export compiles them to an ONNX graph, which alone executes them.
 
 A picture enters as integer levels 0 to 255, RGB.
 """
@@ -23,14 +23,16 @@ Method = Literal["area", "linear", "cubic", "nearest", "antialias", "antialias-c
 Border = Literal["constant", "replicate"]
 
 
-class _Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """A struct whose JSON says under `kind` which one it is."""
+
     @property
     def kind(self) -> str:
-        """The name of the step in JSON."""
+        """The name in the JSON."""
         return str(self.__struct_config__.tag)
 
 
-class Resize(_Step, frozen=True, tag="resize"):
+class Resize(Kind, frozen=True, tag="resize"):
     """Stretch to `height` x `width` pixels.
 
     The result is rounded to integer levels 0 to 255 as the imitated library does; `tf` and `tf-antialias` keep
@@ -42,11 +44,10 @@ class Resize(_Step, frozen=True, tag="resize"):
     method: Method
 
     def __post_init__(self) -> None:
-        _check_side("resize: height", self.height)
-        _check_side("resize: width", self.width)
+        _check_sides(self, "height", "width")
 
 
-class ResizeSide(_Step, frozen=True, tag="resize_side"):
+class ResizeSide(Kind, frozen=True, tag="resize_side"):
     """Stretch so that the `shorter` or the `longer` side has `length` pixels, keeping the aspect ratio.
 
     The other side gets what that gives, cut to an integer, but at least one pixel.
@@ -57,24 +58,20 @@ class ResizeSide(_Step, frozen=True, tag="resize_side"):
     method: Method
 
     def __post_init__(self) -> None:
-        _check_side("resize_side: length", self.length)
+        _check_sides(self, "length")
 
 
-class CentreCrop(_Step, frozen=True, tag="centre_crop"):
-    """Keep the middle `height` x `width` pixels; what a smaller picture lacks is black on both sides.
-
-    Where the border cannot be even, the upper and left one is the narrower.
-    """
+class CentreCrop(Kind, frozen=True, tag="centre_crop"):
+    """Keep the middle `height` x `width` pixels; a smaller picture gets black borders, the upper and left narrower."""
 
     height: int
     width: int
 
     def __post_init__(self) -> None:
-        _check_side("centre_crop: height", self.height)
-        _check_side("centre_crop: width", self.width)
+        _check_sides(self, "height", "width")
 
 
-class Pad(_Step, frozen=True, tag="pad"):
+class Pad(Kind, frozen=True, tag="pad"):
     """Add a border, in pixels: of the level `value`, or of copies of the outermost pixels (then `value` is 0)."""
 
     top: int
@@ -85,18 +82,15 @@ class Pad(_Step, frozen=True, tag="pad"):
     value: int
 
     def __post_init__(self) -> None:
-        for name in ("top", "bottom", "left", "right"):
-            if not 0 <= (width := getattr(self, name)) <= LARGEST_SIDE_PX:
-                raise ValueError(f"pad: {name} must be 0 to {LARGEST_SIDE_PX} pixels. Received: {width}")
-        _check_border("pad", self.border, self.value)
+        _check_sides(self, "top", "bottom", "left", "right", least=0)
+        _check_border(self)
 
 
-class Fit(_Step, frozen=True, tag="fit"):
-    """Stretch to fit into `height` x `width` pixels, keeping the aspect ratio, and fill up with a border.
+class Fit(Kind, frozen=True, tag="fit"):
+    """Stretch to fit into `height` x `width` pixels, keeping the aspect ratio, with equal borders on opposite sides.
 
-    The side that touches its limit first decides the scale; the border is equally wide on opposite sides, and
-    where that leaves a pixel it is stretched away with `linear`. With `area` and `replicate` this is the
-    `preprocess` function of the Starter Bundle, chapter 21, for captchas.
+    Where that leaves a pixel it is stretched away with `linear`. With `area` and `replicate` this is `preprocess` of
+    the Starter Bundle, chapter 21.
     """
 
     height: int
@@ -106,22 +100,21 @@ class Fit(_Step, frozen=True, tag="fit"):
     value: int
 
     def __post_init__(self) -> None:
-        _check_side("fit: height", self.height)
-        _check_side("fit: width", self.width)
+        _check_sides(self, "height", "width")
         if self.method in ("tf", "tf-antialias"):
             raise ValueError(f"fit: method must be one that gives integer levels. Received: {self.method}")
-        _check_border("fit", self.border, self.value)
+        _check_border(self)
 
 
-class Grey(_Step, frozen=True, tag="grey"):
+class Grey(Kind, frozen=True, tag="grey"):
     """Three channels RGB to one of luma, in integer levels 0 to 255 (ITU-R BT.601, rounded as OpenCV does)."""
 
 
-class ReverseChannels(_Step, frozen=True, tag="reverse_channels"):
+class ReverseChannels(Kind, frozen=True, tag="reverse_channels"):
     """RGB to BGR, or back."""
 
 
-class Scale(_Step, frozen=True, tag="scale"):
+class Scale(Kind, frozen=True, tag="scale"):
     """Multiply every level by `factor`; 1/255 brings 0 to 255 into 0 to 1."""
 
     factor: float
@@ -131,14 +124,14 @@ class Scale(_Step, frozen=True, tag="scale"):
             raise ValueError("scale: factor must not be 0, which would erase the picture")
 
 
-class SubtractMean(_Step, frozen=True, tag="subtract_mean"):
-    """Subtract one number from each channel, in the order in which the channels stand here."""
+class SubtractMean(Kind, frozen=True, tag="subtract_mean"):
+    """Subtract a number from each channel, in their order at this step."""
 
     mean: tuple[float, ...]
 
 
-class Standardise(_Step, frozen=True, tag="standardise"):
-    """Subtract `mean` from each channel and divide by `std`, in the order in which the channels stand here."""
+class Standardise(Kind, frozen=True, tag="standardise"):
+    """Subtract `mean` from each channel and divide by `std`, in the order of the channels at this step."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -150,42 +143,28 @@ class Standardise(_Step, frozen=True, tag="standardise"):
             raise ValueError(f"standardise: every standard deviation must be above 0. Received: {self.std}")
 
 
-class ChannelsFirst(_Step, frozen=True, tag="channels_first"):
-    """Hand the network [N, c, h, w] in place of [N, h, w, c]; no step that changes the size comes after it."""
+class ChannelsFirst(Kind, frozen=True, tag="channels_first"):
+    """Give the network [N, c, h, w] instead of [N, h, w, c]; no step that changes the size comes after it."""
 
 
-Step = (
-    Resize
-    | ResizeSide
-    | CentreCrop
-    | Pad
-    | Fit
-    | Grey
-    | ReverseChannels
-    | Scale
-    | SubtractMean
-    | Standardise
-    | ChannelsFirst
-)
+Geometry = Resize | ResizeSide | CentreCrop | Pad | Fit
+Step = Geometry | Grey | ReverseChannels | Scale | SubtractMean | Standardise | ChannelsFirst
 
 
 def require_preparable(steps: tuple[Step, ...], height: int, width: int, max_pixels: int) -> None:
     """Raise ImageError, `too_many_pixels`, for a picture so long and narrow that a resize would make a huge one of it.
 
-    Where the shorter side is to become 256 pixels long, 1 x 65,535 pixels become 256 x 16.8 million.
+    With a shorter side of 256 pixels, 1 x 65,535 pixels would become 256 x 16.8 million.
     """
     side = isqrt(max(max_pixels, height * width))
     limit = max(LARGEST_RESULT_PX, MOST_ELONGATED * largest_result(steps, side, side))
     if (made := largest_result(steps, height, width)) > limit:
-        raise ImageError(
-            "too_many_pixels",
-            f"{width} x {height} pixels would become {made:,} while they are prepared for the model; "
-            f"the limit is {limit:,}; crop the picture",
-        )
+        became = f"{width} x {height} pixels would become {made:,} in the preprocessing"
+        raise ImageError("too_many_pixels", f"{became}; the limit is {limit:,}; crop the picture")
 
 
 def largest_result(steps: tuple[Step, ...], height: int, width: int) -> int:
-    """Return the pixels of the largest picture between `steps`, and of those that are resized along one side only."""
+    """Return the pixels of the largest picture between `steps`, or within one that resizes side by side."""
     largest = 0
     for step in steps:
         before = height, width
@@ -211,16 +190,14 @@ def largest_result(steps: tuple[Step, ...], height: int, width: int) -> int:
 def require_shrinkable(first: Step) -> None:
     """Raise UsageError unless the `first` step of a preprocessing is a resize, so that the size does not matter."""
     if not isinstance(first, Resize | ResizeSide | Fit):
-        raise UsageError(
-            f"--fast-decode needs a model whose first step is a resize; this one begins with {first.kind!r}"
-        )
+        raise UsageError(f"--fast-decode needs a model whose first step is a resize. Received: {first.kind}")
 
 
 def shrink_factor(first: Step, width: int, height: int) -> int:
-    """Return by how much a decoder may shrink a picture in front of its `first` step: 8, 4, 2, or 1 for not at all."""
+    """Return by how much a decoder may shrink a picture before the `first` step: 8, 4, 2, or 1 for not at all."""
     shorter, longer = sorted((width, height))
     match first:
-        case Resize() | Fit():  # either side may become the width: the orientation is not known yet
+        case Resize() | Fit():  # EXIF orientation may still turn the picture
             ratio = shorter / max(first.width, first.height)
         case ResizeSide():
             ratio = (shorter if first.side == "shorter" else longer) / first.length
@@ -230,7 +207,7 @@ def shrink_factor(first: Step, width: int, height: int) -> int:
 
 
 def describe(step: Step) -> str:
-    """Return one step as a person would say it, for tables and cards."""
+    """Return one step in words."""
     match step:
         case Resize():
             return f"resize to {step.height}x{step.width} ({step.method})"
@@ -238,37 +215,26 @@ def describe(step: Step) -> str:
             return f"resize {step.side} side to {step.length} ({step.method})"
         case CentreCrop():
             return f"crop the middle {step.height}x{step.width}"
-        case Pad():
-            return f"pad {step.top}, {step.bottom}, {step.left}, {step.right} ({_describe_border(step)})"
-        case Fit():
-            return f"fit into {step.height}x{step.width} ({step.method}, {_describe_border(step)})"
-        case Grey():
-            return "grey"
-        case ReverseChannels():
-            return "reverse channels"
+        case Pad() | Fit():
+            border = step.border if step.border == "replicate" else f"level {step.value}"
+            if isinstance(step, Fit):
+                return f"fit into {step.height}x{step.width} ({step.method}, {border})"
+            return f"pad {step.top}, {step.bottom}, {step.left}, {step.right} ({border})"
         case Scale():
             return f"scale by {step.factor:.6g}"
-        case SubtractMean():
-            return f"subtract {_listed(step.mean)}"
-        case Standardise():
-            return f"subtract {_listed(step.mean)} and divide by {_listed(step.std)}"
-        case ChannelsFirst():
-            return "channels first"
+        case SubtractMean() | Standardise():
+            mean, *std = ("/".join(f"{value:.6g}" for value in values) for values in msgspec.structs.astuple(step))
+            return f"subtract {mean}" + "".join(f" and divide by {divisors}" for divisors in std)
+        case _:
+            return step.kind.replace("_", " ")
 
 
-def _describe_border(step: Pad | Fit) -> str:
-    return step.border if step.border == "replicate" else f"level {step.value}"
+def _check_sides(step: Kind, *names: str, least: int = 1) -> None:
+    for name in names:
+        if not least <= (side := getattr(step, name)) <= LARGEST_SIDE_PX:
+            raise ValueError(f"{step.kind}: {name} must be {least} to {LARGEST_SIDE_PX} pixels. Received: {side}")
 
 
-def _listed(values: tuple[float, ...]) -> str:
-    return "/".join(f"{value:.6g}" for value in values)
-
-
-def _check_side(name: str, side: int) -> None:
-    if not 1 <= side <= LARGEST_SIDE_PX:
-        raise ValueError(f"{name} must be 1 to {LARGEST_SIDE_PX} pixels. Received: {side}")
-
-
-def _check_border(name: str, border: Border, value: int) -> None:
-    if not 0 <= value <= 255 or (border == "replicate" and value):
-        raise ValueError(f"{name}: value must be a level 0 to 255, and 0 for replicate. Received: {value}")
+def _check_border(step: Pad | Fit) -> None:
+    if not 0 <= step.value <= 255 or (step.border == "replicate" and step.value):
+        raise ValueError(f"{step.kind}: value must be a level 0 to 255, and 0 for replicate. Received: {step.value}")

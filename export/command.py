@@ -1,4 +1,4 @@
-"""Turn a classifier into one .onnx file, proven equal to the source on pictures.
+"""Turn a classifier into one .onnx file, compared with the source on pictures before it is written.
 
 MODEL is a folder that 'eyespot train' wrote, or a network from elsewhere: a file of Keras (.keras, .h5, .hdf5; Keras 2
 or 3) or the folder of a SavedModel. The latter need --labels and --preprocessing. Networks that end in logits get a
@@ -19,77 +19,67 @@ import argparse
 from pathlib import Path
 
 from edge.cli import DONE
-from edge.errors import ModelError, UsageError
+from edge.errors import UsageError
+from edge.model import read_spec
 from export.arguments import (
-    Targets,
-    add_model_arguments,
-    add_target_arguments,
-    add_variant_arguments,
-    choose,
-    choose_targets,
+    DESCRIPTION,
+    add_description,
+    add_options,
     export_described,
-    model_inputs,
+    read_options,
     report,
     resolve_output,
-    variant_suffix,
 )
+from export.publish import publish, require_targets
 from export.run_folder import RunFolder
 from export.sources.recognise import is_keras_file, not_a_model
-
-FOREIGN_OPTIONS = ("labels", "preprocessing", "size", "output_name", "calibrate", "answer_accuracy", "images")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot export` takes."""
     parser.add_argument("model", metavar="MODEL", type=Path, help="a run, a file of Keras, a SavedModel, an artifact")
-    parser.add_argument(
-        "--output", metavar="FILE", help="the .onnx file to write (default: MODEL's name, with -int8 or -fp16)"
-    )
-    add_model_arguments(parser)
-    add_variant_arguments(parser)
-    add_target_arguments(parser)
+    output = "the .onnx file to write (default: MODEL's name, with -int8 or -fp16)"
+    parser.add_argument("--output", metavar="FILE", help=output)
+    add_description(parser)
+    add_options(parser)
+    parser.add_argument("--triton", type=Path, metavar="REPOSITORY", help="put it into a Triton model repository too")
+    parser.add_argument("--bento", action="store_true", help="put it into BentoML's model store as well")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Export, print what was proven and return the exit status."""
-    targets, choices = choose_targets(arguments), choose(arguments)
-    path: Path = arguments.model
+    """Export, print what was compared and return the exit status."""
+    require_targets(arguments.triton, arguments.bento)
+    options, path = read_options(arguments), arguments.model
     if path.suffix == ".onnx" and path.is_file():
-        return _publish_only(arguments, targets)
-    is_file = is_keras_file(path)
-    own = path.stem if is_file else path.resolve().name
-    default = f"{own}{variant_suffix(arguments)}.onnx"
-    output = resolve_output(arguments.output, default, *model_inputs(arguments))
-    if is_file or (path / "saved_model.pb").is_file():
-        exported = export_described(arguments, output, output.stem if arguments.output else own)
+        _require_publishable(arguments)
+        publish(path, arguments.triton, arguments.bento)
+        return DONE
+    suffix = f"-{options.variant}" if options.variant else ""
+    if is_keras_file(path) or (path / "saved_model.pb").is_file():
+        exported, output = export_described(arguments, path.stem if path.is_file() else path.resolve().name, suffix)
     elif not RunFolder(path).is_started:
         raise not_a_model(path)
     else:
-        _refuse(arguments, FOREIGN_OPTIONS, "is for a network from elsewhere; a run has its own")
+        _refuse(arguments, DESCRIPTION, "is for a network from elsewhere; a run has its own")
         from export.pipeline import export_run
 
-        exported = export_run(RunFolder(path), output, choices)
+        output = resolve_output(arguments.output, f"{path.resolve().name}{suffix}.onnx", path)
+        exported = export_run(RunFolder(path), output, options)
     report(exported, output)
-    targets.publish(output)
+    publish(output, arguments.triton, arguments.bento)
     return DONE
 
 
-def _publish_only(arguments: argparse.Namespace, targets: Targets) -> int:
-    from edge.model import read_spec
-
-    try:
-        read_spec(arguments.model)
-    except ModelError as error:
-        raise UsageError(f"{error}; a plain ONNX file is taken in with 'eyespot adopt'") from None
-    options = ("output", "int8", "fp16", *FOREIGN_OPTIONS)
-    _refuse(arguments, options, f"means nothing for {arguments.model}, which is exported already; give its source")
-    if not targets.any:
-        raise UsageError(f"{arguments.model} is exported already; --triton or --bento hand it on")
-    targets.publish(arguments.model)
-    return DONE
+def _require_publishable(arguments: argparse.Namespace) -> None:
+    """Raise ModelError unless MODEL is an artifact, UsageError unless it is to go to a store, as it is."""
+    read_spec(arguments.model)
+    options = ("output", "tolerance", "variant", *DESCRIPTION)
+    _refuse(arguments, options, f"does nothing for {arguments.model}, which is exported already; give its source")
+    if arguments.triton is None and not arguments.bento:
+        raise UsageError(f"{arguments.model} is exported already; --triton or --bento put it into a store")
 
 
-def _refuse(arguments: argparse.Namespace, options: tuple[str, ...], why: str) -> None:
-    for option in options:
-        if getattr(arguments, option) not in (None, False):
-            raise UsageError(f"--{option.replace('_', '-')} {why}")
+def _refuse(arguments: argparse.Namespace, names: tuple[str, ...], why: str) -> None:
+    for name in names:
+        if (value := getattr(arguments, name)) is not None:
+            raise UsageError(f"--{value if name == 'variant' else name.replace('_', '-')} {why}")

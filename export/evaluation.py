@@ -1,8 +1,6 @@
-"""How good a network from elsewhere is on labelled pictures, and what is chosen by such pictures.
+"""Accuracy, confusions, temperature and threshold, from probabilities and the classes that pictures show.
 
-A training writes these figures into its run; a network that was trained elsewhere gets them here, by its file, from a
-folder of labelled pictures: accuracy, confusions and a fingerprint on the pictures to judge by, a temperature and a
-threshold on the others.
+Arguments are `probabilities` float32 [N, classes] and `targets` int64 [N].
 """
 
 import math
@@ -21,34 +19,38 @@ ELSEWHERE = "trained elsewhere"
 # A network that knows nothing would drive the fit without end, and one of too few pictures to either side.
 COOLEST, HOTTEST = 0.05, 20.0
 SMALLEST = 1e-12
-# Steps of the search for a temperature; each leaves 0.618 of where it may be.
+# Each step of the search for a temperature leaves 0.618 of the interval.
 STEPS = 40
 GOLDEN = (math.sqrt(5) - 1) / 2
 # Thresholds are rounded down to four digits, so that the last picture answered is not lost to another rounding.
 ROUNDING = 10_000
 
 
+def accuracy_of(probabilities: Rows, targets: NDArray[np.int64]) -> float:
+    """Return the share, 0 to 1, of the pictures whose best class is the target."""
+    return float((probabilities.argmax(axis=1) == targets).mean())
+
+
 def record_of(
     probabilities: Rows, targets: NDArray[np.int64], dataset: str, data_digest: str, temperature: float
 ) -> TrainingRecord:
-    """Return the record of a network that was trained elsewhere, judged by pictures that show `targets` [N]."""
-    counts = count_classes(probabilities.argmax(axis=1), targets, probabilities.shape[1])
+    """Return the record of a network that was trained elsewhere."""
     return TrainingRecord(
         recipe=ELSEWHERE,
         dataset=dataset,
         data_digest=data_digest,
         training_images=0,
         evaluation_images=len(targets),
-        accuracy=sum(counts.correct) / len(targets),
+        accuracy=accuracy_of(probabilities, targets),
         epochs=0,
         seed=0,
         temperature=temperature,
-        classes=counts,
+        classes=count_classes(probabilities.argmax(axis=1), targets, probabilities.shape[1]),
     )
 
 
 def count_classes(called: Sequence[int] | NDArray[np.int64], targets: NDArray[np.int64], classes: int) -> ClassCounts:
-    """Return how often each of `classes` was shown, called and right, and the most frequent confusions."""
+    """Return how often each of `classes` was shown, predicted (`called` [N]) and correct, and the confusions."""
     called = np.asarray(called)
     wrong = Counter((int(t), int(c)) for t, c in zip(targets, called, strict=True) if t != c)
     most = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))[:MOST_CONFUSIONS]
@@ -61,11 +63,11 @@ def count_classes(called: Sequence[int] | NDArray[np.int64], targets: NDArray[np
 
 
 def fit_temperature(probabilities: Rows, targets: NDArray[np.int64]) -> float:
-    """Return the temperature that makes `targets` [N] likeliest, given `probabilities` [N, classes] at 1.
+    """Return the temperature that makes `targets` likeliest, given `probabilities` at temperature 1.
 
-    Each target is taken for right in N + 1 of N + 2 cases (J. Platt, Probabilistic Outputs for Support Vector
-    Machines, 1999): a network without a mistake on N pictures is good, and not sure of everything for ever. The cost is
-    convex in 1 / temperature, so a golden-section search finds its minimum.
+    Each target counts as right in N + 1 of N + 2 cases (J. Platt, Probabilistic Outputs for Support Vector Machines,
+    1999), so that a network without a mistake on N pictures is not taken to be sure of everything. The cost is convex
+    in 1 / temperature; a golden-section search finds its minimum.
     """
     logits = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
     doubt = 1 / (len(targets) + 2)
@@ -85,16 +87,16 @@ def fit_temperature(probabilities: Rows, targets: NDArray[np.int64]) -> float:
 
 
 def find_threshold(probabilities: Rows, targets: NDArray[np.int64], wanted_accuracy: float) -> float:
-    """Return the lowest threshold at which the answers given are right in `wanted_accuracy` of all cases.
+    """Return the lowest probability from which on answers are right in `wanted_accuracy` (0 to 1) of all cases.
 
     Raises UsageError if no threshold reaches it.
     """
     right = probabilities.argmax(axis=1) == targets
-    # Rounded down as the threshold will be: whatever is above that is answered, however close they are.
+    # Rounded down as the threshold will be: all that is above it is answered, however close.
     confidence = np.floor(probabilities.max(axis=1).astype(np.float64) * ROUNDING) / ROUNDING
     order = np.argsort(-confidence, kind="stable")
     accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    # A threshold cannot part pictures of equal confidence.
+    # A threshold cannot separate pictures of equal confidence.
     last_of_equals = np.append(np.diff(confidence[order]) != 0, True)
     good = np.flatnonzero((accuracy >= wanted_accuracy) & last_of_equals)
     if not len(good):

@@ -1,7 +1,7 @@
 """Redo the comparison of Keras with a model file: the answer of `eyespot verify MODEL --against RUN`.
 
-A certificate is a claim. With the run anyone can check it, on other pictures, with the file that is in use and on the
-machine where it is in use.
+With the run anyone can check a certificate, on other pictures, with the file that is in use and on the machine where it
+is in use.
 """
 
 import argparse
@@ -9,6 +9,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,17 +31,22 @@ from export.sources.keras_file import load_keras
 from export.sources.tensorflow import keras_source
 
 WORST_SHOWN = 10
-Bad = list[dict[str, str]]  # path, code and message of each picture that cannot be read
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, print what was found and return the exit status."""
     classifier = Classifier.load(arguments.model)
-    spec, folder, bad = classifier.spec, RunFolder(Path(arguments.against)), Bad()
-    _require_same_origin(spec, folder.read_spec(), arguments.model, arguments.against)
+    spec, folder = classifier.spec, RunFolder(Path(arguments.against))
+    bad: list[dict[str, str]] = []  # path, code and message of each picture that cannot be read
+    found_run = folder.read_spec()
+    for field in ("labels", "preprocessing", "regions", "training"):
+        if getattr(spec, field) != getattr(found_run, field):
+            raise ModelError(
+                f"{folder.path}: {arguments.model} was not made of this run, their {field} differ; name its own run"
+            )
     if spec.variant and not arguments.tolerance:
         raise UsageError(
-            f"{arguments.model}: {spec.variant.kind} does not equal the network of {arguments.against}; "
+            f"{arguments.model}: {spec.variant.kind} does not equal the network of {folder.path}; "
             "give --tolerance P, the largest difference of a probability to accept"
         )
     tolerance = arguments.tolerance or (spec.parity.tolerance if spec.parity else TOLERANCE)
@@ -48,32 +54,20 @@ def run(arguments: argparse.Namespace) -> int:
     preprocessing = build_preprocessing(spec.preprocessing)
     source = keras_source(load_keras(folder.model), str(folder.model)).accept(network_shape(preprocessing))
     prepare = of_pictures(preprocessing, NETWORK_INPUT_NAME, "preprocessing")
-    found = worst_first(compare(make_views(pictures), prepare, source.answer, classifier.probabilities, tolerance))
+    comparisons = compare(make_views(pictures), prepare, source.answer, classifier.probabilities, tolerance)
+    found = worst_first(replace(c, view=None, array=None) for c in comparisons)
     if not found:
         where = arguments.images or folder.evaluation_images
         raise UsageError(f"{where}: there is no image to compare on ({len(bad)} cannot be read)")
     for image in bad:
         print(f"eyespot: {printable(image['path'])}: {image['code']}: {image['message']}", file=sys.stderr)
-    record = _record(spec, found, tolerance)
-    shown = found[: arguments.worst or WORST_SHOWN]
-    if arguments.json:
-        print(json.dumps(record | {"worst": [_worst(spec, c) for c in shown], "bad": bad}))
-    else:
-        _print(spec, record, shown, bad)
-    return NOTHING_DONE if not record["passed"] else SOME_FAILED if bad else DONE
+    passed = all(is_within(comparison, tolerance) for comparison in found)
+    _report(spec, found, tolerance, passed, bad, arguments)
+    return NOTHING_DONE if not passed else SOME_FAILED if bad else DONE
 
 
-def _require_same_origin(model: ModelSpec, run: ModelSpec, model_name: str, run_name: str) -> None:
-    """Raise ModelError, naming what differs, unless the model can have been exported from the run."""
-    for field in ("labels", "preprocessing", "regions", "training"):
-        if getattr(model, field) != getattr(run, field):
-            raise ModelError(
-                f"{run_name}: {model_name} was not made of this run, their {field} differ; name its own run"
-            )
-
-
-def _readable(folder: str, bad: Bad) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Yield name and pixels of each image that `folder` leads to; what cannot be read is put into `bad`."""
+def _readable(folder: str, bad: list[dict[str, str]]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield name and pixels of each image that `folder` leads to; append what cannot be read to `bad`."""
     for source in expand_sources([folder]):
         try:
             if source.error:
@@ -83,21 +77,45 @@ def _readable(folder: str, bad: Bad) -> Iterator[tuple[str, NDArray[np.uint8]]]:
             bad.append({"path": source.path, "code": error.code, "message": str(error)})
 
 
-def _record(spec: ModelSpec, found: list[Comparison], tolerance: float) -> dict[str, object]:
-    """Return what was found, as the JSON object of `--json` has it."""
-    return {
-        "model": spec.name,
-        "version": spec.version,
-        "passed": all(is_within(comparison, tolerance) for comparison in found),
-        "images": count_pictures(found),
-        "comparisons": len(found),
-        "largest_difference": _finite(float(np.max([comparison.difference for comparison in found]))),
-        "same_best_label": sum(comparison.same_top1 for comparison in found),
-        "tolerance": tolerance,
-    }
+def _report(
+    spec: ModelSpec,
+    found: list[Comparison],
+    tolerance: float,
+    passed: bool,
+    bad: list[dict[str, str]],
+    arguments: argparse.Namespace,
+) -> None:
+    """Print one JSON object, or a line and below it a table of the worst images."""
+    largest, same = float(np.max([c.difference for c in found])), sum(c.same_top1 for c in found)
+    worst = found[: arguments.worst or WORST_SHOWN]
+    if arguments.json:
+        record = {
+            "model": spec.name,
+            "version": spec.version,
+            "passed": passed,
+            "images": count_pictures(found),
+            "comparisons": len(found),
+            "largest_difference": _finite(largest),
+            "same_best_label": same,
+            "tolerance": tolerance,
+            "worst": [_fields(spec, comparison) for comparison in worst],
+            "bad": bad,
+        }
+        print(json.dumps(record))
+    else:
+        print(
+            f"{spec.name} {spec.version}: {'passed' if passed else 'FAILED'}, largest difference to Keras "
+            f"{largest:.1e} (limit {tolerance:.0e}), same best label on {same:,} of {len(found):,} comparisons, "
+            f"{count_pictures(found):,} images" + (f", {len(bad):,} not readable" if bad else "")
+        )
+        print("\ndifference  best label  image")
+        for c in worst:
+            keras = printable(f"Keras: {spec.labels[int(c.expected.argmax())]} {c.expected.max():.2%}")
+            label = "same" if c.same_top1 else "another"
+            print(f"{c.difference:>10.1e}  {label:<10}  {printable(c.name)}   ({keras})")
 
 
-def _worst(spec: ModelSpec, c: Comparison) -> dict[str, object]:
+def _fields(spec: ModelSpec, c: Comparison) -> dict[str, object]:
     best = {"label": spec.labels[int(c.expected.argmax())], "probability": _finite(float(c.expected.max()))}
     return {"image": c.name, "difference": _finite(c.difference), "same_best_label": c.same_top1, "keras": best}
 
@@ -105,19 +123,3 @@ def _worst(spec: ModelSpec, c: Comparison) -> dict[str, object]:
 def _finite(value: float) -> float | None:
     """Return a number as JSON can hold it."""
     return value if math.isfinite(value) else None
-
-
-def _print(spec: ModelSpec, record: dict[str, object], shown: list[Comparison], bad: Bad) -> None:
-    """Print what was found as a line, and below it a table of the worst images."""
-    largest = record["largest_difference"]
-    print(
-        f"{spec.name} {spec.version}: {'passed' if record['passed'] else 'FAILED'}, largest difference to Keras "
-        f"{'nan' if largest is None else f'{largest:.1e}'} (limit {record['tolerance']:.0e}), same best label on "
-        f"{record['same_best_label']:,} of {record['comparisons']:,} comparisons, {record['images']:,} images"
-        + (f", {len(bad):,} not readable" if bad else "")
-    )
-    print("\ndifference  best label  image")
-    for c in shown:
-        said = f"Keras: {spec.labels[int(c.expected.argmax())]} {c.expected.max():.2%}"
-        label = "same" if c.same_top1 else "another"
-        print(f"{c.difference:>10.1e}  {label:<10}  {printable(c.name)}   ({printable(said)})")

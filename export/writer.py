@@ -1,11 +1,9 @@
-"""Write the artifact: stamp the spec into the model, prove the file, and only then give it its name."""
+"""Write the artifact: stamp the spec into the model, replay its samples, and only then give the file its name."""
 
 import base64
 import hashlib
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import msgspec
@@ -15,49 +13,32 @@ from numpy.typing import NDArray
 
 from edge.classifier import Classifier, require_self_test
 from edge.files import replacing
-from edge.model import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, content_version
-from edge.runtime import create_session
+from edge.model import METADATA_KEY, content_version
 from edge.spec import ModelSpec, SelfTest, SelfTestSample
-from export.parity.compare import PICTURES_KEPT, TOLERANCE, Comparison, View
+from export.parity.compare import TOLERANCE, Comparison
 
 # Another processor sums in another order, and a GPU may round its factors; ten times the parity limit is
 # room for that, and still far from changing an answer.
 SELF_TEST_FACTOR = 10
-SELF_TEST_SAMPLES = PICTURES_KEPT
+SELF_TEST_SAMPLES = 6
 # A variant rounds after every layer. Where another processor or runtime sums in another order, a value on the
 # edge between two levels falls to the other side, and what follows moves with it: seldom, but by 1/256 with int8
-# (whole numbers add up alike everywhere, so only what stays float32 can differ), always and by 1/2048 with fp16.
+# (integers add up alike everywhere, so only what stays float32 can differ), always and by 1/2048 with fp16.
 VARIANT_SELF_TEST_TOLERANCES = {"int8": 0.05, "fp16": 0.01}
 
 
-def make_self_test(comparisons: Iterable[Comparison], limit: float = TOLERANCE) -> SelfTest:
-    """Return a few samples with the probabilities of the source: the first small pictures among `comparisons`.
+def make_self_test(comparisons: Iterable[Comparison], tolerance: float = SELF_TEST_FACTOR * TOLERANCE) -> SelfTest:
+    """Return the first small pictures among `comparisons` as samples with their probabilities.
 
-    Replays may differ by ten times `limit`, that of the comparisons. Large pictures are left out so that the file stays
-    small; the odd sizes of the parity check are all small.
+    `tolerance` is what a replay may differ by. Large pictures are left out so that the file stays small; the odd sizes
+    of the parity check are all small.
     """
-    small = ((c.view, c.expected) for c in comparisons if c.view)
-    return SelfTest(
-        min(1.0, SELF_TEST_FACTOR * limit), tuple(make_sample(*pair) for pair in islice(small, SELF_TEST_SAMPLES))
-    )
-
-
-def make_variant_self_test(
-    comparisons: Iterable[Comparison], model: onnx.ModelProto, kind: Literal["int8", "fp16"]
-) -> SelfTest:
-    """Return the same samples with the probabilities that `model`, `image` to `probabilities`, gives them here."""
-    session = create_session(model.SerializeToString(), "variant")
-    small = (c.view for c in comparisons if c.view)
+    small = [(c.view, c.expected) for c in comparisons if c.view]
     samples = tuple(
-        make_sample(view, session.run([OUTPUT_NAME], {INPUT_NAME: view.pixels[None]})[0][0])
-        for view in islice(small, SELF_TEST_SAMPLES)
+        SelfTestSample(view.name, encode_png(view.pixels), tuple(map(float, expected)))
+        for view, expected in small[:SELF_TEST_SAMPLES]
     )
-    return SelfTest(VARIANT_SELF_TEST_TOLERANCES[kind], samples)
-
-
-def make_sample(view: View, probabilities: NDArray[np.float32]) -> SelfTestSample:
-    """Return a picture with the probabilities [classes] that it must get."""
-    return SelfTestSample(view.name, encode_png(view.pixels), tuple(map(float, probabilities)))
+    return SelfTest(min(1.0, tolerance), samples)
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> str:
@@ -69,7 +50,7 @@ def encode_png(pixels: NDArray[np.uint8]) -> str:
 def stamp(model: onnx.ModelProto, spec: ModelSpec) -> tuple[bytes, ModelSpec]:
     """Return the bytes of the artifact, and the spec with the version that they give it.
 
-    The entry goes behind everything else, so that what the version is a digest of stays one piece.
+    The entry goes behind everything else, so that what the version is a digest of is one piece.
     """
     body = model.SerializeToString(deterministic=True)
     versioned = msgspec.structs.replace(spec, version=content_version(hashlib.sha256(body).digest(), spec))
@@ -80,8 +61,7 @@ def stamp(model: onnx.ModelProto, spec: ModelSpec) -> tuple[bytes, ModelSpec]:
 def write_artifact(content: bytes, path: Path) -> None:
     """Write `content` to `path`, unless the file, read back as a device would, fails its own self-test.
 
-    Raises ParityError for that, OSError for a disk that is full or may not be written to; in both cases
-    `path` is as it was before.
+    Raises ParityError for that, OSError for a disk that is full or read-only; in both cases `path` is as it was.
     """
     with replacing(path) as temporary:
         temporary.write_bytes(content)

@@ -154,7 +154,7 @@ class Engine:
             self._batcher.put(job, leads=leads)
 
     def _answer_regions(self, job: Job, decoded: DecodedImage, finder: "RegionFinder") -> None:
-        classification = self._classifier.classify(decoded)
+        classification = self._classifier.classify(decoded, None)
         if self.window is not None:
             crops = (finder.crop(decoded.pixels, region.box) for region in classification.regions or ())
             job.measures = tuple(map(measure, crops))

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,16 +23,6 @@ ALLOWED = {
     "export": {"edge", "export"},
     "training": {"edge", "export", "training"},
     "serving": {"edge", "serving"},
-}
-
-# Packages that a command of edge loads only when it is asked for what they do, in these files; the base install and a
-# runtime do for all others.
-EDGE_OPTIONAL = {
-    "cv2": {"edge/regions/opencv.py"},
-    "pi_heif": {"edge/image.py"},
-    "pyarrow": {"edge/batch/outputs.py", "edge/batch/ray_engine.py"},
-    "ray": {"edge/batch/ray_engine.py"},
-    "jinja2": {"edge/batch/report.py"},
 }
 
 # What each room may import of others: what the base install, the runtime and these extras bring.
@@ -91,6 +83,31 @@ def test_edge_is_no_larger_than_it_may_be() -> None:
     assert len(list((ROOT / "edge").glob("*.py"))) <= 14
     assert len(paths) <= 55
     assert max(lines.values()) <= 400
+    batch = sum(count for path, count in lines.items() if "batch" in path.as_posix())
+    watch = sum(count for path, count in lines.items() if "watch" in path.as_posix())
+    assert batch <= 1100
+    assert watch <= 700
+    assert sum(lines.values()) <= 5600
+
+
+# Classifies a picture as the program does, and prints the files of edge of which something was executed.
+TRACE = """
+import sys
+from edge.cli import main
+found = set()
+sys.setprofile(lambda frame, event, _: found.add(frame.f_code.co_filename) if event == "call" else None)
+main(["classify", *sys.argv[1:]])
+sys.setprofile(None)
+print(sum("/edge/" in name and "/tests/" not in name for name in found))
+"""
+
+
+def test_one_picture_crosses_few_files(tmp_path: Path) -> None:
+    data = ROOT / "tests" / "data"
+    Image.new("RGB", (28, 28)).save(tmp_path / "a.png")
+    command = [sys.executable, "-c", TRACE, data / "linear-digits.onnx", tmp_path / "a.png"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert 8 < int(done.stdout.splitlines()[-1]) <= 12
 
 
 def test_a_server_needs_nothing_that_makes_models() -> None:

@@ -21,24 +21,24 @@ from edge.errors import reason_of
 from edge.sources import is_image_name
 
 SEPARATOR = "!/"  # between the archive and the member, as in a Java archive's URL
-# What Python's readers raise for what is cut short or damaged; gzip and bz2 also raise an OSError of no number.
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError)
-BROKEN = (*DAMAGED, OverflowError, IndexError, RecursionError)
-
-# ZIP (PKWARE's APPNOTE): flags of a member, the system it was made on, and Info-ZIP's field for its name as UTF-8.
+# What Python's readers raise for damaged archives; gzip and bz2 also raise an OSError without a number.
+BROKEN = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError),
+    *(OverflowError, IndexError, RecursionError),
+)
+# ZIP (PKWARE's APPNOTE): flags of a member, the system it was made on, and Info-ZIP's field for its name in UTF-8.
 ENCRYPTED, UTF_8, UNIX, UNICODE_PATH = 1 << 0, 1 << 11, 3, 0x7075
-# Of bzip2 and LZMA zipfile unpacks at once all that so many packed bytes hold, which can be 80 MB.
+# Of bzip2 and LZMA zipfile unpacks at once everything in a packed chunk, which can be 80 MB.
 LIMITED, UNLIMITED_CHUNK_BYTES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED), 1 << 12
-# TAR: tarfile reads a long name or comments at once, however long. Linux refuses paths above 4,096 bytes.
-MOST_READ_BYTES = 1 << 20
+MOST_READ_BYTES = 1 << 20  # at once in a TAR, whose headers may claim names and comments of any length
 
-Members = Iterator[tuple[str, Callable[[str], Input]]]  # names, and what reads a member as the input of a path
+Members = Iterator[tuple[str, Callable[[str], Input]]]  # names, and functions that read a member as the input of a path
 
 
 def read_archive(path: str, max_pixels: int) -> Iterator[Input]:
-    """Yield each image in the archive, as `archive.zip!/folder/a.png`; other files are passed over, as in a folder.
+    """Yield each image in the archive, as `archive.zip!/folder/a.png`; other files are left out, as in a folder.
 
-    What cannot be read is an input with an error: a member, or, as the archive itself, all that would have come after.
+    A member that cannot be read is an input with an error; where the archive is damaged, the last input is the archive.
     """
     empty = True
     try:
@@ -68,16 +68,16 @@ def _zip_members(path: str, max_pixels: int) -> Members:
 
 
 def _zip_name(member: zipfile.ZipInfo) -> str:
-    """Return the name as it was meant, which zipfile takes for code page 437 where no flag says that it is UTF-8.
+    """Return the name of a member. Without the flag for UTF-8, zipfile decodes it as code page 437.
 
-    Linux's zip writes UTF-8 without the flag, or as a second name; macOS without the flag. Others of Unix stay bytes.
+    Linux's zip writes UTF-8 without the flag, or as a second name; macOS without the flag.
     """
     if member.flag_bits & UTF_8:
         return member.filename
     raw, extra = member.orig_filename.encode("cp437"), member.extra
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<HH", extra)
-        # Another sum is of another name: a program that does not know the field has renamed the member.
+        # With another checksum the second name is outdated: the member was renamed.
         if kind == UNICODE_PATH and extra[4:9] == struct.pack("<BL", 1, zlib.crc32(raw)):
             raw = extra[9 : 4 + size]
         extra = extra[4 + size :]
@@ -96,7 +96,7 @@ def _read_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_pixe
     except NotImplementedError as error:
         return failed(path, "unsupported_format", f"the member is packed in an unknown way ({reason_of(error)})")
     except (*BROKEN, OSError) as error:
-        if isinstance(error, OSError) and error.errno:  # the disk's error
+        if isinstance(error, OSError) and error.errno:  # of the disk
             raise
         return failed(path, "corrupt", f"the member is damaged ({reason_of(error)})", member.file_size)
 
@@ -105,12 +105,12 @@ def _tar_members(path: str, max_pixels: int) -> Members:
     openers: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
     with open(path, "rb") as file:
         opener = openers.get(file.read(2), partial(open, mode="rb"))
-    with opener(path) as first, opener(path) as second:  # for hard links, to files that are further in front
+    with opener(path) as first, opener(path) as second:  # for hard links, to files that come before
         limited = _LimitedStream(first)
         with tarfile.open(fileobj=limited, mode="r:", errorlevel=1) as archive:  # type: ignore[call-overload]
             files = array("q")  # of each file the hash of its name, its offset and its size
             for member in archive:
-                archive.members.clear()  # or it would keep them all
+                archive.members.clear()  # it would keep them all
                 is_file = member.isreg() and not member.issparse()
                 stream, place = first, [member.offset_data, member.size] if is_file else []
                 if member.islnk() and files:
@@ -122,7 +122,7 @@ def _tar_members(path: str, max_pixels: int) -> Members:
                 elif not member.isdir():
                     message = "the member is neither a file nor a link to one before it"
                     yield member.name, partial(failed, code="unreadable", message=message)
-        # tarfile takes whatever is no header for the end of the archive, which is a block of zeros.
+        # tarfile takes anything that is no header for the end of the archive, which is a block of zeros.
         if limited.last_read != bytes(tarfile.BLOCKSIZE):
             raise EOFError("its end is missing")
 
@@ -134,11 +134,10 @@ def _read_tar_member(stream: IO[bytes], offset: int, size: int, max_pixels: int,
 
 
 class _LimitedStream:
-    """A tar of which no more is read at once than a header can need."""
+    """A tar that refuses to read more at once than a header needs."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self.seek, self.tell = stream, stream.seek, stream.tell
-        self.last_read = b""
+        self._stream, self.seek, self.tell, self.last_read = stream, stream.seek, stream.tell, b""
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= MOST_READ_BYTES:

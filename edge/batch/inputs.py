@@ -1,4 +1,4 @@
-"""Turn what a user names into inputs, one by one, and read them: images, folders, globs, archives, lists of paths."""
+"""Turn the sources of a batch into inputs, one by one, and read them: images, folders, globs, archives, lists."""
 
 import codecs
 import csv
@@ -19,13 +19,13 @@ ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".ta
 LONGEST_LINE = 1 << 16  # Linux refuses paths above 4,096 bytes
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 CHUNK_BYTES = 1 << 20
-# Codes that the first bytes of a file are enough for; of other headers the rest may be further in.
+# Errors that the first chunk of a file proves; for others its header may be further in.
 NO_IMAGE = ("empty", "not_an_image", "unsupported_format")
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One thing to classify: a path that is still to be read, or what was read. `sha256`, in hexadecimal, is of all."""
+    """One thing to classify: a path that is still to be read, or its content, with the SHA-256 in hexadecimal."""
 
     path: str
     encoded: bytes | None = None
@@ -35,7 +35,7 @@ class Input:
 
 
 def held_bytes(item: Input) -> int:
-    """Return how much memory an input holds while it waits for its turn."""
+    """Return how much memory an input holds while it waits."""
     return len(item.encoded or b"")
 
 
@@ -45,7 +45,7 @@ def failed(path: str, code: str, message: str, size_bytes: int | None = None) ->
 
 
 def read_file(path: str, max_pixels: int) -> Input:
-    """Return the file at `path` as it was read; what is wrong with it is in there too, nothing is raised."""
+    """Return the content of the file at `path`, or its error; nothing is raised."""
     try:
         with opened_image(path) as stream:
             chunks = iter(partial(stream.read, CHUNK_BYTES), b"")
@@ -57,9 +57,9 @@ def read_file(path: str, max_pixels: int) -> Input:
 
 
 def read_chunks(path: str, chunks: Iterable[bytes], size_bytes: int, max_pixels: int) -> Input:
-    """Return the input that consists of `chunks`; raises what they raise, and EOFError for fewer than `size_bytes`.
+    """Return the input that consists of `chunks`. Raises as they do, and EOFError for fewer than `size_bytes`.
 
-    What is larger than its image can be is not read on; a large file that is no image is read for its digest only.
+    Reading ends where there is more than an image can need; of a large file that is no image only the digest is kept.
     """
     held, digest, size, most, error = list[bytes](), hashlib.sha256(), 0, most_bytes(max_pixels), None
     for chunk in chunks if size_bytes <= most else ():
@@ -83,17 +83,22 @@ def read_chunks(path: str, chunks: Iterable[bytes], size_bytes: int, max_pixels:
 
 
 def find_inputs(names: Iterable[str], column: str, null: bool, max_pixels: int) -> Iterator[Input]:
-    """Yield what `names` lead to, each when its turn comes. Raises UsageError for a list without `column` or `null`."""
+    """Yield the inputs that `names` lead to. Raises UsageError for a list without `column`, or with `null` bytes."""
     for name in names:
-        is_there = os.path.lexists(name)
-        suffix = name.lower() if is_there and not os.path.isdir(name) else ""
+        exists = os.path.lexists(name)
+        suffix = name.lower() if exists and not os.path.isdir(name) else ""
         if suffix.endswith(ARCHIVE_SUFFIXES):
             from edge.batch.archives import read_archive  # it loads five modules of compression
 
             yield from read_archive(name, max_pixels)
         elif name == STANDARD_INPUT or suffix.endswith(LIST_SUFFIXES):
-            yield from _read_list(name, column, null)
-        elif is_there or not glob.has_magic(name):
+            try:
+                yield from map(Input, _read_csv(name, column) if suffix.endswith(".csv") else _read_text(name, null))
+            except UsageError:
+                raise
+            except (OSError, csv.Error, ValueError) as error:
+                yield failed(name, "unreadable", f"the list cannot be read further ({reason_of(error)})")
+        elif exists or not glob.has_magic(name):
             yield from (Input(source.path, error=source.error) for source in expand_sources([name]))
         elif not (found := list(matches(name))):
             yield failed(name, "not_found", "no file matches")
@@ -102,23 +107,12 @@ def find_inputs(names: Iterable[str], column: str, null: bool, max_pixels: int) 
             yield from find_inputs((match.path for match in found if not match.error), column, null, max_pixels)
 
 
-def _read_list(name: str, column: str, null: bool) -> Iterator[Input]:
-    is_csv = name.lower().endswith(".csv")
-    try:
-        yield from map(Input, _read_csv(name, column) if is_csv else _read_text(name, null))
-    except (OSError, csv.Error, ValueError) as error:
-        if isinstance(error, UsageError):
-            raise
-        yield failed(name, "unreadable", f"the list cannot be read further ({reason_of(error)})")
-
-
 def _read_text(name: str, null: bool) -> Iterator[str]:
-    """Yield the path on each line, or before each NUL; of one that is too long for a path only its start."""
+    """Yield the path on each line, or before each NUL; of one that is too long only its start."""
     line, decoder, end = "", None, "\0" if null else "\n"
-    is_named = name != STANDARD_INPUT  # opened anew, since Python, when it ends, waits for who reads `sys.stdin`
+    is_named = name != STANDARD_INPUT  # at its end Python waits for readers of `sys.stdin`, but not of a new stream
     with open(name if is_named else 0, "rb", closefd=is_named) as stream:
-        # What there is, so that paths that come through a pipe are not kept waiting for more of them.
-        while chunk := stream.read1(LONGEST_LINE):
+        while chunk := stream.read1(LONGEST_LINE):  # what there is: paths in a pipe do not wait for more of them
             if decoder is None:
                 encoding = "utf-16" if chunk.startswith(UTF_16) else "utf-8-sig"
                 if b"\0" in chunk and not null and encoding != "utf-16":
@@ -133,7 +127,7 @@ def _read_text(name: str, null: bool) -> Iterator[str]:
 
 
 def _read_csv(name: str, column: str) -> Iterator[str]:
-    """Yield the path in `column` of each row; in an output of ours `path_bytes` has what is no UTF-8 in `path`."""
+    """Yield the path in `column` of each row; in an output of `batch`, `path_bytes` has names that are not UTF-8."""
     with open(name, "rb") as stream:
         encoding = "utf-16" if stream.read(2) in UTF_16 else "utf-8-sig"
     with open(name, encoding=encoding, errors="surrogateescape", newline="") as lines:

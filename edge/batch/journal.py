@@ -1,15 +1,15 @@
-"""The journal: a file of rows that only grows, survives a kill at any moment, and becomes the output when it is whole.
+"""The journal: a file of rows that only grows, survives a kill at any moment, and becomes the output when complete.
 
-Beside the output `r.csv` of a run that is not over are `r.csv.partial`, the rows so far, locked by the run that writes
-it, and `r.csv.run`, its config. A row goes to the system at once, which keeps it if the process dies, and to the disk
-within a second, which keeps it if the power fails.
+During a run there are beside the output `r.csv`: `r.csv.partial`, the rows so far, locked by the run, and `r.csv.run`,
+its config. A row goes to the system at once, so that it survives a kill, and to the disk within a second, so that it
+survives a power failure.
 """
 
 import csv
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -17,14 +17,14 @@ from typing import Any
 
 import msgspec
 
-from edge.batch.rows import Row, RunConfig, decode_row, encode_row
+from edge.batch.rows import RUN_FORMAT, Row, RunConfig, decode_row, encode_row
 from edge.errors import OutputError, UsageError
 from edge.files import AppendOnlyFile, flush_to_disk, remove_abandoned, replacing
 
 SYNC_EVERY_S = 1.0
 JSON_LINES, CSV, PARQUET = ".jsonl", ".csv", ".parquet"
 GROUP_ROWS = 10_000  # of parquet that are in memory at once
-# The columns of a table, in order, and the kind of their cells.
+# The columns of a table, in order, and the type of their cells.
 INPUT = {"path": "string", "path_bytes": "binary", "sha256": "string", "size_bytes": "int64"}
 PREDICTION = {"label": "string", "probability": "float64"}
 REGIONS = {"text": "string", "regions": "regions"}
@@ -43,31 +43,49 @@ class Journal(AbstractContextManager["Journal"]):
         refusal = f"{output}: another run is writing it; wait for it, or choose another --output"
         self._file = AppendOnlyFile(self.path, refusal)
         for replaced in (self.output, self.config_path):
-            remove_abandoned(replaced)  # by a run that was killed: this one alone has the lock
-        # An earlier run got as far as having all rows, and only its output is missing.
-        self.is_whole = self._file.size > 0 and not self.config_path.exists()
+            remove_abandoned(replaced)  # this run alone has the lock
+        # An earlier run computed all rows, and only its output is missing.
+        self.is_complete = self._file.size > 0 and not self.config_path.exists()
         self._synced_s, self._is_dirty = time.monotonic(), False
 
     def __exit__(self, *_: object) -> None:
         if not self._file.size and self._file.has_its_name:
             self.config_path.unlink(missing_ok=True)
             self._file.discard()
-        self._file.close()  # which also unlocks it
+        self._file.close()
 
     def begin(self, *, overwrite: bool) -> None:
-        """Begin anew. Raises UsageError if rows or the output are there, unless told to `overwrite`."""
+        """Begin anew. Raises UsageError if rows or the output exist, except to `overwrite` them."""
         if self._file.size and not overwrite:
             raise UsageError(f"{self.path}: rows of an interrupted run; --resume goes on, --overwrite starts anew")
         if self.output.exists() and not overwrite:
-            raise UsageError(f"{self.output}: it is there already; --overwrite replaces it once all rows are computed")
+            raise UsageError(f"{self.output}: it exists already; --overwrite replaces it once all rows are computed")
         self._file.keep(0)
-        self.config.write(self.config_path)
+        with replacing(self.config_path) as temporary:
+            temporary.write_text(json.dumps(msgspec.to_builtins(self.config), indent=2) + "\n", encoding="ascii")
+
+    def require_same_config(self) -> float:
+        """Return when the interrupted run began, in seconds since 1970. Raises UsageError if its rows differ."""
+        path = self.config_path
+        try:
+            fields = json.loads(path.read_bytes())
+            if fields.get("format") != RUN_FORMAT:
+                raise ValueError("another version of eyespot wrote it")
+            before = msgspec.convert(fields, RunConfig)
+        except (ValueError, AttributeError, RecursionError) as error:
+            raise UsageError(f"{path}: no run can be resumed from it ({error}); --overwrite starts anew") from None
+        for name in RunConfig.__struct_fields__:
+            was, is_now = getattr(before, name), getattr(self.config, name)
+            if was != is_now and name != "started_s":
+                remedy = "repeat the former command, or --overwrite to start anew"
+                raise UsageError(f"{path}: the rows so far are made with {name} {was!a}, not {is_now!a}; {remedy}")
+        return before.started_s
 
     def read(self, *, recover: bool = False) -> Iterator[Row]:
         """Yield the rows. Raises OutputError for a damaged line.
 
-        To `recover` half a line at the end, or zeros as a power failure leaves them, is cut off, with all behind; then
-        the journal is ready for more.
+        With `recover` half a line at the end, or the zeros that a power failure leaves, are cut off; after that rows
+        can be appended.
         """
         end = 0
         with open(self.path, "rb") as lines:
@@ -86,7 +104,7 @@ class Journal(AbstractContextManager["Journal"]):
 
     @contextmanager
     def keeping_rows(self, path: Path) -> Iterator[None]:
-        """Raise OutputError, which says how to go on, where the disk refuses in the block what is to go to `path`."""
+        """Turn an OSError of the block, which writes `path`, into an OutputError that says how to go on."""
         try:
             yield
         except OutputError:
@@ -103,7 +121,7 @@ class Journal(AbstractContextManager["Journal"]):
         self.sync(SYNC_EVERY_S)
 
     def sync(self, age_s: float = 0.0) -> None:
-        """Bring the rows to the disk, unless that was done less than `age_s` seconds ago. Raises OutputError."""
+        """Bring the rows to the disk, if the last time was `age_s` seconds ago. Raises OutputError."""
         now = time.monotonic()
         if self._is_dirty and now - self._synced_s >= age_s:
             with self.keeping_rows(self.output):
@@ -111,33 +129,25 @@ class Journal(AbstractContextManager["Journal"]):
             self._synced_s, self._is_dirty = now, False
 
     def write_output(self) -> None:
-        """Become the output, or write it in another format and leave: all rows are there. Raises OutputError."""
+        """Become the output, or write it in another format and remove the journal. Raises OutputError."""
         self.sync()
         self.config_path.unlink(missing_ok=True)
         flush_to_disk(self.output.parent)
         if self.output.suffix == JSON_LINES:
             self.path.replace(self.output)
         else:
-            # Regions, their number being open, are one column; of predictions there are `top_k`.
+            # Any number of regions is one column; of predictions there are `top_k`.
             pairs = {f"{name}_{i + 1}": kind for i in range(self.config.top_k) for name, kind in PREDICTION.items()}
             columns = INPUT | (REGIONS if self.config.regions else pairs) | OUTCOME
             write = write_parquet if self.output.suffix == PARQUET else write_csv
             with self.keeping_rows(self.output), replacing(self.output) as temporary:
-                write(temporary, self.read(), columns)
+                write(temporary, map(cells_of, self.read()), columns)
             self.path.unlink()
         flush_to_disk(self.output.parent)
 
 
-def require_format(output: Path) -> None:
-    """Raise UsageError if the suffix of `output` names no format, ModuleNotFoundError if its package is missing."""
-    if output.suffix not in (JSON_LINES, CSV, PARQUET):
-        raise UsageError(f"--output must end in {JSON_LINES}, {CSV} or {PARQUET}. Received: {output}")
-    if output.suffix == PARQUET:
-        import pyarrow.parquet  # noqa: F401 # now, not after the night
-
-
 def cells_of(row: Row) -> dict[str, Any]:
-    r"""Return what a row has in its columns; where `path` has \xNN for what is no UTF-8, `path_bytes` has the name."""
+    r"""Return the columns of a row; where `path` has \xNN for what is not UTF-8, `path_bytes` has the name."""
     encoded = os.fsencode(row.path)
     path = encoded.decode("utf-8", "backslashreplace")
     cells: dict[str, Any] = {"path": path, "path_bytes": None if path == row.path else encoded}
@@ -152,21 +162,20 @@ def cells_of(row: Row) -> dict[str, Any]:
     return cells
 
 
-def write_csv(path: Path, rows: Iterable[Row], columns: dict[str, str]) -> None:
-    """Write `rows` as RFC 4180 has it, in UTF-8: bytes in hexadecimal, regions as in a row of JSON lines."""
+def write_csv(path: Path, rows: Iterator[dict[str, Any]], columns: dict[str, str]) -> None:
+    """Write `rows` as in RFC 4180, in UTF-8: bytes in hexadecimal, regions as JSON."""
     as_text: dict[str, Callable[[Any], str]] = {"binary": bytes.hex, "regions": json.dumps, "bool": json.dumps}
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        for row in rows:
-            cells = cells_of(row)
+        for cells in rows:
             for name, kind in columns.items():
                 if kind in as_text and cells.get(name) is not None:
                     cells[name] = as_text[kind](cells[name])
             writer.writerow(map(cells.get, columns))
 
 
-def write_parquet(path: Path, rows: Iterable[Row], columns: dict[str, str]) -> None:
+def write_parquet(path: Path, rows: Iterator[dict[str, Any]], columns: dict[str, str]) -> None:
     """Write `rows` as parquet, a group at a time, so that memory does not grow with them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -175,7 +184,7 @@ def write_parquet(path: Path, rows: Iterable[Row], columns: dict[str, str]) -> N
     predictions = pa.list_(pa.struct([(name, pa.type_for_alias(kind)) for name, kind in PREDICTION.items()]))
     regions = pa.list_(pa.struct([("box", box), ("predictions", predictions), ("unsure", pa.bool_())]))
     types = [(name, regions if kind == "regions" else pa.type_for_alias(kind)) for name, kind in columns.items()]
-    schema, remaining = pa.schema(types), iter(rows)
+    schema = pa.schema(types)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        while group := [cells_of(row) for row in islice(remaining, GROUP_ROWS)]:
+        while group := list(islice(rows, GROUP_ROWS)):
             writer.write_table(pa.Table.from_pylist(group, schema))

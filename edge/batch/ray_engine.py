@@ -1,6 +1,6 @@
-"""The same work through Ray Data: a pool of actors, on this machine or a cluster, each with the model loaded once.
+"""The work of a batch through Ray Data: a pool of actors, on this machine or a cluster, each with its own session.
 
-On a cluster all machines must have eyespot[ray,cpu] and see the model and the files under the same paths.
+All machines of a cluster need eyespot[ray,cpu], and the model and the files under the same paths.
 """
 
 import logging
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from threading import Event
 from typing import Any
 
-# Read when ray is imported: no reports to its makers, and no log lines of a library among ours.
+# Read when ray is imported: no usage reports, and no log lines.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -24,14 +24,14 @@ from edge.classifier import Classifier
 from edge.errors import InstallationError, ModelError, UsageError, reason_of
 from edge.runtime import usable_cores
 
-# Inputs that an actor takes at once, and those of one data set: its list of inputs is held in memory.
+# Inputs of an actor at once, and of one data set, whose inputs are held in memory.
 BLOCK_INPUTS, CHUNK_INPUTS, CHUNK_HELD_BYTES = 64, 100_000, 1 << 30
 
 
 def compute_on_ray(arguments: Namespace, config: RunConfig, inputs: Iterator[Input], stop: Event) -> Iterator[Row]:
-    """Yield the row of each input, in order, from a process for each of the threads that `eyespot batch` was given.
+    """Yield the row of each input, in order, from as many processes as there would be threads.
 
-    Raises UsageError for an address of a cluster that cannot be, InstallationError if Ray does not start or is lost.
+    Raises UsageError for an invalid address, InstallationError if Ray does not start or is lost.
     """
     address, actors = arguments.ray_address, arguments.threads or usable_cores()
     where = {"address": address} if address else {"num_cpus": actors, "include_dashboard": False}
@@ -43,15 +43,15 @@ def compute_on_ray(arguments: Namespace, config: RunConfig, inputs: Iterator[Inp
         context = ray.data.DataContext.get_current()
         context.execution_options.preserve_order, context.enable_progress_bars = True, False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
-        pool: dict[str, Any] = {"compute": ray.data.ActorPoolStrategy(min_size=1, max_size=actors)}
-        pool |= {
+        pool = ray.data.ActorPoolStrategy(min_size=1, max_size=actors)
+        given: dict[str, Any] = {
             "fn_constructor_args": (config, arguments.model, arguments.face_model),
-            "batch_size": None,
-            "batch_format": "numpy",
+            "compute": pool,
         }
+        whole: dict[str, Any] = {"batch_size": None, "batch_format": "numpy"}
         while not stop.is_set() and (chunk := _take_chunk(inputs)):
             items = ray.data.from_items(chunk, override_num_blocks=-(-len(chunk) // BLOCK_INPUTS))
-            for block in items.map_batches(_Actor, **pool).iter_batches(batch_size=None, batch_format="numpy"):
+            for block in items.map_batches(_Actor, **given, **whole).iter_batches(**whole):
                 yield from map(decode_row, block["line"])
                 if stop.is_set():
                     return

@@ -1,4 +1,4 @@
-"""One HTML page of a run, with its pictures: figures, what failed and why, each class, and what is least certain."""
+"""One HTML page of a run: figures, failures, and pictures of each class and of the least certain answers."""
 
 import base64
 import heapq
@@ -6,7 +6,7 @@ import io
 import os
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,16 +27,16 @@ from edge.image import decode_image
 from edge.result import Box, Prediction, printable
 
 THUMBNAIL_PX = (128, 128)
-# How many are shown under a title, and of all classes together; and how many more are drawn, as some look alike.
+# How many are shown under a title, and of all classes together; three times as many are drawn, as some look alike.
 SHOWN, SHOWN_OF_CLASSES, DRAWN = 12, 480, 3
 FAILURES_SHOWN = 100  # of each code
-# Two pictures look alike if the mean colour in no cell of a grid over them differs by more levels.
+# Two pictures look alike if the mean colours in the cells of a grid differ by at most so many levels.
 GRID, ALIKE_LEVELS = (8, 8), 10
 
 
 @dataclass
 class Tile:
-    """One picture, or the part of it in `box`, with its best prediction, None where no region was found."""
+    """One picture, or the part of it in `box`, with its best prediction, None without any region."""
 
     row: Row
     best: Prediction | None
@@ -48,7 +48,7 @@ class Tile:
 
 @dataclass
 class Sheet:
-    """The tiles under a title: those with the lowest keys of all that are added. Random keys are a fair sample."""
+    """The tiles under a title: those with the lowest keys. Random keys give a fair sample."""
 
     title: str
     most: int = SHOWN
@@ -56,14 +56,14 @@ class Sheet:
     drawn: list[tuple[float, int, Tile]] = field(default_factory=list)
 
     def add(self, key: float, tile: Tile) -> None:
-        """Draw `tile` while its `key` is among the lowest, of equal ones the first."""
+        """Keep `tile` while its `key` is among the lowest, of equal ones the first."""
         self.seen += 1
         heapq.heappush(self.drawn, (-key, -self.seen, tile))
         if len(self.drawn) > self.most * DRAWN:
             heapq.heappop(self.drawn)
 
     def tiles(self) -> list[tuple[Tile, int]]:
-        """Return those to be shown, from the lowest key on, each with how many that were drawn look like it."""
+        """Return the tiles to show, from the lowest key on, each with the number of others that look like it."""
         shown: list[tuple[Tile, int]] = []
         for *_, tile in sorted(self.drawn, key=lambda entry: entry[:2], reverse=True):
             for i, (other, alike) in enumerate(shown):
@@ -86,11 +86,16 @@ def write_report(path: Path, config: RunConfig, rows: Iterable[Row], statistics:
     wrong, doubtful, empty = Sheet("Wrong, the most certain first"), Sheet("Least certain"), Sheet("Nothing found")
     of_class = max(min(SHOWN, SHOWN_OF_CLASSES // max(len(statistics.labels), 1)), 1)
     classes = {label: Sheet(label, of_class) for label in sorted(statistics.labels)}
-    chance = random.Random(0)  # noqa: S311 # a sample, no secret; the same rows give the same page
+    chance = random.Random(0)  # noqa: S311 # the same rows give the same page
     for row in rows:
         if row.error and len(failed[row.error.code]) < FAILURES_SHOWN:
             failed[row.error.code].append(row)
-        for tile in _tiles(row):
+        found, tiles = row.classification, list[Tile]()
+        if found and found.regions:
+            tiles = [Tile(row, region.predictions[0], region.unsure, region.box) for region in found.regions]
+        elif found:
+            tiles = [Tile(row, found.predictions[0] if found.predictions else None, found.unsure)]
+        for tile in tiles:
             (classes[tile.best.label] if tile.best else empty).add(chance.random(), tile)
             if tile.best:
                 doubtful.add(tile.best.probability, tile)
@@ -103,23 +108,14 @@ def write_report(path: Path, config: RunConfig, rows: Iterable[Row], statistics:
         temporary.write_text(template.render(shown), encoding="utf-8")
 
 
-def _tiles(row: Row) -> Iterator[Tile]:
-    """Yield what there is to show of a row: nothing of one that failed, each of its regions where there are any."""
-    found = row.classification
-    if found and not found.regions:
-        yield Tile(row, found.predictions[0] if found.predictions else None, found.unsure)
-    for region in (found and found.regions) or ():
-        yield Tile(row, region.predictions[0], region.unsure, region.box)
-
-
 def _link(path: str, folder: Path) -> str:
-    """Return the address of a file, or of the archive that it is in, from a page in `folder`."""
+    """Return the relative URL of a file, or of its archive, from a page in `folder`."""
     file = path if SEPARATOR not in path or os.path.lexists(path) else path.partition(SEPARATOR)[0]
     return quote(os.path.relpath(os.fsencode(file), os.fsencode(folder))) if file else ""
 
 
 def _read_pictures(tiles: Iterable[Tile], max_pixels: int) -> None:
-    """Give each tile its picture, if its file still holds what its row was made of."""
+    """Give each tile its picture, if its file is unchanged since its row."""
     wanted: dict[str, list[Tile]] = defaultdict(list)
     for tile in tiles:
         wanted[tile.row.path].append(tile)

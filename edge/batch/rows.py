@@ -1,15 +1,13 @@
-"""`Row`: what is written down for one input, how a run computes it, and its line of JSON."""
+"""`Row`: the result for one input, how it is computed, and its line of JSON."""
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
 from edge.batch.inputs import Input, read_file
 from edge.classifier import Classifier
-from edge.errors import ImageError, UsageError, reason_of
-from edge.files import replacing
+from edge.errors import ImageError, reason_of
 from edge.image import decode_image
 from edge.result import Classification, answer_fields, classification_from
 from edge.spec import Faces, Glyphs
@@ -18,7 +16,7 @@ RUN_FORMAT = 2
 
 
 class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What decides what the rows of a run say; an interrupted run is resumed with the same one only.
+    """Everything that the rows of a run depend on.
 
     `face_model` is the SHA-256 of the file, in hexadecimal; `started_s` is when the run began, in seconds since 1970.
     """
@@ -37,27 +35,6 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     started_s: float
     format: int = RUN_FORMAT
 
-    def write(self, path: Path) -> None:
-        """Write it to `path`, whole or not at all."""
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(msgspec.to_builtins(self), indent=2) + "\n", encoding="ascii")
-
-    def require_same(self, path: Path) -> float:
-        """Return `started_s` of the config at `path`. Raises UsageError unless it gives the same rows as this one."""
-        try:
-            fields = json.loads(path.read_bytes())
-            if fields.get("format") != RUN_FORMAT:
-                raise ValueError("another version of eyespot wrote it")
-            before = msgspec.convert(fields, RunConfig)
-        except (ValueError, AttributeError, RecursionError) as error:
-            raise UsageError(f"{path}: no run can be resumed from it ({error}); --overwrite starts anew") from None
-        for name in RunConfig.__struct_fields__:
-            was, is_now = getattr(before, name), getattr(self, name)
-            if was != is_now and name != "started_s":
-                remedy = "repeat the former command, or --overwrite to start anew"
-                raise UsageError(f"{path}: the rows so far are made with {name} {was!a}, not {is_now!a}; {remedy}")
-        return before.started_s
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -71,7 +48,7 @@ class Row:
 
 
 def compute_row(item: Input, classifier: Classifier, config: RunConfig) -> Row:
-    """Return the row of one input. Raises nothing: whatever goes wrong with it is in its row."""
+    """Return the row of one input. It raises nothing: an error is in the row."""
     classification, error = None, item.error
     try:
         if item.encoded is None and not error:
@@ -89,7 +66,7 @@ def compute_row(item: Input, classifier: Classifier, config: RunConfig) -> Row:
 
 
 def encode_row(row: Row) -> bytes:
-    r"""Return the row as one line of JSON, all ASCII; bytes of a name that are no UTF-8 are \udc80 to \udcff."""
+    r"""Return the row as one line of JSON, all ASCII; bytes of a name that are not UTF-8 are \udc80 to \udcff."""
     path, *rest = answer_fields(row.path, row.classification, row.error).items()
     fields = dict([path, ("sha256", row.sha256), ("size_bytes", row.size_bytes), *rest])
     return json.dumps(fields).encode("ascii") + b"\n"
@@ -100,9 +77,8 @@ def decode_row(line: bytes) -> Row:
     try:
         fields = json.loads(line)
         values = [fields[name] for name in ("path", "sha256", "size_bytes", "error")]
-        path, sha256, size_bytes, wrong = msgspec.convert(
-            values, tuple[str, str | None, int | None, dict[str, str] | None]
-        )
+        kinds = tuple[str, str | None, int | None, dict[str, str] | None]
+        path, sha256, size_bytes, wrong = msgspec.convert(values, kinds)
         error = ImageError(wrong["code"], wrong["message"]) if wrong is not None else None
         found = None if error else classification_from(fields)
     except (KeyError, TypeError, RecursionError) as reason:

@@ -1,4 +1,4 @@
-"""`RunStatistics`: what a run adds up to, kept row by row in memory that does not grow with the rows."""
+"""`RunStatistics`: the totals of a run, in memory that does not grow with the rows."""
 
 import os
 import time
@@ -8,16 +8,14 @@ from collections.abc import Iterator, Sequence
 from edge.batch.rows import Row
 from edge.result import printable
 
-# A share of failures says little of fewer rows than these; at the end it counts whatever their number.
-ROWS_FOR_SHARE = 100
-# The confusion matrix is shown of so many labels at most; of more, as many of the most frequent confusions.
-MATRIX_LABELS = 20
+ROWS_FOR_SHARE = 100  # before these a share of failures stops no run
+MATRIX_LABELS = 20  # with more labels there are the most frequent confusions instead
 
 
 class RunStatistics:
-    """Counts over all rows: `labels` counts best ones, of images or, where `searched` images were, of their regions.
+    """Counts over all rows: `labels` are the best ones of images, or of regions in the `searched` images.
 
-    `confusion` counts pairs of a true label and the best one, for images in a folder named as one of `true_labels`.
+    `confusion` counts pairs of a true label and the best one, for images in a folder named like one of `true_labels`.
     """
 
     def __init__(self, true_labels: Sequence[str] = ()) -> None:
@@ -28,11 +26,11 @@ class RunStatistics:
         self.start_clock()
 
     def start_clock(self) -> None:
-        """Begin to count the rows that this process computes, and its seconds."""
+        """Start the count of rows that this process computes, and of its seconds."""
         self._rows_before, self._started_s = self.rows, time.monotonic()
 
     def add(self, row: Row) -> None:
-        """Count a row, whichever process computed it."""
+        """Count a row."""
         self.rows += 1
         self.bytes += row.size_bytes or 0
         if row.error:
@@ -47,18 +45,18 @@ class RunStatistics:
                 self.confusion[true, found.predictions[0].label] += 1
 
     def true_label(self, path: str) -> str | None:
-        """Return the name of the folder that the file at `path` is in, in an archive too, if that is a label."""
+        """Return the folder name of the file at `path`, in an archive too, if that is a label."""
         name = os.path.basename(os.path.dirname(path))
         return name if name in self.true_labels else None
 
     def too_many_failed(self, most: float | None, at_end: bool = False) -> bool:
-        """Whether more have failed than may: an integer counts them, a float is a share of all rows."""
+        """Whether more than `most` have failed: an integer counts them, a float is a share of all rows."""
         if most is None or (isinstance(most, float) and self.rows < ROWS_FOR_SHARE and not at_end):
             return False
         return self.failed > (most * self.rows if isinstance(most, float) else most)
 
     def totals(self) -> str:
-        """Return one line that adds up: every input was classified or failed; regions are counted apart."""
+        """Return one line of totals: every input was classified or failed."""
         unsure = f" ({self.unsure:,} unsure)" if self.unsure else ""
         line = f"{_count(self.rows, 'input')}: {self.rows - self.failed:,} classified{unsure}, {self.failed:,} failed"
         if self.searched:
@@ -70,7 +68,7 @@ class RunStatistics:
         return line
 
     def tables(self) -> Iterator[tuple[str, list[list[str]]]]:
-        """Yield the tables of the summary, each a title and rows, of which there are some."""
+        """Yield the tables of the summary, each a title and rows."""
         total = self.labels.total()
         title = "classes of regions" if self.searched else "classes"
         yield title, [[name, f"{n:,}", f"{n / total:.1%}"] for name, n in self.labels.most_common()]

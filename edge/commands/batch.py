@@ -1,11 +1,11 @@
-"""Classify any number of images into a file: one row for each input, in order, whatever happens.
+"""Classify any number of images into a file: one row for each input, in order, also for those that fail.
 
 SOURCE is an image, a folder (all images below it), a glob, a list of paths (.txt, .lst, or .csv with a column of
 them), an archive (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz), or - for a list of paths on standard input. Lists name one
 file a line, relative to the current directory.
 
-Rows are on the disk while the run goes on, in FILE.partial; a run that was cut off, even by a power failure, goes on
-with --resume. Ctrl-C finishes the images in hand. Exit status: 0 all classified, 1 some failed, 2 nothing could be
+Rows are on the disk while the run goes on, in FILE.partial; an interrupted run, even by a power failure, goes on
+with --resume. Ctrl-C finishes the images in work. Exit status: 0 all classified, 1 some failed, 2 nothing could be
 done or too many failed, 130 interrupted.
 """
 
@@ -18,28 +18,27 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from itertools import product, takewhile
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryFile
-from threading import Event, Thread
-from typing import Any
+from threading import Event
 
 from tqdm import tqdm
 
 from edge.arguments import add_classifier_options, count_or_share, positive
-from edge.batch.inputs import ARCHIVE_SUFFIXES, Input, find_inputs, held_bytes, read_file
-from edge.batch.journal import SYNC_EVERY_S, Journal, require_format
+from edge.batch.inputs import Input, find_inputs, held_bytes, read_file
+from edge.batch.journal import CSV, JSON_LINES, PARQUET, SYNC_EVERY_S, Journal
 from edge.batch.rows import Row, RunConfig, compute_row
 from edge.batch.statistics import RunStatistics
 from edge.classifier import Classifier
 from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, explaining_imports, stopping_on_signals
-from edge.errors import EyespotError, UsageError
+from edge.errors import UsageError
 from edge.image import MAX_PIXELS
-from edge.result import NOT_THERE
+from edge.result import DEFAULT_TOP_K, NOT_THERE
 from edge.runtime import ordered_map, usable_cores
 from edge.steps import require_shrinkable
 
-# A file last touched this long before the run began has not changed since; clocks of file servers differ by less.
+# A file that was changed this long before the run began is unchanged since; clocks of file servers differ by less.
 CLOCK_MARGIN_S = 120.0
 
 
@@ -50,23 +49,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("sources", metavar="SOURCE", nargs="+", help="image, folder, glob, list, archive or -")
     add("--output", required=True, type=Path, metavar="FILE", help="ends in .jsonl, .csv or .parquet")
     again = parser.add_mutually_exclusive_group()
-    again.add_argument("--resume", action="store_true", help="go on with a run that was cut off, or begin it")
-    again.add_argument("--overwrite", action="store_true", help="begin anew, whatever is there")
-    add("--top", type=positive, default=3, metavar="N", help="predictions per image or region (default 3)")
+    again.add_argument("--resume", action="store_true", help="go on with an interrupted run, or begin it")
+    again.add_argument("--overwrite", action="store_true", help="begin anew, and replace what exists")
+    top_k = f"predictions for an image or region (default {DEFAULT_TOP_K})"
+    add("--top-k", type=positive, default=DEFAULT_TOP_K, metavar="K", help=top_k)
     add("--max-failures", type=count_or_share, metavar="N|P%", help="stop when more have failed")
     add("--max-pixels", type=positive, default=MAX_PIXELS, metavar="N", help=f"of an image (default {MAX_PIXELS:,})")
-    add("--fast-decode", action="store_true", help="let the JPEG decoder shrink large images; see the README")
-    add("--column", default="path", metavar="NAME", help="where a CSV list has its paths (default path)")
+    add("--fast-decode", action="store_true", help="let the JPEG decoder shrink large images; pixels differ slightly")
+    add("--column", default="path", metavar="NAME", help="of a CSV list that has the paths (default path)")
     add("--null", action="store_true", help="paths in lists end with NUL, as 'find -print0' writes them")
-    add("--threads", type=positive, default=None, metavar="N", help="images under way at once (default: all cores)")
+    add("--threads", type=positive, default=None, metavar="N", help="images in work at once (default: all cores)")
     add("--quiet", action="store_true", help="no progress and no totals on standard error")
     add("--summary", action="store_true", help="print classes, failures and speed at the end")
     add("--labels-from-folders", action="store_true", help="a folder's name is the true label: add accuracy, confusion")
-    add(
-        "--report", type=Path, metavar="FILE.html", help="the summary, failures and pictures of each class, as one page"
-    )
+    add("--report", type=Path, metavar="FILE.html", help="write a page with the summary, failures and example pictures")
     add("--engine", choices=("threads", "ray"), default="threads", help="ray: the same through Ray Data")
-    add("--ray-address", metavar="ADDRESS", help="of a cluster that sees the same files (default: this machine)")
+    add("--ray-address", metavar="ADDRESS", help="of a cluster that has the same files (default: this machine)")
 
 
 def run(arguments: Namespace) -> int:
@@ -75,29 +73,35 @@ def run(arguments: Namespace) -> int:
     options = {"regions": arguments.regions, "face_model": arguments.face_model}
     classifier = Classifier.load(arguments.model, 1, min_probability=arguments.min_probability, **options)
     if classifier.regions and (arguments.fast_decode or arguments.labels_from_folders):
-        raise UsageError("--fast-decode and --labels-from-folders are for whole pictures, as --regions none takes them")
+        raise UsageError("--fast-decode and --labels-from-folders are for whole pictures (--regions none)")
     if arguments.fast_decode:
         require_shrinkable(classifier.spec.preprocessing[0])
     if arguments.ray_address and arguments.engine != "ray":
         raise UsageError("--ray-address is for --engine ray")
-    config = _run_config(arguments, classifier)
-    statistics = RunStatistics(classifier.spec.labels if arguments.labels_from_folders else ())
+    face_model = arguments.face_model and hashlib.sha256(Path(arguments.face_model).read_bytes()).hexdigest()
+    config = RunConfig(
+        model=classifier.spec.name,
+        version=classifier.spec.version or "",
+        sources=tuple(arguments.sources),
+        column=arguments.column,
+        null=arguments.null,
+        top_k=min(arguments.top_k, len(classifier.labels)),
+        max_pixels=arguments.max_pixels,
+        fast_decode=arguments.fast_decode,
+        min_probability=arguments.min_probability,
+        regions=classifier.regions,
+        face_model=face_model,
+        started_s=time.time(),
+    )
+    statistics = RunStatistics(classifier.labels if arguments.labels_from_folders else ())
     with stopping_on_signals(leave=True) as stop, Journal(arguments.output, config) as journal:
-        if arguments.resume and journal.is_whole:
+        if arguments.resume and journal.is_complete:
             for row in journal.read():
                 statistics.add(row)
-            statistics.start_clock()
         else:
             inputs = _begin(arguments, journal, statistics, stop)
-            if not stop.is_set():  # in the middle of rows that are there, none can be added
-                if arguments.engine == "ray":
-                    with explaining_imports("eyespot batch --engine ray", "ray"):
-                        from edge.batch.ray_engine import compute_on_ray
-                    rows: Iterator[Row | None] = compute_on_ray(arguments, config, inputs, stop)
-                else:
-                    compute, threads = partial(compute_row, classifier=classifier, config=config), arguments.threads
-                    rows = ordered_map(compute, inputs, threads or usable_cores(), stop, held_bytes)
-                _append(arguments, journal, statistics, rows)
+            if not stop.is_set():  # some rows were not compared with their inputs
+                _append(arguments, journal, statistics, _rows(arguments, classifier, config, inputs, stop))
             goes_on = f"the rows are in {journal.path}, and the same command with --resume goes on"
             if stop.is_set():
                 print(f"eyespot: stopped after {statistics.totals()}; {goes_on}", file=sys.stderr)
@@ -110,7 +114,7 @@ def run(arguments: Namespace) -> int:
 
             with journal.keeping_rows(arguments.report):
                 write_report(arguments.report, config, journal.read(), statistics)
-        journal.write_output()  # after the page, which without the journal could not be written again
+        journal.write_output()  # after the report, which is made of the journal
     if arguments.summary:
         print(statistics.as_text(), flush=True)
     if not arguments.quiet:
@@ -121,27 +125,15 @@ def run(arguments: Namespace) -> int:
     return SOME_FAILED if statistics.failed else DONE
 
 
-def _run_config(arguments: Namespace, classifier: Classifier) -> RunConfig:
-    spec, face_model = classifier.spec, arguments.face_model
-    same = ("column", "null", "max_pixels", "fast_decode", "min_probability")
-    return RunConfig(
-        model=spec.name,
-        version=spec.version or "",
-        sources=tuple(arguments.sources),
-        top_k=min(arguments.top, len(spec.labels)),
-        regions=classifier.regions,
-        face_model=hashlib.sha256(Path(face_model).read_bytes()).hexdigest() if face_model else None,
-        started_s=time.time(),
-        **{name: getattr(arguments, name) for name in same},
-    )
-
-
 def _require_places(arguments: Namespace) -> None:
-    """Raise UsageError unless output and report can be written and harm no input: now, and not after the night."""
+    """Raise UsageError unless output and report can be written, and are no input: now, and not after the night."""
     output, report = arguments.output, arguments.report
-    require_format(output)
+    if output.suffix not in (JSON_LINES, CSV, PARQUET):
+        raise UsageError(f"--output must end in {JSON_LINES}, {CSV} or {PARQUET}. Received: {output}")
+    if output.suffix == PARQUET:
+        import pyarrow.parquet  # noqa: F401
     for source, written in product(arguments.sources, filter(None, (output, report))):
-        with suppress(OSError):  # one of the two is not there
+        with suppress(OSError):  # one of the two does not exist
             if os.path.samefile(source, written):
                 raise UsageError(f"{written}: this is one of the sources ({source}); write to another file")
     if report:
@@ -154,12 +146,12 @@ def _require_places(arguments: Namespace) -> None:
 
 
 def _begin(arguments: Namespace, journal: Journal, statistics: RunStatistics, stop: Event) -> Iterator[Input]:
-    """Return the inputs that have no row yet; the journal is ready for theirs, and the rows that it has are counted."""
+    """Return the inputs without a row. The rows so far are counted, and rows can be appended to the journal."""
     inputs = find_inputs(arguments.sources, arguments.column, arguments.null, arguments.max_pixels)
     if not (arguments.resume and journal.config_path.exists()):
         journal.begin(overwrite=arguments.overwrite)
         return inputs
-    started_s = journal.config.require_same(journal.config_path)
+    started_s = journal.require_same_config()
     for row in journal.read(recover=True):
         item = next(inputs, None)
         if item is None or item.path != row.path:
@@ -171,12 +163,12 @@ def _begin(arguments: Namespace, journal: Journal, statistics: RunStatistics, st
         if stop.is_set():
             break
     if statistics.rows and not arguments.quiet:
-        print(f"eyespot: {statistics.rows:,} rows are there, going on", file=sys.stderr)
+        print(f"eyespot: {statistics.rows:,} rows exist, going on", file=sys.stderr)
     return inputs
 
 
 def _is_unchanged(row: Row, item: Input, started_s: float, max_pixels: int) -> bool:
-    """Whether an input is what a row was made of: of the same size, and of the same digest if touched since."""
+    """Whether an input is the one of a row: of the same size, and of the same digest if it was changed since."""
     if item.encoded is None and not item.error:
         with suppress(OSError, ValueError):
             status = os.stat(item.path)
@@ -188,15 +180,22 @@ def _is_unchanged(row: Row, item: Input, started_s: float, max_pixels: int) -> b
     return bool(row.error and item.error and row.error.code == item.error.code)
 
 
+def _rows(
+    arguments: Namespace, classifier: Classifier, config: RunConfig, inputs: Iterator[Input], stop: Event
+) -> Iterator[Row | None]:
+    if arguments.engine == "ray":
+        with explaining_imports("eyespot batch --engine ray", "ray"):
+            from edge.batch.ray_engine import compute_on_ray
+        return compute_on_ray(arguments, config, inputs, stop)
+    compute = partial(compute_row, classifier=classifier, config=config)
+    return ordered_map(compute, inputs, arguments.threads or usable_cores(), stop, held_bytes)
+
+
 def _append(arguments: Namespace, journal: Journal, statistics: RunStatistics, rows: Iterator[Row | None]) -> None:
-    """Append the rows to the journal as they come, and show how far it is, until too many have failed."""
+    """Append the rows to the journal as they come, and show the progress, until too many have failed."""
     statistics.start_clock()
-    quiet = arguments.quiet or None  # None: there is no bar where standard error is no terminal
+    quiet = arguments.quiet or None  # None: no bar where standard error is no terminal
     with tqdm(initial=statistics.rows, unit=" inputs", leave=False, dynamic_ncols=True, disable=quiet) as bar:
-        # A pipe, an archive or a glob takes too long to be read twice for a number.
-        slow = (name == "-" or name.lower().endswith(ARCHIVE_SUFFIXES) or "*" in name for name in arguments.sources)
-        if not bar.disable and not any(slow):
-            Thread(target=_count, args=(arguments, bar), name="eyespot-count", daemon=True).start()
         for row in rows:
             if row is None:
                 journal.sync(SYNC_EVERY_S)
@@ -209,10 +208,3 @@ def _append(arguments: Namespace, journal: Journal, statistics: RunStatistics, r
                     break
             bar.update()
         journal.sync()
-
-
-def _count(arguments: Namespace, bar: "tqdm[Any]") -> None:
-    """Count the inputs by a second walk beside the work, so that the bar can say how long it still takes."""
-    inputs = find_inputs(arguments.sources, arguments.column, arguments.null, arguments.max_pixels)
-    with suppress(EyespotError):  # the work meets the same, and says so
-        bar.total = sum(1 for _ in takewhile(lambda _: not bar.disable, inputs))  # disabled once it is closed

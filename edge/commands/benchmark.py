@@ -1,19 +1,18 @@
-"""Measure models on this device, and say which command line is the fastest here.
+"""Measure models on this device, and print the command line that is the fastest here.
 
 Each MODEL is measured with 1, 2, 4 ... threads up to all cores: the time from the pixels of one picture to its answer
-(median and 95th percentile), and the most memory that the process held. Every measurement has a process of its own, and
-they take turns, so that a busy or hot device is unfair to all alike. The accuracy is that of the model's certificate.
+(median and 95th percentile), and the peak memory. Each measurement has processes of its own, which take turns, so that
+a busy or hot device affects all alike. The accuracy is that of the model's certificate.
 
-The fastest is named at the end; of those within 3 % the more accurate counts, then the one with fewer threads. A file
-that lost more accuracy than its export allowed is never named. Exit status: 0 all measured; 1 some could not be, for
-instance because they fail their own samples here; 2 none could.
+Of medians within 3 % of the fastest, the more accurate file is recommended, then the one with fewer threads; never one
+that lost more accuracy than its export allowed. Exit status: 0 all measured; 1 some could not be, for instance because
+they fail their own samples here; 2 none could.
 """
 
 import argparse
 import json
 import math
 import re
-import resource
 import shlex
 import subprocess
 import sys
@@ -33,20 +32,17 @@ from edge.model import read_spec
 from edge.result import printable
 from edge.runtime import read_cpu, usable_cores
 
-# The frame of a small camera, and a part of it where the model classifies regions: [H, W].
+# The frame of a small camera, and a crop of it where the model classifies regions: [H, W].
 FRAME_PX, REGION_PX = (480, 640), (120, 120)
-WARM_UP_RUNS, LEAST_RUNS, TURN_S = 3, 5, 0.4
-# A turn that takes longer is no candidate for anything.
-TIMEOUT_S = 600.0
-# Medians this close are equal on a machine that does other things as well.
+WARM_UP_RUNS, LEAST_RUNS, TURN_S, TIMEOUT_S = 3, 5, 0.4, 600.0
 AS_FAST = 1.03
 
 
 @dataclass
 class Measurement:
-    """A file with a number of threads, and what was measured of it so far; `failure` says why nothing more is.
+    """A file with a number of threads, and what was measured so far; `failure` says why nothing more is.
 
-    `accuracy` is a share, 0 to 1; `refusal` says why the file is never the one to use.
+    `accuracy` is a share, 0 to 1; `refusal` says why the file is never recommended.
     """
 
     model: str
@@ -58,7 +54,7 @@ class Measurement:
     seconds: list[float] = field(default_factory=list)
 
     def percentile_ms(self, percent: float) -> float:
-        """Return the time that `percent` of the runs did not exceed; infinite where none was measured."""
+        """Return a percentile of the times in milliseconds; infinite where none was measured."""
         return float(np.percentile(self.seconds, percent)) * 1e3 if self.seconds and not self.failure else math.inf
 
 
@@ -66,13 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot benchmark` takes."""
     add = parser.add_argument
     add("models", metavar="MODEL", nargs="+", type=Path, help="an .onnx file written by 'eyespot export'")
-    add("--image", type=Path, metavar="FILE", help="measure on this picture (default: one of 640 x 480 made here)")
+    add("--image", type=Path, metavar="FILE", help="measure on this picture (default: a synthetic one of 640 x 480)")
     add("--rounds", type=positive, default=5, metavar="N", help="turns of each (default 5)")
     add("--json", action="store_true", help="one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print the table and the command line that is the fastest, and return the exit status."""
+    """Measure, print the table and the recommended command line, and return the exit status."""
     try:
         if arguments.image:
             read_image(arguments.image)
@@ -80,37 +76,38 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--image {arguments.image}: {error}") from None
     cores, processor = usable_cores(), read_cpu()[0]
     threads = sorted({min(1 << doubled, cores) for doubled in range(cores.bit_length() + 1)})
-    rows = [row for model in dict.fromkeys(arguments.models) for row in _rows(model, threads)]
+    rows = []
+    for model in dict.fromkeys(arguments.models):
+        spec, refusal = read_spec(model), None
+        accuracy = spec.training.accuracy if spec.training else None
+        if variant := spec.variant:
+            accuracy = variant.accuracy
+            if variant.drop_points > variant.max_drop_points:
+                refusal = f"lost {variant.drop_points:.2f} points, limit {variant.max_drop_points:g}"
+        rows += [Measurement(str(model), count, accuracy, refusal) for count in threads]
     turns = [row for number in range(arguments.rounds) for row in rows[:: -1 if number % 2 else 1]]
     for row in tqdm(turns, "measuring", unit="turn", leave=False, disable=None):
         if row.failure is None:
             _take_turn(row, arguments.image)
-    best = _best(rows)
+    usable = [row for row in rows if row.seconds and not row.failure and not row.refusal]
+    fastest = min((row.percentile_ms(50) for row in usable), default=math.inf)
+    fast = [row for row in usable if row.percentile_ms(50) <= AS_FAST * fastest]
+    best = min(fast, key=lambda r: (-(r.accuracy or 0.0), r.threads, r.percentile_ms(50)), default=None)
     command = best and f"eyespot classify {shlex.quote(best.model)} --threads {best.threads} IMAGE"
     if arguments.json:
         listed = [_fields(row) for row in rows]
         print(json.dumps({"processor": processor, "cores": cores, "measurements": listed, "command": command}))
     else:
         _print_table(rows)
-        print(f"fastest here ({processor}, {cores} cores): {command}" if best else "none of these is to be used")
+        print(f"fastest here ({processor}, {cores} cores): {command}" if best else "none of these can be recommended")
     if not any(row.seconds for row in rows):
         raise ModelError(f"nothing could be measured ({rows[0].failure})")
     return SOME_FAILED if any(row.failure for row in rows) else DONE
 
 
-def _rows(model: Path, threads: list[int]) -> list[Measurement]:
-    spec, refusal = read_spec(model), None
-    accuracy = spec.training.accuracy if spec.training else None
-    if variant := spec.variant:
-        accuracy = variant.accuracy
-        if variant.drop_points > variant.max_drop_points:
-            refusal = f"lost {variant.drop_points:.2f} points, limit {variant.max_drop_points:g}"
-    return [Measurement(str(model), count, accuracy, refusal) for count in threads]
-
-
 def _take_turn(row: Measurement, image: Path | None) -> None:
-    """Let a process of its own measure for a while, and add what it found."""
-    # -P: a file numpy.py in the user's folder is not ours.
+    """Add what another process measures in `TURN_S`."""
+    # -P: a file numpy.py in the user's folder is not imported.
     command = [sys.executable, "-P", "-m", __name__, row.model, str(row.threads), *([str(image)] if image else [])]
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)  # noqa: S603 # this module
@@ -124,13 +121,6 @@ def _take_turn(row: Measurement, image: Path | None) -> None:
         row.failure = found.get("error")
         row.seconds += found.get("seconds", [])
         row.peak_bytes = max(row.peak_bytes, found.get("peak_bytes", 0))
-
-
-def _best(rows: list[Measurement]) -> Measurement | None:
-    """Return the fastest that may be named; see the module. None where there is none."""
-    named = [row for row in rows if row.seconds and not row.failure and not row.refusal]
-    fast = [r for r in named if r.percentile_ms(50) <= AS_FAST * min(other.percentile_ms(50) for other in named)]
-    return min(fast, key=lambda r: (-(r.accuracy or 0.0), r.threads, r.percentile_ms(50)), default=None)
 
 
 def _fields(row: Measurement) -> dict[str, object]:
@@ -152,7 +142,7 @@ def _print_table(rows: list[Measurement]) -> None:
 
 
 def measure(model: str, threads: int, image: str | None) -> dict[str, object]:
-    """Return the `seconds` of each run of one picture after the warm-up, and the `peak_bytes` of this process.
+    """Return the `seconds` of each run after the warm-up, and the `peak_bytes` of this process.
 
     Raises EyespotError for files that cannot be used, and for a model that fails its own samples here.
     """
@@ -160,26 +150,19 @@ def measure(model: str, threads: int, image: str | None) -> dict[str, object]:
     if classifier.spec.self_test:
         require_self_test(classifier.spec, classifier.probabilities, model)
     height, width = REGION_PX if classifier.spec.regions else FRAME_PX
-    made = np.resize(np.arange(251, dtype=np.uint8), (height, width, 3))  # neighbours differ
-    pixels = read_image(image).pixels if image else made
+    synthetic = np.resize(np.arange(251, dtype=np.uint8), (height, width, 3))  # neighbours differ
+    pixels = read_image(image).pixels if image else synthetic
     seconds: list[float] = []
-    end_s = 0.0
+    end_s = math.inf
     while len(seconds) < WARM_UP_RUNS + LEAST_RUNS or time.perf_counter() < end_s:
         begin_s = time.perf_counter()
         classifier.classify(pixels, 1)
         seconds.append(time.perf_counter() - begin_s)
         if len(seconds) == WARM_UP_RUNS:
             end_s = time.perf_counter() + TURN_S
-    return {"seconds": seconds[WARM_UP_RUNS:], "peak_bytes": _peak_bytes()}
-
-
-def _peak_bytes() -> int:
-    """Return the most memory that this process ever held; getrusage would begin with what its parent had."""
-    try:
-        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
-    except OSError:
-        found = None
-    return int(found[1]) << 10 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    # getrusage would begin with the memory of the parent.
+    peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    return {"seconds": seconds[WARM_UP_RUNS:], "peak_bytes": int(peak[1]) << 10 if peak else 0}
 
 
 if __name__ == "__main__":

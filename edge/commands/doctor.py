@@ -1,23 +1,21 @@
 """Show what this machine has and what it lacks: versions, runtimes, providers that really load, extras.
 
-A provider that is listed need not load, and a session that falls back to the CPU says so nowhere; so each is tried.
+A provider that onnxruntime lists need not load, and falls back to the CPU without an error; so each is tried.
 Exit status: 0 if models can run here, 2 if not.
 """
 
 import argparse
-import json
 import platform
 import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from types import ModuleType
-from typing import Any
 
 from edge.cli import DONE, NOTHING_DONE
 from edge.errors import InstallationError, reason_of
 from edge.runtime import LOG_ERRORS_ONLY, PROBE_MODEL, import_onnxruntime, installed_runtimes, read_cpu, usable_cores
 
-# It calls a service elsewhere and has no kernels; the plain wheels list it all the same.
+# It calls a service elsewhere; the plain wheels list it.
 REMOTE_PROVIDER = "AzureExecutionProvider"
 # A requirement of an extra in the metadata of a package: 'eyespot[export]; extra == "training"'.
 REQUIREMENT = re.compile(
@@ -27,40 +25,12 @@ OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "o
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what `eyespot doctor` takes."""
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    """Declare nothing: `eyespot doctor` takes no arguments."""
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Print the inventory and return the exit status."""
-    inventory = take_inventory()
-    if arguments.json:
-        print(json.dumps(inventory, indent=2))
-    else:
-        rows = list(inventory_rows(inventory))
-        width = max(len(name) for name, _ in rows)
-        print("\n".join(f"{name:<{width}}   {value}" for name, value in rows))
-    return NOTHING_DONE if inventory["problems"] else DONE
-
-
-def inventory_rows(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the inventory as names and values for a person."""
-    yield "eyespot", found["eyespot"] or "not installed as a package"
-    yield "python", f"{found['python']} on {found['platform']}"
-    yield "processor", f"{found['cpu']}, {found['cores']} cores"
-    yield "features", " ".join(found["cpu_features"]) or "none known"
-    yield from ((name, installed or "not installed") for name, installed in found["packages"].items())
-    for probe in found["providers"]:
-        yield probe["name"], "works" if probe["works"] else f"does not work here: {probe['reason']}"
-    for extra in found["extras"]:
-        missing = [package for package, installed in extra["packages"].items() if not installed]
-        yield f"eyespot[{extra['name']}]", f"would add {', '.join(missing)}" if missing else "complete"
-    yield from (("problem", problem) for problem in found["problems"] or ["none"])
-
-
-def take_inventory() -> dict[str, Any]:
-    """Return what this machine has, as the JSON object of `--json`. Takes a second or two: every provider is tried."""
-    problems, providers, runtimes = [], [], ["onnxruntime"]
+def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001
+    """Print what is found and return the exit status."""
+    problems, runtimes, providers = [], ["onnxruntime"], list[tuple[str, str]]()
     try:
         onnxruntime = import_onnxruntime()
         runtimes = installed_runtimes(onnxruntime) or runtimes
@@ -69,23 +39,23 @@ def take_inventory() -> dict[str, Any]:
         problems.append(str(error))
     opencvs = [name for name in OPENCV if find_version(name)]
     if len(opencvs) > 1:
-        problems.append(
-            f"{' and '.join(opencvs)} are both installed and overwrite each other; "
-            f"run 'pip uninstall -y {' '.join(opencvs)}', then 'pip install opencv-python-headless'"
-        )
+        remedy = f"run 'pip uninstall -y {' '.join(opencvs)}', then 'pip install opencv-python-headless'"
+        problems.append(f"{' and '.join(opencvs)} are both installed and overwrite each other; {remedy}")
     cpu, features = read_cpu()
-    return {
-        "eyespot": find_version("eyespot"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cores": usable_cores(),
-        "cpu": cpu,
-        "cpu_features": features,
-        "packages": {name: find_version(name) for name in ("numpy", "pillow", "msgspec", "tqdm", *opencvs, *runtimes)},
-        "providers": providers,
-        "extras": list_extras(),
-        "problems": problems,
-    }
+    rows = [
+        ("eyespot", find_version("eyespot") or "not installed as a package"),
+        ("python", f"{platform.python_version()} on {platform.platform()}"),
+        ("processor", f"{cpu}, {usable_cores()} cores"),
+        ("features", " ".join(features) or "none known"),
+        *((name, find_version(name) or "not installed") for name in ("numpy", "pillow", "msgspec", "tqdm")),
+        *((name, find_version(name) or "not installed") for name in (*opencvs, *runtimes)),
+        *providers,
+        *missing_packages(),
+        *(("problem", problem) for problem in problems or ["none"]),
+    ]
+    width = max(len(name) for name, _ in rows)
+    print("\n".join(f"{name:<{width}}   {value}" for name, value in rows))
+    return NOTHING_DONE if problems else DONE
 
 
 def find_version(distribution: str) -> str | None:
@@ -96,11 +66,12 @@ def find_version(distribution: str) -> str | None:
         return None
 
 
-def probe_providers(onnxruntime: ModuleType) -> Iterator[dict[str, Any]]:
-    """Yield for each provider that onnxruntime was built with whether it runs a model, or why not."""
-    if hasattr(onnxruntime, "preload_dlls") and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+def probe_providers(onnxruntime: ModuleType) -> Iterator[tuple[str, str]]:
+    """Yield each provider that onnxruntime was built with, and whether it runs a model."""
+    names = onnxruntime.get_available_providers()
+    if hasattr(onnxruntime, "preload_dlls") and "CUDAExecutionProvider" in names:
         onnxruntime.preload_dlls()
-    for name in onnxruntime.get_available_providers():
+    for name in names:
         if name == REMOTE_PROVIDER:
             continue
         options = onnxruntime.SessionOptions()
@@ -110,24 +81,23 @@ def probe_providers(onnxruntime: ModuleType) -> Iterator[dict[str, Any]]:
         try:
             took = onnxruntime.InferenceSession(PROBE_MODEL, options, providers=[name]).get_providers()[0]
             reason = "" if took == name else f"fell back to {took}"
-        except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
+        except Exception as error:  # noqa: BLE001 # onnxruntime's exceptions share no other base class
             reason = reason_of(error)
-        yield {"name": name, "works": not reason, "reason": reason}
+        yield name, f"does not work here: {reason}" if reason else "works"
 
 
-def list_extras() -> list[dict[str, Any]]:
-    """Return the extras that the installed eyespot declares but `dev`, and the versions of their packages here."""
+def missing_packages() -> Iterator[tuple[str, str]]:
+    """Yield each extra that eyespot declares, but `dev`, and the packages that it would add here."""
     try:
         declared = [match for text in requires("eyespot") or [] if (match := REQUIREMENT.match(text))]
     except PackageNotFoundError:
-        return []
+        return
 
     def packages(extra: str) -> Iterator[str]:
         for match in declared:
             if match["extra"] == extra:
                 yield from packages(match["nested"]) if match["package"] == "eyespot" else [match["package"]]
 
-    names = sorted({match["extra"] for match in declared} - {"dev"})
-    return [
-        {"name": name, "packages": {package: find_version(package) for package in packages(name)}} for name in names
-    ]
+    for name in sorted({match["extra"] for match in declared} - {"dev"}):
+        missing = ", ".join(package for package in packages(name) if not find_version(package))
+        yield f"eyespot[{name}]", f"would add {missing}" if missing else "complete"

@@ -1,4 +1,4 @@
-"""Show what a model file says of itself: labels, preprocessing, training, proof of parity."""
+"""Show what a model file says about itself: labels, preprocessing, training, certificate of parity."""
 
 import argparse
 import json
@@ -8,11 +8,12 @@ import msgspec
 
 from edge.cli import DONE
 from edge.model import read_spec
-from edge.spec import ModelSpec, Parity, TrainingRecord, Variant, describe_regions
+from edge.spec import ModelSpec, TrainingRecord, Variant, describe_regions
 from edge.steps import describe
 
 REFERENCES = {"keras": "Keras", "tensorflow": "TensorFlow", "onnx": "the plain ONNX file"}
-ORIGINS = {"held-out": "held-out images", "folder": "a folder of pictures", "made": "pictures that eyespot made"}
+ORIGINS = {"held-out": "held-out images", "folder": "a folder of images", "made": "synthetic images"}
+LABELS_SHOWN = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,11 +36,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def spec_rows(spec: ModelSpec) -> dict[str, str]:
-    """Return the spec as names and values for a person."""
+    """Return the spec as a table of names and values."""
+    others = len(spec.labels) - LABELS_SHOWN
+    labels = ", ".join(spec.labels[:LABELS_SHOWN]) + (f" and {others} more" if others > 0 else "")
     rows = {
         "model": spec.name,
         "version": spec.version or "none yet",
-        "labels": f"{len(spec.labels)}: {_shortened(spec.labels)}",
+        "labels": f"{len(spec.labels)}: {labels}",
         "preprocessing": ", ".join(map(describe, spec.preprocessing)),
     }
     if spec.regions:
@@ -48,13 +51,18 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
         rows["unsure"] = f"below a probability of {spec.reject_threshold:.2%}"
     if spec.training:
         rows |= _training_rows(spec.training)
-    if spec.parity:
-        rows |= _parity_rows(spec.parity)
-    if variant := spec.variant:
-        rows |= variant_rows(variant)
+    if parity := spec.parity:
+        rows["parity"] = (
+            f"largest difference to {REFERENCES[parity.reference]} {parity.largest_difference:.1e} (limit "
+            f"{parity.tolerance:.0e}), top-1 equal on {parity.top1_agreement:.2%} of {parity.comparisons:,} "
+            f"comparisons on {ORIGINS[parity.origin]}"
+        )
+        rows["made with"] = ", ".join(f"{name} {version}" for name, version in parity.versions.items())
+    if spec.variant:
+        rows |= variant_rows(spec.variant)
     if fingerprint := spec.fingerprint:
         rows["fingerprint"] = (
-            f"{sum(fingerprint.size.counts):,} pictures trained on (size, brightness, contrast), "
+            f"{sum(fingerprint.size.counts):,} training images (size, brightness, contrast), "
             f"{sum(fingerprint.classes):,} others (confidence, classes)"
         )
     if self_test := spec.self_test:
@@ -77,9 +85,7 @@ def _training_rows(training: TrainingRecord) -> dict[str, str]:
         rows["backbone"] = training.backbone
     if training.calibration_error is not None:
         rows["calibration"] = f"expected error {training.calibration_error:.2%}"
-    for number, warning in enumerate(training.warnings or (), 1):
-        rows[f"warning {number}"] = warning
-    return rows
+    return rows | {f"warning {number}": text for number, text in enumerate(training.warnings or (), 1)}
 
 
 def evaluated_on(training: TrainingRecord) -> str:
@@ -87,36 +93,16 @@ def evaluated_on(training: TrainingRecord) -> str:
     return f"{training.evaluated_on or 'held-out'} images"
 
 
-def _parity_rows(parity: Parity) -> dict[str, str]:
-    return {
-        "parity": (
-            f"largest difference to {REFERENCES[parity.reference]} {parity.largest_difference:.1e} "
-            f"(limit {parity.tolerance:.0e}), "
-            f"top-1 equal on {parity.top1_agreement:.2%} of {parity.comparisons:,} comparisons on "
-            f"{ORIGINS[parity.origin]}"
-        ),
-        "made with": ", ".join(f"{name} {version}" for name, version in parity.versions.items()),
-    }
-
-
 def variant_rows(variant: Variant) -> dict[str, str]:
-    """Return the certificate of a smaller variant under the names that are shown beside it."""
+    """Return the certificate of a variant as a table of names and values."""
     kept = f", {len(variant.float_layers)} layers in float32" if variant.float_layers else ""
     calibration = f", {variant.calibration} calibration" if variant.calibration else ""
     accuracy = f"{variant.images:,} pictures without labels"
     if variant.accuracy is not None and variant.float32_accuracy is not None:
         accuracy = f"{variant.accuracy:.2%} of {variant.images:,} pictures, float32 {variant.float32_accuracy:.2%}"
+    made = f"{variant.kind} ({variant.scheme}{calibration}{kept})"
+    limit = f"limit {variant.max_drop_points:g} points less"
     return {
-        "variant": (
-            f"{variant.kind} ({variant.scheme}{calibration}{kept}); "
-            "parity is that of the float32 network it was made from"
-        ),
-        "cost": (
-            f"{accuracy} (limit {variant.max_drop_points:g} points less), "
-            f"same best label on {variant.top1_agreement:.2%}"
-        ),
+        "variant": f"{made}; parity is that of the float32 network it was made from",
+        "cost": f"{accuracy} ({limit}), same best label on {variant.top1_agreement:.2%}",
     }
-
-
-def _shortened(labels: tuple[str, ...], shown: int = 10) -> str:
-    return ", ".join(labels[:shown]) + (f" and {len(labels) - shown} more" if len(labels) > shown else "")

@@ -1,9 +1,9 @@
-"""Replay the samples inside a model file on this device and compare with what the original network answered.
+"""Replay the samples inside a model file on this device, and compare with the answers of the source network.
 
-With --against the whole comparison of the export is redone: the Keras network of RUN, which this needs the
-extra 'export' for, against the file, on the images of DIR or on those that the run was not trained on. The worst are
-printed; images that cannot be read are listed and counted. Exit status: 0 within the tolerance, 1 within it
-but some images could not be read, 2 past it, or RUN is not what the model was made of.
+With --against the comparison of the export is repeated: the Keras network of RUN (this needs the extra 'export') with
+the file, on the images of DIR or on the evaluation images of the run. The worst are printed; images that cannot be read
+are listed. Exit status: 0 within the tolerance, 1 within it but some images could not be read, 2 past it, or RUN is not
+what the model was made of.
 """
 
 import argparse
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot verify` takes."""
     parser.add_argument("model", metavar="MODEL", help="an .onnx file written by 'eyespot export'")
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    # These are answered by the export room: see the table in edge.cli.
+    # With --against, edge.cli calls the module of the export room instead.
     heavy = parser.add_argument_group("the whole comparison")
     heavy.add_argument("--against", metavar="RUN", help="the run folder that the model was exported from")
     heavy.add_argument("--images", metavar="DIR", help="what to compare on (default: those the run was not trained on)")
@@ -29,11 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replay, print what was found and return the exit status."""
+    """Replay, print the result and return the exit status."""
     for option in ("images", "tolerance", "worst"):
         if getattr(arguments, option) is not None:
             raise UsageError(f"--{option} belongs to the comparison with Keras; give --against RUN as well")
-    classifier = Classifier.load(arguments.model, regions="none")  # the samples are what a detector would cut out
+    classifier = Classifier.load(arguments.model, regions="none")  # the samples are crops already
     result = replay_self_test(classifier.spec, classifier.probabilities)
     if arguments.json:
         print(json.dumps(asdict(result) | {"passed": result.passed}))

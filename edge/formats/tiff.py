@@ -1,4 +1,4 @@
-"""TIFF (revision 6.0): which of those that Pillow opens it decodes rightly."""
+"""TIFF (revision 6.0): the kinds that Pillow opens but decodes wrongly."""
 
 from io import BytesIO
 from typing import Any
@@ -13,16 +13,16 @@ SUBFILE, BITS, PHOTOMETRIC, STRIPS, SAMPLES, PLANES, COLOURS = 254, 258, 262, 27
 TILE_WIDTH, TILE_HEIGHT, TILES, EXTRA, SAMPLE_FORMAT, DNG = 322, 323, 324, 338, 339, 50706
 WHITE_IS_ZERO, PALETTE, YCBCR, LAB = 0, 3, 6, 8
 REDUCED, SEPARATE, PREMULTIPLIED, UNSIGNED = 1, 2, 1, 1
-# Tiles are multiples of 16 and may be larger than a small picture, but all of one is decoded.
+# Tiles may be larger than a small picture, but the whole of one is decoded.
 LARGEST_TILE_PX = 1024
 MOST_STRIPS = 1 << 18
 
 
 def prepare_tiff(image: Any) -> None:
-    """Let Pillow decode an opened TIFF by libtiff where it would read planes wrongly itself.
+    """Let Pillow decode an opened TIFF by libtiff where its own reader is wrong about planes.
 
-    Raises ImageError: `unsupported_format` for what neither of them decodes rightly, `corrupt` for tiles that would
-    take far more memory than the picture.
+    Raises ImageError: `unsupported_format` for what neither decodes correctly, `corrupt` for tiles that would take far
+    more memory than the picture.
     """
     tags = image.tag_v2
     width, height = tags[256], tags[257]
@@ -52,13 +52,13 @@ def prepare_tiff(image: Any) -> None:
 
 
 def grey_levels(deep: NDArray[Any], tags: Any) -> NDArray[np.uint8]:
-    """Return the upper 8 of 12 or 16 bits of grey, 0 for black, of a TIFF with these `tags`."""
+    """Return the upper 8 of 12 or 16 bits of grey, 0 for black, in a TIFF with these `tags`."""
     levels: NDArray[np.uint8] = (deep >> (max(tags.get(BITS, (16,))) - 8)).astype(np.uint8)
     return ~levels if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else levels
 
 
 def is_whole_directory(content: bytes) -> bool:
-    """Whether a TIFF that Pillow does not open has a directory with a size and a picture inside the file."""
+    """Whether the directory of a TIFF has a size, and a picture that begins inside the file."""
     tags = ImageFileDirectory_v2(content[:16] if content[2] == 43 or content[3] == 43 else content[:8])
     stream = BytesIO(content)
     try:

@@ -1,4 +1,4 @@
-"""Files that are valid, but of a kind that Pillow does not decode: they are told apart from damaged ones."""
+"""Tell valid files of a kind that Pillow does not decode from damaged ones."""
 
 import re
 import struct
@@ -17,32 +17,31 @@ BITFIELDS = 3
 
 
 def is_unknown_kind(kind: str, content: bytes, opened: bool) -> bool:
-    """Whether a file of format `kind` that could not be decoded says of itself that it is of a kind that never is.
+    """Whether a file of format `kind`, which could not be decoded, has a valid header of an unsupported kind.
 
-    `opened` says that Pillow knew what it said of itself.
+    `opened` says that Pillow could read the header.
     """
     try:
-        match kind:
-            case "JPEG":
-                return _is_unknown_jpeg(content)
-            case "BMP":
-                return _is_unknown_bmp(content)
-            case "TIFF" if not opened:
-                from edge.formats.tiff import is_whole_directory
-
-                return is_whole_directory(content)
+        if kind == "JPEG":
+            return _is_unknown_jpeg(content)
+        if kind == "BMP":
+            return _is_unknown_bmp(content)
     except (struct.error, IndexError):  # it ends early
-        pass
+        return False
+    if kind == "TIFF" and not opened:
+        from edge.formats.tiff import is_whole_directory
+
+        return is_whole_directory(content)
     return False
 
 
 def count_scans(content: bytes) -> int:
-    """Return how many scans a JPEG has before its end; what is appended to a file is not looked at."""
+    """Return how many scans a JPEG has before its end marker."""
     return sum(marker == START_OF_SCAN for marker, _ in _markers(content))
 
 
 def _markers(content: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the markers of a JPEG up to its end, each with the place behind it; stray bytes are skipped."""
+    """Yield the markers of a JPEG up to its end, each with the place after it; stray bytes are skipped."""
     place = 2
     while (found := MARKER.search(content, place)) and (marker := found[1][0]) != END_OF_IMAGE:
         place = found.end()
@@ -61,7 +60,7 @@ def _is_unknown_jpeg(content: bytes) -> bool:
 
 
 def _is_unknown_bmp(content: bytes) -> bool:
-    """Whether it has a header, a depth, a compression or masks of colours that Pillow does not know."""
+    """Whether its header, depth, compression or colour masks are none that Pillow knows."""
     (header,) = struct.unpack_from("<I", content, 14)
     if header not in BMP_HEADERS or header == 12:
         return header not in BMP_HEADERS and 12 < header < 256

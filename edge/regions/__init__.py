@@ -1,4 +1,4 @@
-"""What a model classifies in a picture: faces, or the glyphs of a code. Device, service and annotation share it."""
+"""Find what a model classifies in a picture: faces, or the glyphs of a code."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from edge.result import Box
 
 @dataclass(frozen=True)
 class FoundBoxes:
-    """Where the regions of one picture are, from left to right, and how many of them came from touching glyphs."""
+    """The regions of one picture, from left to right, and how many of them were cut from touching glyphs."""
 
     boxes: tuple[Box, ...]
     split: int = 0
 
 
 def clipped(x: float, y: float, width: float, height: float, picture_height: int, picture_width: int) -> Box:
-    """Return the part of a rectangle that lies in the picture, in whole pixels and at least one each way."""
+    """Return the part of a rectangle inside of the picture, in whole pixels, at least 1 x 1."""
     left = min(max(round(x), 0), picture_width - 1)
     top = min(max(round(y), 0), picture_height - 1)
     right = min(max(round(x + width), left + 1), picture_width)

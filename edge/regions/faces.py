@@ -1,7 +1,7 @@
-"""Find faces with the Haar cascade that OpenCV ships, or with a YuNet model that the user brings.
+"""Find faces with the Haar cascade that OpenCV ships, or with a YuNet model of the user.
 
-The cascade is that of Viola and Jones, with the settings of the Starter Bundle, chapter 22: the picture in grey, 300
-pixels wide, scale factor 1.1, five neighbours, 30 pixels at least. It finds upright faces from the front.
+The cascade is that of Viola and Jones, with the settings of the Starter Bundle, chapter 22: grey, 300 pixels wide,
+scale factor 1.1, five neighbours, at least 30 pixels. It finds upright faces from the front.
 """
 
 import os
@@ -22,27 +22,21 @@ from edge.result import Box
 D = TypeVar("D")
 
 CASCADE = "haarcascade_frontalface_default.xml"
-WIDTH_PX = 300
-# A strip of 10 x 65,535 pixels would become one of 300 x 1,966,050.
-LARGEST_HEIGHT_PX = 1200
+WIDTH_PX, LARGEST_HEIGHT_PX = 300, 1200  # 10 x 65,535 pixels would become 300 x 1,966,050
 SCALE_FACTOR, NEIGHBOURS, SMALLEST_PX = 1.1, 5, 30
-# YuNet's own demo: it finds faces of 10 to 300 pixels, so that a larger picture only costs time.
-YUNET_LONGER_SIDE_PX = 640
-YUNET_SCORE = 0.9
+# As in YuNet's own demo. It finds faces of 10 to 300 pixels.
+YUNET_LONGER_SIDE_PX, YUNET_SCORE = 640, 0.9
 
 
 class _PerThread(local, Generic[D]):
-    """A detector for each thread: OpenCV's keep state. Python calls `__init__` anew in every thread."""
+    """A detector for each thread, since they keep state. Python calls `__init__` anew in every thread."""
 
     def __init__(self, load: Callable[[], D]) -> None:
         self.detector = load()
 
 
 class HaarFaces:
-    """Faces by the cascade; any number of threads may share it.
-
-    Raises InstallationError where OpenCV has no cascades: version 5, and some distributions' packages.
-    """
+    """Faces by the cascade; any number of threads may share it. Raises InstallationError without cascades."""
 
     def __init__(self) -> None:
         self._own = _PerThread(_load_cascade)
@@ -50,7 +44,8 @@ class HaarFaces:
     def find(self, pixels: NDArray[np.uint8]) -> list[Box]:
         """Return the faces in `pixels`, uint8 RGB [H, W, 3], from left to right."""
         height, width = pixels.shape[:2]
-        size = _scaled(pixels, min(WIDTH_PX / width, LARGEST_HEIGHT_PX / height))
+        scale = min(WIDTH_PX / width, LARGEST_HEIGHT_PX / height)
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
         grey = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
         least = (SMALLEST_PX, SMALLEST_PX)
         found = self._own.detector.detectMultiScale(grey, SCALE_FACTOR, NEIGHBOURS, minSize=least)
@@ -72,11 +67,13 @@ class YunetFaces:
         except OSError as error:
             raise ModelError(f"{path}: the face model cannot be read ({error.strerror})") from None
         self._own = _PerThread(self._load)
-        self.find(np.zeros((32, 32, 3), np.uint8))  # a model of another kind fails here, not on the first picture
+        self.find(np.zeros((32, 32, 3), np.uint8))  # a model of another kind fails now
 
     def find(self, pixels: NDArray[np.uint8]) -> list[Box]:
         """Return the faces in `pixels`, uint8 RGB [H, W, 3], from left to right."""
-        size = _scaled(pixels, min(YUNET_LONGER_SIDE_PX / max(pixels.shape[:2]), 1.0))
+        height, width = pixels.shape[:2]
+        scale = min(YUNET_LONGER_SIDE_PX / max(height, width), 1.0)
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
         bgr = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), size, interpolation=cv2.INTER_AREA)
         try:
             self._own.detector.setInputSize(size)
@@ -106,14 +103,8 @@ def _load_cascade() -> cv2.CascadeClassifier:
     )
 
 
-def _scaled(pixels: NDArray[np.uint8], scale: float) -> tuple[int, int]:
-    """Return width and height of a picture times `scale`."""
-    height, width = pixels.shape[:2]
-    return max(round(width * scale), 1), max(round(height * scale), 1)
-
-
 def _as_boxes(rows: NDArray[np.float64], size: tuple[int, int], pixels: NDArray[np.uint8]) -> list[Box]:
-    """Return rectangles [N, 4] of a picture that was resized to `size` (width, height) as boxes of `pixels`, sorted."""
+    """Return rectangles [N, 4] in a picture resized to `size` (width, height) as boxes in `pixels`, sorted."""
     height, width = pixels.shape[:2]
     factors = np.array([width / size[0], height / size[1]] * 2)
     return sorted(clipped(x, y, w, h, height, width) for x, y, w, h in (rows * factors).tolist())

@@ -1,4 +1,4 @@
-"""Find what a spec says to look for in a picture, and make one answer of what was predicted for each region."""
+"""Find the regions that a spec describes, and combine their predictions into one answer."""
 
 import os
 from collections.abc import Sequence
@@ -15,16 +15,14 @@ try:
     from edge.regions.faces import HaarFaces, YunetFaces
     from edge.regions.glyphs import crop_glyph, find_glyphs
 except ModuleNotFoundError:
-    raise MissingExtraError(
-        "faces and glyphs are found by OpenCV; install it with: pip install 'eyespot[camera]', or classify whole "
-        "pictures with --regions none"
-    ) from None
+    remedy = "pip install 'eyespot[camera]', or classify whole pictures with --regions none"
+    raise MissingExtraError(f"faces and glyphs are found by OpenCV; install it with: {remedy}") from None
 
 
 class RegionFinder:
-    """Finds what a model classifies; any number of threads may share it.
+    """Finds the regions of a model; any number of threads may share it. Raises as `edge.regions.faces`.
 
-    `face_model` is a YuNet file to use in place of the cascade; see `edge.regions.faces` for what is raised.
+    `face_model` is a YuNet file to use instead of the cascade.
     """
 
     def __init__(self, regions: Faces | Glyphs, face_model: str | os.PathLike[str] | None) -> None:
@@ -33,22 +31,21 @@ class RegionFinder:
             self._faces = YunetFaces(face_model) if face_model else HaarFaces()
 
     def find(self, pixels: NDArray[np.uint8], labels: Sequence[str]) -> FoundBoxes:
-        """Return where in a picture, uint8 RGB [H, W, 3], there is something of what has these `labels`."""
+        """Return the regions of a picture, uint8 RGB [H, W, 3]; the `labels` tell digits from letters."""
         if isinstance(self.regions, Glyphs):
             return find_glyphs(pixels, self.regions.count, all(label.isdecimal() for label in labels))
         return FoundBoxes(tuple(self._faces.find(pixels)))
 
     def crop(self, pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-        """Return what of a picture, uint8 RGB [H, W, 3], goes through the model for the region in `box`."""
+        """Return the part of a picture, uint8 RGB [H, W, 3], that is classified for the region in `box`."""
         return crop_glyph(pixels, box) if isinstance(self.regions, Glyphs) else box.crop(pixels)
 
     def postprocess(
         self, found: FoundBoxes, predicted: Sequence[tuple[tuple[Prediction, ...], bool]], note: str | None
     ) -> Classification:
-        """Return the answer for a picture whose decoder left this `note`.
+        """Return the answer for the `predicted` predictions, and whether they are unsure, of the boxes `found`.
 
-        `predicted` are the predictions for each box that was `found`, and whether they are unsure. Where there are not
-        as many glyphs as the model expects, `text` is None and the note says so.
+        Where the number of glyphs is not the expected one, `text` is None. `note` is that of the decoder.
         """
         regions = tuple(Region(box, *answer) for box, answer in zip(found.boxes, predicted, strict=True))
         unsure, text, finding = any(region.unsure for region in regions), None, ""

@@ -1,15 +1,13 @@
 """Find the glyphs of a code: dark characters on a light ground, in one row (Starter Bundle, chapter 21).
 
-1. Grey, and 8 pixels of its own border copied around it, so that no glyph touches the edge.
-2. Otsu's threshold, inverted; where ink and ground differ by less than 32 levels there is nothing to read.
+1. Grey, with 8 pixels of its border copied around it, so that no glyph touches the edge.
+2. Otsu's threshold, inverted; ink and ground must differ by at least 32 levels.
 3. External contours; those less than half as high as the highest are specks.
-4. Where there are fewer glyphs than expected, wide ones are taken for touching ones and cut where a column holds the
-   least ink, near the places where equal parts would end. That needs evidence: a bridge of one stroke between parts as
-   high as the others, or a width that no single glyph has. Without it the glyph stays whole.
-   Among digits, a pair that begins with a 1 is cut behind the stroke of the 1, since its middle is elsewhere.
-5. Where there are as many as expected, and only digits, what is wider than any digit is cut in two: a code of five
-   with two that touch must not be read as one of four. A pair with a narrow 1 is not noticed by that.
-6. From left to right. More or fewer than expected is for the caller to report; nothing is made to fit.
+4. Where there are fewer than expected, wide ones are cut at the column with the least ink, near the ends of equal
+   parts. That needs evidence: a bridge of one stroke between parts as high as the others, or a width that no single
+   glyph has. Among digits, a pair that begins with a 1 is cut after its stroke.
+5. Where there are as many as expected, and only digits, what is wider than any digit is cut in two: a code of five with
+   two that touch must not be read as four.
 """
 
 from itertools import pairwise
@@ -22,34 +20,25 @@ from edge.regions import FoundBoxes, clipped
 from edge.result import Box
 
 PADDING_PX = 8
-# Around each glyph, as in the book; what the network sees.
-BORDER_PX = 5
+BORDER_PX = 5  # around each glyph for the network, as in the book
 SMALLEST_CONTRAST = 32
-SMALLEST_HEIGHT_PX = 5
-SPECK_SHARE = 0.5
-# A photograph has thousands of contours; no code is that long.
-MOST_GLYPHS = 64
-# Widths of one part as a share of the height of the row. The digits of common fonts are 0.5 to 0.75 wide, a 1 less,
-# a bold one that leans up to 1: two parts of 0.5 are two (of 2,000 pictures of three drawn digits none
-# was cut at that), narrower ones need the bridge as evidence.
+SMALLEST_HEIGHT_PX, SPECK_SHARE = 5, 0.5
+MOST_GLYPHS = 64  # a photograph has thousands of contours
+# Widths of one part as a share of the height of the row. The digits of common fonts are 0.5 to 0.75 wide, a 1 less, a
+# bold one that leans up to 1 (of 2,000 pictures of three drawn digits none was cut at 0.5).
 NARROWEST_PART, CERTAIN_PART, WIDEST_PART = 0.3, 0.5, 1.15
 LOWEST_PART = 0.75
-# No digit is as wide as that; a W may be 1.3.
-DOUBLE_WIDTH = 1.2
-# How far from where equal parts would end a cut may be, as a share of a part's width.
-CUT_REACH = 0.3
-# Of a 1 and a digit behind it, as shares of the height of the row: the narrowest such pair, where the stroke of the 1
-# may begin, and how wide the digit behind it may be: what is left of a 6 and another behind its left wall is wider.
-# The flag of a 1 is on its upper left: at its waist there is nothing on the left, unlike at that of a wide 6 or 8.
+DOUBLE_WIDTH = 1.2  # wider than any digit
+CUT_REACH = 0.3  # of a cut from the end of an equal part, as a share of its width
+# Of a 1 and a digit after it, as shares of the height of the row: the narrowest such pair, where the stroke of the 1
+# may begin, and the widths of the other digit. The flag of a 1 is on its upper left: at its waist there is no ink on
+# the left, unlike in a wide 6 or 8.
 NARROWEST_PAIR, STEM_REACH, NARROWEST_BEHIND, WIDEST_BEHIND = 0.75, 0.35, 0.4, 0.8
 WAIST, FLAG_SHARE = (0.4, 0.65), 0.08
 
 
 def find_glyphs(pixels: NDArray[np.uint8], count: int, digits: bool = False) -> FoundBoxes:
-    """Return the glyphs in `pixels`, uint8 RGB [H, W, 3], of which `count` are expected; see the module.
-
-    `digits` says that there are no letters among them, of which some are as wide as two digits.
-    """
+    """Return the glyphs in `pixels`, uint8 RGB [H, W, 3]; `count` are expected, all of them `digits` or not."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     ink = _find_ink(np.pad(grey, PADDING_PX, mode="edge"))
     contours = cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
@@ -68,7 +57,7 @@ def find_glyphs(pixels: NDArray[np.uint8], count: int, digits: bool = False) -> 
 
 
 def crop_glyph(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    """Return uint8 RGB: the glyph in `box` and `BORDER_PX` around it; past the edge the outermost pixels repeat."""
+    """Return uint8 RGB: the glyph in `box` and `BORDER_PX` around it; at the edge the outermost pixels repeat."""
     height, width = pixels.shape[:2]
     rows = np.clip(np.arange(box.y - BORDER_PX, box.y + box.height + BORDER_PX), 0, height - 1)
     columns = np.clip(np.arange(box.x - BORDER_PX, box.x + box.width + BORDER_PX), 0, width - 1)
@@ -85,7 +74,7 @@ def _find_ink(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _split_touching(glyphs: list[Box], count: int, ink: NDArray[np.uint8], digits: bool) -> list[Box]:
-    """Return `count` boxes where wide ones can be cut into as many as are missing, `glyphs` themselves where not."""
+    """Return `count` boxes, the widest of `glyphs` cut into parts, or `glyphs` where that is not possible."""
     height = float(np.median([box.height for box in glyphs]))
     parts = dict.fromkeys(glyphs, 1)
     for _ in range(count - len(glyphs)):
@@ -102,14 +91,14 @@ def _split_touching(glyphs: list[Box], count: int, ink: NDArray[np.uint8], digit
 
 
 def _split_doubles(glyphs: list[Box], ink: NDArray[np.uint8]) -> list[Box]:
-    """Return `glyphs` with those cut in two that are as wide as no single one; then there is one too many."""
+    """Return `glyphs`, those cut in two that are wider than any digit."""
     height = float(np.median([box.height for box in glyphs]))
     doubles = {box: _cut(box, 2, ink, height) for box in glyphs if box.width >= DOUBLE_WIDTH * height}
     return [part for box in glyphs for part in doubles.get(box) or [box]]
 
 
 def _cut(box: Box, parts: int, ink: NDArray[np.uint8], height: float) -> list[Box]:
-    """Return `box` in `parts` boxes side by side, each tight around its ink; none where nothing speaks for it."""
+    """Return `box` cut into `parts`, each tight around its ink; none without evidence."""
     part_width = box.width / parts
     if not NARROWEST_PART * height <= part_width <= WIDEST_PART * height:
         return []
@@ -122,7 +111,7 @@ def _cut(box: Box, parts: int, ink: NDArray[np.uint8], height: float) -> list[Bo
 
 
 def _cut_behind_one(box: Box, ink: NDArray[np.uint8], height: float) -> list[Box]:
-    """Return a 1 and what is behind it; none where `box` does not begin with a stroke as high as a digit."""
+    """Return a 1 and the digit after it; none where `box` does not begin with a stroke as high as a digit."""
     if box.width < NARROWEST_PAIR * height:
         return []
     inside = box.crop(ink) > 0
@@ -130,7 +119,7 @@ def _cut_behind_one(box: Box, ink: NDArray[np.uint8], height: float) -> list[Box
     stem = np.flatnonzero(longest[: round(STEM_REACH * height)] >= LOWEST_PART * height)
     if not stem.size:
         return []
-    # From the stroke on for as long as it gets lighter: there the next digit begins.
+    # The next digit begins where the columns after the stroke no longer get lighter.
     behind = range(int(stem[0]) + 1, box.width - round(NARROWEST_BEHIND * height))
     lighter = (c for c in behind if longest[c] < LOWEST_PART * height and longest[c] <= longest[c + 1])
     cut = next(lighter, None)
@@ -144,7 +133,7 @@ def _cut_behind_one(box: Box, ink: NDArray[np.uint8], height: float) -> list[Box
 
 
 def _strokes(column: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return how many pixels each stroke in a column covers."""
+    """Return the length of each stroke in a column."""
     ends = np.flatnonzero(np.diff(column.astype(np.int8), prepend=0, append=0))
     return ends[1::2] - ends[::2]
 

@@ -1,14 +1,13 @@
-"""What `eyespot watch` prints: a line for each change of what is seen, or one JSON object for each frame."""
+"""What `eyespot watch` prints: a line for each change, or one JSON object for each frame."""
 
 import json
-from datetime import datetime
 
 from edge.result import Classification, classification_fields, error_fields, printable
 from edge.watch.source import Frame
 
 
 def state_of(answer: Classification) -> str:
-    """Return in a word what a frame shows: a label, those of all faces, or the text of its glyphs."""
+    """Return the state of a frame: its label, those of all faces, or the text of its glyphs."""
     if answer.regions is None or answer.text is not None:
         return "unsure" if answer.unsure else answer.text or answer.predictions[0].label
     if answer.unsure and answer.note:
@@ -18,50 +17,48 @@ def state_of(answer: Classification) -> str:
 
 
 class Changes:
-    """Tells the changes of a state that is updated with every frame.
-
-    A state counts once `debounce_frames` in a row had it, and is told when at least `cooldown_s` have passed since the
-    last one was; one that is over by then is never told.
-    """
+    """Finds changes of a state: once `debounce_frames` in a row have it, and `cooldown_s` after the last change."""
 
     def __init__(self, debounce_frames: int, cooldown_s: float) -> None:
         self._debounce_frames, self._cooldown_s = debounce_frames, cooldown_s
         self._candidate, self._frames = "", 0
-        self._told: str | None = None
-        self._told_s = 0.0
+        self._last: str | None = None
+        self._last_s = 0.0
 
     def update(self, state: str, now_s: float) -> bool:
-        """Return whether `state`, that of the frame at `now_s`, is a change to tell."""
+        """Return whether the frame at `now_s` with this `state` is a change."""
         self._frames = self._frames + 1 if state == self._candidate else 1
         self._candidate = state
-        cooling = self._told is not None and now_s - self._told_s < self._cooldown_s
-        if self._frames < self._debounce_frames or state == self._told or cooling:
+        cooling = self._last is not None and now_s - self._last_s < self._cooldown_s
+        if self._frames < self._debounce_frames or state == self._last or cooling:
             return False
-        self._told, self._told_s = state, now_s
+        self._last, self._last_s = state, now_s
         return True
 
 
 def change_line(frame: Frame, answer: Classification | None, changes: Changes) -> str | None:
-    """Return the line for a frame whose state is a change, None for any other; a file of a folder always has one."""
-    when, at_s = _in_utc(frame.timestamp), frame.taken_s
+    """Return the line for a frame that is a change, None for any other; a file of a folder always has one."""
+    when, at_s = frame.timestamp, frame.taken_s
     if frame.position_s is not None:
-        when, at_s = _in_video(frame.position_s), frame.position_s
-    path = [] if frame.path is None else [printable(frame.path)]
+        minutes, milliseconds = divmod(round(frame.position_s * 1000), 60_000)
+        when = f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds / 1000:06.3f}"
+        at_s = frame.position_s
+    cells = [when] if frame.path is None else [when, printable(frame.path)]
     if answer is None:
-        return "   ".join([when, *path, str(frame.error)])
+        return "   ".join([*cells, str(frame.error)])
     state = state_of(answer)
-    if not path and not changes.update(state, at_s):
+    if frame.path is None and not changes.update(state, at_s):
         return None
-    return "   ".join([when, *path, state, *(f"{best.probability:.2%}" for best in answer.predictions[:1])])
+    return "   ".join([*cells, state, *(f"{best.probability:.2%}" for best in answer.predictions[:1])])
 
 
 def json_line(frame: Frame, answer: Classification | None, age_s: float, latency_s: float, dropped: int) -> str:
-    """Return one frame as the JSON object of `--json`; see the help of `eyespot watch` for its fields."""
+    """Return one frame as the JSON object of `--json`; the help of `eyespot watch` says what its fields are."""
     height, width = frame.image.pixels.shape[:2] if frame.image else (None, None)
     record = {
         "frame": frame.number,
         "path": frame.path,
-        "timestamp": _in_utc(frame.timestamp),
+        "timestamp": frame.timestamp,
         "position_s": None if frame.position_s is None else round(frame.position_s, 6),
         "age_ms": round(age_s * 1000, 3),
         "latency_ms": round(latency_s * 1000, 3),
@@ -70,12 +67,3 @@ def json_line(frame: Frame, answer: Classification | None, age_s: float, latency
         "height": height,
     }
     return json.dumps(record | classification_fields(answer) | {"error": error_fields(frame.error)})
-
-
-def _in_utc(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _in_video(position_s: float) -> str:
-    minutes, milliseconds = divmod(round(position_s * 1000), 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds / 1000:06.3f}"

@@ -15,10 +15,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame, or, of a folder, one file; where that is no picture `error` says why and `image` is None.
+    """One frame, or one file of a folder, with an `error` where it cannot be decoded; `position_s` is that in a video.
 
-    `number` counts from 0 what the source gave, so that frames that were left out leave gaps. `taken_s` is when it
-    arrived on the monotonic clock, `timestamp` the same in UTC. `position_s` is its place in a video file.
+    `number` counts from 0, with the frames that were left out. `taken_s` is its arrival on the monotonic clock.
     """
 
     number: int
@@ -27,50 +26,41 @@ class Frame:
     path: str | None = None
     error: ImageError | None = None
     taken_s: float = field(default_factory=monotonic)
-    timestamp: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-
-@dataclass
-class FrameCounts:
-    """How many frames were read, and of these skipped for --max-fps or dropped for a newer one.
-
-    `broken` could not be decoded, and `lost` counts how often the source went away.
-    """
-
-    read: int = 0
-    skipped: int = 0
-    dropped: int = 0
-    broken: int = 0
-    lost: int = 0
+    timestamp: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z")
 
 
 class Source(ABC):
-    """Gives at most `max_fps` frames a second of `target`; `fps` is the rate that this itself claims, 0 for none.
+    """Gives frames of `target`, one in `every_s` seconds; `fps` is its own rate, 0 if unknown.
 
-    `name` is what messages may show of the target. `live` says that time goes on whether frames are taken or not,
-    `connected` that the source is there right now.
+    Messages show it as `name`. A `live` source goes on whether frames are taken or not; `connected` says that it is
+    there now. Frames are counted as `read`, and of these as `skipped` for --every, `dropped` for a newer one, or
+    `broken`; `lost` counts how often the source went away.
     """
 
-    live = True
-    connected = True
+    live = connected = True
     fps = 0.0
 
-    def __init__(self, target: str, name: str, max_fps: float | None, say: Say) -> None:
-        self.target, self.name, self.say, self.counts = target, name, say, FrameCounts()
-        self._interval_s = 1 / max_fps if max_fps else 0.0
+    def __init__(self, target: str, name: str, every_s: float, say: Say) -> None:
+        self.target, self.name, self.say, self._every_s = target, name, say, every_s
+        self.read = self.skipped = self.dropped = self.broken = self.lost = 0
         self._due_s: float | None = None
 
     @abstractmethod
     def frames(self, stop: Event) -> Generator[Frame, None, None]:
-        """Yield frames until the source ends or `stop` is set, then release it. Raises SourceError, in one line."""
+        """Yield frames until the source ends or `stop` is set, then release it. Raises SourceError."""
 
     def wants(self, at_s: float) -> bool:
-        """Return whether the frame at `at_s`, on any clock that runs on, is to be looked at; if not, count it."""
+        """Return whether it is time for the frame at `at_s`, on any clock; if not, count it as skipped."""
         due_s = at_s if self._due_s is None else self._due_s
-        # A little early is on time, or a camera of 30 frames a second would give 10 of them every 133 ms.
-        if at_s < due_s - self._interval_s / 10:
-            self.counts.skipped += 1
+        # A little early is on time, or of 30 frames a second every 0.1 s would give one in 0.133 s.
+        if at_s < due_s - self._every_s / 10:
+            self.skipped += 1
             return False
-        # From when it was due, so that the rate holds on average; but nothing is made up for after a pause.
-        self._due_s = max(due_s, at_s - self._interval_s) + self._interval_s
+        # From when it was due, so that the rate holds on average, but without catching up after a pause.
+        self._due_s = max(due_s, at_s - self._every_s) + self._every_s
         return True
+
+    def status(self, frame: Frame, state: str) -> dict[str, object]:
+        """Return the text below the last `frame` on the live page, and whether the source is lost."""
+        text = state if self.connected else f"no connection; this picture is of {frame.timestamp[11:19]} UTC"
+        return {"text": text, "lost": not self.connected}

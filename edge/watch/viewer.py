@@ -1,7 +1,7 @@
-"""A page that shows the annotated frames as they come, for devices that have no screen.
+"""A page that shows the annotated frames live, for devices without a screen.
 
-Frames are drawn and encoded only while somebody looks, by the thread of whoever looks, so that neither a slow browser
-nor none at all costs the watch anything.
+Frames are drawn and encoded by the thread of the request, so that a browser does not slow down the watch, and only
+while one looks.
 """
 
 import json
@@ -22,8 +22,7 @@ from edge.web.style import content_policy, with_style
 PAGE = with_style(files("edge.watch").joinpath("viewer.html").read_text(encoding="utf-8"))
 POLICY = content_policy(PAGE, "img-src blob: data:")
 JPEG_QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 80]
-# How long a request waits for the next frame; at least so often the page hears how the source is.
-WAIT_S = 0.5
+WAIT_S = 0.5  # of a request for the next frame; then it gets the status of the source alone
 
 
 class Viewer(LocalServer):
@@ -38,12 +37,12 @@ class Viewer(LocalServer):
         Thread(target=self.serve_forever, args=(0.1,), name="eyespot-viewer", daemon=True).start()
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self.shutdown()
         self.server_close()
 
     def publish(self, draw: Callable[[], NDArray[np.uint8]], status: Callable[[], dict[str, object]]) -> None:
-        """Show from now on what `draw` returns, uint8 RGB [H, W, 3], and what `status` says."""
+        """Show the picture that `draw` returns, uint8 RGB [H, W, 3], and the status."""
         with self._changed:
             self._number += 1
             self._draw, self.status = draw, status
@@ -64,28 +63,26 @@ class Viewer(LocalServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: Viewer
-    timeout = 10  # seconds; a browser that takes nothing for so long is gone
+    timeout = 10  # seconds
 
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
+        body, headers = PAGE.encode(), {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
         if not self.server.admits(self.headers.get("Host")):
-            self.send_error(HTTPStatus.FORBIDDEN, "this page is for this machine alone")
-        elif asked.path == "/":
-            self._send(PAGE.encode(), {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY})
-        elif asked.path == "/frame.jpg":
+            return self.send_error(HTTPStatus.FORBIDDEN, "this page is for this machine alone")
+        if asked.path == "/frame.jpg":
             after = parse_qs(asked.query).get("after", ["0"])[0]
-            number, jpeg = self.server.next_jpeg(int(after[:9]) if after.isdecimal() else 0)
+            number, body = self.server.next_jpeg(int(after[:9]) if after.isdecimal() else 0)
             status = json.dumps(self.server.status())
-            self._send(jpeg, {"Content-Type": "image/jpeg", "X-Frame": str(number), "X-Status": status})
-        else:
-            self.send_error(HTTPStatus.NOT_FOUND)
-
-    def _send(self, body: bytes, headers: dict[str, str]) -> None:
+            headers = {"Content-Type": "image/jpeg", "X-Frame": str(number), "X-Status": status}
+        elif asked.path != "/":
+            return self.send_error(HTTPStatus.NOT_FOUND)
         self.send_response(HTTPStatus.OK if body else HTTPStatus.NO_CONTENT)
-        for name, value in {**headers, "Content-Length": str(len(body)), "Cache-Control": "no-store"}.items():
+        for name, value in (headers | {"Content-Length": str(len(body)), "Cache-Control": "no-store"}).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+        return None
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: standard error is for the watch."""
+        """Log nothing."""

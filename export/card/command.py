@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from edge.cli import DONE
+from edge.errors import UsageError
 from export.arguments import resolve_output
 
 
@@ -22,9 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the card, say where, and return the exit status."""
     from edge.files import replacing
-    from export.card.data import write_card
+    from edge.sources import IMAGE_SUFFIXES
+    from export.card.page import write_card
 
     model = Path(arguments.model)
+    if model.suffix.lower() in IMAGE_SUFFIXES and not model.is_dir():
+        raise UsageError(f"MODEL is an .onnx file, and --image a picture. Received: {model} as MODEL")
     output = resolve_output(arguments.output, f"{model.stem}.html", model, arguments.image)
     page, spec = write_card(model, arguments.image)
     with replacing(output) as temporary:

@@ -1,8 +1,8 @@
-"""How far rounding alone takes a network's answers: the same ONNX graph in float32 and in float64.
+"""How far rounding alone moves a network's answers: the same ONNX graph in float32 and in float64.
 
-Deep networks answer pictures that are nothing to them (squeezed from 1 x 7 pixels, say) with numbers that float32
-cannot hold to 1e-5, whoever computes them. The graph in float64 is run by onnx's reference evaluator, slowly, and so
-only for the few pictures on which a comparison is past its tolerance.
+Deep networks answer some pictures (squeezed from 1 x 7 pixels, say) with numbers that float32 cannot hold to 1e-5.
+The graph in float64 is run by onnx's reference evaluator, which is slow, and so only for the one picture on which a
+comparison is furthest past its tolerance.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ UNABLE = (NotImplementedError, RuntimeError, TypeError, ValueError, KeyError, At
 def rounding_noise(network: onnx.ModelProto, array: NDArray[np.float32]) -> float:
     """Return the largest difference of a probability between `network` in float32 and in float64.
 
-    `array` is one prepared picture, float32 [1, h, w, c]. It is 0 where float64 cannot be computed.
+    `array` is one prepared picture, float32 [1, h, w, c]. Returns 0 where float64 cannot be computed.
     """
     try:
         evaluator = ReferenceEvaluator(_in_float64(network), new_ops=[Conv])
@@ -35,50 +35,44 @@ def rounding_noise(network: onnx.ModelProto, array: NDArray[np.float32]) -> floa
 
 
 def _in_float64(network: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a network whose float32 tensors are float64."""
+    """Return `network` with float64 in the place of float32."""
     model = onnx.ModelProto()
     model.CopyFrom(network)
-    for tensor in model.graph.initializer:
-        _widen(tensor)
+    tensors = list(model.graph.initializer)
     for node in model.graph.node:
         for attribute in node.attribute:
             if attribute.HasField("t"):
-                _widen(attribute.t)
+                tensors.append(attribute.t)
             if node.op_type == "Cast" and attribute.name == "to" and attribute.i == TensorProto.FLOAT:
                 attribute.i = TensorProto.DOUBLE
+    for tensor in tensors:
+        if tensor.data_type == TensorProto.FLOAT:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.elem_type = TensorProto.DOUBLE
     return model
 
 
-def _widen(tensor: onnx.TensorProto) -> None:
-    if tensor.data_type == TensorProto.FLOAT:
-        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
-
-
 class Conv(OpRun):
-    """A convolution over two axes as one product, for onnx's own takes minutes where there are many groups."""
+    """A convolution over two axes as one matrix product a group; onnx's own takes minutes where there are many."""
 
     op_domain = ""
 
-    def _run(self, x: Any, w: Any, b: Any = None, **attributes: Any) -> tuple[NDArray[np.float64]]:
-        def chosen(name: str, default: Any) -> Any:
-            found = attributes.get(name)
-            return default if found is None else found
-
-        strides, dilations = chosen("strides", [1, 1]), chosen("dilations", [1, 1])
-        groups, pads = chosen("group", 1), chosen("pads", [0, 0, 0, 0])
-        if x.ndim != 4 or chosen("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+    def _run(self, x: Any, w: Any, b: Any = None, **given: Any) -> tuple[NDArray[np.float64]]:
+        settings: dict[str, Any] = {"strides": [1, 1], "dilations": [1, 1], "group": 1, "pads": [0, 0, 0, 0]}
+        settings |= {name: value for name, value in given.items() if value is not None}
+        if x.ndim != 4 or settings.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
             raise NotImplementedError("only convolutions over two axes with known borders")
-        x = np.pad(x, ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])))
-        reach = [(size - 1) * step + 1 for size, step in zip(w.shape[2:], dilations, strict=True)]
+        (down, right), (step_down, step_right) = settings["strides"], settings["dilations"]
+        top, left, bottom, end = settings["pads"]
+        x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, end)))
+        reach = [(size - 1) * step + 1 for size, step in zip(w.shape[2:], settings["dilations"], strict=True)]
         windows = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(2, 3))
-        windows = windows[:, :, :: strides[0], :: strides[1], :: dilations[0], :: dilations[1]]
-        n, channels, height, width, kh, kw = windows.shape
-        each = channels // groups
-        columns = windows.reshape(n, groups, each, height, width, kh, kw).transpose(1, 0, 3, 4, 2, 5, 6)
-        columns = columns.reshape(groups, n * height * width, each * kh * kw)
+        windows = windows[:, :, ::down, ::right, ::step_down, ::step_right]
+        n, _, height, width, *kernel = windows.shape
+        groups = settings["group"]
+        columns = windows.reshape(n, groups, -1, height, width, *kernel).transpose(0, 1, 3, 4, 2, 5, 6)
         filters = w.reshape(groups, len(w) // groups, -1).transpose(0, 2, 1)
-        made = (columns @ filters).reshape(groups, n, height, width, -1).transpose(1, 0, 4, 2, 3)
-        result = made.reshape(n, len(w), height, width)
+        products = columns.reshape(n, groups, height * width, -1) @ filters
+        result = products.transpose(0, 1, 3, 2).reshape(n, len(w), height, width)
         return (result if b is None else result + b.reshape(1, -1, 1, 1),)

@@ -1,19 +1,20 @@
 """The pictures on which a network and its file are compared: those of a run, a folder of the user's, or made ones.
 
-A model that comes from elsewhere brings no pictures. A folder may hold them in folders that are called as the labels
-are; then they say how good the network is. Made pictures are the same on every call: noise, gradients, and mixtures
-that have the spectrum of photographs, with edges laid over them.
+A folder may hold a folder for each label; then its pictures say how good the network is as well. Made pictures are the
+same on every call: noise, and smooth ones that have the spectrum of photographs.
 """
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
+from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from edge.errors import ImageError, ModelError, UsageError
 from edge.image import decode_image, read_image
@@ -21,18 +22,20 @@ from edge.sources import walk_images
 from edge.spec import Origin
 from export.run_folder import CALIBRATION_IMAGES, EVALUATION_IMAGES, RunFolder, file_digest
 
-NamedPicture = tuple[str, NDArray[np.uint8]]
+# Without a difference on 300 pictures fewer than 1 in 100 differ, with a certainty of 95 % (the rule of three); a wrong
+# conversion shows on nearly all. Another 1,700 take minutes.
+MOST_COMPARED = 300
+# Of a folder one picture in so many is for what is chosen by pictures (ranges, a temperature, a threshold), the others
+# measure the result.
+CALIBRATION_SHARE = 5
 
 # Height x width: the sizes that networks take, a photograph, both kinds of narrow, and the smallest there is.
 MADE_SIZES_PX = ((32, 32), (224, 224), (480, 640), (150, 19), (7, 90), (1, 1))
+# Amplitudes fall with the spatial frequency in natural images (D. Field, 1987): random levels on grids of so many
+# cells, smoothly enlarged, each with half the weight of the one before.
+GRIDS = (2, 4, 8, 16, 32)
 
-# Amplitudes fall with the spatial frequency in natural images (D. Field, 1987).
-SHAPES = 6
-
-
-# Of a folder one picture in so many is for what is chosen by pictures (ranges, a temperature, a threshold), the rest
-# are to judge by.
-CALIBRATION_SHARE = 5
+Use = Literal["compare", "calibrate", "evaluate"]
 
 
 @dataclass(frozen=True)
@@ -46,133 +49,112 @@ class Example:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Where pictures come from, a SHA-256 of them in hexadecimal, and what yields them, for each of its uses.
+    """A source of pictures: where they come from, a SHA-256 of them in hexadecimal, and `read`, which yields them.
 
-    `read` yields names and pixels to compare on; `calibration` and `judged` are apart from each other, and yield
-    nothing of made pictures.
+    What is for "calibrate" is not for "evaluate", and of both there is nothing among made pictures. `is_labelled` says
+    whether the latter have labels.
     """
 
     origin: Origin
+    name: str
     digest: str
-    read: Callable[[], Iterator[NamedPicture]]
-    calibration: Callable[[], Iterator[Example]]
-    judged: Callable[[], Iterator[Example]]
-    name: str = ""
-    is_labelled: bool = False
+    is_labelled: bool
+    read: Callable[[Use], Iterator[Example]]
 
 
 def run_pictures(run: RunFolder) -> Pictures:
     """Return the pictures that a training kept away from its network, and those of the training to calibrate on."""
 
-    def judged() -> Iterator[Example]:
-        for image in run.read_evaluation_files():
+    def read(use: Use) -> Iterator[Example]:
+        if use == "calibrate":
+            yield from (Example(name, None, pixels) for name, pixels in run.read_calibration())
+            return
+        count = sum(1 for _ in run.read_evaluation_files())
+        step = _step(count, MOST_COMPARED) if use == "compare" else 1
+        for image in islice(run.read_evaluation_files(), 0, None, step):
             try:
                 yield Example(image.name, image.label, decode_image(image.encoded).pixels)
             except ImageError as error:
                 raise ModelError(f"{run.evaluation_images}: the image {image.name} is damaged ({error})") from None
 
-    def calibration() -> Iterator[Example]:
-        return (Example(name, None, pixels) for name, pixels in run.read_calibration())
-
-    return Pictures(
-        "held-out", file_digest(run.evaluation_images), run.read_evaluation, calibration, judged, str(run.path), True
-    )
+    return Pictures("held-out", str(run.path), file_digest(run.evaluation_images), True, read)
 
 
-def folder_pictures(folder: Path, labels: Collection[str] = ()) -> Pictures:
+def folder_pictures(folder: Path, labels: Collection[str]) -> Pictures:
     """Return the pictures below `folder`, at most as many as a run holds out, spread over all of it.
 
-    They are labelled if each lies in a folder that is called as one of `labels` is. Raises UsageError if there are
-    none, if one of them cannot be read, or if some folders are called as labels are and others are not.
+    They are labelled if each is in a folder that is called as one of `labels`. Raises UsageError if there are none, if
+    one of them cannot be read, or if some folders are called as labels are and others are not.
     """
     found = list(walk_images(str(folder)))
     if not found:
         raise UsageError(f"{folder}: --images must name a folder that holds pictures; there is none in it")
-    step = -(-len(found) // EVALUATION_IMAGES)
-    paths = [Path(path) for path in found[::step]]
-    shown = [path.relative_to(folder).parts[0] for path in paths]
+    paths = [Path(path) for path in found[:: _step(len(found), EVALUATION_IMAGES)]]
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    shown = [name.partition("/")[0] for name in names]
     strangers = sorted(set(shown) - set(labels))
-    is_labelled = not strangers
     if strangers and not set(labels).isdisjoint(shown):
         raise UsageError(
             f"{folder}: some folders in it are called as labels are, but {strangers[0]!r} is none of the labels; give "
             "every picture the folder of its label, or none"
         )
     digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.relative_to(folder).as_posix().encode("utf-8", "surrogatepass") + b"\0")
-        digest.update(bytes.fromhex(file_digest(path)))
+    for name, path in zip(names, paths, strict=True):
+        digest.update(name.encode("utf-8", "surrogatepass") + b"\0" + bytes.fromhex(file_digest(path)))
 
-    def read(chosen: list[tuple[Path, str]]) -> Iterator[Example]:
-        for path, label in chosen:
+    def read(use: Use) -> Iterator[Example]:
+        everything = range(len(paths))
+        chosen = {
+            "compare": everything[:: _step(len(paths), MOST_COMPARED)],
+            "calibrate": everything[::CALIBRATION_SHARE][:CALIBRATION_IMAGES],
+            "evaluate": [i for i in everything if i % CALIBRATION_SHARE],
+        }
+        for i in chosen[use]:
             try:
-                pixels = read_image(path).pixels
+                pixels = read_image(paths[i]).pixels
             except ImageError as error:
-                raise UsageError(f"{path}: this picture cannot be read ({error}); remove it from --images") from None
-            yield Example(path.relative_to(folder).as_posix(), label if is_labelled else None, pixels)
+                raise UsageError(f"{paths[i]}: this picture cannot be read ({error}); remove it") from None
+            yield Example(names[i], None if strangers else shown[i], pixels)
 
-    pairs = list(zip(paths, shown, strict=True))
-    chosen = [pair for i, pair in enumerate(pairs) if i % CALIBRATION_SHARE == 0][:CALIBRATION_IMAGES]
-    others = [pair for i, pair in enumerate(pairs) if i % CALIBRATION_SHARE]
-    return Pictures(
-        "folder",
-        digest.hexdigest(),
-        lambda: ((example.name, example.pixels) for example in read(pairs)),
-        lambda: read(chosen),
-        lambda: read(others),
-        folder.resolve().name,
-        is_labelled,
-    )
+    return Pictures("folder", folder.resolve().name, digest.hexdigest(), not strangers, read)
+
+
+def find_pictures(folder: Path | None, labels: Collection[str]) -> Pictures:
+    """Return the pictures of a folder as `folder_pictures`, or made ones without a folder."""
+    return made_pictures() if folder is None else folder_pictures(folder, labels)
+
+
+def _step(count: int, most: int) -> int:
+    """Return n so that every n-th of `count` things are at most `most`."""
+    return max(1, -(-count // most))
 
 
 @cache
 def made_pictures() -> Pictures:
     """Return pictures that need no file, the same on every call."""
-    pictures = list(_make_all())
+    examples = list(_make_all())
     digest = hashlib.sha256()
-    for name, pixels in pictures:
-        digest.update(name.encode() + b"\0" + pixels.tobytes())
-    return Pictures("made", digest.hexdigest(), lambda: iter(pictures), lambda: iter(()), lambda: iter(()))
+    for example in examples:
+        digest.update(example.name.encode() + b"\0" + example.pixels.tobytes())
+    return Pictures(
+        "made", "made pictures", digest.hexdigest(), False, lambda use: iter(examples if use == "compare" else [])
+    )
 
 
-def _make_all() -> Iterator[NamedPicture]:
+def _make_all() -> Iterator[Example]:
     generator = np.random.default_rng(0)
     for height, width in MADE_SIZES_PX:
-        yield f"noise {height}x{width}", generator.integers(0, 256, (height, width, 3), np.uint8)
-        yield f"gradient {height}x{width}", _gradient(generator, height, width)
-        for i in range(2):
-            yield f"mixture {i} {height}x{width}", _mixture(generator, height, width)
+        yield Example(f"noise {height}x{width}", None, generator.integers(0, 256, (height, width, 3), np.uint8))
+        for i in range(3):
+            yield Example(f"smooth {i} {height}x{width}", None, _smooth(generator, height, width))
 
 
-def _gradient(generator: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
-    """Return four random colours in the corners and what lies between them."""
-    corners = generator.integers(0, 256, (2, 2, 3)).astype(np.float64)
-    down, right = np.linspace(0, 1, height)[:, None, None], np.linspace(0, 1, width)[None, :, None]
-    left_edge = corners[0, 0] * (1 - down) + corners[1, 0] * down
-    right_edge = corners[0, 1] * (1 - down) + corners[1, 1] * down
-    levels: NDArray[np.uint8] = np.rint(left_edge * (1 - right) + right_edge * right).astype(np.uint8)
+def _smooth(generator: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
+    """Return colours that change as those of a photograph do, from the darkest to the brightest level."""
+    total = np.zeros((height, width, 3))
+    for i, cells in enumerate(GRIDS):
+        grid = Image.fromarray(generator.integers(0, 256, (cells, cells, 3), np.uint8))
+        total += np.asarray(grid.resize((width, height), Image.Resampling.BICUBIC), np.float64) / 2**i
+    total -= total.min()
+    levels: NDArray[np.uint8] = np.rint(total * (255 / max(total.max(), 1))).astype(np.uint8)
     return levels
-
-
-def _mixture(generator: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
-    """Return clouds whose channels go together, as light does, with ellipses of one colour each over them."""
-    clouds = _clouds(generator, height, width) * 50 + 128
-    tint = np.stack([_clouds(generator, height, width) * 20 for _ in range(3)], axis=2)
-    pixels = np.rint(np.clip(clouds[:, :, None] + tint, 0, 255)).astype(np.uint8)
-    for _ in range(SHAPES):
-        centre = (int(generator.integers(0, width)), int(generator.integers(0, height)))
-        axes = (int(generator.integers(0, width // 4 + 1)), int(generator.integers(0, height // 4 + 1)))
-        colour = [int(level) for level in generator.integers(0, 256, 3)]
-        cv2.ellipse(pixels, centre, axes, float(generator.integers(0, 180)), 0, 360, colour, cv2.FILLED)
-    return pixels
-
-
-def _clouds(generator: np.random.Generator, height: int, width: int) -> NDArray[np.float64]:
-    """Return [height, width] of mean 0 and deviation 1 whose amplitudes fall with their frequency."""
-    down, right = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :]
-    frequency = np.hypot(down, right)
-    frequency[0, 0] = np.inf  # no constant part
-    spectrum = np.fft.rfft2(generator.standard_normal((height, width))) / frequency
-    field = np.fft.irfft2(spectrum, s=(height, width))
-    deviation = float(field.std())
-    return field / deviation if deviation else field

@@ -1,8 +1,7 @@
 """Preprocessing as an ONNX graph: its only implementation in eyespot.
 
-Training runs this graph to make its arrays, and export merges the same graph with the network, so there is nothing to
-drift from. Steps that round to whole levels 0 to 255 do it by exact arithmetic: the result does not depend on the
-processor.
+Training runs this graph to make its arrays, and export merges the same graph with the network, so the two cannot
+differ. Steps that round to integer levels 0 to 255 use exact arithmetic: the result is the same on every processor.
 """
 
 from export.preprocess.compile import (

@@ -1,6 +1,6 @@
-"""A graph in the making, and the picture that flows through it."""
+"""A graph under construction, and the picture that flows through it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from export.graph.session import read_by
+
 # The newest opset that tf2onnx writes, and the first whose Resize takes axes and antialias.
 OPSET = 18
 # The IR version that came with opset 18; onnxruntime 1.20 reads up to 10.
@@ -16,7 +18,6 @@ IR_VERSION = 8
 
 # Pixels along one side: known, or the name of an int64 tensor [1] that holds them when the graph runs.
 Side = int | str
-Branch = Callable[[], str]
 Operand = str | NDArray[Any] | np.generic
 
 
@@ -29,11 +30,10 @@ def make_model(graph: onnx.GraphProto) -> onnx.ModelProto:
 
 @dataclass(frozen=True)
 class Picture:
-    """A batch of pictures of one size: the tensor [N, height, width, channels] and what is known about it.
+    """A batch of pictures of one size: the tensor [N, height, width, channels] and what is known about its values.
 
-    `is_float` tells float32 from uint8. `is_whole` says that all values are whole levels 0 to 255, `is_level` that they
-    are levels, perhaps with fractions, and `black_is_zero` that black is 0 still. With `channels_first` the tensor is
-    [N, channels, height, width].
+    `is_float`: float32, else uint8. `is_whole`: integer levels 0 to 255. `is_level`: levels, perhaps with fractions.
+    `black_is_zero`: nothing was subtracted yet. With `channels_first` the tensor is [N, channels, height, width].
     """
 
     tensor: str
@@ -64,11 +64,11 @@ class Graph:
         self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
         return name
 
-    def branch(self, condition: str, then: Branch, otherwise: Branch) -> str:
+    def branch(self, condition: str, then: Callable[[], str], otherwise: Callable[[], str]) -> str:
         """Append an If and return its output; each branch adds its nodes here and returns the tensor it makes.
 
-        A branch has its own constants. What else it reads from outside, `condition` should be made of as well, so
-        that tools that cut graphs and know nothing of branches keep it.
+        A branch has its own constants. Whatever else it reads from outside, `condition` must be computed from as well:
+        tools that split graphs do not look into branches.
         """
         graphs = {}
         for name, fill in (("then_branch", then), ("else_branch", otherwise)):
@@ -81,7 +81,7 @@ class Graph:
         return self.add("If", condition, **graphs)
 
     def constant(self, value: NDArray[Any] | np.generic) -> str:
-        """Return the name of a constant, which is the same for the same content."""
+        """Return the name of a constant; equal constants are stored once."""
         array = np.asarray(value)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self.constants:
@@ -96,7 +96,7 @@ class Graph:
         for node in reversed(self.nodes):
             if needed.intersection(node.output):
                 kept.append(node)
-                needed.update(_read_by(node))
+                needed.update(read_by(node))
         return kept[::-1], [constant for constant in self.constants.values() if constant.name in needed]
 
     def side(self, side: Side) -> str:
@@ -118,12 +118,5 @@ class Graph:
         return picture.tensor if picture.is_float else self.cast(picture.tensor, TensorProto.FLOAT)
 
     def as_bytes(self, picture: Picture) -> str:
-        """Return the tensor of `picture`, whose values are whole levels, as uint8."""
+        """Return the tensor of `picture`, whose values are integer levels, as uint8."""
         return self.cast(picture.tensor, TensorProto.UINT8) if picture.is_float else picture.tensor
-
-
-def _read_by(node: onnx.NodeProto) -> Iterator[str]:
-    yield from node.input
-    for attribute in node.attribute:
-        for inner in attribute.g.node:
-            yield from _read_by(inner)

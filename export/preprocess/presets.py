@@ -1,15 +1,12 @@
-"""Preprocessing by name, as plain data: what the networks of keras.applications were trained with.
+"""Preprocessing by name: what the networks of keras.applications were trained with.
 
-Most networks that come from elsewhere want one of five things, and the numbers should not be copied by hand. The
-colour steps are those of keras.applications.imagenet_utils.preprocess_input.
-
-All resize to the network's own size with `antialias`, Pillow's BILINEAR, which is what ImageNet networks were
-trained and are evaluated with nearly everywhere. (keras.utils.load_img takes the nearest pixel unless told
-otherwise, which loses up to a point of accuracy; whoever wants that, or another resize, writes the steps down.)
+The colour steps are those of keras.applications.imagenet_utils.preprocess_input. All presets resize to the network's
+input size with `antialias`, Pillow's BILINEAR, as ImageNet networks are trained and evaluated nearly everywhere.
+(keras.utils.load_img takes the nearest pixel by default, which loses up to a point of accuracy.)
 """
 
 from edge.errors import UsageError
-from edge.steps import ChannelsFirst, Grey, Method, Resize, ReverseChannels, Scale, Standardise, Step, SubtractMean
+from edge.steps import ChannelsFirst, Grey, Resize, ReverseChannels, Scale, Standardise, Step, SubtractMean
 
 # Means and deviations of the channels over ImageNet: BGR in levels (Caffe), RGB in shares (torch).
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
@@ -31,17 +28,14 @@ GREY_PRESETS: dict[str, tuple[Step, ...]] = {
 BY_CHANNELS = {3: PRESETS, 1: GREY_PRESETS}
 
 
-def preset_steps(
-    name: str, height: int, width: int, channels: int, channels_first: bool, method: Method = "antialias"
-) -> tuple[Step, ...]:
-    """Return the steps of a preset for a network of this input.
+def preset_steps(name: str, height: int, width: int, channels: int, channels_first: bool) -> tuple[Step, ...]:
+    """Return the steps of a preset for a network that takes [N, height, width, channels], or channels first.
 
-    Raises UsageError for a number of channels that the preset has no numbers for.
+    Raises UsageError for a preset that is not defined for so many channels.
     """
     presets = BY_CHANNELS.get(channels, {})
-    colours = presets.get(name)
-    if colours is None:
+    if name not in presets:
         fitting = ", ".join(presets) or "none; write the steps into a file"
         raise UsageError(f"there is no preset {name!r} for networks of {channels} channels. Fitting: {fitting}")
     last: tuple[Step, ...] = (ChannelsFirst(),) if channels_first else ()
-    return (Resize(height, width, method), *colours, *last)
+    return (Resize(height, width, "antialias"), *presets[name], *last)

@@ -1,8 +1,7 @@
 """Write a network with weights and activations of sixteen bits, for GPUs, which compute those several times as fast.
 
-What enters is float32 and so is what leaves. Softmax stays float32, so that probabilities sum to 1. A processor
-computes nodes of sixteen bits in float32, so their accuracy here shows nothing of what a GPU makes of a number that is
-too large: infinity. So the numbers inside the float32 network are looked at, and refused where they are too large.
+Input, output and Softmax stay float32, so that probabilities sum to 1. A CPU computes nodes of sixteen bits in float32
+and does not show where a GPU would get infinity, so networks that hold numbers beyond half precision are refused.
 """
 
 import warnings
@@ -24,7 +23,7 @@ LARGEST_HALF = 65504.0
 def to_float16(network: onnx.ModelProto) -> onnx.ModelProto:
     """Return `network`, float32 [N, h, w, c] to [N, classes], in half precision.
 
-    A weight beyond 65,504 is cut to that; `require_half_range` refuses such networks.
+    A weight beyond 65,504 is clipped to that; `require_half_range` refuses such networks.
     """
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
@@ -35,28 +34,23 @@ def to_float16(network: onnx.ModelProto) -> onnx.ModelProto:
         half = convert_float_to_float16(
             copy, keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, "Softmax"], disable_shape_infer=False
         )
-    _keep_softmax_exact(half.graph)
-    return canonicalise(half, network.graph.output[0].type.tensor_type.shape.dim[1].dim_value)
-
-
-def _keep_softmax_exact(graph: onnx.GraphProto) -> None:
-    """Hand out what a last Softmax says; the converter casts it to half precision and back."""
-    makers = {name: node for node in graph.node for name in node.output}
-    last = makers[graph.output[0].name]
-    casts = []
+    # The converter casts what a last Softmax gives to half precision and back.
+    makers = {name: node for node in half.graph.node for name in node.output}
+    last, casts = makers[half.graph.output[0].name], []
     while last.op_type == "Cast":
         casts.append(last)
         last = makers[last.input[0]]
     if last.op_type == "Softmax" and casts:
-        last.output[0] = graph.output[0].name
+        last.output[0] = half.graph.output[0].name
         for cast in casts:
-            graph.node.remove(cast)
+            half.graph.node.remove(cast)
+    return canonicalise(half, network.graph.output[0].type.tensor_type.shape.dim[1].dim_value)
 
 
 def require_half_range(network: onnx.ModelProto, images: NDArray[np.float32]) -> None:
-    """Raise ParityError, naming where it is, for the largest number that `network` holds and half precision cannot.
+    """Raise ParityError, naming the node, if a weight or activation of `network` is too large for half precision.
 
-    `images` float32 [N, h, w, c] are those to judge by.
+    Activations are those for `images`, float32 [N, h, w, c].
     """
     readers = {name: node.name for node in network.graph.node for name in node.input}
     makers = {name: node.name for node in network.graph.node for name in node.output}
@@ -65,8 +59,7 @@ def require_half_range(network: onnx.ModelProto, images: NDArray[np.float32]) ->
         for tensor in network.graph.initializer
         if tensor.data_type == TensorProto.FLOAT and (values := numpy_helper.to_array(tensor)).size
     ]
-    ranges = measure_ranges(network, (images[i : i + 1] for i in range(len(images))), every=True)
-    for tensor, data in ranges.items():
+    for tensor, data in measure_ranges(network, images[:, None], every=True).items():
         where = f"the node {makers[tensor]!r}" if tensor in makers else "the preprocessed picture"
         found.append((where, float(np.max(np.abs(data.range_value)))))
     where, largest = max(found, key=lambda pair: np.nan_to_num(pair[1], nan=np.inf))

@@ -27,9 +27,8 @@ from export.graph.canonical import canonicalise
 from export.graph.session import answers
 
 Target = Literal["arm", "x86", "x86-vnni"]
-Range = tuple[float, float]
 
-# Softmax is left out: rounded to eight bits, probabilities would no longer sum to 1.
+# Without Softmax: rounded to eight bits, probabilities would no longer sum to 1.
 OPERATORS = (
     *("Conv", "Gemm", "MatMul", "Add", "Mul", "Relu", "Clip", "MaxPool", "AveragePool", "GlobalAveragePool"),
     *("Concat", "Reshape", "Transpose"),
@@ -37,17 +36,16 @@ OPERATORS = (
 WEIGHTED = ("Conv", "Gemm", "MatMul")
 VNNI = ("avx_vnni", "avx512_vnni")
 
-# At most so many layers are measured alone to see which had better stay in float32; so many pictures are enough to
-# put them in order.
+# At most so many layers are quantised alone, to see which had better stay in float32, on so many pictures.
 MOST_CANDIDATES = 8
 PICTURES = 16
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """How a processor likes its numbers: whether activations carry a sign, and the bits of a weight.
+    """What a kind of processor computes fast and exactly: whether activations are signed, and the bits of a weight.
 
-    All have signed integers for weights, a scale for each filter, and sums of 32 bits.
+    Weights are signed, with a scale for each filter, and sums have 32 bits.
     """
 
     signed_activations: bool
@@ -77,6 +75,17 @@ def target_of(asked: Literal["arm", "x86", "x86-vnni", "auto"]) -> Target:
     return "x86-vnni" if any(feature in VNNI for feature in read_cpu()[1]) else "x86"
 
 
+class _Reader:
+    """Pictures in the form in which onnxruntime asks for them, one at a time."""
+
+    def __init__(self, images: Iterable[NDArray[np.float32]]) -> None:
+        self._images = iter(images)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        image = next(self._images, None)
+        return None if image is None else {NETWORK_INPUT_NAME: image}
+
+
 def measure_ranges(network: onnx.ModelProto, images: Iterable[NDArray[np.float32]], every: bool = False) -> Any:
     """Return the lowest and highest value of each activation over `images`, float32 [1, h, w, c] each.
 
@@ -84,7 +93,7 @@ def measure_ranges(network: onnx.ModelProto, images: Iterable[NDArray[np.float32
     """
     from onnxruntime.quantization import CalibrationMethod, create_calibrator
 
-    with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):  # onnxruntime says what it does
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):  # onnxruntime prints progress
         path = Path(folder, "network.onnx")
         onnx.save(network, path)
         calibrator = create_calibrator(
@@ -95,19 +104,8 @@ def measure_ranges(network: onnx.ModelProto, images: Iterable[NDArray[np.float32
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # on a tensor that is not finite, which is found later
-            calibrator.collect_data(_Reader(iter(images)))
+            calibrator.collect_data(_Reader(images))
             return calibrator.compute_data()
-
-
-class _Reader:
-    """Pictures in the form in which onnxruntime asks for them, one at a time."""
-
-    def __init__(self, images: Iterator[NDArray[np.float32]]) -> None:
-        self._images = images
-
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        image = next(self._images, None)
-        return None if image is None else {NETWORK_INPUT_NAME: image}
 
 
 def quantise(network: onnx.ModelProto, ranges: Any, scheme: Scheme, excluded: Iterable[str] = ()) -> onnx.ModelProto:
@@ -131,15 +129,10 @@ def quantise(network: onnx.ModelProto, ranges: Any, scheme: Scheme, excluded: It
     return canonicalise(model, network.graph.output[0].type.tensor_type.shape.dim[1].dim_value)
 
 
-def layers(network: onnx.ModelProto) -> list[str]:
-    """Return the names of the nodes that have weights."""
+def float_layers(network: onnx.ModelProto) -> tuple[onnx.NodeProto, ...]:
+    """Return the nodes that read float32 weights: all layers before quantising, those that were excluded after it."""
     constants = {tensor.name for tensor in network.graph.initializer}
-    return [node.name for node in network.graph.node if node.op_type in WEIGHTED and node.input[1] in constants]
-
-
-def float_layers(network: onnx.ModelProto) -> tuple[str, ...]:
-    """Return the names of the nodes of a network in eight bits whose weights are not."""
-    return tuple(layers(network))  # quantised weights are dequantised first, so no such node reads a constant
+    return tuple(node for node in network.graph.node if node.op_type in WEIGHTED and node.input[1] in constants)
 
 
 def careful_exclusions(
@@ -147,39 +140,28 @@ def careful_exclusions(
 ) -> Iterator[list[str]]:
     """Yield ever more layers to leave in float32, most sensitive first: 1, 2, 4 and 8, and never more than half.
 
-    At most `MOST_CANDIDATES` of them, those whose rounding should matter most by their ranges and weights, are
-    measured: by what eight bits in this layer alone do to the answers for a few of `images`, float32 [N, h, w, c].
+    They are put in order by what eight bits in this layer alone do to the answers for a few of `images`, float32
+    [N, h, w, c]. `MOST_CANDIDATES` layers are measured, those in which a step of the input, as the weights carry it
+    on, is largest beside the output.
     """
-    few = images[:PICTURES]
+    constants = {tensor.name: tensor for tensor in network.graph.initializer}
+    width_of = {name: float(np.subtract(*found.range_value[::-1]).max()) for name, found in ranges.items()}
+
+    def suspicion(layer: onnx.NodeProto) -> float:
+        weights = numpy_helper.to_array(constants[layer.input[1]]).astype(np.float64)
+        gain = np.sqrt((weights**2).sum() / max(weights.shape[0 if layer.op_type == "Conv" else -1], 1))
+        spread = width_of.get(layer.output[0], 0.0)
+        return float(gain * width_of.get(layer.input[0], 0.0) / spread) if spread else 0.0
+
+    layers = float_layers(network)
+    few, names = images[:PICTURES], {node.name for node in network.graph.node}
     exact = answers(network, few)
-    names = {node.name for node in network.graph.node}
     effects = {
-        layer: float(np.abs(answers(quantise(network, ranges, scheme, names - {layer}), few) - exact).mean())
-        for layer in _suspects(network, ranges)
+        layer.name: float(np.abs(answers(quantise(network, ranges, scheme, names - {layer.name}), few) - exact).mean())
+        for layer in sorted(layers, key=suspicion, reverse=True)[:MOST_CANDIDATES]
     }
-    ranked = sorted(effects, key=lambda layer: -effects[layer])
+    ranked = sorted(effects, key=lambda name: -effects[name])
     count = 1
-    while count <= min(len(ranked), len(layers(network)) // 2):
+    while count <= min(len(ranked), len(layers) // 2):
         yield ranked[:count]
         count *= 2
-
-
-def _suspects(network: onnx.ModelProto, ranges: Any) -> list[str]:
-    """Return the layers in which a step of the input, as the weights carry it on, is largest beside the output."""
-    constants = {tensor.name: tensor for tensor in network.graph.initializer}
-    badness = {}
-    for node in network.graph.node:
-        if node.op_type in WEIGHTED and node.input[1] in constants:
-            weights = numpy_helper.to_array(constants[node.input[1]]).astype(np.float64)
-            gain = np.sqrt((weights**2).sum() / max(weights.shape[0 if node.op_type == "Conv" else -1], 1))
-            spread = _width(ranges, node.output[0])
-            badness[node.name] = gain * _width(ranges, node.input[0]) / spread if spread else 0.0
-    return sorted(badness, key=lambda name: -badness[name])[:MOST_CANDIDATES]
-
-
-def _width(ranges: Any, tensor: str) -> float:
-    found: dict[str, Any] = dict(ranges.items())
-    if tensor not in found:
-        return 0.0
-    low, high = (float(np.max(end)) for end in found[tensor].range_value)
-    return high - low

@@ -1,31 +1,39 @@
 """The classifier, and the replay of its samples, against the same mathematics in NumPy."""
 
+import doctest
 import itertools
 import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+from sklearn.datasets import load_digits
 
-from edge.classifier import Classifier, SelfTestResult, replay_self_test, require_self_test
-from edge.errors import ImageError, MissingExtraError, ModelError, ModelNotFoundError, ParityError, UsageError
-from edge.image import DecodedImage, read_image
+import edge.classifier
+import edge.image
+from edge.classifier import Classifier, SelfTestResult, as_decoded, replay_self_test, require_self_test
+from edge.errors import ImageError, MissingExtraError, ModelError, ParityError, UsageError
+from edge.image import decode_image, read_image
 from edge.model import INPUT_NAME, OUTPUT_NAME
 from edge.result import Prediction, top_k
-from edge.spec import Faces, Glyphs, SelfTest, SelfTestSample, Variant
+from edge.spec import Glyphs, SelfTest, SelfTestSample, Variant
 from edge.steps import ResizeSide
 from export.preprocess import make_model
 from export.writer import encode_png
 from tests.conftest import broken_self_test, run_eyespot, tiny_probabilities
-from tests.edge.artifacts import restamped, without_entry, written
-from tests.edge.pictures import animation, noise, png
+from tests.edge.artifacts import restamped, written
+from tests.edge.pictures import noise, png
 
 LABELS = ("dark", "middle", "bright")
+DEEP = noise(12, 20, dtype=np.uint16)
 # A softmax of float32 logits up to 8 against one of float64: about 8 * 2^-24.
 TOLERANCE = 1e-6
 
@@ -44,60 +52,75 @@ def in_order_of_labels(predictions: tuple[Prediction, ...]) -> np.ndarray:
     return np.array([by_label[label] for label in LABELS])
 
 
-@pytest.mark.parametrize("size", [(1, 1), (4, 4), (3, 50), (97, 61), (480, 640)], ids=str)
-@pytest.mark.parametrize("level", [0, 60, 85, 128, 200, 255])
+@pytest.mark.parametrize("size", [(1, 1), (3, 50), (480, 640)], ids=str)
+@pytest.mark.parametrize("level", [0, 85, 200])
 def test_probabilities_are_those_of_numpy(classifier: Classifier, level: int, size: tuple[int, int]) -> None:
     found = in_order_of_labels(classifier.classify(grey(level, *size)).predictions)
     assert np.abs(found - tiny_probabilities(level)).max() < TOLERANCE
+    rows = classifier.probabilities(np.stack([grey(level, *size)] * 2))
+    assert (rows.dtype, rows.shape, classifier.labels) == (np.float32, (2, 3), LABELS)
+    assert np.abs(rows - tiny_probabilities(level)).max() < TOLERANCE
 
 
-def test_a_batch_gives_what_its_images_give(classifier: Classifier) -> None:
-    levels = [0, 100, 255]
-    rows = classifier.probabilities(np.stack([grey(level) for level in levels]))
-    assert (rows.dtype, rows.shape) == (np.float32, (3, 3))
-    assert np.abs(rows - [tiny_probabilities(level) for level in levels]).max() < TOLERANCE
-    assert np.abs(rows.sum(axis=1) - 1).max() < TOLERANCE
-
-
-def test_every_way_to_hand_over_an_image_gives_the_same(classifier: Classifier, tmp_path: Path) -> None:
+def test_every_kind_of_image_gives_the_same(classifier: Classifier, tmp_path: Path) -> None:
     pixels = noise(30, 40, 3)
     path = written(tmp_path / "noise.png", png(pixels))
     expected = classifier.classify(pixels)
-    for image in (path, str(path), path.read_bytes(), read_image(path), DecodedImage(pixels, None)):
-        assert classifier.classify(image) == expected
+    with open(path, "rb") as file, Image.open(path) as picture:
+        for image in (path, str(path), path.read_bytes(), file, picture, read_image(path), pixels[:, ::-1][:, ::-1]):
+            assert classifier.classify(image) == expected
+            assert classifier.probabilities(pixels).shape == (1, 3)
 
 
-def test_an_array_may_lie_in_memory_in_any_way(classifier: Classifier) -> None:
-    pixels = noise(30, 40, 3)
-    mirrored = pixels[:, ::-1]
-    assert classifier.classify(mirrored) == classifier.classify(np.ascontiguousarray(mirrored))
-    read_only = pixels.copy()
-    read_only.flags.writeable = False
-    assert classifier.classify(read_only) == classifier.classify(pixels)
-
-
-def test_the_note_of_the_decoder_is_handed_on(classifier: Classifier) -> None:
-    assert classifier.classify(animation("GIF")).note == "first picture of several in this GIF"
-    assert classifier.classify(png(noise(5, 5, 3))).note is None
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "L", "P", "1", "CMYK", "I;16"])
+def test_a_pillow_image_is_what_its_file_is(mode: str) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    picture = Image.fromarray(noise(12, 20, 4)).convert(mode) if mode != "I;16" else Image.fromarray(DEEP)
+    stream = BytesIO()
+    picture.save(stream, "TIFF" if mode == "CMYK" else "PNG", exif=turned)
+    with Image.open(stream) as opened:
+        assert np.array_equal(as_decoded(opened).pixels, decode_image(stream.getvalue()).pixels)
 
 
 @pytest.mark.parametrize(
     "image",
     [
-        np.zeros((4, 4, 3), np.float32),
-        np.zeros((4, 4, 3), np.int8),
-        np.zeros((4, 4), np.uint8),
-        np.zeros((4, 4, 1), np.uint8),
-        np.zeros((4, 4, 4), np.uint8),
-        np.zeros((3, 4, 4), np.uint8),
-        np.zeros((1, 4, 4, 3), np.uint8),
-        np.zeros((0, 4, 3), np.uint8),
+        *(np.zeros((4, 4, 3), dtype) for dtype in (np.float32, np.int8)),
+        *(np.zeros(shape, np.uint8) for shape in [(4, 4), (4, 4, 4), (3, 4, 4), (1, 4, 4, 3), (0, 4, 3)]),
+        None,
+        7,
     ],
-    ids=lambda image: f"{image.dtype}{list(image.shape)}",
+    ids=lambda image: f"{image.dtype}{list(image.shape)}" if isinstance(image, np.ndarray) else str(image),
 )
-def test_an_array_of_another_kind_is_refused(classifier: Classifier, image: np.ndarray) -> None:
+def test_what_is_no_image_is_a_wrong_call(classifier: Classifier, image: Any) -> None:
     with pytest.raises(UsageError):
         classifier.classify(image)
+
+
+def test_wrong_arguments_are_refused(classifier: Classifier, tiny_model: Path) -> None:
+    with pytest.raises(UsageError):
+        classifier.classify(grey(1), top_k=0)
+    with pytest.raises(UsageError):
+        classifier.probabilities(np.zeros((1, 4, 4, 3), np.float32))
+    for options in ({"min_probability": -0.1}, {"min_probability": float("nan")}, {"face_model": "yunet.onnx"}):
+        with pytest.raises(UsageError):
+            Classifier.load(tiny_model, **options)
+
+
+def test_the_examples_of_the_docstrings_are_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = Path(__file__).parent.parent / "data"
+    (tmp_path / "digits.onnx").symlink_to(data / "linear-digits.onnx")
+    seven = (load_digits().images[17] * 255 / 16).round().astype(np.uint8).repeat(4, axis=0).repeat(4, axis=1)
+    Image.fromarray(seven).save(tmp_path / "seven.png")
+    names, runner = {"Classifier": Classifier, "classifier": Classifier.load("digits.onnx")}, doctest.DocTestRunner()
+    for module in (edge.classifier, edge.image):
+        for test in doctest.DocTestFinder().find(module):
+            test.globs |= names
+            runner.run(test)
+    assert runner.tries > 10
+    assert runner.failures == 0
 
 
 def test_an_image_that_has_no_pixels_raises_its_code(classifier: Classifier, tmp_path: Path) -> None:
@@ -117,23 +140,10 @@ def test_the_best_come_first_and_no_more_than_asked_for(classifier: Classifier, 
     assert [prediction.label for prediction in predictions] == [LABELS[i] for i in order][:labels]
 
 
-@pytest.mark.parametrize("top_k", [0, -1])
-def test_fewer_than_one_is_refused(classifier: Classifier, top_k: int) -> None:
-    with pytest.raises(UsageError, match=f"^top_k must be at least 1. Received: {top_k}$"):
-        classifier.classify(grey(1), top_k)
-
-
 def test_equal_probabilities_stay_in_the_order_of_the_labels() -> None:
     row = np.array([0.1, 0.3, 0.3, 0.0, 0.3], np.float32)
     assert [p.label for p in top_k("abcde", row, None)] == ["b", "c", "e", "a", "d"]
     assert [p.label for p in top_k("abcde", row, 2)] == ["b", "c"]
-
-
-def test_a_probability_reads_as_short_as_it_is_exact() -> None:
-    row = np.random.default_rng(0).random(1000, np.float32)
-    found = [p.probability for p in top_k([str(i) for i in range(1000)], row, None)]
-    assert np.array_equal(np.array(found, np.float32), np.sort(row)[::-1])
-    assert max(len(repr(value)) for value in found) <= 14  # nine digits, a point, and up to e-05
 
 
 def test_threads_share_one_classifier(classifier: Classifier) -> None:
@@ -144,24 +154,6 @@ def test_threads_share_one_classifier(classifier: Classifier) -> None:
         assert np.abs(in_order_of_labels(predictions) - tiny_probabilities(level)).max() < TOLERANCE
 
 
-def test_a_missing_model_is_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFoundError, match="there is no such model file"):
-        Classifier.load(tmp_path / "none.onnx")
-
-
-def test_what_a_spec_looks_for_is_looked_for_unless_told_otherwise(tiny_model: Path, tiny_content: bytes) -> None:
-    assert Classifier.load(tiny_model).regions is None
-    assert Classifier.load(tiny_model, regions=Glyphs(2)).regions == Glyphs(2)
-    written(tiny_model, restamped(tiny_content, regions=Faces()))
-    assert Classifier.load(tiny_model).regions == Faces()
-    assert Classifier.load(tiny_model, regions="none").regions is None
-
-
-def test_a_face_model_for_a_model_that_looks_for_none_is_refused(tiny_model: Path) -> None:
-    with pytest.raises(UsageError, match="this one looks for none"):
-        Classifier.load(tiny_model, face_model="yunet.onnx")
-
-
 @pytest.mark.parametrize(("own", "asked", "threshold"), [(None, 0.0, 0.0), (0.9, 0.5, 0.9), (0.5, 0.9, 0.9)])
 def test_the_higher_threshold_decides_what_is_unsure(
     tiny_model: Path, tiny_content: bytes, own: float | None, asked: float, threshold: float
@@ -170,12 +162,6 @@ def test_the_higher_threshold_decides_what_is_unsure(
     classifier = Classifier.load(tiny_model, min_probability=asked)
     for level in range(0, 256, 15):
         assert classifier.classify(grey(level)).unsure == (tiny_probabilities(level).max() < threshold)
-
-
-@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
-def test_a_threshold_that_is_no_probability_is_refused(tiny_model: Path, value: float) -> None:
-    with pytest.raises(UsageError, match=r"^min_probability must be 0 to 1\."):
-        Classifier.load(tiny_model, min_probability=value)
 
 
 def flat_model(kind: int, shape: list[int | str], output: str, answer_shape: list[int]) -> onnx.ModelProto:
@@ -213,20 +199,6 @@ def test_a_model_of_another_signature_is_refused(
     assert "\n" not in str(caught.value)
 
 
-def test_a_model_of_the_right_signature_is_taken(tiny_model: Path, tiny_content: bytes) -> None:
-    model = flat_model(TensorProto.UINT8, ["N", "H", "W", 3], OUTPUT_NAME, [1, 3])
-    classifier = Classifier.load(written(tiny_model, restamped(tiny_content, model, self_test=None)))
-    assert len(classifier.classify(grey(30)).predictions) == 3
-
-
-def test_a_model_that_the_runtime_cannot_load_is_refused(tiny_model: Path, tiny_content: bytes) -> None:
-    model = without_entry(tiny_content)
-    model.graph.node[0].op_type = "NoSuchOperator"
-    written(tiny_model, restamped(tiny_content, model))
-    with pytest.raises(ModelError, match="cannot load this model"):
-        Classifier.load(tiny_model)
-
-
 def test_many_images_give_what_each_alone_gives_and_a_broken_one_its_error(tiny_model: Path) -> None:
     classifier = Classifier.load(tiny_model, threads=1)
     levels = np.random.default_rng(0).integers(0, 256, 50)
@@ -248,9 +220,6 @@ def test_many_images_may_be_endless_and_a_wrong_one_ends_them(tiny_model: Path) 
         with pytest.raises(UsageError, match=rf"^threads must be at least 1\. Received: {threads}$"):
             list(classifier.classify_many([], threads=threads))
 
-
-# A softmax of float32 logits up to 8 against one of float64: about 8 * 2^-24.
-TOLERANCE = 1e-6
 
 Replay = Callable[[SelfTest | None], SelfTestResult]
 
@@ -302,22 +271,6 @@ def test_the_worst_sample_is_named(replay: Replay) -> None:
     assert abs(result.largest_difference - 0.03) < TOLERANCE
 
 
-@pytest.mark.parametrize(("tolerance", "passed"), [(0.011, True), (0.009, False)])
-def test_the_tolerance_of_the_file_decides(replay: Replay, tolerance: float, passed: bool) -> None:
-    assert replay(SelfTest(tolerance, (sample("off", 30, 0.01),))).passed is passed
-
-
-def test_a_difference_that_is_no_number_does_not_pass() -> None:
-    assert not SelfTestResult(1, float("nan"), "odd", 1e-4).passed
-
-
-def test_no_sample_hides_behind_another_of_its_name(replay: Replay) -> None:
-    good, bad = sample("same", 0), sample("same", 0, off=0.5)
-    for samples in ((good, bad), (bad, good)):
-        result = replay(SelfTest(1e-4, samples))
-        assert (result.samples, result.passed) == (2, False)
-
-
 def test_where_a_self_test_is_required_a_failure_is_an_error(tiny_model: Path, tiny_content: bytes) -> None:
     assert required(tiny_model).passed
     written(tiny_model, restamped(tiny_content, self_test=broken_self_test()))
@@ -328,19 +281,8 @@ def test_where_a_self_test_is_required_a_failure_is_an_error(tiny_model: Path, t
 def test_a_variant_is_held_to_its_own_answers(tiny_model: Path, tiny_content: bytes) -> None:
     variant = Variant("int8", "U8S8", "minmax", (), 450, 0.99, 0.99, 1.0, 0.1, 0.5)
     written(tiny_model, restamped(tiny_content, self_test=broken_self_test(), variant=variant))
-    with pytest.raises(ParityError, match=r"^tiny\.onnx: it does not answer here as it did at its export \(dark"):
+    with pytest.raises(ParityError, match="at its export"):
         required(tiny_model)
-
-
-def test_a_model_without_samples_is_refused(replay: Replay) -> None:
-    with pytest.raises(ModelError, match=r"^tiny: the file holds no self-test samples$"):
-        replay(None)
-
-
-@pytest.mark.parametrize("picture", ["", "x", "AAAA", "iVBORw0KGgo=", "ü"])
-def test_a_sample_that_is_no_picture_is_an_error_of_ours(replay: Replay, picture: str) -> None:
-    with pytest.raises(ModelError):
-        replay(SelfTest(1e-4, (SelfTestSample("odd", picture, (0.2, 0.3, 0.5)),)))
 
 
 def test_a_picture_that_would_become_huge_is_refused(tiny_model: Path, tiny_content: bytes) -> None:
@@ -348,18 +290,9 @@ def test_a_picture_that_would_become_huge_is_refused(tiny_model: Path, tiny_cont
     classifier = Classifier.load(tiny_model)
     assert len(classifier.classify(np.zeros((10, 20, 3), np.uint8)).predictions) == 3
     long = np.zeros((1, 200_000, 3), np.uint8)
-    for refused in (classifier.classify, classifier.predict):
-        with pytest.raises(ImageError) as caught:
-            refused(long)
-        assert caught.value.code == "too_many_pixels"
-
-
-def test_each_region_is_looked_at_by_itself(tiny_model: Path, tiny_content: bytes) -> None:
-    written(tiny_model, restamped(tiny_content, preprocessing=(ResizeSide("shorter", 256, "linear"),)))
-    classifier = Classifier.load(tiny_model, regions=Glyphs(2))
-    picture = np.full((40, 90_000, 3), 255, np.uint8)
-    picture[10:30, 10:30] = picture[10:30, 60:80] = 0
-    assert len(classifier.classify(picture).regions or ()) == 2  # the whole picture would be too long
+    with pytest.raises(ImageError) as caught:
+        classifier.classify(long)
+    assert caught.value.code == "too_many_pixels"
 
 
 # Python runs a module of this name at its start; here it makes OpenCV unfindable.

@@ -14,7 +14,6 @@ import pytest
 
 from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, SUBCOMMANDS, main
 from edge.errors import UsageError
-from tests.conftest import Run
 from tests.edge.pictures import noise, png
 
 EYESPOT = str(Path(sys.executable).with_name("eyespot"))
@@ -53,49 +52,6 @@ def loaded_by(*arguments: str | Path) -> set[str]:
     return set(modules)
 
 
-@pytest.mark.parametrize(("call", "enabled", "frozen"), [("main()", True, True), ("main(sys.argv[1:])", False, False)])
-def test_the_program_collects_garbage_once_it_is_loaded_and_a_call_leaves_that_alone(
-    tiny_model: Path, call: str, enabled: bool, frozen: bool
-) -> None:
-    script = f"import gc, sys\nfrom edge.cli import main\ngc.disable()\n{call}\n"
-    script += "print(gc.isenabled(), gc.get_freeze_count() > 5000)"
-    done = subprocess.run(
-        [sys.executable, "-c", script, "classify", tiny_model, "none.png"],
-        capture_output=True,
-        text=True,
-        env=USER,
-        check=True,
-    )
-    assert done.stdout.splitlines()[-1] == f"{enabled} {frozen}"
-
-
-def test_the_width_of_the_terminal_is_for_help(eyespot: Run) -> None:
-    script = """
-import sys
-from edge.arguments import Parser
-parser = Parser("eyespot", None)
-parser.add_argument("--a", metavar="A")
-print(parser.parse(["--a", "b"]).a, "shutil" in sys.modules)
-"""
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", "import sys; sys.path.insert(0, '.')" + script],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "b False\n"
-    for columns in ("60", "120"):
-        shown = eyespot("classify", "--help", env=os.environ | {"COLUMNS": columns}).stdout
-        options = shown[shown.index("options:") :]
-        assert int(columns) * 0.8 < max(map(len, options.splitlines())) <= int(columns)
-
-
-def test_importing_edge_loads_nothing_but_the_standard_library() -> None:
-    script = "import sys, edge, edge.cli; print(*{name.partition('.')[0] for name in sys.modules})"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=USER)
-    assert not {"numpy", "cv2", "onnxruntime", *HEAVY} & set(done.stdout.split())
-
-
 def test_the_names_of_edge_are_there_when_they_are_used() -> None:
     import edge
 
@@ -115,14 +71,6 @@ def test_classify_and_verify_load_the_runtime_and_nothing_heavier(tiny_model: Pa
         loaded = loaded_by(*arguments)
         assert {"numpy", "PIL", "onnxruntime"} <= loaded
         assert not {"cv2", "tqdm", "concurrent", *HEAVY} & loaded
-
-
-def test_every_subcommand_stands_in_the_help(eyespot: Run) -> None:
-    done = eyespot("--help")
-    assert (done.returncode, done.stderr) == (DONE, "")
-    rows = [line.split(maxsplit=1) for line in done.stdout.splitlines() if line.startswith("  ")]
-    assert [name for name, summary in rows if summary] == list(SUBCOMMANDS)
-    assert {"train", "export", "classify", "verify", "info", "doctor", "serve"} <= dict(rows).keys()
 
 
 def test_without_a_subcommand_the_help_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,18 +104,6 @@ def test_a_missing_extra_is_one_line_that_names_it(
     extra = SUBCOMMANDS[name].extra
     expected = f"eyespot: 'eyespot {name}' needs the package keras; install it with: pip install 'eyespot[{extra}]'\n"
     assert capsys.readouterr() == ("", expected)
-
-
-def test_a_package_that_is_missing_on_this_machine_is_named(tiny_model: Path, tmp_path: Path) -> None:
-    # Python runs a module of this name at its start; here it makes one package unfindable.
-    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['bentoml'] = None\n")
-    done = subprocess.run(
-        [EYESPOT, "serve", tiny_model], capture_output=True, text=True, check=False, env=USER | {"PYTHONPATH": tmp_path}
-    )
-    assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
-    assert done.stderr == (
-        "eyespot: 'eyespot serve' needs the package bentoml; install it with: pip install 'eyespot[serving]'\n"
-    )
 
 
 @pytest.fixture
@@ -205,12 +141,6 @@ def test_every_end_has_its_status_and_one_line(
     assert capsys.readouterr() == ("", line)
 
 
-def test_a_mistake_of_ours_is_not_hidden(ending: Ending) -> None:
-    ending(ZeroDivisionError())
-    with pytest.raises(ZeroDivisionError):
-        main(["info"])
-
-
 def test_ctrl_c_ends_with_130_and_one_line(tiny_model: Path, picture: Path) -> None:
     command = [EYESPOT, "classify", tiny_model, picture, "-", "--json"]
     with subprocess.Popen(
@@ -242,16 +172,6 @@ def test_a_reader_that_leaves_early_ends_it_without_a_word(tiny_model: Path, pic
     assert (process.returncode, errors) == (SOME_FAILED, b"")
 
 
-@pytest.mark.parametrize("name", ["info", "verify", "classify", "--help", "--version"])
-def test_a_reader_that_was_never_there_ends_it_without_a_word(name: str, tiny_model: Path, picture: Path) -> None:
-    arguments = {"info": [tiny_model], "verify": [tiny_model], "classify": [tiny_model, picture]}.get(name, [])
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = subprocess.run([EYESPOT, name, *arguments], stdout=writing, stderr=subprocess.PIPE, check=False, env=USER)
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (SOME_FAILED, b"")
-
-
 @pytest.mark.parametrize("name", ["info", "verify", "classify"])
 def test_a_full_disk_is_one_line(name: str, tiny_model: Path, picture: Path) -> None:
     arguments = [tiny_model, picture] if name == "classify" else [tiny_model]
@@ -259,12 +179,6 @@ def test_a_full_disk_is_one_line(name: str, tiny_model: Path, picture: Path) -> 
         done = subprocess.run([EYESPOT, name, *arguments], stdout=full, stderr=subprocess.PIPE, check=False, env=USER)
     assert done.returncode == NOTHING_DONE
     assert done.stderr == b"eyespot: input or output: No space left on device\n"
-
-
-def test_an_unknown_option_is_a_wrong_call(tiny_model: Path, eyespot: Run) -> None:
-    done = eyespot("info", tiny_model, "--loud")
-    assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
-    assert done.stderr == "eyespot: unrecognized arguments: --loud (see 'eyespot info --help')\n"
 
 
 def test_the_option_that_was_meant_is_suggested(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,8 +1,6 @@
 """A name holds all of a file or what it held before; lines are appended whole; the cache is where the variables say."""
 
-import errno
 import os
-import signal
 import subprocess
 import sys
 from contextlib import closing
@@ -10,16 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import ModelNotFoundError, OutputError, UsageError
+from edge.errors import OutputError
 from edge.files import (
     AppendOnlyFile,
     cache_folder,
     creating_folder,
-    flush_to_disk,
-    is_partial,
     remove_abandoned,
     replacing,
-    temporary_beside,
 )
 from tests.full_disk import full_behind
 
@@ -46,21 +41,6 @@ def test_what_was_written_gets_the_name(target: Path) -> None:
     assert names_beside(target) == ["m.onnx"]
 
 
-def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
-    path = tmp_path / "a" / "b" / "c.json"
-    with replacing(path) as temporary:
-        temporary.write_bytes(NEW)
-    assert path.read_bytes() == NEW
-
-
-def test_the_temporary_file_is_beside_hidden_and_of_the_same_kind(target: Path) -> None:
-    with replacing(target) as temporary:
-        assert temporary.parent == target.parent
-        assert temporary.name.startswith(".")
-        assert temporary.suffix == ".onnx"
-        assert temporary.exists()
-
-
 def write_half(path: Path, error: BaseException) -> None:
     with replacing(path) as temporary:
         temporary.write_bytes(NEW[:100])
@@ -72,36 +52,6 @@ def test_a_block_that_raises_leaves_all_as_it_was(target: Path, error: type[Base
     with pytest.raises(error):
         write_half(target, error())
     assert target.read_bytes() == OLD
-    assert names_beside(target) == ["m.onnx"]
-
-
-def test_an_error_of_the_system_names_the_file_and_ours_stays_what_it_is(target: Path) -> None:
-    with pytest.raises(OSError, match="No space left") as full, replacing(target):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    assert full.value.filename == str(target)
-    with pytest.raises(ModelNotFoundError, match="there is no such model"), replacing(target):
-        raise ModelNotFoundError("there is no such model")
-
-
-def test_a_block_that_raises_leaves_no_file_where_none_was(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="half way"):
-        write_half(tmp_path / "new.onnx", ValueError("half way"))
-    assert names_beside(tmp_path / "new.onnx") == []
-
-
-def test_a_folder_of_that_name_stays_and_nothing_is_left_beside_it(target: Path) -> None:
-    target.unlink()
-    target.mkdir()
-    with pytest.raises(IsADirectoryError), replacing(target) as temporary:
-        temporary.write_bytes(NEW)
-    assert names_beside(target) == ["m.onnx"]
-
-
-def test_two_writers_at_once_do_not_meet(target: Path) -> None:
-    with replacing(target) as first, replacing(target) as second:
-        first.write_bytes(b"first")
-        second.write_bytes(b"second")
-    assert target.read_bytes() == b"first"  # the outer block ends last
     assert names_beside(target) == ["m.onnx"]
 
 
@@ -122,42 +72,6 @@ def test_the_content_is_on_the_disk_before_the_name_changes(target: Path, monkey
     assert events == ["content", "name", "folder"]
 
 
-def test_a_file_that_cannot_be_opened_is_not_flushed(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        flush_to_disk(tmp_path / "none")
-
-
-def test_the_file_may_be_read_by_whom_the_umask_allows(target: Path) -> None:
-    plain = target.with_name("plain")
-    plain.touch()
-    with replacing(target) as temporary:
-        temporary.write_bytes(NEW)
-    assert target.stat().st_mode == plain.stat().st_mode
-
-
-KILLED_HALF_WAY = """
-import os, signal, sys
-from pathlib import Path
-from edge.files import replacing
-
-with replacing(Path(sys.argv[1])) as temporary:
-    with temporary.open("wb") as file:
-        file.write(b"half")
-        file.flush()
-        os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_a_process_that_is_killed_leaves_the_name_as_it_was(target: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED_HALF_WAY, target], check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert target.read_bytes() == OLD
-    left = [name for name in names_beside(target) if name != "m.onnx"]
-    # Nobody could remove it; its name keeps it out of sight, and 'eyespot classify FOLDER' passes it over.
-    assert len(left) == 1
-    assert left[0].startswith(".m.")
-
-
 def test_a_folder_appears_whole(tmp_path: Path) -> None:
     folder = tmp_path / "parent" / "new"
     with creating_folder(folder) as temporary:
@@ -166,13 +80,6 @@ def test_a_folder_appears_whole(tmp_path: Path) -> None:
         assert not folder.exists()
     assert (folder / "inner" / "file").read_bytes() == NEW
     assert names_beside(folder) == ["new"]
-
-
-def test_a_folder_that_is_not_finished_never_appears(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), creating_folder(tmp_path / "new") as temporary:  # noqa: PT012
-        (temporary / "file").write_bytes(OLD)
-        raise KeyboardInterrupt
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_holds_something_is_not_replaced(tmp_path: Path) -> None:
@@ -186,45 +93,12 @@ def test_a_folder_that_holds_something_is_not_replaced(tmp_path: Path) -> None:
     assert names_beside(folder) == ["new"]
 
 
-def test_all_of_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    flushed: list[str] = []
-    monkeypatch.setattr("edge.files.flush_to_disk", lambda path: flushed.append(path.name))
-    with creating_folder(tmp_path / "new") as temporary:
-        (temporary / "inner").mkdir()
-        (temporary / "inner" / "file").write_bytes(NEW)
-    assert flushed == ["inner", "file", temporary.name, tmp_path.name]
-
-
 def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     kept = ["[r].csv", ".[r].csv", ".[r].0123456.partial.csv", ".[r].01234567.partial.jsonl", ".r.01234567.partial.csv"]
     for name in (*kept, ".[r].01234567.partial.csv", ".[r].89abcdef.partial.csv"):
         (tmp_path / name).touch()
     remove_abandoned(tmp_path / "[r].csv")
     assert names_beside(tmp_path / "[r].csv") == sorted(kept)
-
-
-@pytest.mark.parametrize("name", ["000001.png", "a.b.c", "plain"])
-def test_a_temporary_name_is_hidden_new_each_time_and_known_for_what_it_is(name: str, tmp_path: Path) -> None:
-    first, second = (temporary_beside(tmp_path / name) for _ in range(2))
-    assert first != second
-    for path in (first, second):
-        assert (path.parent, path.name[0], path.suffix or ".partial") == (
-            tmp_path,
-            ".",
-            (tmp_path / name).suffix or ".partial",
-        )
-        assert is_partial(path)
-    assert not is_partial(tmp_path / name)
-
-
-def test_what_a_kill_leaves_is_found_by_its_name(target: Path) -> None:
-    writer = "import os, sys; from pathlib import Path; from edge.files import replacing\n"
-    writer += "with replacing(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
-    killed = subprocess.run([sys.executable, "-c", writer, str(target)], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert len(names_beside(target)) == 2
-    remove_abandoned(target)
-    assert names_beside(target) == ["m.onnx"]
 
 
 def written(path: Path, *lines: bytes) -> Path:
@@ -247,17 +121,6 @@ def test_a_second_one_is_refused_in_our_words_until_the_first_closes(tmp_path: P
         assert (file.read(), file.size) == (b"row\n", 4)
 
 
-def test_a_name_that_has_moved_on_is_noticed(tmp_path: Path) -> None:
-    path = tmp_path / "rows"
-    with closing(AppendOnlyFile(path, "not now")) as file:
-        assert file.has_its_name
-        path.rename(tmp_path / "other")
-        assert not file.has_its_name
-        with closing(AppendOnlyFile(path, "not now")) as second:
-            assert second.has_its_name
-            assert not file.has_its_name
-
-
 def test_what_is_not_kept_is_cut_off_and_the_next_line_follows(tmp_path: Path) -> None:
     path = written(tmp_path / "rows", b"one\n", b"two\n", b"thr")
     with closing(AppendOnlyFile(path, "not now")) as file:
@@ -272,16 +135,6 @@ def test_lines_that_have_their_end_are_told_from_one_that_was_cut_off(torn: byte
     path = written(tmp_path / "rows", b"one\n", b"t\rwo\n", torn)
     with closing(AppendOnlyFile(path, "not now")) as file:
         assert file.read_lines() == ([b"one\n", b"t\rwo\n"], torn)
-
-
-def test_of_what_nothing_came_nothing_is_left(tmp_path: Path) -> None:
-    with closing(AppendOnlyFile(tmp_path / "new" / "rows", "not now")) as file:
-        file.discard()
-        assert list(tmp_path.iterdir()) == []
-        file.discard()
-    with closing(AppendOnlyFile(tmp_path / "rows", "not now")) as file:
-        file.discard()
-    assert tmp_path.is_dir()  # it was there before
 
 
 def test_what_is_not_its_own_is_not_removed(tmp_path: Path) -> None:
@@ -318,15 +171,3 @@ def test_it_is_where_the_variables_say(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_folder() == Path("/b/eyespot")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder() == Path("/c/.cache/eyespot")
-
-
-def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("EYESPOT_CACHE", "XDG_CACHE_HOME", "HOME"):
-        monkeypatch.delenv(name, raising=False)
-
-    def homeless(_: object) -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.setattr(Path, "home", classmethod(homeless))
-    with pytest.raises(UsageError, match="set EYESPOT_CACHE to a folder"):
-        cache_folder()

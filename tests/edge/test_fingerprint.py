@@ -31,11 +31,6 @@ def test_a_large_picture_is_measured_by_evenly_spread_lines() -> None:
     assert contrast == pytest.approx(pixels.std(), abs=2)
 
 
-def test_part_of_a_picture_that_is_not_contiguous_is_measured_as_its_copy() -> None:
-    pixels = np.random.default_rng(1).integers(0, 256, (90, 90, 3), np.uint8)[5:70:2, 3:60]
-    assert measure(pixels) == measure(pixels.copy())
-
-
 def test_bins_are_those_of_numpy_and_the_outer_ones_take_what_lies_beyond() -> None:
     chance = np.random.default_rng(2)
     measures = np.column_stack([chance.uniform(1, 9000, 500), chance.uniform(0, 255, 500), chance.uniform(0, 127, 500)])
@@ -47,10 +42,3 @@ def test_bins_are_those_of_numpy_and_the_outer_ones_take_what_lies_beyond() -> N
     for histogram, one, of in zip(histograms, values, edges, strict=True):
         assert histogram == Histogram(of, tuple(np.histogram(np.clip(one, of[0], of[-1]), of)[0]))
     assert found.classes == tuple(np.bincount(probabilities.argmax(axis=1), minlength=5))
-
-
-def test_the_powers_of_two_are_in_the_middle_of_their_bins() -> None:
-    histogram = Histogram(SIZE_EDGES, (1,) * (len(SIZE_EDGES) - 1))
-    for side in (4, 32, 224, 256, 4096):
-        place = histogram.bin_of(side)
-        assert SIZE_EDGES[place] * 1.04 < side < SIZE_EDGES[place + 1] / 1.04

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge import image as module
-from edge.errors import ImageError
 from edge.image import decode_image, read_image
 from tests.edge.pictures import (
     ASSOCIATED,
@@ -107,29 +105,6 @@ def test_exif_orientation_is_applied(format_: str, channels: int, orientation: i
     assert np.array_equal(decoded, seen_by_pillow(encoded))
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("picture", [RGB, GREY], ids=["colour", "grey"])
-def test_exif_orientation_of_a_jpeg_is_applied(picture: Image.Image, orientation: int) -> None:
-    encoded = encode(picture, "JPEG", exif=orientation_tag(orientation))
-    assert np.array_equal(decode_image(encoded).pixels, seen_by_pillow(encoded))
-
-
-@pytest.mark.parametrize("channels", [3, 4], ids=["opaque", "alpha"])
-@pytest.mark.parametrize("format_", ["PNG", "WEBP"])
-def test_exif_orientation_is_applied_to_the_first_picture_of_an_animation(format_: str, channels: int) -> None:
-    encoded = animation(format_, channels, exif=orientation_tag(6))
-    decoded = decode_image(encoded).pixels
-    assert decoded.shape == (20, 12, 3)
-    assert np.array_equal(decoded, seen_by_pillow(encoded))
-
-
-def test_exif_behind_the_pixels_of_a_png_is_applied() -> None:
-    whole = encode(RGBA, "PNG")
-    exif = png_chunk(b"eXIf", orientation_tag(6).tobytes().removeprefix(b"Exif\0\0"))
-    encoded = whole[:-12] + exif + whole[-12:]
-    assert np.array_equal(decode_image(encoded).pixels, seen_by_pillow(encoded))
-
-
 def test_alpha_is_laid_over_white_for_every_level_and_alpha() -> None:
     levels, alpha = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
     decoded = decode_image(png(np.stack([levels, alpha], axis=2))).pixels
@@ -146,16 +121,6 @@ def test_unassociated_alpha_of_a_tiff_is_laid_over_white(bits: int, order: str) 
     assert np.abs(decoded - over_white(upper[..., :3], upper[..., 3:]).astype(int)).max() <= 1
 
 
-@pytest.mark.parametrize("extra", [UNASSOCIATED, ASSOCIATED], ids=["unassociated", "associated"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16], ids=["8", "16"])
-def test_alpha_beside_the_grey_of_a_tiff_is_never_dropped(dtype: type, extra: int) -> None:
-    try:
-        answer: object = decode_image(tiff(np.zeros((12, 20, 2), dtype), extra)).pixels.min()
-    except ImageError as error:
-        answer = error.code
-    assert answer in (255, "unsupported_format")
-
-
 @pytest.mark.parametrize("bits", [8, 16])
 def test_associated_alpha_of_a_tiff_is_laid_over_white(bits: int) -> None:
     whole = noise(12, 20, 4, dtype=np.uint8 if bits == 8 else np.uint16)
@@ -165,11 +130,6 @@ def test_associated_alpha_of_a_tiff_is_laid_over_white(bits: int) -> None:
     expected = np.minimum(upper[..., :3] + 255 - upper[..., 3:], 255)
     # Cutting colour and alpha to 8 bits apart from each other may cost a level.
     assert np.abs(decode_image(tiff(samples, ASSOCIATED)).pixels - expected).max() <= 1
-
-
-def test_an_extra_channel_of_a_tiff_that_is_no_alpha_is_ignored() -> None:
-    samples = noise(12, 20, 4)
-    assert np.array_equal(decode_image(tiff(samples, extra=0)).pixels, samples[..., :3])
 
 
 def test_alpha_of_a_bmp_is_ignored() -> None:
@@ -184,24 +144,11 @@ def test_sixteen_bits_are_cut_to_the_upper_eight(make: Callable[[np.ndarray], by
     assert np.array_equal(decode_image(make(samples)).pixels, expected)
 
 
-def test_sixteen_bits_of_pnm_are_scaled() -> None:
-    samples = noise(12, 20, 3, dtype=np.uint16)
-    encoded = b"P6\n20 12\n65535\n" + samples.astype(">u2").tobytes()
-    assert np.array_equal(decode_image(encoded).pixels, np.rint(samples / 257).astype(np.uint8))
-
-
 @pytest.mark.parametrize("channels", [2, 4], ids=["grey", "colour"])
 def test_sixteen_bits_with_alpha_are_cut_and_then_laid_over_white(channels: int) -> None:
     samples = noise(64, 64, channels, dtype=np.uint16)
     upper = (samples >> 8).astype(np.uint8)
     assert np.array_equal(decode_image(png(samples)).pixels, over_white(upper[..., :-1], upper[..., -1:]))
-
-
-@pytest.mark.parametrize("most", [1, 500, 64 * 64 - 1])
-def test_a_large_picture_is_worked_on_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    monkeypatch.setattr(module, "BAND_PIXELS", most)
-    for encoded in (png(noise(64, 64, 4, dtype=np.uint16)), encode(PALETTE, "GIF"), encode(GREY, "TIFF")):
-        assert np.array_equal(decode_image(encoded).pixels, seen_by_pillow(encoded))
 
 
 def test_a_transparent_level_of_sixteen_bits_is_white() -> None:
@@ -225,27 +172,6 @@ def test_of_several_pages_the_first_counts_and_is_noted() -> None:
     decoded = decode_image(animation("TIFF"))
     assert np.array_equal(decoded.pixels, noise(12, 20, 3, seed=1))
     assert decoded.note == "first picture of several in this TIFF"
-
-
-def test_an_animation_of_one_picture_has_no_note() -> None:
-    control = png_chunk(b"acTL", (1).to_bytes(4, "big") + bytes(4))
-    sides = (20).to_bytes(4, "big") + (12).to_bytes(4, "big")
-    encoded = png(noise(12, 20, 3), control, png_chunk(b"fcTL", bytes(4) + sides + bytes(8) + b"\0\1\0\1\0\0"))
-    assert decode_image(encoded).note is None
-
-
-def test_rows_of_a_bmp_may_run_either_way() -> None:
-    upwards = bytearray(encode(RGB, "BMP"))
-    downwards = upwards.copy()
-    downwards[22:26] = (-12).to_bytes(4, "little", signed=True)  # biHeight
-    assert np.array_equal(decode_image(bytes(upwards)).pixels, np.asarray(RGB))
-    assert np.array_equal(decode_image(bytes(downwards)).pixels, np.asarray(RGB)[::-1])
-
-
-def test_a_colour_profile_and_gamma_change_nothing() -> None:
-    samples = noise(12, 20, 3)
-    darker = png_chunk(b"gAMA", (30_000).to_bytes(4, "big"))
-    assert np.array_equal(decode_image(png(samples, darker)).pixels, samples)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}])

@@ -64,22 +64,6 @@ def test_a_large_picture_cut_short_is_corrupt(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "whole",
-    [tiff(noise(48, 64, 3), deflate=True), encode(image(48, 64, 3), "TIFF", compression="tiff_adobe_deflate")],
-    ids=["many strips", "Pillow's one strip"],
-)
-def test_a_deflated_tiff_whose_pixels_are_damaged_is_corrupt(whole: bytes) -> None:
-    decode_image(whole)
-    middle = len(whole) // 2
-    damaged = whole[:middle] + bytes([whole[middle] ^ 0x10]) + whole[middle + 1 :]
-    assert code_of(damaged) == "corrupt"
-
-
-def test_no_bytes_are_empty() -> None:
-    assert code_of(b"") == "empty"
-
-
-@pytest.mark.parametrize(
     "content",
     [
         b"x",

@@ -5,18 +5,13 @@ import json
 import os
 import random
 from pathlib import Path
-from typing import Any
 
-import onnx
 import pytest
-from onnx import numpy_helper
 
 from edge.errors import ModelError, ModelNotFoundError
-from edge.model import load_model, read_spec
-from edge.runtime import create_session
+from edge.model import read_spec
 from edge.spec import ModelSpec
-from tests.edge.artifacts import entry_of, refusal_by, restamped, with_entry, without_entry, written
-from tests.edge.pictures import encode, image
+from tests.edge.artifacts import entry_of, refusal_by, with_entry, without_entry, written
 
 
 def refusal(path: Path) -> str:
@@ -43,13 +38,6 @@ def test_the_version_is_the_start_of_a_digest_of_everything(tiny_model: Path, ti
     assert read_spec(tiny_model).version == hashlib.sha256(rest + canonical).hexdigest()[:16]
 
 
-def test_another_name_is_another_version(tiny_model: Path, tiny_content: bytes) -> None:
-    before = read_spec(tiny_model)
-    after = read_spec(written(tiny_model, restamped(tiny_content, name="other")))
-    assert (before.name, after.name) == ("tiny", "other")
-    assert before.version != after.version
-
-
 def test_a_plain_model_has_no_spec(tiny_model: Path, tiny_content: bytes) -> None:
     written(tiny_model, without_entry(tiny_content).SerializeToString())
     assert "no eyespot spec" in refusal(tiny_model)
@@ -71,24 +59,6 @@ def test_a_plain_model_has_no_spec(tiny_model: Path, tiny_content: bytes) -> Non
 )
 def test_tampered_metadata_is_noticed(tiny_model: Path, tiny_content: bytes, change: dict[str, object]) -> None:
     refusal(written(tiny_model, with_entry(tiny_content, json.dumps(json.loads(entry_of(tiny_content)) | change))))
-
-
-@pytest.mark.parametrize("text", ["", "not JSON", "[]", "null", '{"format": 1}', "[" * 5000])
-def test_an_entry_that_is_no_spec_is_refused(tiny_model: Path, tiny_content: bytes, text: str) -> None:
-    refusal(written(tiny_model, with_entry(tiny_content, text)))
-
-
-def test_a_tampered_weight_is_noticed(tiny_model: Path, tiny_content: bytes) -> None:
-    model = onnx.load_from_string(tiny_content)
-    (slope,) = (tensor for tensor in model.graph.initializer if tensor.name == "slope")
-    slope.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(slope), "slope"))
-    assert "altered" in refusal(written(tiny_model, model.SerializeToString()))
-
-
-def test_other_spaces_and_another_order_of_keys_are_no_change(tiny_model: Path, tiny_content: bytes) -> None:
-    expected = read_spec(tiny_model)
-    entries = dict(reversed(json.loads(entry_of(tiny_content)).items()))
-    assert read_spec(written(tiny_model, with_entry(tiny_content, json.dumps(entries, indent=4)))) == expected
 
 
 # Of every byte in turn in 'make test'; 'make check' takes a sample.
@@ -133,16 +103,6 @@ def test_nothing_but_a_model_error_ever_comes_out(tiny_model: Path, tiny_content
         refusal(written(tiny_model, bytes(changed)))
 
 
-@pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP"])
-def test_an_image_is_no_model(tmp_path: Path, format_: str) -> None:
-    refusal(written(tmp_path / "picture.onnx", encode(image(12, 20, 3), format_)))
-
-
-def test_a_missing_file_is_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFoundError, match=r"none\.onnx: there is no such model file$"):
-        read_spec(tmp_path / "none.onnx")
-
-
 def test_two_entries_under_one_key_are_refused(tiny_model: Path, tiny_content: bytes) -> None:
     # Which of them counts differs between readers, and what does not count would be in no digest.
     for first in ("a second spec", ""):
@@ -150,19 +110,6 @@ def test_two_entries_under_one_key_are_refused(tiny_model: Path, tiny_content: b
         model.metadata_props.add(key="eyespot", value=first)
         model.metadata_props.add(key="eyespot", value=entry_of(tiny_content))
         refusal(written(tiny_model, model.SerializeToString()))
-
-
-def test_other_metadata_belongs_to_the_digest(tiny_model: Path, tiny_content: bytes) -> None:
-    model = onnx.load_from_string(tiny_content)
-    model.metadata_props.add(key="author", value="somebody")
-    assert "altered" in refusal(written(tiny_model, model.SerializeToString()))
-
-
-@pytest.mark.parametrize("labels", [3, 300, 70_000])
-def test_a_spec_of_any_length_is_found(tiny_model: Path, tiny_content: bytes, labels: int) -> None:
-    names = tuple(f"{i} ½" for i in range(labels))
-    model = restamped(tiny_content, labels=names, self_test=None)
-    assert read_spec(written(tiny_model, model)).labels == names
 
 
 def test_what_leads_to_no_file_is_told_apart(tmp_path: Path) -> None:
@@ -177,19 +124,3 @@ def test_what_leads_to_no_file_is_told_apart(tmp_path: Path) -> None:
 def test_the_folder_of_a_run_is_to_be_exported_first(tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text("{}")
     assert f"eyespot export {tmp_path}" in refusal(tmp_path)
-
-
-def test_a_file_that_is_replaced_while_it_is_loaded_is_refused(
-    tiny_model: Path, tiny_content: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = restamped(tiny_content, labels=("cat", "dog", "owl"))
-
-    def replace_and_create(*arguments: Any, **options: Any) -> Any:
-        written(tiny_model, other)
-        return create_session(*arguments, **options)
-
-    with monkeypatch.context() as patched:
-        patched.setattr("edge.model.create_session", replace_and_create)
-        with pytest.raises(ModelError):
-            load_model(tiny_model)
-    assert load_model(tiny_model)[0].labels == ("cat", "dog", "owl")

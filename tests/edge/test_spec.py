@@ -11,7 +11,6 @@ from edge.errors import ModelError
 from edge.spec import (
     ClassCounts,
     Confusion,
-    Faces,
     Fingerprint,
     Glyphs,
     Histogram,
@@ -136,21 +135,6 @@ def test_what_is_written_is_read_as_it_was(value: dict[str, Any]) -> None:
     assert parse_spec(spec.to_json(), "m.onnx") == spec
 
 
-def test_every_field_arrives_where_it_belongs() -> None:
-    assert parse_spec(json.dumps(AS_JSON), "m.onnx") == SPEC
-    assert parse_spec(json.dumps(AS_JSON | {"regions": {"kind": "faces"}}), "m.onnx").regions == Faces()
-
-
-def test_the_drop_of_a_variant_is_in_points() -> None:
-    assert SPEC.variant is not None
-    assert SPEC.variant.drop_points == 12.5
-    assert replace(SPEC.variant, accuracy=None).drop_points == 50
-
-
-def test_without_version_all_else_stays() -> None:
-    assert json.loads(SPEC.without_version().to_json()) == AS_JSON | {"version": None}
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -202,19 +186,9 @@ def test_what_a_training_says_since_later_is_in_the_json_only_where_it_is_known(
     assert spec.training == replace(SPEC.training, **later | {"warnings": ("few pictures",)})
 
 
-def test_a_spec_made_in_a_program_keeps_the_same_rules() -> None:
-    with pytest.raises(ValueError, match="labels must differ"):
-        replace(SPEC, labels=("one", "one", "two"))
-
-
 @pytest.mark.parametrize("found", ["2", "2.5", "17"])
 def test_a_newer_format_is_named_before_anything_else(found: str) -> None:
     refusal(f'{{"format": {found}, "something": "new"}}', "upgrade eyespot")
-
-
-@pytest.mark.parametrize("found", ["NaN", "Infinity", "1e999"])
-def test_a_format_that_is_no_number_is_refused(found: str) -> None:
-    refusal(json.dumps(BARE).replace('"format": 1', f'"format": {found}'))
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "1" + "0" * 400], ids=lambda text: text[:8])
@@ -228,11 +202,6 @@ def test_a_number_that_is_not_finite_is_refused(number: str) -> None:
     ids=lambda t: t[:9],
 )
 def test_what_is_no_json_is_refused(text: str) -> None:
-    refusal(text)
-
-
-@pytest.mark.parametrize("text", ["null", "1", "[]", '"spec"', "true"])
-def test_json_that_is_no_object_is_refused(text: str) -> None:
     refusal(text)
 
 
@@ -263,8 +232,8 @@ def test_a_list_of_confusions_knows_whether_it_is_whole() -> None:
     [
         (lambda: ClassCounts((1, 1), (1, 1, 0), (1, 1), ()), "as many of each"),
         (lambda: ClassCounts((1, 1), (1, 2), (1, 1), ()), "as many images"),
-        (lambda: ClassCounts((1, 2), (2, 1), (2, 0), ()), "can be correct"),
-        (lambda: ClassCounts((1, 2), (2, 1), (-1, 1), ()), "can be correct"),
+        (lambda: ClassCounts((1, 2), (2, 1), (2, 0), ()), "correct must be"),
+        (lambda: ClassCounts((1, 2), (2, 1), (-1, 1), ()), "correct must be"),
         (lambda: ClassCounts((1, 1), (2, 0), (1, 0), (Confusion(1, 2, 1),)), "no confusion"),
         (lambda: ClassCounts((1, 1), (2, 0), (1, 0), (Confusion(1, 0, 0),)), "no confusion"),
         (lambda: ClassCounts((1, 1), (2, 0), (1, 0), (Confusion(-1, 0, 1),)), "no confusion"),
@@ -273,28 +242,6 @@ def test_a_list_of_confusions_knows_whether_it_is_whole() -> None:
 def test_what_contradicts_itself_is_refused(make: Callable[[], ClassCounts], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make()
-
-
-@pytest.mark.parametrize(
-    ("edges", "counts", "said"),
-    [
-        ((0.0, 1.0), (1, 2), "one edge more"),
-        ((0.0, 0.0), (1,), "must rise"),
-        ((0.0, 1.0, 2.0), (1, -1), "must count pictures"),
-        ((0.0, 1.0, 2.0), (0, 0), "must count pictures"),
-    ],
-)
-def test_a_histogram_that_contradicts_itself_is_refused(
-    edges: tuple[float, ...], counts: tuple[int, ...], said: str
-) -> None:
-    with pytest.raises(ValueError, match=said):
-        Histogram(edges, counts)
-
-
-def test_a_fingerprint_without_run_pictures_is_refused() -> None:
-    one = Histogram((0.0, 1.0), (1,))
-    with pytest.raises(ValueError, match=r"must count pictures\. Received: \[0, 0\]"):
-        Fingerprint(one, one, one, one, (0, 0))
 
 
 def test_a_label_may_be_the_name_of_a_folder_that_is_no_text() -> None:

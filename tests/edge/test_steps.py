@@ -9,7 +9,6 @@ import pytest
 from edge.errors import ImageError
 from edge.image import MAX_PIXELS
 from edge.steps import (
-    LARGEST_SIDE_PX,
     CentreCrop,
     ChannelsFirst,
     Fit,
@@ -26,18 +25,6 @@ from edge.steps import (
     describe,
     require_preparable,
 )
-
-
-@pytest.mark.parametrize(("height", "width"), [(0, 8), (8, 0), (-1, 8), (8, LARGEST_SIDE_PX + 1)])
-def test_a_side_out_of_range_is_refused(height: int, width: int) -> None:
-    name, side = ("height", height) if height != 8 else ("width", width)
-    with pytest.raises(ValueError, match=rf"^resize: {name} must be 1 to 8192 pixels\. Received: {side}$"):
-        Resize(height, width, "linear")
-
-
-def test_a_factor_of_zero_is_refused() -> None:
-    with pytest.raises(ValueError, match="factor must not be 0"):
-        Scale(0.0)
 
 
 @pytest.mark.parametrize(

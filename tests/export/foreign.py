@@ -37,7 +37,7 @@ def write_labels(folder: Path, labels: tuple[str, ...] = LABELS) -> Path:
 def answers(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return made pictures and what an artifact says of them."""
     model = Classifier.load(path)
-    return [(pixels, model.probabilities(pixels[None])[0]) for _, pixels in made_pictures().read()]
+    return [(e.pixels, model.probabilities(e.pixels[None])[0]) for e in made_pictures().read("compare")]
 
 
 def write_keras_2(path: Path) -> np.ndarray:

@@ -102,13 +102,19 @@ def refused(capsys: pytest.CaptureFixture[str], plain: Path, *options: str, **se
 
 def pictures() -> np.ndarray:
     """Made pictures brought to the network's size, so that no resize stands between the two sides."""
-    found = [pixels for _, pixels in made_pictures().read() if min(pixels.shape[:2]) >= SIDE]
+    found = [e.pixels for e in made_pictures().read("compare") if min(e.pixels.shape[:2]) >= SIDE]
     return np.stack([np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE))) for pixels in found])
 
 
-@pytest.mark.parametrize("ending", [None, "Softmax"])
 @pytest.mark.parametrize(
-    ("batch", "opset", "flat"), [(1, 17, (1, -1)), (1, 11, (1, 6)), (1, 21, (1, -1)), ("N", 18, (-1, 6))]
+    ("ending", "batch", "opset", "flat"),
+    [
+        (None, 1, 17, (1, -1)),
+        ("Softmax", 1, 11, (1, 6)),
+        (None, 1, 21, (1, -1)),
+        ("Softmax", "N", 18, (-1, 6)),
+        (None, "N", 18, (-1, 6)),
+    ],
 )
 def test_a_network_of_pytorch(
     tmp_path: Path,
@@ -130,17 +136,17 @@ def test_a_network_of_pytorch(
     said = capsys.readouterr().out
     assert ("a softmax was added" in said) == (ending is None)
     assert ("the batch was fixed at one picture" in said) == (batch == 1)
-    model = onnx.load(path)
-    onnx.checker.check_model(model, full_check=True)
-    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 18)]
-
-
-def test_the_certificate_says_what_was_compared(tmp_path: Path) -> None:
-    plain = torch_like(tmp_path / "plain.onnx")
-    parity = read_spec(adopt(plain)).parity
+    assert_is_ours(path)
+    parity = read_spec(path).parity
     assert parity is not None
     assert (parity.reference, parity.origin, parity.images) == ("onnx", "made", 24)
     assert parity.versions == {"onnx": onnx.__version__, "onnxruntime": parity.versions["onnxruntime"]}
+
+
+def assert_is_ours(path: Path) -> None:
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 18)]
 
 
 def test_a_classifier_of_scikit_learn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,8 +160,7 @@ def test_a_classifier_of_scikit_learn(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "takes a row of 64 numbers; the file flattens [8, 8, 1] to it" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("batch", [-1, 0])
-@pytest.mark.parametrize("side", [SIDE, -1, 0])
+@pytest.mark.parametrize(("batch", "side"), [(-1, SIDE), (0, -1), (-1, 0)])
 def test_lengths_that_are_none_are_open(tmp_path: Path, batch: int, side: int) -> None:
     plain = torch_like(tmp_path / "plain.onnx", "N", flat=(-1, 6), ending="Softmax")
     evaluator = ReferenceEvaluator(str(plain))
@@ -352,9 +357,7 @@ def test_networks_as_they_come(
     # Sixteen bits round the logits, of size 10, to a hundredth.
     expected = special.softmax(raw.astype(np.float64), axis=1)
     np.testing.assert_allclose(found, expected, rtol=0, atol=5e-3 if kind == np.float16 else 1e-5)
-    model = onnx.load(tmp_path / "m.onnx")
-    onnx.checker.check_model(model, full_check=True)
-    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 18)]
+    assert_is_ours(tmp_path / "m.onnx")
 
 
 def test_one_of_several_outputs_is_chosen(tmp_path: Path) -> None:
@@ -368,6 +371,20 @@ def test_one_of_several_outputs_is_chosen(tmp_path: Path) -> None:
     }
     shares = 1 / best["scores"] / (1 / best["scores"]).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(best["other"], shares, rtol=0, atol=1e-5)
+
+
+def test_swapped_arguments_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = torch_like(tmp_path / "plain.onnx")
+    given = ["adopt", str(tmp_path / "labels.txt"), "--labels", str(plain), "--preprocessing", "unit"]
+    (tmp_path / "labels.txt").write_text("\n".join(LABELS))
+    assert main(given) == 2
+    assert f"--labels {plain} is a model, which comes first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["net.keras", "folder"])
+def test_what_is_for_export_is_sent_there(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    assert f"'eyespot export {tmp_path / name}'" in refused(capsys, tmp_path / name)
 
 
 def test_weights_in_another_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -414,10 +431,9 @@ def test_wrong_descriptions_are_one_line(tmp_path: Path, capsys: pytest.CaptureF
     line = refused(capsys, plain, preprocessing=str(steps))
     assert "gives pictures of [8, 8, 3], the network takes [3, 8, 8]; add the step channels_first" in line
     assert "has 3 classes for 2 labels" in refused(capsys, plain, labels=LABELS[:2])
-    assert "is what is read; --output must name another file" in refused(capsys, plain, "--output", str(plain))
 
 
-@pytest.mark.parametrize("name", ["labels.txt", "steps.json", "photos/one.png"])
+@pytest.mark.parametrize("name", ["plain.onnx", "labels.txt", "steps.json", "photos/one.png"])
 def test_what_the_options_name_is_never_written(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     plain = torch_like(tmp_path / "plain.onnx")
     (tmp_path / "steps.json").write_text('[{"kind": "resize", "height": 8, "width": 8, "method": "area"}]')
@@ -426,7 +442,7 @@ def test_what_the_options_name_is_never_written(tmp_path: Path, capsys: pytest.C
     given = arguments(plain, preprocessing=str(tmp_path / "steps.json"))
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert main([*given, "--images", str(tmp_path / "photos"), "--output", str(tmp_path / name)]) == 2
-    assert f"{tmp_path / name} is what is read" in capsys.readouterr().err
+    assert str(tmp_path / name) in capsys.readouterr().err
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 

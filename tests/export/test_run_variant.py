@@ -98,26 +98,3 @@ def test_a_run_without_calibration_pictures_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert "has no calibration.zip; train it again" in line
     assert not (tmp_path / "m.onnx").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--for", "arm"], "--for arm"),
-        (["--max-drop", "1"], "--max-drop 1"),
-        (["--fp16", "--for", "x86"], "--for chooses"),
-    ],
-)
-def test_options_without_their_variant_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
-) -> None:
-    assert main(["export", str(tmp_path), *arguments]) == NOTHING_DONE
-    assert said in capsys.readouterr().err
-
-
-def test_a_drop_that_is_no_number_of_points_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    for value in ("-1", "100", "nan", "many"):
-        with pytest.raises(SystemExit) as caught:
-            main(["export", "run", "--int8", f"--max-drop={value}"])
-        assert caught.value.code == NOTHING_DONE
-        assert "Traceback" not in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """`eyespot verify --against`: a network whose answers are known by formula, against files that are right and wrong."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -158,30 +159,10 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 def test_a_run_of_another_model_is_refused(
     model: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], field: str, value: object
 ) -> None:
-    other = copied(run, tmp_path / "other")
+    other = Path(shutil.copytree(run, tmp_path / "other"))
     spec = json.loads((run / "spec.json").read_text())
     (other / "spec.json").write_text(json.dumps(spec | {field: value}))
     assert f"{other}: {model} was not made of this run, their {field} differ" in refused(
-        capsys, model, "--against", other
-    )
-
-
-def copied(run: Path, other: Path) -> Path:
-    other.mkdir()
-    for path in run.iterdir():
-        (other / path.name).write_bytes(path.read_bytes())
-    return other
-
-
-def test_a_network_that_fails_is_one_line(
-    model: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    import keras
-
-    start = keras.Input((9, 9, 1))
-    other = copied(run, tmp_path / "other")
-    keras.Model(start, keras.layers.Dense(2)(keras.layers.Flatten()(start))).save(other / "model.keras")
-    assert "preprocessing gives pictures of [4, 4, 1], the network takes [9, 9, 1]" in refused(
         capsys, model, "--against", other
     )
 

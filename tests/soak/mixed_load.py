@@ -97,7 +97,7 @@ def make_cases(classifier: Classifier) -> list[Case]:
 
 def expected(classifier: Classifier, body: bytes) -> Case:
     try:
-        predictions = classifier.classify(body, max_pixels=MAX_PIXELS).predictions
+        predictions = classifier.classify(body, None, MAX_PIXELS).predictions
     except ImageError as error:
         return Case(body, IMAGE_STATUS[error.code], {})
     return Case(body, 200, {p.label: p.probability for p in predictions})

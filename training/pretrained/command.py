@@ -13,15 +13,7 @@ from pathlib import Path
 
 from edge.cli import DONE
 from edge.spec import SPEC_FORMAT, ModelSpec
-from export.arguments import (
-    add_proof_arguments,
-    add_variant_arguments,
-    choose,
-    read_pictures,
-    report,
-    resolve_output,
-    variant_suffix,
-)
+from export.arguments import add_options, read_options, report, resolve_output
 from export.quiet_tensorflow import start_tensorflow
 
 
@@ -32,25 +24,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="FILE", help="the .onnx file to write (default: NAME.onnx, with -int8 or -fp16)"
     )
-    add_proof_arguments(parser)
-    add_variant_arguments(parser)
+    add_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Build, export, print what was proven and return the exit status."""
     start_tensorflow()
+    from export.parity.pictures import find_pictures
     from export.pipeline import export_source
     from export.sources.tensorflow import keras_source
     from training.backbones import find_backbone
 
-    backbone, labels = find_backbone(arguments.name), imagenet_labels()
-    file = f"{backbone.name}{variant_suffix(arguments)}.onnx"
+    backbone, labels, options = find_backbone(arguments.name), imagenet_labels(), read_options(arguments)
+    file = f"{backbone.name}-{options.variant}.onnx" if options.variant else f"{backbone.name}.onnx"
     output = resolve_output(arguments.output, file, arguments.weights, arguments.images)
-    pictures, choices = read_pictures(arguments.images, labels), choose(arguments)
+    pictures = find_pictures(arguments.images, labels)
     network = backbone.classifier(weights=arguments.weights)
     steps = (*backbone.geometry(backbone.image_size), *backbone.values)
     spec = ModelSpec(SPEC_FORMAT, backbone.name, None, labels, steps, None, None, None, None, None)
-    report(export_source(keras_source(network, backbone.name), spec, pictures, output, choices), output)
+    report(export_source(keras_source(network, backbone.name), spec, pictures, output, options), output)
     return DONE
 
 

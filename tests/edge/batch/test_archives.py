@@ -4,11 +4,9 @@ import gzip
 import hashlib
 import io
 import os
-import struct
 import tarfile
 import tracemalloc
 import zipfile
-import zlib
 from pathlib import Path
 
 import pytest
@@ -138,18 +136,6 @@ def test_the_name_in_a_zip_is_what_was_meant(tmp_path: Path, name: bytes, system
     assert (os.fsencode(found), code) == (expected, None)
 
 
-@pytest.mark.parametrize(("sum_of", "expected"), [(b"__.png", "日.png"), (b"other", "__.png")])
-def test_the_unicode_path_of_info_zip_counts_while_it_is_of_this_name(
-    tmp_path: Path, sum_of: bytes, expected: str
-) -> None:
-    member = zipfile.ZipInfo("__.png")
-    value = struct.pack("<BL", 1, zlib.crc32(sum_of)) + "日.png".encode()
-    member.extra = struct.pack("<HH", 0x7075, len(value)) + value
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.writestr(member, grey(10))
-    assert codes(tmp_path / "a.zip") == [(expected, None)]
-
-
 @pytest.mark.parametrize("ending", ["tar", "tar.gz", "tar.bz2", "tar.xz"])
 def test_every_name_of_a_hard_link_is_a_picture(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"a.{ending}"
@@ -223,17 +209,4 @@ def test_a_header_costs_little_memory_however_long_it_is(tmp_path: Path, content
     tracemalloc.start()
     assert codes(path) == [("a.png", None), (str(path), "corrupt")]
     assert tracemalloc.get_traced_memory()[1] < 8 << 20
-    tracemalloc.stop()
-
-
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_a_member_that_unpacks_to_more_than_it_claims_is_damaged(tmp_path: Path, method: int) -> None:
-    path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w", method) as archive:
-        archive.writestr("a.png", bytes(LONG))
-        archive.writestr("b.png", grey(10))
-    path.write_bytes(path.read_bytes().replace(struct.pack("<I", LONG), struct.pack("<I", 1000)))
-    tracemalloc.start()
-    assert codes(path) == [("a.png", "corrupt"), ("b.png", None)]
-    assert tracemalloc.get_traced_memory()[1] < 100 << 20
     tracemalloc.stop()

@@ -65,28 +65,6 @@ def test_every_line_that_is_cut_short_or_no_row_is_refused() -> None:
             decode_row(other)
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        *({"path": 1}, {"sha256": 5}, {"size_bytes": "123"}, {"predictions": []}, {"unsure": None}, {"note": ["a"]}),
-        {"predictions": [{"label": "a", "probability": "0.75"}]},
-        {"error": {"code": ["corrupt"], "message": "cut short"}},
-        {"error": "corrupt"},
-    ],
-    ids=str,
-)
-def test_a_line_with_a_value_of_another_type_is_refused(other: dict[str, object]) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
-        decode_row(json.dumps(json.loads(encode_row(CLASSIFIED)) | other).encode() + b"\n")
-
-
-def test_rows_are_in_the_file_as_soon_as_they_are_appended(tmp_path: Path) -> None:
-    with Journal(tmp_path / "r.jsonl", config()) as journal:
-        for number in range(5):
-            journal.append(row(number))
-            assert journal.path.read_bytes() == b"".join(encode_row(row(i)) for i in range(number + 1))
-
-
 def test_cut_anywhere_it_keeps_the_rows_that_are_whole_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl.partial"
     for end in range(0, len(LINES), 23):

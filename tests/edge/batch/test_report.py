@@ -4,7 +4,6 @@ import base64
 import io
 import os
 import re
-import sys
 import zipfile
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -107,18 +106,6 @@ def test_what_looks_alike_is_shown_once(batch: Batch) -> None:
     assert page.text.count("and 3 more like it") == 2
 
 
-def test_a_picture_that_is_gone_or_another_is_not_shown(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr("edge.batch.journal.Journal.write_output", full)
-        assert batch("images", "--output", "r.jsonl") == NOTHING_DONE
-    Path("r.jsonl.run").unlink()  # the run has all rows; what it is resumed for is the page
-    os.unlink("images/0.png")
-    written(Path("images/4.png"), grey(99))
-    assert batch("images", "--output", "r.jsonl", "--report", "r.html", "--quiet", "--resume") == SOME_FAILED
-    text = Path("r.html").read_text(encoding="utf-8")
-    assert text.count("changed or gone") == 4  # each of the two in its class and among the least certain
-
-
 def test_true_labels_show_what_is_wrong(batch: Batch) -> None:
     for label, level in (("dark", 10), ("dark", 250), ("bright", 240)):
         os.makedirs(f"true/{label}", exist_ok=True)
@@ -144,13 +131,3 @@ def test_a_page_that_cannot_be_written_leaves_the_rows_to_resume(
     assert batch(*arguments, "--resume", "--quiet") == SOME_FAILED
     assert len(rows_of(Path("r.jsonl"))) == 8
     assert "8 inputs: 6 classified, 2 failed" in Page("r.html").text
-
-
-def test_a_missing_jinja2_is_named_before_anything_is_done(
-    batch: Batch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    assert batch("images", "--output", "r.jsonl", "--report", "r.html") == NOTHING_DONE
-    assert "jinja2" in (err := capsys.readouterr().err)
-    assert err.count("\n") == 1
-    assert sorted(os.listdir()) == ["images", "tiny.onnx"]

@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from edge.batch.inputs import Input, read_file
+from edge.batch.inputs import Input
 from edge.batch.rows import Row, compute_row
-from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED
+from edge.cli import INTERRUPTED, NOTHING_DONE, SOME_FAILED
 from tests.edge.artifacts import restamped, written
 from tests.edge.batch.conftest import codes_of, lines_in, rows_of
 from tests.edge.pictures import grey
@@ -145,22 +145,6 @@ def test_what_has_changed_since_is_one_line_and_nothing_is_lost(
     assert Path("r.jsonl.partial").read_bytes() == before
 
 
-@pytest.mark.parametrize("long_before", [False, True])
-def test_a_file_is_read_again_only_if_it_was_touched_since_the_run_began(
-    batch: Batch, whole: bytes, cut_off: Callable[..., None], monkeypatch: pytest.MonkeyPatch, long_before: bool
-) -> None:
-    again: list[str] = []
-    monkeypatch.setattr("edge.commands.batch.read_file", lambda path, most: again.append(path) or read_file(path, most))
-    size = len(whole) // 2
-    cut_off(size)
-    if long_before:
-        config = json.loads(Path("r.jsonl.run").read_bytes())
-        Path("r.jsonl.run").write_text(json.dumps(config | {"started_s": config["started_s"] + 3600}))
-    assert batch(*SOURCES, "--output", "r.jsonl", "--resume", "--quiet") == SOME_FAILED
-    assert Path("r.jsonl").read_bytes() == whole
-    assert again == ([] if long_before else paths_before_and_behind(whole, size)[0])
-
-
 def start(*arguments: str, **options: object) -> "subprocess.Popen[bytes]":
     command = [EYESPOT, "batch", "tiny.onnx", *arguments, "--threads", "2", "--quiet"]
     return subprocess.Popen(command, **options)  # type: ignore[call-overload,no-any-return]
@@ -201,20 +185,6 @@ def test_interrupted_it_finishes_what_is_in_hand_and_can_go_on(folder: Path, num
     assert [row["path"] for row in rows_of(Path("r.jsonl"))] == [*names.decode().split(), "images/1.png"]
 
 
-def test_interrupted_while_it_looks_at_the_rows_that_are_there_it_leaves_them(
-    batch: Batch, whole: bytes, cut_off: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cut_off(len(whole) // 2)
-    before = Path("r.jsonl.partial").read_bytes()
-    interrupt = lambda *_: os.kill(os.getpid(), signal.SIGINT)  # noqa: E731
-    with monkeypatch.context() as patched:
-        patched.setattr("edge.batch.statistics.RunStatistics.add", interrupt)
-        assert batch(*SOURCES, "--output", "r.jsonl", "--resume") == INTERRUPTED
-    assert Path("r.jsonl.partial").read_bytes() == before
-    assert batch(*SOURCES, "--output", "r.jsonl", "--resume", "--quiet") == SOME_FAILED
-    assert Path("r.jsonl").read_bytes() == whole
-
-
 def test_two_interrupts_end_it_at_once(folder: Path) -> None:
     Path("list.txt").write_text("images/0.png\n")
     with start("list.txt", "-", "--output", "r.jsonl", stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -249,19 +219,3 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
         assert batch(*SOURCES, "--output", output, "--resume", "--quiet") == SOME_FAILED
     assert Path("r.jsonl").read_bytes() == whole
     assert Path("r.csv").read_bytes().count(b"\r\n") == 1 + whole.count(b"\n")
-
-
-@pytest.mark.slow
-def test_two_runs_on_one_output_the_second_is_refused(folder: Path) -> None:
-    with start("-", "--output", "r.jsonl", stdin=subprocess.PIPE) as first:
-        assert first.stdin is not None
-        first.stdin.write(b"images/0.png\n")
-        first.stdin.flush()
-        until(lambda: lines_in("r.jsonl.partial") == 1)
-        for more in ([], ["--resume"], ["--overwrite"]):
-            with start("images", "--output", "r.jsonl", *more, stderr=subprocess.PIPE) as second:
-                _, err = second.communicate(timeout=60)
-            assert (second.returncode, err.count(b"\n")) == (NOTHING_DONE, 1)
-        first.stdin.close()
-        assert first.wait(60) == DONE
-    assert lines_in("r.jsonl") == 1

@@ -1,16 +1,10 @@
 """`eyespot batch` as a user meets it: every kind of source, every format, and what it answers to a wrong call."""
 
 import csv
-import fcntl
 import hashlib
-import io
 import os
-import pty
-import struct
-import subprocess
 import sys
 import tarfile
-import termios
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,11 +15,10 @@ import pytest
 from edge.batch import rows
 from edge.batch.inputs import Input
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
-from tests.conftest import TINY_LABELS, Run, tiny_probabilities
+from tests.conftest import TINY_LABELS, tiny_probabilities
 from tests.edge.artifacts import written
-from tests.edge.batch.conftest import LEVELS, batch, best, codes_of, folder, lines_in, rows_of
+from tests.edge.batch.conftest import LEVELS, batch, best, codes_of, folder, rows_of
 from tests.edge.pictures import grey
-from tests.waiting import until
 
 __all__ = ["batch", "folder"]
 
@@ -47,13 +40,6 @@ def test_one_row_for_each_input_in_order_with_what_numpy_and_hashlib_say(
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "eyespot: r.jsonl: 10 inputs: 7 classified, 3 failed\n")
     assert sorted(os.listdir()) == ["images", "r.jsonl", "tiny.onnx"]
-
-
-def test_the_status_says_how_it_went(batch: Batch) -> None:
-    assert batch("images/[0-5].png", "--output", "r.jsonl", "--quiet") == DONE
-    assert batch("images", "--output", "r.jsonl", "--quiet", "--overwrite") == SOME_FAILED
-    assert batch("none.png", "*.gif", "--output", "r.jsonl", "--quiet", "--overwrite") == NOTHING_DONE
-    assert codes_of(Path("r.jsonl")) == [("none.png", "not_found"), ("*.gif", "not_found")]
 
 
 def test_a_file_for_which_memory_runs_out_is_one_row(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,15 +71,6 @@ def test_lists_and_archives_are_sources(batch: Batch, folder: Path) -> None:
     ]
     found = [row["predictions"] and row["predictions"][0]["label"] for row in rows_of(Path("r.jsonl"))]
     assert [label for label in found if label] == [best(LEVELS[i]) for i in (4, 0, 1, 2, 3)]
-
-
-def test_standard_input_is_a_list(eyespot: Run, folder: Path) -> None:
-    odd = os.fsdecode(b"images/gr\xfc\nn.png")
-    written(Path(odd), grey(10))
-    names = b"images/0.png\0" + os.fsencode(odd) + b"\0"
-    done = eyespot("batch", "tiny.onnx", "-", "--null", "--output", "r.jsonl", text=False, input=names)
-    assert (done.returncode, done.stderr.count(b"\n")) == (DONE, 1)
-    assert [os.fsencode(row["path"]) for row in rows_of(Path("r.jsonl"))] == [b"images/0.png", os.fsencode(odd)]
 
 
 def test_a_glob_is_the_same_quoted_and_unquoted(batch: Batch) -> None:
@@ -134,13 +111,6 @@ def test_csv_and_parquet_hold_the_same_rows_in_the_same_columns(batch: Batch, mo
         assert row["unsure"] == (None if expected["error"] else False)
         row |= {"unsure": "" if expected["error"] else "false", "path_bytes": (row["path_bytes"] or b"").hex()}
         assert cell == {name: "" if value is None else str(value) for name, value in row.items()}
-
-
-def test_a_csv_output_is_a_csv_list(batch: Batch) -> None:
-    written(Path(os.fsdecode(b"images/gr\xfcn.png")), grey(10))
-    assert batch("images", "--output", "r.csv") == SOME_FAILED
-    assert batch("r.csv", "--output", "again.csv") == SOME_FAILED
-    assert Path("again.csv").read_bytes() == Path("r.csv").read_bytes()
 
 
 def test_labels_from_folders_add_accuracy_and_the_confusion_matrix(
@@ -193,13 +163,6 @@ def test_a_wrong_call_is_one_line_and_changes_nothing(
     assert {name: os.path.isfile(name) and Path(name).read_bytes() for name in os.listdir()} == before
 
 
-@pytest.mark.parametrize("text", ["-1", "x", "%", "101%", "-1%", "nan%", "1.5"])
-def test_max_failures_of_other_kinds_is_refused(batch: Batch, text: str) -> None:
-    with pytest.raises(SystemExit) as ended:
-        batch("images", "--output", "r.jsonl", f"--max-failures={text}")
-    assert ended.value.code == NOTHING_DONE
-
-
 @pytest.mark.parametrize(
     ("package", "arguments", "extra"),
     [("pyarrow", ["--output", "r.parquet"], "batch"), ("ray", ["--output", "r.jsonl", "--engine", "ray"], "ray")],
@@ -247,46 +210,3 @@ def test_too_many_failures_end_the_run_and_resume_goes_on(batch: Batch, capsys: 
     assert [path for path, _ in codes_of(Path("r.jsonl"))] == names[:4]
     assert batch(*names, "--max-failures", "49%", "--overwrite") == NOTHING_DONE
     assert len(rows_of(Path("r.jsonl"))) == 4
-
-
-def test_the_summary_and_the_quiet(batch: Batch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert batch("images", "--output", "r.jsonl", "--quiet", "--summary") == SOME_FAILED
-    out, err = capsys.readouterr()
-    lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert err == ""
-    assert lines[0] == "8 inputs: 6 classified, 2 failed"
-    assert {"dark 2 33.3%", "middle 2 33.3%", "bright 2 33.3%", "empty 1", "not_an_image 1"} <= set(lines)
-
-
-def test_a_terminal_shows_a_bar_with_the_total(folder: Path) -> None:
-    Path("list.txt").write_text("images/0.png\nimages/6.png\n" * 1_000)
-    master, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
-    command = [Path(sys.executable).with_name("eyespot"), "batch", "tiny.onnx", "list.txt", "--output", "r.jsonl"]
-    with subprocess.Popen(command, stderr=terminal) as process:
-        os.close(terminal)
-        shown = b""
-        try:
-            while piece := os.read(master, 4096):
-                shown += piece
-        except OSError:  # the other end is closed
-            pass
-    os.close(master)
-    assert process.returncode == SOME_FAILED
-    assert b"/2000" in shown
-    assert b"failed" in shown
-    assert shown.endswith(b"\reyespot: r.jsonl: 2,000 inputs: 1,000 classified, 1,000 failed\r\n")
-
-
-def test_a_model_that_is_replaced_during_the_run_changes_nothing(folder: Path) -> None:
-    command = [Path(sys.executable).with_name("eyespot"), "batch", "tiny.onnx", "-", "--output", "r.jsonl", "--quiet"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-        assert isinstance(process.stdin, io.BufferedIOBase)
-        process.stdin.write(b"images/0.png\n")
-        process.stdin.flush()
-        until(lambda: lines_in("r.jsonl.partial") >= 1)
-        written(Path("tiny.onnx"), b"no model any more")
-        process.stdin.write(b"images/4.png\n")
-        process.stdin.close()
-        assert process.wait(60) == DONE
-    assert [row["predictions"][0]["label"] for row in rows_of(Path("r.jsonl"))] == ["dark", "bright"]

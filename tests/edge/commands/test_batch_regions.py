@@ -15,14 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
+from edge.cli import SOME_FAILED, main
 from edge.spec import Glyphs
 from tests.edge.artifacts import restamped, written
 from tests.edge.batch.conftest import batch, folder, rows_of
 from tests.edge.pictures import grey, png
 from tests.edge.regions.drawn_glyphs import code
-from tests.edge.regions.photographs import photograph
-from tests.edge.regions.test_faces import yunet_stand_in
 
 __all__ = ["batch", "folder"]
 
@@ -64,24 +62,6 @@ def test_rows_are_what_classify_says(codes: Batch, capsys: Say) -> None:
     assert texts == dict(zip((f"codes/{name}.png" for name in names), (4, 3, 4, "corrupt", 0), strict=True))
 
 
-def test_the_options_of_classify_mean_the_same(codes: Batch, capsys: Say) -> None:
-    for options in (["--regions", "none"], ["--regions", "glyphs:3"], ["--top", "1"]):
-        assert codes("codes", "--output", "r.jsonl", "--quiet", "--overwrite", *options) == SOME_FAILED
-        assert [without_digest(row) for row in rows_of(Path("r.jsonl"))] == classified(capsys, "codes", *options)
-
-
-def test_faces_by_the_cascade_and_by_a_model(batch: Batch, capsys: Say) -> None:
-    written(Path("face.png"), png(photograph("astronaut.png")))
-    yunet_stand_in(Path("yunet.onnx"), 512, (10, 20), 64)
-    for options in ([], ["--face-model", "yunet.onnx"]):
-        options = ["--regions", "faces", *options]
-        assert batch("face.png", "--output", "r.jsonl", "--overwrite", *options) == DONE
-        (row,) = rows_of(Path("r.jsonl"))
-        assert [without_digest(row)] == classified(capsys, "face.png", *options)
-        assert len(row["regions"]) == 1
-    assert (row["regions"][0]["box"]["x"], row["text"]) == (10 * 8 + 4 - 32, None)
-
-
 def test_csv_and_parquet_have_the_text_and_the_regions(codes: Batch) -> None:
     for ending in ("csv", "jsonl", "parquet"):
         assert codes("codes", "a.zip", "--output", f"r.{ending}") == SOME_FAILED
@@ -94,17 +74,6 @@ def test_csv_and_parquet_have_the_text_and_the_regions(codes: Batch) -> None:
         assert (row["text"], row["regions"]) == (expected.get("text"), expected.get("regions"))
         assert (cell["text"] or None, json.loads(cell["regions"] or "null")) == (row["text"], row["regions"])
         assert cell["error_code"] == ("corrupt" if expected["error"] else "")
-
-
-def test_the_summary_counts_regions(codes: Batch, capsys: Say) -> None:
-    assert codes("codes", "a.zip", "--output", "r.jsonl", "--summary") == SOME_FAILED
-    out, err = capsys.readouterr()
-    best = [r["predictions"][0]["label"] for row in rows_of(Path("r.jsonl")) for r in row.get("regions", [])]
-    said = "6 inputs: 5 classified (2 unsure), 1 failed; 15 regions, 1 image without"
-    assert (len(best), err) == (15, f"eyespot: r.jsonl: {said}\n")
-    lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert lines[:2] == [said, "classes of regions:"]
-    assert {f"{label} {best.count(label)} {best.count(label) / 15:.1%}" for label in set(best)} <= set(lines)
 
 
 def test_the_report_shows_regions(codes: Batch) -> None:
@@ -125,8 +94,3 @@ def test_the_report_shows_regions(codes: Batch) -> None:
         same = [np.asarray(Image.fromarray(crop).resize(shown.shape[1::-1], Image.Resampling.BOX)) for crop in crops]
         # JPEG's noise around black letters; another glyph differs by a multiple of it.
         assert min(np.abs(image.astype(int) - shown).mean() for image in same) < 8
-
-
-def test_a_reduced_picture_is_not_searched(codes: Batch) -> None:
-    assert codes("codes", "--output", "r.jsonl", "--fast-decode") == NOTHING_DONE
-    assert codes("codes", "--output", "r.jsonl", "--fast-decode", "--regions", "none", "--quiet") == SOME_FAILED

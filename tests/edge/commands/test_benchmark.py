@@ -1,7 +1,6 @@
 """`eyespot benchmark` as a user meets it: every file with every number of threads, and which is named at the end."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -72,13 +71,6 @@ def test_the_table_has_every_file_and_number_of_threads(folder: Path, capsys: Sa
     assert "eyespot classify m" in conclusion
 
 
-def test_turns_are_interleaved_there_and_back(taking: Callable[[Durations], list[tuple[str, int]]]) -> None:
-    rows = [("m.onnx", 1), ("m.onnx", 2), ("m8.onnx", 1), ("m8.onnx", 2)]
-    turns = taking(dict.fromkeys(rows, 0.01))
-    assert main(["benchmark", "m.onnx", "m8.onnx", "--rounds", "3"]) == DONE
-    assert turns == [*rows, *rows[::-1], *rows]
-
-
 @pytest.mark.parametrize(
     ("seconds", "command"),
     [
@@ -110,12 +102,6 @@ def test_a_file_that_fails_its_samples_here_is_left_out(folder: Path, tiny_conte
         *[("m8.onnx", False, True)] * 2,
     ]
     assert main(["benchmark", "m8.onnx", "--rounds", "1"]) == NOTHING_DONE
-
-
-def test_memory_is_that_of_a_process_of_its_own(folder: Path, capsys: Say) -> None:
-    ballast = bytearray(os.urandom(200_000_000))
-    assert main(["benchmark", "m.onnx", "--rounds", "1", "--json"]) == DONE
-    assert all(1e7 < row["peak_bytes"] < len(ballast) for row in json.loads(capsys.readouterr().out)["measurements"])
 
 
 @pytest.mark.parametrize("arguments", [["none.onnx"], ["m.onnx", "--image", "none.png"], ["dark.png"]])

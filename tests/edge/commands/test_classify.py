@@ -2,13 +2,8 @@
 
 import json
 import os
-import re
 import subprocess
-import sys
-import tracemalloc
-from io import BytesIO
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -16,10 +11,9 @@ import pytest
 
 from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
 from tests.conftest import Run, tiny_probabilities
-from tests.edge.artifacts import entry_of, with_entry, without_entry, written
-from tests.edge.pictures import PNG_MAGIC, animation, grey, png, png_chunk
+from tests.edge.artifacts import written
+from tests.edge.pictures import PNG_MAGIC, grey, png, png_chunk
 from tests.edge.regions.drawn_glyphs import code
-from tests.edge.regions.photographs import photograph
 
 LABELS = ("dark", "middle", "bright")
 LEVELS = {"dark.png": 10, "middle.png": 128, "bright.png": 240}
@@ -32,13 +26,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) ->
         written(tmp_path / name, grey(level))
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-class Pipe(BytesIO):
-    """Standard input as Python has it, which takes memory for all that is asked for."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        return bytes(bytearray(size or 0)[:0]) + super().read(size)
 
 
 @pytest.fixture
@@ -85,13 +72,6 @@ def test_json_has_one_object_for_each_input_in_order(classify: Run) -> None:
             assert (record["note"], record["error"]) == (None, None)
 
 
-@pytest.mark.parametrize(("top", "shown"), [("1", 1), ("2", 2), ("99", 3)])
-def test_top_says_how_many(top: str, shown: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["classify", "tiny.onnx", "dark.png", "--json", "--top", top]) == DONE
-    found = json.loads(capsys.readouterr().out)["predictions"]
-    assert [p["label"] for p in found] == [label for label, _ in ranked(10)][:shown]
-
-
 @pytest.mark.parametrize(
     "arguments",
     [["--top", "0"], ["--top", "-1"], ["--top", "two"], ["--max-pixels", "0"], ["--gaze"]],
@@ -118,33 +98,6 @@ def test_folders_globs_and_standard_input_are_understood(classify: Run) -> None:
     assert done.returncode == DONE
     assert [record["path"] for record in found] == ["below/b.png", "below/deeper/c.PNG", "dark.png", "-"]
     assert [record["predictions"][0]["label"] for record in found] == ["dark", "dark", "dark", "bright"]
-
-
-def test_names_of_any_letters_are_read(classify: Run) -> None:
-    names = ["two words.png", "Ärger 猫.png", "-dash.png", "%s{0}\\n.png", "new\nline.png"]
-    for name in names:
-        written(Path(name), grey(10))
-    done = classify("--json", "--", *names)
-    assert (done.returncode, done.stderr) == (DONE, "")
-    assert [record["path"] for record in records(done)] == names
-    assert {record["predictions"][0]["label"] for record in records(done)} == {"dark"}
-
-
-def test_a_name_that_is_no_text_is_read_and_given_back(classify: Run) -> None:
-    name = os.fsdecode(b"gr\xfcn.png")
-    written(Path(name), grey(10))
-    done = classify(name, "--json")
-    assert (done.returncode, done.stderr) == (DONE, "")
-    assert os.fsencode(records(done)[0]["path"]) == b"gr\xfcn.png"
-    table = classify(name, "none.png")
-    assert table.stdout.startswith("gr\\udcfcn.png   dark ")
-    assert (table.returncode, table.stderr) == (SOME_FAILED, "eyespot: none.png: not_found: there is no such file\n")
-
-
-def test_one_line_on_the_screen_stays_one_line(classify: Run) -> None:
-    written(Path("new\nline.png"), grey(10))
-    done = classify("new\nline.png", "no\nfile.png")
-    assert (len(done.stdout.splitlines()), len(done.stderr.splitlines())) == (1, 1)
 
 
 def test_every_broken_picture_has_its_code_and_the_others_are_done(classify: Run, folder: Path) -> None:
@@ -180,97 +133,10 @@ def test_every_broken_picture_has_its_code_and_the_others_are_done(classify: Run
     assert named == [["eyespot", name, code] for name, code in expected.items()]
 
 
-@pytest.mark.parametrize("name", ["none.png", "empty", "*.gif", "loop.png"])
-def test_nothing_to_do_ends_with_2(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "empty").mkdir()
-    (folder / "loop.png").symlink_to("loop.png")
-    assert main(["classify", "tiny.onnx", name]) == NOTHING_DONE
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert len(err.splitlines()) == 1
-    assert err.startswith(f"eyespot: {name}: ")
-    assert main(["classify", "tiny.onnx", name, "none.jpg", "--json"]) == NOTHING_DONE
-    assert main(["classify", "tiny.onnx", name, "dark.png"]) == SOME_FAILED
-
-
-def test_one_broken_picture_alone_ends_with_1(classify: Run) -> None:
-    done = classify(str(written(Path("text.png"), b"no picture")))
-    assert (done.returncode, done.stdout) == (SOME_FAILED, "")
-    assert done.stderr == "eyespot: text.png: not_an_image: the content is not an image of a known format\n"
-
-
-def test_max_pixels_is_the_most_that_is_read(classify: Run) -> None:
-    assert classify("dark.png", "--max-pixels", "99").returncode == DONE
-    done = classify("dark.png", "--max-pixels", "98")
-    assert done.returncode == SOME_FAILED
-    message = "too_many_pixels: the header claims 11 x 9 = 99 pixels; the limit is 98"
-    assert done.stderr == f"eyespot: dark.png: {message}\n"
-
-
-def test_a_note_stands_beside_the_answer(classify: Run) -> None:
-    written(Path("moving.gif"), animation("GIF"))
-    note = "first picture of several in this GIF"
-    assert classify("moving.gif").stdout.endswith(f"   ({note})\n")
-    assert records(classify("moving.gif", "--json"))[0]["note"] == note
-
-
-def test_standard_input_may_be_empty_or_no_picture(classify: Run) -> None:
-    assert codes(classify("-", "--json", input="")) == {"-": "empty"}
-    done = classify("-", "dark.png", "--json", input="a text")
-    assert (done.returncode, codes(done)) == (SOME_FAILED, {"-": "not_an_image", "dark.png": None})
-
-
-def test_standard_input_that_is_closed_is_one_line() -> None:
-    eyespot = Path(sys.executable).with_name("eyespot")
-    command = ["sh", "-c", 'exec "$0" classify tiny.onnx - <&-', eyespot]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode in (SOME_FAILED, NOTHING_DONE)
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith("eyespot: ")
-
-
 def test_standard_input_holds_one_picture(classify: Run) -> None:
     done = classify("-", "dark.png", "-", input="")
     assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
     assert done.stderr == "eyespot: standard input (-) holds one image; name it once\n"
-
-
-def bad_models(content: bytes) -> dict[str, bytes]:
-    newer = json.dumps(json.loads(entry_of(content)) | {"format": 2})
-    return {
-        "has no eyespot spec": without_entry(content).SerializeToString(),
-        "cut short": content[:-100],
-        "has format 2, this eyespot reads up to 1": with_entry(content, newer),
-        "was altered": content.replace(b"bright", b"blight"),
-    }
-
-
-def test_standard_input_takes_memory_for_what_it_holds(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=Pipe(grey(240) + bytes(3 << 20))))
-    tracemalloc.start()
-    assert main(["classify", "tiny.onnx", "-", "--json"]) == DONE
-    assert tracemalloc.get_traced_memory()[1] < 32 << 20
-    tracemalloc.stop()
-    assert json.loads(capsys.readouterr().out)["predictions"][0]["label"] == "bright"
-
-
-def test_a_bad_model_is_one_line_and_nothing_is_done(tiny_content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
-    for reason, content in bad_models(tiny_content).items():
-        written(Path("tiny.onnx"), content)
-        assert main(["classify", "tiny.onnx", "dark.png", "--json"]) == NOTHING_DONE
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert len(err.splitlines()) == 1
-        assert err.startswith("eyespot: tiny.onnx: ")
-        assert reason in err
-
-
-def test_a_missing_model_is_one_line(eyespot: Run) -> None:
-    done = eyespot("classify", "none.onnx", "dark.png")
-    assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
-    assert done.stderr == "eyespot: none.onnx: there is no such model file\n"
 
 
 def test_unsure_is_an_answer(classify: Run) -> None:
@@ -278,14 +144,6 @@ def test_unsure_is_an_answer(classify: Run) -> None:
     assert done.returncode == DONE
     expected = [tiny_probabilities(LEVELS[name]).max() < 0.9 for name in ("dark.png", "middle.png")]
     assert [record["unsure"] for record in records(done)] == expected == [False, True]
-
-
-@pytest.mark.parametrize("value", ["-0.1", "1.5", "nan", "much"])
-def test_a_probability_that_is_none_is_refused(value: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["classify", "tiny.onnx", "dark.png", f"--min-probability={value}"])
-    assert ended.value.code == NOTHING_DONE
-    assert "--min-probability" in capsys.readouterr().err
 
 
 def test_regions_replace_the_whole_picture(classify: Run, folder: Path) -> None:
@@ -317,24 +175,6 @@ def test_a_picture_without_regions_says_so(classify: Run) -> None:
     assert done.stdout == "dark.png   unsure   (no glyphs found, 4 expected)\n"
 
 
-@pytest.mark.parametrize("value", ["eyes", "glyphs", "glyphs:0", "glyphs:-1", "glyphs:x", "faces:2", ""])
-def test_regions_that_are_not_known_are_refused(value: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["classify", "tiny.onnx", "dark.png", f"--regions={value}"])
-    assert ended.value.code == NOTHING_DONE
-    assert "must be none, faces or glyphs:COUNT" in capsys.readouterr().err
-
-
-def test_the_table_shows_text_and_places(classify: Run, folder: Path) -> None:
-    face = photograph("astronaut.png")
-    written(folder / "face.png", png(face))
-    written(folder / "code.png", png(code("7391")[0]))
-    (line,) = classify("face.png", "--regions", "faces").stdout.splitlines()
-    assert re.fullmatch(r"face\.png   middle +\d+\.\d\d% at 17\d,6\d 10\dx10\d", line)
-    (line,) = classify("code.png", "--regions", "glyphs:4").stdout.splitlines()
-    assert re.fullmatch(r"code\.png   (dark|middle|bright){4}(   (dark|middle|bright) +\d+\.\d\d%){4}", line)
-
-
 def test_annotated_copies_are_written_for_what_was_classified(classify: Run, folder: Path) -> None:
     done = classify("dark.png", "none.png", "--draw", "drawn")
     assert done.returncode == SOME_FAILED
@@ -343,18 +183,12 @@ def test_annotated_copies_are_written_for_what_was_classified(classify: Run, fol
     assert cv2.imread(str(copy)).shape == (243, 297, 3)  # 9x11, enlarged 27 times
 
 
-def test_a_folder_that_cannot_be_made_is_one_line_and_nothing_is_done(classify: Run) -> None:
-    done = classify("dark.png", "--draw", "bright.png")
-    assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
-    assert done.stderr == "eyespot: --draw takes a folder. Received: bright.png, which is a file\n"
-
-
-def test_a_model_of_whole_pictures_loads_nothing_of_regions_or_drawing(folder: Path) -> None:
-    script = """
-import sys
-from edge.cli import main
-main(["classify", "tiny.onnx", "dark.png"])
-print([m for m in sys.modules if m.startswith(("edge.regions", "edge.drawing", "edge.annotated", "edge.watch"))])
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=folder)
-    assert done.stdout.splitlines()[-1] == "[]"
+@pytest.mark.parametrize(("model", "words"), [("dark.png", "MODEL comes first"), ("run", "eyespot export run")])
+def test_an_image_or_a_run_in_the_place_of_the_model_is_named(
+    model: str, words: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "run").mkdir()
+    (folder / "run" / "spec.json").write_text("{}")
+    assert main(["classify", model, "tiny.onnx"]) == NOTHING_DONE
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), words in err) == ("", 1, True)

@@ -24,7 +24,7 @@ from tests.edge.artifacts import restamped, written
 from tests.edge.pictures import png
 from tests.edge.regions.photographs import ASTRONAUT_FACE, overlap, photograph
 from tests.edge.watch.streams import MjpegCamera
-from tests.edge.watch.videos import damaged, grey, read_video, write_video
+from tests.edge.watch.videos import grey, read_video, write_video
 
 EYESPOT = str(Path(sys.executable).with_name("eyespot"))
 # What a codec loses of a level, times the slope of the model.
@@ -80,20 +80,19 @@ def test_json_has_every_frame_of_a_video(folder: Path, capsys: pytest.CaptureFix
 
 def test_frames_that_are_left_out_are_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_video(folder / "v.avi", [grey(10)] * 50, 25)
-    assert main(["watch", "tiny.onnx", "v.avi", "--json", "--max-fps", "6.25"]) == DONE
+    assert main(["watch", "tiny.onnx", "v.avi", "--json", "--every", "0.16"]) == DONE
     printed = capsys.readouterr()
     assert [json.loads(line)["frame"] for line in printed.out.splitlines()] == list(range(0, 50, 4))
     assert printed.err.startswith("eyespot: 13 classified, 37 skipped, ")
 
 
-def test_a_broken_video_is_watched_to_its_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    chance = np.random.default_rng(0)
-    damaged(write_video(folder / "v.avi", (chance.integers(0, 256, (120, 160, 3), np.uint8) for _ in range(40))))
-    assert main(["watch", "tiny.onnx", "v.avi", "--json"]) == SOME_FAILED
-    printed = capsys.readouterr()
-    counts = re.match(r"eyespot: (\d+) classified, (\d+) could not be decoded", printed.err)
-    assert counts
-    assert len(printed.out.splitlines()) == int(counts[1]) == 40 - int(counts[2])
+def test_a_time_limit_ends_it_as_done(folder: Path) -> None:
+    write_video(folder / "v.avi", [grey(10)] * 3000, 25)
+    with started("v.avi", "--seconds", "0.5", "--json") as process:
+        out, errors = process.communicate()
+    assert process.returncode == DONE
+    assert 0 < len(out.splitlines()) < 3000
+    assert "classified" in errors
 
 
 @pytest.mark.parametrize(
@@ -228,14 +227,6 @@ def test_a_folder_is_watched_past_what_no_model_can_take_with_a_page(folder: Pat
         process.send_signal(signal.SIGINT)
         process.communicate()
     assert process.returncode == SOME_FAILED
-
-
-def test_a_reader_that_goes_away_ends_it(folder: Path) -> None:
-    write_video(folder / "v.avi", [grey(10)] * 5000, 25)
-    command = f"{EYESPOT} watch tiny.onnx v.avi --json | head -1; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
-    assert json.loads(done.stdout.splitlines()[0])["frame"] == 0
-    assert (done.stdout.splitlines()[1], done.stderr) == (str(SOME_FAILED), "")
 
 
 def test_without_opencv_the_extra_is_named(folder: Path) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from edge.errors import UsageError
 from edge.regions.drawing import AnnotatedCopies, annotate, drawable
 from edge.result import Box, Classification, Prediction, Region
 from tests.edge.pictures import noise, png
@@ -80,13 +79,6 @@ def test_unsure_has_a_colour_and_a_caption_of_its_own() -> None:
     assert changed(annotate(picture, WHOLE), annotate(picture, replace(WHOLE, unsure=True))).any()
 
 
-def test_a_long_label_is_written_smaller_and_stays_in_the_picture() -> None:
-    drawn = annotate(np.full((240, 240, 3), 128, np.uint8), Classification((Prediction("long " * 12, 0.5),)))
-    rim = np.flatnonzero((drawn == 255).all(axis=2)[0])
-    assert len(rim) > 200
-    assert rim[-1] < 240
-
-
 @pytest.mark.parametrize(("text", "expected"), [("Äpfel é", "Apfel e"), ("猫", "<U+732B>"), ("a\tb", "a<U+0009>b")])
 def test_letters_that_the_font_lacks_are_written_in_others(text: str, expected: str) -> None:
     assert drawable(text) == expected
@@ -120,15 +112,3 @@ def test_a_source_is_never_overwritten(tmp_path: Path, link: bool, monkeypatch: 
     assert AnnotatedCopies(".", sources).write("cat.png", PICTURE, WHOLE).name == "cat-annotated-2.png"
     assert victim.read_bytes() == before
     assert victim.is_symlink() == link
-
-
-def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(UsageError):
-        AnnotatedCopies(tmp_path / "file", [])
-
-
-def test_a_copy_is_never_too_wide_for_a_jpeg(tmp_path: Path) -> None:
-    wide = np.zeros((2, 65500, 3), np.uint8)
-    path = AnnotatedCopies(tmp_path, ["wide.jpg"]).write("wide.jpg", wide, WHOLE)
-    assert cv2.imread(str(path)).shape == wide.shape

@@ -1,6 +1,5 @@
 """Faces stand where they are on photographs: by the cascade as the book has it, and by a model in YuNet's form."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -9,11 +8,10 @@ import pytest
 from msgspec.structs import astuple
 from onnx import TensorProto, helper, numpy_helper
 
-from edge.errors import InstallationError, ModelError, ModelNotFoundError
+from edge.errors import ModelError, ModelNotFoundError
 from edge.regions import clipped
 from edge.regions.faces import HaarFaces, YunetFaces
 from edge.result import Box
-from tests.edge.pictures import noise
 from tests.edge.regions.photographs import ASTRONAUT_FACE, overlap, photograph
 
 
@@ -35,36 +33,6 @@ def test_it_is_what_the_book_does() -> None:
 @pytest.mark.parametrize("name", ["chelsea.png", "coffee.png", "rocket.jpg"])
 def test_pictures_without_people_have_none(name: str) -> None:
     assert HaarFaces().find(photograph(name)) == []
-
-
-def test_two_faces_come_from_left_to_right_wherever_they_stand() -> None:
-    face = photograph("astronaut.png")[0:240, 100:350]
-    canvas = np.full((480, 900, 3), 128, np.uint8)
-    canvas[220:460, 30:280] = face
-    canvas[10:250, 600:850] = face
-    left, right = HaarFaces().find(canvas)
-    x, y, width, height = astuple(ASTRONAUT_FACE)
-    assert overlap(left, Box(x - 100 + 30, y + 220, width, height)) >= 0.6
-    assert overlap(right, Box(x - 100 + 600, y + 10, width, height)) >= 0.6
-
-
-@pytest.mark.parametrize("size", [(1, 1), (2, 700), (700, 2), (3, 65535), (31, 29)], ids=str)
-def test_any_size_is_looked_at(size: tuple[int, int]) -> None:
-    assert HaarFaces().find(noise(*size, 3)) == []
-
-
-def test_threads_share_one_finder() -> None:
-    faces, picture = HaarFaces(), photograph("astronaut.png")
-    pictures = [picture, picture[:, ::-1].copy(), photograph("coffee.png")] * 3
-    alone = [faces.find(p) for p in pictures[:3]] * 3
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(faces.find, pictures)) == alone
-
-
-def test_an_opencv_without_cascades_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(cv2, "data")
-    with pytest.raises(InstallationError):
-        HaarFaces()
 
 
 def yunet_stand_in(path: Path, side: int, cell: tuple[int, int], size: float) -> Path:
@@ -102,15 +70,6 @@ def test_a_yunet_model_finds_faces_in_pixels_of_the_picture(tmp_path: Path) -> N
     (box,) = faces.find(np.zeros((1280, 1280, 3), np.uint8))
     centre = np.array([(30 + 0.5) * 8, (20 + 0.5) * 8])
     assert np.abs(np.array(astuple(box)) - 2 * np.array([*(centre - 32), 64, 64])).max() <= 2
-
-
-def test_a_face_model_is_read_once(tmp_path: Path) -> None:
-    """Threads make detectors of their own later, and of the same model, whatever has become of the file."""
-    path = yunet_stand_in(tmp_path / "yunet.onnx", 640, (30, 20), 64)
-    faces = YunetFaces(path)
-    path.unlink()
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(faces.find, np.zeros((640, 640, 3), np.uint8)).result() == [Box(212, 132, 64, 64)]
 
 
 def test_a_face_model_that_is_none_is_refused(tmp_path: Path, tiny_model: Path) -> None:

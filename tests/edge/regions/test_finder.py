@@ -11,7 +11,7 @@ from edge.classifier import Classifier
 from edge.cli import DONE, NOTHING_DONE
 from edge.spec import Faces, Glyphs
 from tests.edge.artifacts import restamped, written
-from tests.edge.pictures import animation, grey
+from tests.edge.pictures import grey
 from tests.edge.regions.drawn_glyphs import code
 from tests.edge.regions.photographs import photograph
 
@@ -53,12 +53,6 @@ def test_another_number_is_noted_and_nothing_is_read(tiny_model: Path, text: str
     assert len(answer.regions or ()) == len(text)
 
 
-def test_what_was_cut_apart_is_noted(tiny_model: Path) -> None:
-    answer = Classifier.load(tiny_model, regions=Glyphs(4)).classify(code("4444", -2)[0])
-    assert answer.text is not None
-    assert answer.note
-
-
 def test_one_unsure_region_makes_the_answer_unsure(tiny_model: Path, tiny_content: bytes) -> None:
     picture, _ = code("1818")
     regions = Classifier.load(tiny_model, regions=Glyphs(4)).classify(picture).regions or ()
@@ -69,14 +63,6 @@ def test_one_unsure_region_makes_the_answer_unsure(tiny_model: Path, tiny_conten
         assert answer.unsure is unsure
         found = sorted(region.predictions[0].probability for region in answer.regions or () if region.unsure)
         assert found == [value for value in best if value < threshold]
-
-
-def test_the_note_of_the_decoder_comes_first(tiny_model: Path) -> None:
-    decoder = Classifier.load(tiny_model).classify(animation("GIF")).note
-    answer = Classifier.load(tiny_model, regions=Faces()).classify(animation("GIF"))
-    assert decoder
-    assert (answer.note or "").startswith(f"{decoder}; ")
-    assert answer.regions == ()
 
 
 def test_opencv_is_needed_for_regions_alone(

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from msgspec.structs import astuple
 
-from edge.regions.glyphs import BORDER_PX, crop_glyph, find_glyphs
+from edge.regions.glyphs import find_glyphs
 from edge.result import Box
-from tests.edge.pictures import noise
 from tests.edge.regions.drawn_glyphs import code, hershey, touching_one
 
 # Otsu puts the edge between ink and ground a pixel further out or in than the half of black.
@@ -24,14 +23,6 @@ def test_four_digits_stand_where_they_were_drawn(text: str, size: int) -> None:
     found = find_glyphs(picture, 4)
     assert found.split == 0
     assert distances(found.boxes, drawn).max() <= SLACK_PX
-
-
-def test_the_letters_of_opencv_are_found_as_its_own_contours_have_them() -> None:
-    picture = hershey("4711")
-    ink = (picture[:, :, 0] < 128).astype(np.uint8)
-    contours = cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
-    drawn = sorted(Box(*cv2.boundingRect(contour)) for contour in contours)
-    assert find_glyphs(picture, 4).boxes == tuple(drawn)
 
 
 @pytest.mark.parametrize(("text", "gap"), [("4444", -2), ("3885", -1), ("7256", -2)])
@@ -94,48 +85,3 @@ def test_five_of_which_two_touch_are_not_taken_for_four(pair: str) -> None:
     ink = (picture[:, :, 0] < 128).astype(np.uint8)
     assert len(cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]) == 4
     assert len(find_glyphs(picture, 4, digits=True).boxes) == 5
-
-
-@pytest.mark.parametrize("text", ["WWWW", "MWMW", "8M88"])
-def test_wide_letters_are_one_glyph_each(text: str) -> None:
-    assert len(find_glyphs(code(text)[0], 4).boxes) == 4
-    assert len(find_glyphs(hershey(text), 4).boxes) == 4
-
-
-def test_specks_are_no_glyphs() -> None:
-    picture, drawn = code("7391")
-    for x, y in ((3, 3), (60, 55), (100, 4)):
-        picture[y : y + 3, x : x + 3] = 0
-    assert distances(find_glyphs(picture, 4).boxes, drawn).max() <= SLACK_PX
-
-
-def test_glyphs_at_the_edge_are_found_inside_of_the_picture() -> None:
-    picture, drawn = code("7391", left=12)
-    cut = picture[drawn[0].y : drawn[0].y + drawn[0].height, drawn[0].x :]
-    first = find_glyphs(cut, 4).boxes[0]
-    assert (first.x, first.y) == (0, 0)
-    assert abs(first.width - drawn[0].width) <= SLACK_PX
-
-
-@pytest.mark.parametrize("level", [0, 1, 128, 255])
-def test_a_blank_picture_holds_none(level: int) -> None:
-    assert find_glyphs(np.full((60, 200, 3), level, np.uint8), 4).boxes == ()
-    faint = np.clip(level + noise(60, 200, 3).astype(int) // 16 - 8, 0, 255).astype(np.uint8)
-    assert find_glyphs(faint, 4).boxes == ()
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (300, 400)], ids=str)
-def test_any_size_is_looked_at(size: tuple[int, int]) -> None:
-    boxes = find_glyphs(noise(*size, 3), 4).boxes
-    assert len(boxes) <= 64
-    for box in boxes:
-        assert 0 <= box.x < box.x + box.width <= size[1]
-        assert 0 <= box.y < box.y + box.height <= size[0]
-
-
-def test_a_crop_has_a_border_that_repeats_the_edge() -> None:
-    picture = noise(20, 30, 3)
-    padded = cv2.copyMakeBorder(picture, *[BORDER_PX] * 4, cv2.BORDER_REPLICATE)
-    for box in (Box(0, 0, 30, 20), Box(0, 3, 4, 5), Box(26, 15, 4, 5), Box(10, 8, 1, 1)):
-        expected = padded[box.y : box.y + box.height + 2 * BORDER_PX, box.x : box.x + box.width + 2 * BORDER_PX]
-        assert np.array_equal(crop_glyph(picture, box), expected)

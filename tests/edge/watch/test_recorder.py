@@ -38,27 +38,6 @@ def test_a_live_source_is_recorded_as_fast_as_it_was_without_the_time_it_was_awa
     assert np.abs(found - [10, 100, 100, 100, 100, 100, 200, *[50] * 10]).max() <= LOSS
 
 
-def test_another_size_is_fitted_into_the_first_without_distortion(tmp_path: Path) -> None:
-    with closing(Recorder(str(tmp_path / "out.avi"), live=False)) as recorder:
-        for size in ((100, 200), (100, 100), (50, 400)):
-            recorder.write(grey(200, *size), 0, 25)
-    _, upright, wide = read_video(recorder.path)
-    assert upright.shape == wide.shape == (100, 200, 3)
-    assert [upright[50, x, 0] > 128 for x in (10, 60, 140, 190)] == [False, True, True, False]
-    assert [wide[y, 100, 0] > 128 for y in (10, 45, 55, 90)] == [False, True, True, False]
-
-
-@pytest.mark.parametrize(("size", "fps"), [((47, 63), 0.0), ((48, 63), float("nan")), ((1, 1), 1e6)], ids=str)
-def test_odd_sizes_are_made_even_and_a_rate_without_sense_is_replaced(
-    tmp_path: Path, size: tuple[int, int], fps: float
-) -> None:
-    with closing(Recorder(str(tmp_path / "out.mp4"), live=False)) as recorder:
-        recorder.write(grey(100, *size), 0, fps)
-    (frame,) = read_video(recorder.path)
-    assert frame.shape == (size[0] + size[0] % 2, size[1] + size[1] % 2, 3)
-    assert cv2.VideoCapture(str(recorder.path)).get(cv2.CAP_PROP_FPS) == 25
-
-
 def test_a_disk_that_fills_up_ends_the_file_and_it_is_playable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = iter([*[1 << 40] * 20, 1000])
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
@@ -76,17 +55,3 @@ def test_what_cannot_be_written_is_refused_before_the_first_frame(tmp_path: Path
     with pytest.raises(UsageError):
         Recorder(str(tmp_path / name), live=True)
     assert (tmp_path / "there.mp4").read_bytes() == b"precious"
-
-
-def test_a_name_may_hold_the_time(tmp_path: Path) -> None:
-    stem = Recorder(str(tmp_path / "camera-%Y%m%d.mp4"), live=True).path.stem
-    assert len(stem) == len("camera-20260101")
-    assert stem.removeprefix("camera-").isdecimal()
-
-
-def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    """A folder in the place of the file stands for one that is read-only: root may write everywhere."""
-    recorder = Recorder(str(tmp_path / "out.mp4"), live=False)
-    (tmp_path / "out.mp4").mkdir()
-    with pytest.raises(OutputError):
-        recorder.write(grey(100), 0, 25)

@@ -16,7 +16,7 @@ DARK = np.full((8, 8, 3), 10, np.uint8)
 
 @pytest.fixture
 def model(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> ReloadingClassifier:
-    monkeypatch.setattr(reload, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(reload, "POLL_S", 0.0)
     return ReloadingClassifier(str(tiny_model), lambda: Classifier.load(tiny_model), print)
 
 

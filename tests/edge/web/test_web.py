@@ -6,17 +6,12 @@ import pytest
 
 from edge.errors import UsageError
 from edge.web.local_server import LocalServer
-from edge.web.style import PLACE, STYLE, content_policy, with_style
+from edge.web.style import content_policy
 
 # printf %s 'one()' | openssl dgst -sha256 -binary | openssl base64, and so on
 ONE = "'sha256-HR7iaask9daLMRRskMI++QeJtjWDOjyPA6lGzYGzKW4='"
 TWO = "'sha256-iMrPAWirDC2X0OhZzLsM2MRIWSmepJGI4r7D8ZlwBOw='"
 STYLE_A = "'sha256-X1RutGBrXCt9KkSaXMK7tHftWiRscFHOhxsS8tv8hBk='"
-
-
-def test_the_style_is_in_its_place_and_nowhere_else() -> None:
-    assert with_style(f"<style>\n{PLACE}\np {{}}</style>") == f"<style>\n{STYLE}\np {{}}</style>"
-    assert with_style("<p>plain</p>") == "<p>plain</p>"
 
 
 def test_only_the_scripts_and_styles_of_the_page_may_run() -> None:

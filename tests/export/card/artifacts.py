@@ -47,6 +47,7 @@ def write_model(
     name: str = "made-up",
     counts: ClassCounts | None = None,
     regions: Faces | Glyphs | None = None,
+    warnings: tuple[str, ...] | None = None,
 ) -> Path:
     """Write an artifact whose logits are a product of the mean of each channel; return `path`."""
     preprocessing = build_preprocessing(steps)
@@ -77,7 +78,7 @@ def write_model(
         preprocessing=steps,
         regions=regions,
         reject_threshold=None,
-        training=TrainingRecord("waves", "made up", "ab12", 7, IMAGES, right, 3, 4, 1.5, counts),
+        training=TrainingRecord("waves", "made up", "ab12", 7, IMAGES, right, 3, 4, 1.5, counts, warnings=warnings),
         parity=Parity("keras", "held-out", 20, 60, 2.5e-7, 1.0, 1e-5, "cd34", {"keras": "3.15.1", "onnx": "1.23.2"}),
         self_test=make_self_test(known),
     )

@@ -42,6 +42,7 @@ def test_it_is_written_where_one_stands_under_the_models_name(model: Path, tmp_p
     [
         (["none.onnx"], "none.onnx: there is no such model file"),
         (["words.txt"], "words.txt"),
+        (["p.png", "--image", "m.onnx"], "Received: p.png as MODEL"),
         (["m.onnx", "--output", "folder"], "folder is a folder; --output must name a file"),
         (["m.onnx", "--output", "m.onnx"], "m.onnx is what is read"),
         (["m.onnx", "--image", "words.txt", "--output", "words.txt"], "words.txt is what is read"),
