@@ -4,8 +4,12 @@ Names are loaded when they are first used, so that `import edge` costs nothing.
 """
 
 import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+if sys.version_info < (3, 11):  # noqa: UP036  # a checkout has no pip that would refuse
+    raise ImportError(f"eyespot needs Python 3.11 to 3.13. Received: {sys.version.split()[0]}")
 
 if TYPE_CHECKING:
     from edge.classifier import Classifier

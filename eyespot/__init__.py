@@ -1,26 +1,58 @@
-"""eyespot: image classifiers that answer the same everywhere. Names are loaded when they are first used.
+"""Image classifiers that answer the same everywhere: trained with Keras, exported to one ONNX file, run anywhere.
+
+The names below are the public face of the packages `edge`, `export` and `training`. Each is loaded when it is first
+used, so that `import eyespot` costs nothing and a device needs only what it runs.
 
 Example:
     >>> import eyespot
-    >>> run = eyespot.train("photos", output="runs/mine")  # doctest: +SKIP
-    >>> run.accuracy  # doctest: +SKIP
-    0.98
+    >>> run = eyespot.train("photos", output="runs/photos")
+    >>> spec = eyespot.export(run, output="photos.onnx")
+    >>> classifier = eyespot.Classifier.load("photos.onnx")
+    >>> classifier.classify("photo.jpg").predictions[0].label
+    'warm'
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import edge  # noqa: F401  # refuses an old Python
+
 if TYPE_CHECKING:
-    from edge import Classifier
+    from edge.classifier import Classifier
+    from edge.errors import EyespotError
+    from eyespot.artifact import export
+    from eyespot.evaluation import evaluate
+    from eyespot.preprocessing import Preprocessing
     from training.train import train
 
-# Each name with the module that has it; `train` needs the extra eyespot[training].
-_NAMES = {"Classifier": "edge", "train": "training.train"}
+    __version__: str
 
-__all__ = ["Classifier", "train"]
+# Each name with the module that holds it and the extra of eyespot that this module needs.
+_NAMES: dict[str, tuple[str, str | None]] = {
+    "Classifier": ("edge.classifier", None),
+    "EyespotError": ("edge.errors", None),
+    "Preprocessing": ("eyespot.preprocessing", "export"),
+    "evaluate": ("eyespot.evaluation", "training"),
+    "export": ("eyespot.artifact", "export"),
+    "train": ("training.train", "training"),
+}
+
+__all__ = ["Classifier", "EyespotError", "Preprocessing", "__version__", "evaluate", "export", "train"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("eyespot")
     if name not in _NAMES:
         raise AttributeError(f"module 'eyespot' has no attribute {name!r}")
-    return getattr(import_module(_NAMES[name]), name)
+    from edge.cli import explaining_imports
+
+    module, extra = _NAMES[name]
+    with explaining_imports(f"eyespot.{name}", extra):
+        return getattr(import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -22,7 +22,7 @@ from export.parity.compare import Comparison, View
 from export.preprocess import build_preprocessing, make_model
 from export.writer import encode_png, make_self_test, stamp
 
-# Whatever needs a training, or an environment of its own, is slow; 'make check' leaves it out.
+# Tests with these fixtures are slow; 'make check' leaves them out.
 SLOW_FIXTURES = {"lenet_run", "lenet_model", "served_lenet"}
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -62,7 +62,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_once(folder: Path, name: str, *command: str | Path) -> Path:
     """Run `eyespot command` in the first of the processes that need its output; the others wait.
 
-    The output is `name`, alone in a folder of its own.
+    The output is `name`, alone in a new folder.
     """
     made = folder / f"only-{name}" / name
     with (folder / f"{name}.lock").open("w") as lock:
@@ -128,7 +128,7 @@ def tiny_content() -> bytes:
 
 @pytest.fixture
 def tiny_model(tiny_content: bytes, tmp_path: Path) -> Path:
-    """A file of its own for each test that holds the tiny artifact."""
+    """A new file for each test that holds the tiny artifact."""
     path = tmp_path / "tiny.onnx"
     path.write_bytes(tiny_content)
     return path

@@ -44,6 +44,9 @@ class Run:
         """The share of right answers, 0 to 1, on pictures that the classifier was not fitted on."""
         return self.evaluation.report.accuracy
 
+    def __fspath__(self) -> str:
+        return str(self.path)
+
 
 def train(target: str, **options: Any) -> Run:
     """Train a classifier and write its run folder; this is what `eyespot train` does.

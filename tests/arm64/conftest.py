@@ -2,7 +2,6 @@
 
 import os
 import zipfile
-from collections.abc import Callable
 from io import BytesIO
 from itertools import combinations
 from pathlib import Path
@@ -11,10 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.arm64.device import Pi
-from tests.arm64.processor import PI_CORES, describe_processor
-from tests.arm64.root import ROOTS, find_emulator, name_of_root
-from tests.arm64.steps import NotMade
+from tests.arm64.device import Pi, find_pi
+from tests.arm64.root import NotMade
 from tests.conftest import make_once
 from tests.edge.pictures import orientation_tag
 
@@ -22,18 +19,10 @@ from tests.edge.pictures import orientation_tag
 @pytest.fixture(scope="session")
 def pi(tmp_path_factory: pytest.TempPathFactory) -> Pi:
     """The emulated Pi; without it the test is skipped, but fails in continuous integration."""
-    give_up: Callable[[str], object] = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
     try:
-        emulator = find_emulator()
+        return find_pi(tmp_path_factory.mktemp("code"))
     except NotMade as error:
-        give_up(str(error))
-    made = ROOTS / name_of_root()
-    if not made.exists():
-        give_up(f"{ROOTS.name} holds no emulated Pi of these versions; 'make test-arm64' makes it")
-    describe_processor(made / "system", min(PI_CORES, len(os.sched_getaffinity(0))))
-    code = tmp_path_factory.mktemp("code")
-    (code / "edge").symlink_to(Path(__file__).parents[2] / "edge")
-    return Pi(made, emulator, code)
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
 
 
 @pytest.fixture(scope="session", params=["float32", "int8"])

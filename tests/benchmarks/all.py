@@ -1,6 +1,6 @@
 """Run every benchmark, one after the other, and write what came of it to RESULTS.md and results.json.
 
-Usage: python tests/benchmarks/all.py [NAME...] [--environments FOLDER]
+Usage: python -m tests.benchmarks.all [NAME...] [--environments FOLDER]
 The peers get an environment of their own under FOLDER (.benchmarks), in the versions of requirements.txt. With
 names, only those run, and their rows replace what RESULTS.md had of them. A run of all takes about two hours of a
 machine that does nothing else. Exit status 1 if a benchmark could not be run; a goal that is missed is a result.
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from verdicts import COLLECTION
+from tests.benchmarks.measuring import COLLECTION
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -28,29 +28,24 @@ PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "onnx", "tensorflo
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One script with its arguments and a heading for its rows; `{peers}` is the python of the peers."""
+    """A module of this folder with its arguments, and a heading for its rows; `{peers}` is the python of the peers."""
 
     heading: str
-    script: str
     arguments: tuple[str, ...] = ()
 
 
 BENCHMARKS = {
-    "preprocessing": Benchmark("Preprocessing against OpenCV and Pillow, one thread", "preprocessing.py", ("15",)),
+    "preprocessing": Benchmark("Preprocessing against OpenCV and Pillow, one thread", ("15",)),
     "latency": Benchmark(
         "One picture, from pixels to probabilities, the better of one and two threads",
-        "latency.py",
         ("--peers", "{peers}", "--rounds", "9"),
     ),
-    "startup": Benchmark("Start", "startup.py"),
-    "memory": Benchmark("Memory and weight on a device", "memory.py"),
-    "install": Benchmark("Installed size, first answer and memory against peers", "install.py"),
-    "batch": Benchmark("Batches of files", "batch.py"),
-    "watch": Benchmark("Video", "watch.py"),
-    "http": Benchmark("HTTP, two cores", "http_service.py", ("5", "6")),
-    "scaling": Benchmark("Cost as the work grows", "scaling.py"),
-    "epochs": Benchmark("Training", "epochs.py"),
-    "seeds": Benchmark("Accuracy of lenet", "seeds.py"),
+    "device": Benchmark("Size, first answer and memory on a device"),
+    "batch": Benchmark("Batches of files"),
+    "watch": Benchmark("Video"),
+    "http_service": Benchmark("HTTP, two cores", ("5", "6")),
+    "epochs": Benchmark("Training"),
+    "accuracy": Benchmark("Accuracy of lenet"),
 }
 
 
@@ -68,7 +63,7 @@ def main() -> int:
     failed = []
     for name in arguments.names or BENCHMARKS:
         print(f"\n== {name}", flush=True)
-        rows = run(BENCHMARKS[name], peers)
+        rows = run(name, peers)
         failed += [name] if rows is None else []
         if rows is not None:
             record[name] = {"machine": describe_machine(code), "rows": rows}
@@ -91,14 +86,15 @@ def make_peers(environment: Path) -> str:
     return str(python)
 
 
-def run(benchmark: Benchmark, peers: str) -> list[dict[str, object]] | None:
+def run(name: str, peers: str) -> list[dict[str, object]] | None:
     """Return the verdicts of a benchmark, which prints what it has to say; None if it ended with an error."""
     with tempfile.TemporaryDirectory() as folder:
         collection = Path(folder, "verdicts.jsonl")
-        words = [word.format(peers=peers) for word in benchmark.arguments]
+        words = [word.format(peers=peers) for word in BENCHMARKS[name].arguments]
         environment = {**os.environ, COLLECTION: str(collection), "BENCHMARK_PEERS": peers}
         environment["EYESPOT_CACHE"] = str(Path(folder, "cache"))
-        done = subprocess.run([sys.executable, str(HERE / benchmark.script), *words], env=environment, check=False)
+        command = [sys.executable, "-m", f"tests.benchmarks.{name}", *words]
+        done = subprocess.run(command, cwd=ROOT, env=environment, check=False)
         if done.returncode or not collection.is_file():
             return None
         return [json.loads(line) for line in collection.read_text(encoding="utf-8").splitlines()]
@@ -123,7 +119,11 @@ def describe_machine(code: str) -> str:
 
 
 def as_markdown(record: dict[str, dict[str, object]]) -> str:
-    lines = ["# Benchmarks", "", "Written by `make bench`; what each measures, and how, stands at its top."]
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`; the first lines of each module say what it measures, and how.",
+    ]
     lines += ["Figures are medians of interleaved turns, with their quartiles; a goal that is missed says so.", ""]
     peers = (HERE / "requirements.txt").read_text(encoding="utf-8").splitlines()
     lines += [f"The peers: {', '.join(peer.replace('==', ' ') for peer in peers if '==' in peer)}.", ""]
@@ -131,7 +131,7 @@ def as_markdown(record: dict[str, dict[str, object]]) -> str:
         if name not in record:
             continue
         found = record[name]
-        lines += [f"## {benchmark.heading}", "", f"`{benchmark.script}`, {found['machine']}", ""]
+        lines += [f"## {benchmark.heading}", "", f"`{name}.py`, {found['machine']}", ""]
         lines += ["| what | figure | quartiles | goal | verdict |", "|---|---|---|---|---|"]
         lines += [as_row(row) for row in found["rows"]]  # type: ignore[attr-defined]
         lines += [""]

@@ -1,7 +1,7 @@
 """Networks from elsewhere, taken in: PyTorch's by both of its exporters, and every classifier of keras.applications.
 
-    python tests/benchmarks/foreign.py torch   installs PyTorch, torchvision and timm in an environment of its own
-    python tests/benchmarks/foreign.py keras   at each network's own size; weights are random, figures are of the graph
+    python -m tests.benchmarks.foreign torch   installs PyTorch, torchvision and timm in a new environment
+    python -m tests.benchmarks.foreign keras   at each network's own size; weights are random, figures are of the graph
 
 Each line names the network, whether it was taken, the largest difference to the source, and seconds.
 """

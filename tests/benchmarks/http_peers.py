@@ -21,7 +21,7 @@ SIDE = 32
 
 
 class Network:
-    """Decode with OpenCV, shrink with its INTER_AREA, run with onnxruntime: what everyone writes."""
+    """Decode with OpenCV, shrink with its INTER_AREA, run with onnxruntime: the usual thirty lines."""
 
     def __init__(self, path: str, threads: int) -> None:
         options = onnxruntime.SessionOptions()

@@ -1,13 +1,11 @@
 """The service over HTTP against bare processes, bare uvicorn, FastAPI, LitServe and plain BentoML, in turns.
 
-Usage: python tests/benchmarks/http_service.py [ROUNDS] [SECONDS]
+Usage: python -m tests.benchmarks.http_service [ROUNDS] [SECONDS]
 Goals: at 16 connections at least 0.80 of two bare processes, 1.5 times FastAPI, LitServe and plain BentoML with one
        worker, which is how their documentation shows them, 0.95 of bare uvicorn with as many workers, p99 at most 2.5
        times p50; at one connection p50 at most 1.3 times bare uvicorn. MiniVGGNet with random weights (their values do
        not matter here), a 320x240 JPEG. Everything else has two workers; those three are measured with two as well,
-       which is what somebody who knows them would take.
-Sizes: the service prepares a size that comes again and again by a copy of its own. So it is measured as well with
-       pictures of 300 sizes, none of which comes often enough for that.
+       as experienced users run them.
 Needs: the packages of requirements.txt
 """
 
@@ -23,24 +21,19 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent))
-
 from serving.split import split_model
+from tests.benchmarks.measuring import EYESPOT, at_least, at_most, in_turns, ratios
 from tests.benchmarks.minivgg import make_artifact, make_int8
-from tests.benchmarks.verdicts import at_least, at_most, ratios
 
 HERE = Path(__file__).parent
-EYESPOT = str(Path(sys.executable).with_name("eyespot"))
 WORKERS = "2"
 MANY, ALL = ("16",), ("16", "1")  # connections
-SIZES, SIDES = 300, 320 * 240
 START_S = 60
 # Workers start one after another, and the first may answer long before the last.
 SETTLE_S = 3
@@ -54,17 +47,14 @@ Figures = dict[str, Any]
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     seconds = sys.argv[2] if len(sys.argv) > 2 else "8"
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        make_files(folder)
-        found: dict[str, list[Figures]] = {}
-        cases = make_cases(folder, seconds)
-        for turn in range(rounds):
-            # Nobody always comes after the same one: a machine that has just worked hard may be slower.
-            first = turn % len(cases)
-            for measure_case in cases[first:] + cases[:first]:
-                for case, figures in measure_case().items():
-                    found.setdefault(case, []).append(figures)
+    with tempfile.TemporaryDirectory() as folder:
+        make_files(Path(folder))
+        turns = in_turns(make_cases(Path(folder), seconds), rounds)
+    found: dict[str, list[Figures]] = {}
+    for each in turns.values():
+        for figures in each:
+            for case, measured in figures.items():
+                found.setdefault(case, []).append(measured)
     report(found)
 
 
@@ -76,11 +66,6 @@ def make_files(folder: Path) -> None:
     chance = np.random.default_rng(0)
     photo = encode_photo(chance, (320, 240))
     (folder / "photo.jpg").write_bytes(photo)
-    (folder / "sizes").mkdir()
-    for i in range(SIZES):
-        width = 245 + i // 2
-        height = SIDES // width + i % 2  # as many pixels, and no size twice
-        (folder / "sizes" / f"{i:03}.jpg").write_bytes(encode_photo(chance, (width, height)))
     for file, field in (("form", "file"), ("bento-form", "image")):
         head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="a.jpg"\r\n'
         head += "Content-Type: image/jpeg\r\n\r\n"
@@ -93,54 +78,44 @@ def encode_photo(chance: np.random.Generator, sides: tuple[int, int]) -> bytes:
     return cv2.imencode(".jpg", colours)[1].tobytes()
 
 
-def make_cases(folder: Path, seconds: str) -> list[Callable[[], dict[str, Figures]]]:
-    """Return what measures each of the servers, and the bare processes."""
+def make_cases(folder: Path, seconds: str) -> dict[str, Callable[[], dict[str, Figures]]]:
+    """Return what measures each of the servers, and the bare processes: figures by name and connections."""
     peers = [PEERS, str(HERE / "http_peers.py")]
-    network, photo = str(folder / "network.onnx"), str(folder / "photo.jpg")
+    network, photo = str(folder / "network.onnx"), [str(folder / "photo.jpg")]
     form = [str(folder / "form"), f"multipart/form-data; boundary={BOUNDARY}"]
     bento = [str(folder / "bento-form"), form[1]]
     processes = [*peers, "processes", network, seconds, WORKERS]
-    cases: list[Callable[[], dict[str, Figures]]] = [partial(measure_processes, processes)]
-    sizes = [str(folder / "sizes")]
+    cases: dict[str, Callable[[], dict[str, Figures]]] = {"processes": lambda: bare_processes(processes)}
+
+    def add(
+        name: str, command: list[str], after_port: list[str], path: str, body: list[str], many: Iterable[str]
+    ) -> None:
+        def measured() -> dict[str, Figures]:
+            found = serving_load(lambda port: [*command, port, *after_port], path, body, many, seconds)
+            return {f"{name}, {n}": figures for n, figures in found.items()}
+
+        cases[name] = measured
+
     for name, file, body, connections in (
-        ("eyespot", "model.onnx", [photo], ALL),
-        ("eyespot int8", "int8.onnx", [photo], MANY),
-        ("eyespot, sizes", "model.onnx", sizes, MANY),
+        ("eyespot", "model.onnx", photo, ALL),
+        ("eyespot int8", "int8.onnx", photo, MANY),
     ):
         ours = [EYESPOT, "serve", str(folder / file), "--workers", WORKERS, "--no-access-log", "--port"]
-        cases.append(partial(measure, name, ours, [], "/v1/classify?top_k=10", body, connections, seconds))
-    uvicorn = [*peers, "bare-uvicorn", network]
-    cases.append(partial(measure, "bare uvicorn", uvicorn, [WORKERS], "/", [photo], ALL, seconds))
-    cases.append(partial(measure, "bare uvicorn, sizes", uvicorn, [WORKERS], "/", sizes, MANY, seconds))
+        add(name, ours, [], "/v1/classify?top_k=10", body, connections)
+    add("bare uvicorn", [*peers, "bare-uvicorn", network], [WORKERS], "/", photo, ALL)
     for name, command, path, body in (
-        ("FastAPI", [*peers, "fastapi", network], "/classify", [photo]),
+        ("FastAPI", [*peers, "fastapi", network], "/classify", photo),
         ("LitServe", [PEERS, str(HERE / "http_litserve.py"), network], "/predict", form),
         ("plain BentoML", [PEERS, str(HERE / "http_bentoml.py"), network], "/classify", bento),
     ):
-        cases += [
-            partial(measure, f"{name} {workers}", command, [workers], path, body, MANY, seconds)
-            for workers in ("1", WORKERS)
-        ]
+        for workers in ("1", WORKERS):
+            add(f"{name} {workers}", command, [workers], path, body, MANY)
     return cases
 
 
-def measure_processes(command: list[str]) -> dict[str, Figures]:
+def bare_processes(command: list[str]) -> dict[str, Figures]:
     quiet = subprocess.run(command, capture_output=True, text=True, check=True)
     return {"two bare processes": json.loads(quiet.stdout)}
-
-
-def measure(
-    name: str,
-    command: list[str],
-    after_port: list[str],
-    path: str,
-    body: list[str],
-    connections: Iterable[str],
-    seconds: str,
-) -> dict[str, Figures]:
-    """Return the figures of one server, by its name and the number of connections."""
-    found = serving_load(lambda port: [*command, port, *after_port], path, body, connections, seconds)
-    return {f"{name}, {n}": figures for n, figures in found.items()}
 
 
 def serving_load(
@@ -207,8 +182,6 @@ def report(found: dict[str, list[Figures]]) -> None:
             times = ratios(ours, all_of(f"{peer} {workers}, 16"))
             at_least(f"HTTP, 16 connections, times {peer} of {words}", times, goal)
     at_least("HTTP, 16 connections, of bare uvicorn", ratios(ours, all_of("bare uvicorn, 16")), 0.95)
-    sizes = ratios(all_of("eyespot, sizes, 16"), all_of("bare uvicorn, sizes, 16"))
-    at_least(f"HTTP, 16 connections, pictures of {SIZES} sizes, of bare uvicorn", sizes, None)
     at_least("HTTP, 16 connections, int8 / float32", ratios(all_of("eyespot int8, 16"), ours), 1.0)
     at_most(
         "HTTP, p99 / p50 at 16 connections",

@@ -1,6 +1,8 @@
-"""The models that latency.py measures: networks with random weights, in the form that each runtime takes.
+"""The models that `latency` measures, in the form that each runtime takes.
 
-Usage: python tests/benchmarks/latency_models.py NETWORK FOLDER
+Weights are random, but those of EfficientNet-Lite.
+
+Usage: python -m tests.benchmarks.latency_models NETWORK FOLDER
 """
 
 import sys
@@ -24,12 +26,13 @@ def main() -> None:
     start_tensorflow()
     import keras
 
+    from training.backbones import find_backbone
     from training.networks.catalogue import NETWORKS
 
     name, folder = sys.argv[1], Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(1)
-    model = NETWORKS[name].build()
+    model = find_backbone(name).classifier() if name.startswith("efficientnet-lite") else NETWORKS[name].build()
     plain = convert_plainly(model)
     onnx.save(plain, folder / "plain.onnx")
     onnx.save(with_batch_of_one(plain), folder / "one.onnx")
@@ -45,7 +48,6 @@ def main() -> None:
     model.save(folder / "model.keras")
     quantise_as_onnxruntime_does(folder / "plain.onnx", pictures, folder / "onnxruntime-int8.onnx")
     (folder / "model-int8.tflite").write_bytes(convert_to_tflite(model, pictures))
-    # Last, since latency.py takes it to mean that all are there.
     (folder / "model.tflite").write_bytes(convert_to_tflite(model))
 
 
@@ -68,7 +70,7 @@ def with_batch_of_one(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def quantise_as_onnxruntime_does(model: Path, pictures: list[np.ndarray], target: Path) -> None:
-    """Its static quantisation as its documentation shows it: pre-processed, everything, with settings of its own."""
+    """Its static quantisation as its documentation shows it: pre-processed, every layer, default settings."""
     from onnxruntime.quantization import CalibrationDataReader, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

@@ -1,6 +1,6 @@
 """What `eyespot train FOLDER` reaches on photographs, and what it costs beside one bare forward pass.
 
-Command: python -m tests.benchmarks.photographs FOLDER [accuracy] [time] [memory]
+Usage:   python -m tests.benchmarks.photographs FOLDER [accuracy] [time] [memory]
 FOLDER holds one folder of photographs a class, such as the Animals set of the Starter Bundle.
 Goals:   96.0, 98.0 and 98.8 % of the rest with 5, 30 and 200 a class (five draws each); with 30 the out-of-fold figure
          within 2 points of that of the rest and a calibration error of at most 4 %; processor time at most 1.3 of
@@ -9,20 +9,17 @@ Goals:   96.0, 98.0 and 98.8 % of the rest with 5, 30 and 200 a class (five draw
 
 import os
 import random
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from PIL import Image
 
-from tests.benchmarks.verdicts import at_least, at_most
+from tests.benchmarks.measuring import EYESPOT, Usage, at_least, at_most, in_turns, measure, ratios
 
 GOALS = {5: 0.96, 30: 0.98, 200: 0.988}
 DRAWS, ROUNDS, SIZES = 5, 3, (2_000, 20_000)
-EYESPOT = str(Path(sys.executable).with_name("eyespot"))
+ROOT = Path(__file__).parent.parent.parent
 
 # The peer: the same pictures through Pillow and Keras, in batches of 32, and nothing else.
 BARE = """
@@ -86,14 +83,13 @@ def divide(folder: Path, place: Path, count: int, seed: int) -> Path:
 
 
 def measure_time(folder: Path) -> None:
-    found = []
-    for _ in range(ROUNDS):
-        with tempfile.TemporaryDirectory() as place:
-            bare, _ = run([sys.executable, "-c", BARE, str(folder)], place)
-            ours, _ = run([EYESPOT, "train", str(folder.resolve()), "--output", f"{place}/run"], place)
-        found.append(ours / bare)
-        print(f"processor time: {ours:.1f} s, bare {bare:.1f} s")
-    at_most("processor time, training over one bare forward pass", found, 1.3)
+    bare = [sys.executable, "-c", BARE, str(folder.resolve())]
+    calls = {
+        "bare": lambda: run(bare),
+        "ours": lambda: run([EYESPOT, "train", str(folder.resolve()), "--output", "run"]),
+    }
+    found = {name: [usage.processor_s for usage in usages] for name, usages in in_turns(calls, ROUNDS).items()}
+    at_most("processor time, training over one bare forward pass", ratios(found["ours"], found["bare"]), 1.3)
 
 
 def measure_memory(folder: Path) -> None:
@@ -101,9 +97,15 @@ def measure_memory(folder: Path) -> None:
     for size in SIZES:
         with tempfile.TemporaryDirectory() as place:
             multiply(folder, Path(place, "photos"), size)
-            peaks.append(run([EYESPOT, "train", f"{place}/photos", "--output", f"{place}/run"], place)[1])
+            peaks.append(run([EYESPOT, "train", f"{place}/photos", "--output", "run"]).peak_mb)
         print(f"{size:,} photographs: {peaks[-1]:.0f} MB")
     at_most(f"memory, {SIZES[1]:,} photographs over {SIZES[0]:,}", peaks[1] - peaks[0], 150, "MB")
+
+
+def run(command: list[str]) -> Usage:
+    """Return what a command takes in an empty folder and with an empty cache."""
+    with tempfile.TemporaryDirectory() as place:
+        return measure(command, place, EYESPOT_CACHE=f"{place}/cache", PYTHONPATH=str(ROOT))
 
 
 def multiply(folder: Path, place: Path, size: int) -> None:
@@ -115,30 +117,6 @@ def multiply(folder: Path, place: Path, size: int) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with Image.open(path) as image:
             image.convert("RGB").crop((margin, margin, image.width, image.height)).save(target, quality=85)
-
-
-def run(command: list[str], place: str) -> tuple[float, float]:
-    """Return processor seconds and peak memory in MB of a command that has an empty cache."""
-    environment = {**os.environ, "EYESPOT_CACHE": f"{place}/cache"}
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    peak = 0.0
-    while process.poll() is None:
-        peak = max(peak, resident_mb(process.pid))
-        time.sleep(0.2)
-    if process.returncode:
-        sys.exit(f"{command} ended with status {process.returncode}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, peak
-
-
-def resident_mb(pid: int) -> float:
-    """Return the resident memory of a running process in MB, 0 once it has ended."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (FileNotFoundError, ProcessLookupError, IndexError):
-        return 0.0
-    return pages * resource.getpagesize() / 1e6
 
 
 if __name__ == "__main__":

@@ -2,11 +2,7 @@
 
 Differences: every method on noise of random sizes, up and down, from one pixel to 700. Speed: resize and scale of
 three sources to two targets, one thread each, interleaved. Goal: within 1.2 of the library (1.5 for 320x240).
-Limits of the three methods of OpenCV that read few pixels, for which ONNX has no one operation: what is left when
-the size is known beforehand, so that onnxruntime computes positions and weights once and for all and runs nothing but
-the passes over pixels; and what all of it is beside decoding a JPEG of the source.
-
-Command: python tests/benchmarks/preprocessing.py [REPETITIONS]
+Usage: python -m tests.benchmarks.preprocessing [REPETITIONS]
 """
 
 import sys
@@ -15,14 +11,13 @@ from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
-import onnxruntime
 from PIL import Image
-from verdicts import at_least, at_most
 
 from edge.model import INPUT_NAME
 from edge.runtime import create_session
 from edge.steps import Method, Resize, Scale
 from export.preprocess import build_preprocessing
+from tests.benchmarks.measuring import at_least, at_most
 
 OPENCV = {
     "area": cv2.INTER_AREA,
@@ -30,7 +25,6 @@ OPENCV = {
     "nearest": cv2.INTER_NEAREST,
 }
 PILLOW = {"antialias": Image.Resampling.BILINEAR, "antialias-cubic": Image.Resampling.BICUBIC}
-FEW_PIXELS = ("linear", "nearest")
 METHODS: tuple[Method, ...] = ("area", "linear", "nearest", "antialias", "antialias-cubic")
 
 SOURCES_PX = ((240, 320), (1080, 1920), (3000, 4000))
@@ -87,33 +81,20 @@ def compare(method: Method) -> tuple[float, float]:
 
 
 def time_turns(method: Method, image: np.ndarray, side: int, repetitions: int) -> np.ndarray:
-    """Seconds of ours, the peer, ours for this size only, and decoding [repetitions, 4], in turn."""
+    """Seconds of ours and the peer [repetitions, 2], in turn."""
     steps = (Resize(side, side, method), Scale(float(FACTOR)))
-    model = build_preprocessing(steps).SerializeToString()
-    session, fixed = create_session(model, method, 1), of_one_size(model, image)
-    resize = peer(method)
-    encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
+    session, resize = create_session(build_preprocessing(steps).SerializeToString(), method, 1), peer(method)
     calls = (
         lambda: session.run(None, {INPUT_NAME: image[None]}),
         lambda: resize(image, side, side).astype(np.float32) * FACTOR,
-        lambda: fixed.run(None, {INPUT_NAME: image[None]}),
-        lambda: cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB),
     )
-    seconds = np.empty((repetitions + 1, 4))
+    seconds = np.empty((repetitions + 1, 2))
     for row in seconds:
         for i, call in enumerate(calls):
             start = time.perf_counter()
             call()
             row[i] = time.perf_counter() - start
     return seconds[1:]
-
-
-def of_one_size(model: bytes, image: np.ndarray) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    for name, length in zip(("N", "H", "W"), (1, *image.shape), strict=False):
-        options.add_free_dimension_override_by_name(name, length)
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def main() -> None:
@@ -129,15 +110,12 @@ def main() -> None:
             image = cv2.resize(small, (width, height))
             for side in TARGETS_PX:
                 seconds = time_turns(method, image, side, repetitions)
-                ours, theirs, *_ = np.median(seconds, axis=0) * 1e3
+                ours, theirs = np.median(seconds, axis=0) * 1e3
                 what = f"{method}, {width}x{height} to {side}"
                 print(f"{what}: {ours:.2f} ms, the peer {theirs:.2f} ms")
                 peer_name = "OpenCV" if method in OPENCV else "Pillow"
                 goal = SMALL_SOURCE_GOAL if height == SOURCES_PX[0][0] else GOAL
                 at_most(f"{what} / {peer_name}", (seconds[:, 0] / seconds[:, 1]).tolist(), goal)
-                if method in FEW_PIXELS:
-                    at_most(f"{what}, of one size / {peer_name}", (seconds[:, 2] / seconds[:, 1]).tolist(), None)
-                    at_most(f"{what} / decoding such a JPEG", (seconds[:, 0] / seconds[:, 3]).tolist(), None)
 
 
 if __name__ == "__main__":

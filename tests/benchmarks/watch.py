@@ -1,11 +1,10 @@
 """How many frames a second `eyespot watch` does at 640x480 with faces, bare and with a recording.
 
-Usage: python tests/benchmarks/watch.py [RUNS]
+Usage: python -m tests.benchmarks.watch [RUNS]
 Goal:  at least 15 frames a second with faces on two cores, median of RUNS, the imports and the model not counted.
 """
 
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -14,12 +13,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from startup import EYESPOT, make_model
-from verdicts import at_least
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT))
-
+from tests.benchmarks.measuring import EYESPOT, at_least, in_turns
+from tests.benchmarks.minivgg import make_artifact
 from tests.edge.regions.photographs import photograph
 from tests.edge.watch.videos import write_video
 
@@ -35,22 +31,14 @@ CASES = {
 
 def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_RUNS
-    rates: dict[str, list[float]] = {name: [] for name in CASES}
-    processor_ms: dict[str, list[float]] = {name: [] for name in CASES}
     with tempfile.TemporaryDirectory() as folder:
-        make_model(folder)
+        Path(folder, "model.onnx").write_bytes(make_artifact())
         write_video(Path(folder, "faces.avi"), map(scene, range(FRAMES)))
-        for _ in range(runs):
-            for name, options in CASES.items():
-                rate, seconds = measure(folder, options)
-                rates[name].append(rate)
-                processor_ms[name].append(seconds / FRAMES * 1e3)
-    for name in CASES:
-        print(
-            f"{name:<16} {statistics.median(rates[name]):6.1f} frames/s (best {max(rates[name]):.1f}), "
-            f"{statistics.median(processor_ms[name]):5.1f} ms of processor time a frame, start included"
-        )
-    at_least("watch with faces, 640x480", rates["faces"], GOAL_FPS, "frames/s")
+        calls = {name: lambda options=options: rate(folder, options) for name, options in CASES.items()}
+        found = in_turns(calls, runs)
+    for name, rates in found.items():
+        print(f"{name:<16} {statistics.median(rates):6.1f} frames/s (best {max(rates):.1f})")
+    at_least("watch with faces, 640x480", found["faces"], GOAL_FPS, "frames/s")
 
 
 def scene(number: int) -> np.ndarray:
@@ -63,17 +51,15 @@ def scene(number: int) -> np.ndarray:
     return ground
 
 
-def measure(folder: str, options: list[str]) -> tuple[float, float]:
-    """Return the frames a second that the command says, and the seconds of processor time that it took."""
+def rate(folder: str, options: list[str]) -> float:
+    """Return the frames a second that the command says at its end."""
     Path(folder, "out.mp4").unlink(missing_ok=True)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [EYESPOT, "watch", "model.onnx", "faces.avi", "--json", *options]
     done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     found = re.search(rf"{FRAMES} classified, ([\d.]+) a second", done.stderr)
     if not found:
         sys.exit(done.stderr)
-    return float(found[1]), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return float(found[1])
 
 
 if __name__ == "__main__":

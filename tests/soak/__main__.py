@@ -56,9 +56,8 @@ def main() -> int:
     print(f"\n{'check':<14}{'cases':>9}{'failures':>10}{'seconds':>9}  verdict  what")
     for name, outcome, seconds in rows:
         verdict = "FAILED" if outcome.failures or not outcome.cases else "held"
-        print(
-            f"{name:<14}{outcome.cases:>9,}{len(outcome.failures):>10,}{seconds:>9.0f}  {verdict:<9}{CHECKS[name][0]}"
-        )
+        counts = f"{outcome.cases:>9,}{len(outcome.failures):>10,}{seconds:>9.0f}"
+        print(f"{name:<14}{counts}  {verdict:<9}{CHECKS[name][0]}")
     return int(any(outcome.failures or not outcome.cases for _, outcome, _ in rows))
 
 

@@ -1,14 +1,17 @@
 """Run `eyespot` as a user would, with its peak of memory."""
 
 import os
+import resource
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+import tempfile
+import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-EYESPOT = str(Path(sys.executable).with_name("eyespot"))
+from tests.benchmarks.measuring import EYESPOT
+
 LIMIT_S = 300.0
 
 
@@ -31,35 +34,31 @@ class Ended:
         return None
 
 
-def eyespot(*arguments: str | Path, cwd: Path, preexec_fn: Callable[[], None] | None = None) -> Ended:
-    """Run a command to its end. Raises TimeoutExpired where that takes more than five minutes."""
-    with started(*arguments, cwd=cwd, preexec_fn=preexec_fn) as process:
-        said = (text.decode(errors="replace") for text in process.communicate(timeout=LIMIT_S))
-    return Ended(process.returncode, *said, process.peak_mb)
+def eyespot(*arguments: str | Path, cwd: Path, largest_file: int | None = None) -> Ended:
+    """Run a command to its end, killed after five minutes, with a limit to the bytes of each file it writes."""
 
+    def limit() -> None:
+        if largest_file is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
-class Measured(subprocess.Popen):  # type: ignore[type-arg]
-    """A process that remembers the most memory it had."""
-
-    peak_mb = 0.0
-
-    def _try_wait(self, wait_flags: int) -> tuple[int, int]:
-        pid, status, usage = os.wait4(self.pid, wait_flags)
-        self.peak_mb = max(self.peak_mb, usage.ru_maxrss / 1e3)
-        return pid, status
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        command = [EYESPOT, *map(str, arguments)]
+        process = subprocess.Popen(command, cwd=cwd, stdout=output, stderr=errors, preexec_fn=limit)
+        timer = threading.Timer(LIMIT_S, process.kill)
+        timer.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        timer.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said = [file.seek(0) or file.read().decode(errors="replace") for file in (output, errors)]
+    return Ended(process.returncode, *said, usage.ru_maxrss / 1e3)
 
 
 @contextmanager
-def started(*arguments: str | Path, cwd: Path, preexec_fn: Callable[[], None] | None = None) -> Iterator[Measured]:
+def started(*arguments: str | Path, cwd: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Start a command; whatever happens, it has ended after the block."""
-    command = [EYESPOT, *map(str, arguments)]
-    process = Measured(
-        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=preexec_fn, text=False
-    )
-    try:
-        with process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([EYESPOT, *map(str, arguments)], cwd=cwd, stdout=pipe, stderr=pipe) as process:
+        try:
             yield process
-    finally:
-        if process.poll() is None:
+        finally:
             process.kill()
-            process.wait()

@@ -1,4 +1,4 @@
-"""Requests made by schemathesis from the service's own description, in an environment of its own.
+"""Requests made by schemathesis from the service's own description; it is installed in its own environment.
 
 What is binary is described as binary and no more, so it cannot know which bytes are an image: one of its checks is
 left out, and the opposite one does not count for pictures that are sent.

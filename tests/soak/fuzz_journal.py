@@ -38,7 +38,8 @@ def run(effort: Effort) -> Outcome:
         one = st.sampled_from(lines).flatmap(damaged_line)
         alone, seen = fuzz(effort, one, read_line, "a row", LIMIT_MS, share=4.0)
         print(f"lines: {dict(seen.most_common())}")
-        left = st.tuples(damaged_rows(lines), st.just(config)) | st.tuples(cut_off(rows), damaged_config(config))
+        other_config = st.builds(edited, st.just(config), st.lists(EDIT, max_size=4))
+        left = st.tuples(damaged_rows(lines), st.just(config)) | st.tuples(cut_off(rows), other_config)
         resumed, ends = fuzz(
             effort, left, lambda files: resume(files, whole), "went on", 10 * LIMIT_MS, share=RESUMED_SHARE
         )
@@ -71,19 +72,14 @@ def batch(output: str, *options: str) -> tuple[int, str]:
 def damaged_rows(lines: list[bytes]) -> st.SearchStrategy[bytes]:
     """Rows as a kill or a power failure leaves them, rows with other bytes in them, and more that are no rows."""
     rows = b"".join(lines)
-    edits = st.lists(EDIT, max_size=4)
     more = st.lists(st.sampled_from(lines).flatmap(damaged_line), max_size=3).map(b"".join)
-    changed = st.builds(edited, st.sampled_from([rows, b"".join(lines[:3])]), edits)
+    changed = st.builds(edited, st.just(rows), st.lists(EDIT, max_size=4))
     return cut_off(rows) | changed | more.map(rows.__add__)
 
 
 def cut_off(rows: bytes) -> st.SearchStrategy[bytes]:
     """Any number of bytes of the rows, and zeros where a power failure left none of a later part."""
     return st.builds(lambda size, zeros: rows[:size] + bytes(zeros), st.integers(0, len(rows)), st.integers(0, 99))
-
-
-def damaged_config(config: bytes) -> st.SearchStrategy[bytes]:
-    return st.just(config) | st.builds(edited, st.just(config), st.lists(EDIT, max_size=4))
 
 
 def damaged_line(line: bytes) -> st.SearchStrategy[bytes]:
@@ -102,12 +98,12 @@ def read_line(line: bytes) -> str:
     except ValueError:
         return "refused"
     RunStatistics().add(row)
-    if again(row) != again(decode_row(encode_row(row))):
+    if fields(row) != fields(decode_row(encode_row(row))):
         raise AssertionError("what was read is not what is written")
     return "a row"
 
 
-def again(row: Row) -> tuple[Any, ...]:
+def fields(row: Row) -> tuple[Any, ...]:
     return row.path, row.classification, row.error and (row.error.code, str(row.error)), row.sha256, row.size_bytes
 
 

@@ -29,8 +29,7 @@ FOUND_ROWS = re.compile(rb"([\d,]+) rows are there|rows that were there +([\d,]+
 
 
 def run(effort: Effort) -> Outcome:
-    chance = effort.chance("kill-batch")
-    kills, failures = Counter[str](), []
+    chance, kills, failures = effort.chance("kill-batch"), Counter[str](), []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         arrange(folder)
@@ -40,12 +39,13 @@ def run(effort: Effort) -> Outcome:
         for loop in range(effort.loops):
             suffix = FORMATS[loop % len(FORMATS)]
             aimed = (loop + loop // len(FORMATS)) % 3 == 2  # one of three, each format in its turn
-            failures += [
-                f"loop {loop} ({suffix}): {text}" for text in go(folder, suffix, aimed, seconds, chance, kills)
-            ]
+            problems = kill_until_done(folder / f"r{suffix}", aimed, seconds, chance, kills)
             if (folder / f"r{suffix}").read_bytes() != wholes[suffix]:
-                failures.append(f"loop {loop}: {suffix} differs from that of an uninterrupted run")
-            failures += left_over(folder, suffix)
+                problems.append("the output differs from that of an uninterrupted run")
+            for path in (path for path in folder.iterdir() if "partial" in path.name or path.suffix == ".run"):
+                problems.append(f"it left {path.name} behind")
+                path.unlink()
+            failures += [f"loop {loop} ({suffix}): {problem}" for problem in problems]
     print(f"{effort.loops} loops of {INPUTS:,} inputs, uninterrupted {seconds:.1f} s; killed while {dict(kills)}")
     return Outcome(sum(kills.values()), failures)
 
@@ -71,16 +71,15 @@ def whole(folder: Path, suffix: str) -> bytes:
     return (folder / f"whole{suffix}").read_bytes()
 
 
-def go(
-    folder: Path, suffix: str, aimed: bool, seconds: float, chance: random.Random, kills: "Counter[str]"
+def kill_until_done(
+    output: Path, aimed: bool, seconds: float, chance: random.Random, kills: "Counter[str]"
 ) -> list[str]:
     """Kill and resume until it is done; return what was not as it must be."""
-    output = folder / f"r{suffix}"
     output.unlink(missing_ok=True)
     problems = []
     for attempt in range(KILLS_A_LOOP + 1):
         rows, is_whole = rows_left(output), stage(output) == "it completed"
-        with started(*arguments(output.name), cwd=folder) as process:
+        with started(*arguments(output.name), cwd=output.parent) as process:
             if attempt < KILLS_A_LOOP:
                 wait(process, output, aimed, seconds, chance)
                 when = stage(output)
@@ -99,12 +98,10 @@ def go(
 def wait(process: "subprocess.Popen[bytes]", output: Path, aimed: bool, seconds: float, chance: random.Random) -> None:
     """Return at a random moment of the run, or of its end where that is aimed at."""
     pause = threading.Event()
-    if not aimed:
-        pause.wait(chance.uniform(0, seconds))
-        return
-    while process.poll() is None and stage(output) != "it completed":
-        pause.wait(0.001)
-    pause.wait(chance.uniform(0, LAST_MOMENTS_S))
+    if aimed:
+        while process.poll() is None and stage(output) != "it completed":
+            pause.wait(0.001)
+    pause.wait(chance.uniform(0, LAST_MOMENTS_S if aimed else seconds))
 
 
 def rows_left(output: Path) -> bytes:
@@ -132,11 +129,3 @@ def stage(output: Path) -> str:
     if output.exists():
         return "it left"
     return "it completed" if partial.exists() and partial.stat().st_size else "it started"
-
-
-def left_over(folder: Path, suffix: str) -> list[str]:
-    """Return, and remove, what a run left beside its output."""
-    found = [path for path in folder.iterdir() if "partial" in path.name or path.name.endswith(".run")]
-    for path in found:
-        path.unlink()
-    return [f"{suffix}: it left {path.name} behind" for path in found]

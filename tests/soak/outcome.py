@@ -1,4 +1,4 @@
-"""What a check is told, and what it found."""
+"""What a check gets, and what it found."""
 
 import random
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Effort:
     schemathesis: Path
 
     def chance(self, what: str) -> random.Random:
-        """Return random numbers of its own for each check, so that one check does not move another's."""
+        """Return a generator for one check, so that one check does not change another's numbers."""
         return random.Random(f"{self.seed} {what}")
 
 

@@ -42,23 +42,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the folder, print what was found and return the exit status."""
-    model, folder = arguments.model, RunFolder(arguments.model)
-    spec = read_spec(model) if model.is_file() else folder.read_spec()
-    if arguments.dataset:
-        output = arguments.output or model.with_name(f"{model.stem}-evaluation")
-        report = _evaluate(arguments, spec, output)
-    elif model.is_file():
-        raise UsageError(f"{model} is an artifact, which has no pictures; name some with --dataset")
-    elif arguments.output:
-        raise UsageError(f"the figures of a run are in {folder.evaluation}; --output is for those of a --dataset")
-    else:
-        output = folder.evaluation
-        report = _read_report(folder.report)
+    report, output = evaluate_model(
+        arguments.model, arguments.dataset, skip_bad=arguments.skip_bad, output=arguments.output
+    )
     if arguments.json:
         print(json.dumps(report.as_record()))
     else:
-        print(f"{spec.name} on {report.dataset}\n\n{report.describe()}\n\nfiles: {output}")
+        print(f"{arguments.model} on {report.dataset}\n\n{report.describe()}\n\nfiles: {output}")
     return DONE
+
+
+def evaluate_model(
+    model: Path, dataset: str | None, *, skip_bad: bool = False, output: Path | None = None
+) -> tuple[Report, Path]:
+    """Return the report of a run or an artifact, and the folder of its files.
+
+    Without a `dataset` the report is the run's own; with one it is made anew and written to `output`.
+    """
+    folder = RunFolder(model)
+    spec = read_spec(model) if model.is_file() else folder.read_spec()
+    if dataset:
+        output = output or model.with_name(f"{model.stem}-evaluation")
+        return _evaluate(model, spec, dataset, skip_bad, output), output
+    if model.is_file():
+        raise UsageError(f"{model} is an artifact, which has no pictures; name some with --dataset")
+    if output:
+        raise UsageError(f"the figures of a run are in {folder.evaluation}; --output is for those of a --dataset")
+    return _read_report(folder.report), folder.evaluation
 
 
 def _read_report(path: Path) -> Report:
@@ -68,17 +78,17 @@ def _read_report(path: Path) -> Report:
         raise ModelError(f"{path}: this is not the report of a run ({error}); evaluate it with --dataset") from None
 
 
-def _evaluate(arguments: argparse.Namespace, spec: ModelSpec, output: Path) -> Report:
+def _evaluate(model: Path, spec: ModelSpec, name: str, skip_bad: bool, output: Path) -> Report:
     from training.data.load import load_dataset, require_outside
     from training.report.evaluation import evaluate, write_evaluation
 
-    require_outside(output, arguments.dataset)
-    dataset = load_dataset(arguments.dataset)
+    require_outside(output, name)
+    dataset = load_dataset(name)
     if unknown := [label for label in dataset.labels if label not in spec.labels]:
         known = ", ".join(spec.labels)
         raise DatasetError(f"{dataset.name}: its class {unknown[0]!r} is not one of the model's: {known:.200}")
-    predict = _predict_artifact if arguments.model.is_file() else _predict_run
-    dataset, probabilities = predict(arguments.model, dataset, spec, arguments.skip_bad)
+    predict = _predict_artifact if model.is_file() else _predict_run
+    dataset, probabilities = predict(model, dataset, spec, skip_bad)
     if not np.isfinite(probabilities).all():
         raise ModelError("the network gives numbers that are not finite; its weights are damaged, train it anew")
     targets = np.array([spec.labels.index(label) for label in dataset.labels], np.int64)[dataset.targets]
@@ -115,7 +125,7 @@ def _predict_artifact(
     """Return the pictures that can be read, and the probabilities that an artifact gives [N, classes]."""
     from tqdm import tqdm
 
-    from training.data.prepare import in_threads
+    from training.data.prepare import in_threads, report_unreadable
 
     classifier = Classifier.load(path, threads=1, regions="none")
 
@@ -126,12 +136,9 @@ def _predict_artifact(
         except ImageError as error:
             return error.code
 
-    count = len(dataset.names)
-    answers = list(tqdm(in_threads(answer, range(count), None), total=count, unit="image", disable=None))
-    if bad := [row for row, answer in enumerate(answers) if isinstance(answer, str)]:
-        named = f"{len(bad):,} unreadable images, such as {dataset.names[bad[0]]} ({answers[bad[0]]})"
-        if not skip_bad:
-            raise DatasetError(f"{dataset.name}: {named}; repair or remove them, or leave them out with --skip-bad")
-        print(f"left out: {named}", file=sys.stderr)
-    rows = np.array([row for row in range(count) if not isinstance(answers[row], str)], np.int64)
-    return dataset.select(rows), np.stack([answers[row] for row in rows])
+    rows, names = range(len(dataset.names)), dataset.names
+    answers = list(tqdm(in_threads(answer, rows, None), total=len(rows), unit="image", disable=None))
+    if bad := [row for row in rows if isinstance(answers[row], str)]:
+        report_unreadable(dataset, [f"{names[row]} ({answers[row]})" for row in bad], skip_bad)
+    good = np.setdiff1d(rows, bad)
+    return dataset.select(good), np.stack([answers[row] for row in good])
