@@ -8,7 +8,6 @@ import numpy as np
 from export.evaluation import COOLEST, HOTTEST
 from training.data.prepare import Pictures
 from training.data.split import Split
-from training.epochs.history import History
 from training.report.report import Finding, Report
 
 # How many times as many images the largest class may have.
@@ -18,11 +17,6 @@ FEW_IMAGES = 10
 SHARED_BY_OTHERS = 0.1
 # How close to its bounds a temperature counts as being at them.
 NEAR = 1.01
-# Epochs without a new low of the validation loss, and the rise of it, that count as overfitting; a smaller rise, in
-# amount or in share, is the noise of a training that has converged.
-OVERFITTING_EPOCHS, OVERFITTING_RISE, OVERFITTING_SHARE = 5, 0.05, 0.1
-# A training that is not right in this share, and whose loss fell by this share in the last epoch, should go on.
-LEARNED, STILL_FALLING = 0.9, 0.05
 
 
 def check_data(pictures: Pictures, split: Split, balanced: bool) -> list[Finding]:
@@ -78,7 +72,7 @@ def _suspicious(pictures: Pictures, traits: Sequence[str], code: str, name: str)
     return found
 
 
-def check_result(report: Report, temperature: float, history: History) -> list[Finding]:
+def check_result(report: Report, temperature: float) -> list[Finding]:
     """Return what makes a trained classifier doubtful."""
     found = []
     if report.accuracy_interval.low <= report.baseline_accuracy:
@@ -97,20 +91,4 @@ def check_result(report: Report, temperature: float, history: History) -> list[F
     if temperature >= HOTTEST / NEAR or temperature <= COOLEST * NEAR:
         text = "the probabilities could not be calibrated; do not rely on them, and gather more images"
         found.append(Finding("not_calibrated", text))
-    return found + (check_history(history) if history.epochs else [])
-
-
-def check_history(history: History) -> list[Finding]:
-    """Return what the curves of a training show (Starter Bundle, chapter 17)."""
-    losses, validation = history.series("loss"), history.series("validation_loss")
-    lowest, last = validation.index(min(validation)), len(losses) - 1
-    rise, enough = validation[last] - validation[lowest], max(OVERFITTING_RISE, OVERFITTING_SHARE * validation[lowest])
-    if last - lowest >= OVERFITTING_EPOCHS and losses[last] < losses[lowest] and rise > enough:
-        text = (
-            f"since epoch {lowest + 1} the validation loss rose to {validation[last]:.3g} while the training loss fell"
-        )
-        return [Finding("overfitting", f"{text}; gather more images, or see --augment and --early-stopping")]
-    falling = last > 0 and losses[last] < (1 - STILL_FALLING) * losses[last - 1]
-    if falling and history.epochs[last].accuracy < LEARNED and history.best_epoch() == last + 1:
-        return [Finding("underfitting", "the losses are still falling steeply; train for more epochs")]
-    return []
+    return found

@@ -132,7 +132,7 @@ def _finish(trained: Trained, recipe: AnyRecipe, job: Job, found: list[Finding])
     report, mistakes = evaluate(
         reported.names, reported.targets, dataset.labels, probabilities, threshold, dataset.name, trained.evaluated_on
     )
-    findings = (*found, *check_result(report, trained.temperature, trained.history))
+    findings = (*found, *check_result(report, trained.temperature))
     report = replace(report, phases=trained.phases, warnings=findings)
     spec = describe_model(trained, recipe, job, report, threshold)
     evaluation = Evaluation(report, mistakes)

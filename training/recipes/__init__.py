@@ -1,4 +1,4 @@
-"""The recipes by name: one page for each experiment, with its command, data, source and accuracy."""
+"""The recipes by name: one page for each kind of experiment, with its command, data, source and accuracy."""
 
 import importlib.util
 import sys
@@ -6,9 +6,9 @@ from pathlib import Path
 
 from edge.errors import UsageError, reason_of
 from training.recipe import AnyRecipe, HeadRecipe, Recipe
-from training.recipes import captcha, lenet, minivggnet, mlp, pixels, shallownet, smiles
+from training.recipes import basics, captcha, lenet, minivggnet, smiles
 
-PAGES = (pixels, mlp, shallownet, lenet, minivggnet, captcha, smiles)
+PAGES = (basics, lenet, minivggnet, captcha, smiles)
 # Where a page holds several, they are variants of one experiment.
 RECIPES: dict[str, AnyRecipe] = {recipe.name: recipe for page in PAGES for recipe in page.RECIPES}
 
@@ -18,11 +18,9 @@ def load_recipe_file(path: Path) -> AnyRecipe:
 
     Raises UsageError if it fails or defines none.
     """
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file")
     specification = importlib.util.spec_from_file_location(path.stem, path)
-    if specification is None or specification.loader is None:
-        raise UsageError(f"{path}: a recipe is a Python file")
+    if specification is None or specification.loader is None or not path.is_file():
+        raise UsageError(f"{path}: there is no such Python file")
     module = importlib.util.module_from_spec(specification)
     sys.modules[path.stem] = module
     try:
