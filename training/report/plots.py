@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 DPI = 110
 BLUE, ORANGE, GREEN, GREY = "#2b6cb0", "#dd6b20", "#2f855a", "#718096"
-# A loss above so many times the ninth decile is a spike.
-SPIKE = 3.0
+# A loss above so many times the ninth decile is a spike; in a few epochs nothing is.
+SPIKE, FEW_EPOCHS = 3.0, 10
 # The confusion matrix: how many classes have large cells, how large it may become, and where labels are cut.
 LARGE_CELLS, LARGEST_INCHES, LABEL_CHARACTERS = 30, 24.0, 24
 # The contact sheet of mistakes; captions have as many characters as fit side by side above a picture.
@@ -53,7 +53,7 @@ def draw_history(history: "History", title: str, baseline: float | None = None) 
                 axes.axhline(baseline, color=GREEN, linestyle="--", label="validation, frozen")
         else:
             both = np.array(history.series("loss") + history.series("validation_loss"))
-            if both.max() > SPIKE * (limit := float(np.quantile(both, 0.9))):
+            if len(epochs) > FEW_EPOCHS and both.max() > SPIKE * (limit := float(np.quantile(both, 0.9))):
                 axes.set_ylim(0, 1.5 * limit)
         _tidy(axes)
         axes.legend(fontsize=9)
