@@ -228,7 +228,7 @@ def classify_on_pi(model: Path, picture: Path, top: str) -> str:
     describe_processor(made / "system", min(PI_CORES, len(os.sched_getaffinity(0))))
     with tempfile.TemporaryDirectory() as code:
         (Path(code) / "edge").symlink_to(DOCS.parent / "edge")
-        done = Pi(made, find_emulator(), Path(code)).eyespot("classify", model, picture, "--json", "--top", top)
+        done = Pi(made, find_emulator(), Path(code)).eyespot("classify", model, picture, "--json", "--top-k", top)
     if done.returncode:
         sys.exit(done.stderr)
     return done.stdout

@@ -31,8 +31,8 @@ MARK = "<<<command {}>>>"
 PORTS = re.compile(r"\b(3000|8765|8077|8080)\b")
 PRINTED = re.compile(r"print\(.*\)  # (.+)$", re.MULTILINE)
 WITHIN_S = 600
-# What differs from run to run or from machine to machine: digests, differences of rounding, times.
-WILD = re.compile(r"[0-9a-f]{16,64}|\d(?:\.\d+)?e-\d\d|\d+(?:\.\d+)? m?s\b")
+# What differs from run to run or from machine to machine: digests, differences of rounding and where they are, times.
+WILD = re.compile(r"[0-9a-f]{16,64}|\d(?:\.\d+)?e-\d\d(?: \([^)]*\))?|\(worst: [^)]*\)|\d+(?:\.\d+)? m?s\b")
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
