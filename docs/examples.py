@@ -1,4 +1,4 @@
-"""An extension of griffe, which reads the docstrings: it knows a section `Examples`, ours say `Example` as Keras' do."""
+"""An extension of griffe, the reader of docstrings: it knows sections `Examples`, ours say `Example` as Keras does."""
 
 from typing import Any
 
