@@ -90,7 +90,7 @@ def brought_by(module: str) -> set[str]:
 
 @pytest.mark.parametrize("package", EXTRAS)
 def test_its_extras_ask_for_what_a_package_imports(package: str) -> None:
-    known = set(sys.stdlib_module_names) | {*ALLOWED, "tests", "docs"} | OTHERWISE_BROUGHT.get(package, set())
+    known = set(sys.stdlib_module_names) | {*ALLOWED, "docs", "tests"} | OTHERWISE_BROUGHT.get(package, set())
     foreign = {module for module in imports(package) if module.partition(".")[0] not in known}
     assert "numpy" in foreign
     asked_for = declared(EXTRAS[package])
