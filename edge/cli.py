@@ -53,7 +53,7 @@ SUBCOMMANDS = {
     "info": Subcommand("edge.commands.info", None, "show what a model file says of itself"),
     "card": Subcommand("export.card.command", "export", "write a page on what a model file is and how good it is"),
     "doctor": Subcommand("edge.commands.doctor", None, "show what this machine has and what it lacks"),
-    "serve": Subcommand("serving.command", "serving", "answer over HTTP"),
+    "serve": Subcommand("serving.cli", "serving", "answer over HTTP"),
 }
 # `verify --against` is answered by another module, which needs an extra.
 VERIFY_AGAINST, AGAINST_EXTRA = "export.verify_against", "export"
