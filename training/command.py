@@ -70,7 +70,6 @@ def run(arguments: argparse.Namespace) -> int:
         return DONE
     if arguments.target is None:
         raise UsageError("name a folder of photographs, or a recipe; 'eyespot train --list' shows the recipes")
-    start_tensorflow()
     from training.train import train
 
     try:

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from msgspec.structs import replace
+
+from export.quiet_tensorflow import start_tensorflow
+
+start_tensorflow()
+import tensorflow as tf
 
 from edge.errors import DatasetError, InstallationError, UsageError
 from edge.files import cache_folder
