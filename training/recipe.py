@@ -129,13 +129,10 @@ def with_image_size(recipe: AnyRecipe, size: int) -> AnyRecipe:
     sized = [step for step in recipe.preprocessing if isinstance(step, Resize | Fit | CentreCrop)]
     if not sized:
         raise UsageError(f"the recipe {recipe.name} has no step of one size; leave out --image-size")
-    scale = size / sized[-1].height
-    steps: list[Step] = []
-    for step in recipe.preprocessing:
-        if isinstance(step, Resize | Fit | CentreCrop):
-            steps.append(msgspec.structs.replace(step, height=size, width=size))
-        elif isinstance(step, ResizeSide):
-            steps.append(msgspec.structs.replace(step, length=round(step.length * scale)))
-        else:
-            steps.append(step)
+    steps = list(recipe.preprocessing)
+    for i, step in enumerate(steps):
+        if isinstance(step, ResizeSide):
+            steps[i] = msgspec.structs.replace(step, length=round(step.length * size / sized[-1].height))
+        elif step in sized:
+            steps[i] = msgspec.structs.replace(step, height=size, width=size)
     return replace(recipe, preprocessing=tuple(steps))

@@ -43,12 +43,10 @@ def claimed_run_folder(path: Path, resume: bool) -> Iterator[RunFolder]:
                 shutil.rmtree(useless)
             else:
                 useless.unlink(missing_ok=True)
-        try:
-            yield run
-        finally:
-            if not run.state.is_file() and not run.is_finished:
-                shutil.rmtree(path, ignore_errors=True)
+        yield run
     finally:
+        if not run.state.is_file() and not run.is_finished:
+            shutil.rmtree(path, ignore_errors=True)
         lock.discard()
         lock.close()
 
@@ -91,7 +89,7 @@ def describe_model(trained: Trained, recipe: AnyRecipe, job: Job, report: Report
         seed=job.config.seed,
         temperature=trained.temperature,
         classes=count_classes(
-            reported.probabilities.argmax(axis=1), pictures.dataset.targets[reported.rows], len(pictures.dataset.labels)
+            reported.probabilities.argmax(axis=1), pictures.dataset.targets[reported.rows], len(report.classes)
         ),
         evaluated_on=trained.evaluated_on,
         baseline_accuracy=report.baseline_accuracy,

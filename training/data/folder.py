@@ -57,16 +57,14 @@ def _require_right_level(path: Path, children: list[Path]) -> None:
     if not children:
         if next(iter(walk(str(path))), None) is None:
             raise DatasetError(f"{path}: there are no pictures in it; give a folder that holds one folder a class")
+        above = path.resolve().parent
         raise DatasetError(
-            f"{path}: it holds pictures and no class folders; give the folder above the classes, such as "
-            f"{path.resolve().parent}"
+            f"{path}: it holds pictures and no class folders; give the folder above them, such as {above}"
         )
     if len(children) == 1 and len(below := _folders(children[0])) > 1:
         names = ", ".join(child.name for child in below[:3])
-        raise DatasetError(
-            f"{path}: it holds one folder, {children[0].name}, whose folders {names} look like classes; "
-            f"give {children[0]}"
-        )
+        found = f"it holds one folder, {children[0].name}, whose folders {names} look like classes"
+        raise DatasetError(f"{path}: {found}; give {children[0]}")
 
 
 def _load_classes(path: Path, classes: list[tuple[Path, str, Part]]) -> Dataset:

@@ -65,13 +65,13 @@ def _with_test_part(dataset: Dataset, test: Dataset) -> Dataset:
     if unknown := [label for label in test.labels if label not in dataset.labels]:
         raise DatasetError(f"{test.name}: its class {unknown[0]!r} is none of {', '.join(dataset.labels)}")
     places = np.array([dataset.labels.index(label) for label in test.labels], np.int64)
-    tested: tuple[Part, ...] = ("test",)
+    parts: list[Part] = ["test"] * len(test.names)
     return replace(
         dataset,
         names=(*dataset.names, *(f"test/{name}" for name in test.names)),
         targets=np.concatenate([dataset.targets, places[test.targets]]),
         sources=[*dataset.sources, *test.sources],
-        parts=dataset.parts + tested * len(test.names),
+        parts=(*dataset.parts, *parts),
     )
 
 

@@ -33,7 +33,8 @@ def train_epochs(recipe: Recipe, job: Job) -> Trained:
     precision = job.config.precision
     make_repeatable(job.config.seed)
     network = _build(recipe, job, precision)
-    history = fit(network, recipe, recipe, job, {"precision": precision, "initializer": job.config.initializer})
+    options = {"precision": precision, "initializer": job.config.initializer}
+    history = fit(network, recipe, recipe, job, options, None)
     best = _build(recipe, job, "float32")
     best.set_weights(load_best(job).get_weights())
     phase = {"name": "epochs", "epochs": len(history.epochs), "best_epoch": history.best_epoch()}
@@ -63,12 +64,7 @@ def _build(recipe: Recipe, job: Job, precision: str) -> keras.Model:
 
 
 def fit(
-    network: keras.Model,
-    settings: EpochSettings,
-    recipe: AnyRecipe,
-    job: Job,
-    options: Plan,
-    baseline: float | None = None,
+    network: keras.Model, settings: EpochSettings, recipe: AnyRecipe, job: Job, options: Plan, baseline: float | None
 ) -> History:
     """Train `network`, or go on with the training in the run folder, and return its history.
 
@@ -76,11 +72,11 @@ def fit(
     validation accuracy of what there was before, for the plot. Raises DivergenceError for a loss that is not finite.
     """
     config, pictures, split, dataset = job.config, job.pictures, job.split, job.pictures.dataset
-    weights, ones = np.ones(len(dataset.targets), np.float32), np.ones(len(dataset.targets), np.float32)
+    weights = np.ones(len(dataset.targets), np.float32)
     if recipe.balanced_classes:
         weights[split.train] = class_weights(dataset.targets[split.train], len(dataset.labels))
     training = Batches(pictures, split.train, settings.batch_size, weights, config.seed, settings.augmentation)
-    validation = Batches(pictures, split.validation, settings.batch_size, ones)
+    validation = Batches(pictures, split.validation, settings.batch_size, weights)
     plan = {
         "recipe": recipe.name,
         "data": pictures.digest,
@@ -163,8 +159,7 @@ class _Loop(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no typ
         # A compiled ReLU makes 0 of what is not a number, so that a finite loss may hide it.
         finite = (np.isfinite(keras.ops.convert_to_numpy(weights)).all() for weights in self.model.trainable_weights)
         if not (math.isfinite(logs["val_loss"]) and all(finite)):
-            what = f"the validation loss or a weight is not finite after epoch {epoch + 1}"
-            raise DivergenceError(f"{what}; lower the learning rate or look for damaged pictures")
+            raise DivergenceError(f"after epoch {epoch + 1} the network is no longer finite; lower the learning rate")
         figures = (logs["loss"], logs["accuracy"], logs["val_loss"], logs["val_accuracy"], self._rate)
         self.history = History((*self.history.epochs, Epoch(*map(float, figures))))
         message = f"loss {logs['loss']:.4f}, validation accuracy {logs['val_accuracy']:.2%}"

@@ -1,4 +1,4 @@
-"""The recipes by name: one page for each kind of experiment, with its command, data, source and accuracy."""
+"""The recipes by name: one page for each kind of network, with their command, data, source and accuracy."""
 
 import importlib.util
 import sys
@@ -6,10 +6,9 @@ from pathlib import Path
 
 from edge.errors import UsageError, reason_of
 from training.recipe import AnyRecipe, HeadRecipe, Recipe
-from training.recipes import basics, captcha, lenet, minivggnet, smiles
+from training.recipes import lenet, starter
 
-PAGES = (basics, lenet, minivggnet, captcha, smiles)
-# Where a page holds several, they are variants of one experiment.
+PAGES = (starter, lenet)
 RECIPES: dict[str, AnyRecipe] = {recipe.name: recipe for page in PAGES for recipe in page.RECIPES}
 
 

@@ -16,8 +16,6 @@ from training.epochs.batches import predict
 
 # Raise it when the same backbone computes something else.
 CACHE_FORMAT = 2
-# Larger arrays than this are mapped from a file and read as they are needed.
-IN_MEMORY_BYTES = 256 << 20
 
 
 def extract_features(network: keras.Model, pictures: Pictures, *, mirrored: bool = False) -> NDArray[np.float32]:
@@ -57,7 +55,6 @@ def pixel_features(pictures: Pictures) -> NDArray[np.float32]:
 
 
 def _allocate(shape: tuple[int, int], folder: Path) -> NDArray[np.float32]:
-    if 4 * shape[0] * shape[1] <= IN_MEMORY_BYTES:
-        return np.empty(shape, np.float32)
+    """Return an array that is mapped from a file without a name, and need not fit in memory."""
     with tempfile.TemporaryFile(dir=folder) as file:  # the mapping keeps it, and the system removes it at the end
         return np.memmap(file, np.float32, "w+", shape=shape)

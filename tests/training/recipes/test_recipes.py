@@ -89,24 +89,11 @@ def test_heads_on_raw_pixels_are_the_books(name: str) -> None:
     assert recipe.preprocessing == (Resize(32, 32, "antialias"), Scale(1 / 255))
 
 
-def test_what_is_looked_for_stands_in_the_recipes_of_captchas_and_smiles_alone() -> None:
-    found = {name: RECIPES[name].regions for name in RECIPES}
-    assert {name: regions for name, regions in found.items() if regions} == {
-        "captcha": Glyphs(4),
-        "smiles": Faces(),
-        "smiles-book": Faces(),
-    }
-
-
-def test_captcha_keeps_the_proportions_of_a_glyph() -> None:
-    assert Fit(28, 28, "area", "replicate", 0) in RECIPES["captcha"].preprocessing
-
-
-def test_all_of_the_book_and_two_of_our_own() -> None:
+def test_what_else_the_recipes_of_captchas_and_smiles_have() -> None:
     assert set(RECIPES) - set(BOOK) - set(HEADS) == {"lenet", "smiles"}
-
-
-def test_smiles_are_weighed_as_in_the_book_and_a_fifth_is_for_test() -> None:
+    regions = {name: recipe.regions for name, recipe in RECIPES.items() if recipe.regions}
+    assert regions == {"captcha": Glyphs(4), "smiles": Faces(), "smiles-book": Faces()}
+    assert Fit(28, 28, "area", "replicate", 0) in RECIPES["captcha"].preprocessing
     book, own = RECIPES["smiles-book"], RECIPES["smiles"]
     assert isinstance(book, Recipe)
     assert isinstance(own, Recipe)
