@@ -53,7 +53,7 @@ SUBCOMMANDS = {
     "info": Subcommand("edge.commands.info", None, "show what a model file says of itself"),
     "card": Subcommand("export.card.command", "export", "write a page on what a model file is and how good it is"),
     "doctor": Subcommand("edge.commands.doctor", None, "show what this machine has and what it lacks"),
-    "serve": Subcommand("serving.command", "serving", "answer over HTTP"),
+    "serve": Subcommand("serving.cli", "serving", "answer over HTTP"),
 }
 # `verify --against` is answered by another module, which needs an extra.
 VERIFY_AGAINST, AGAINST_EXTRA = "export.verify_against", "export"
@@ -171,7 +171,7 @@ def stopping_on_signals(leave: bool = False) -> Iterator[Event]:
         if stop.is_set():
             os._exit(INTERRUPTED)
         if leave:
-            os.write(2, b"\neyespot: finishing the images in hand; again to leave at once\n")  # print may be under way
+            os.write(2, b"\neyespot: finishing the images in work; again to leave at once\n")  # print is not reentrant
         else:
             restore()
         stop.set()

@@ -1,1 +1,1 @@
-"""The serving room: HTTP around the classifier of the edge room. It holds no model logic of its own."""
+"""HTTP around the classifier of the edge: a BentoML service whose routes are a FastAPI application."""

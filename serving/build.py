@@ -1,56 +1,65 @@
-"""`eyespot serve MODEL... --build FOLDER`: all that `bentoml build` and `bentoml containerize` need, in one folder.
+"""`eyespot serve MODEL... --build FOLDER`: what `bentoml build` and `bentoml containerize` need, in one folder.
 
-It exists because an image must hold the models, the settings and our own packages as they are here: the folder
-needs no index that has them. BentoML makes the bento, the Dockerfile and the image.
+It holds the models, the settings and our own packages as they are here, so no package index need have them. BentoML
+makes the bento, the Dockerfile and the image.
 """
 
+import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]  # it ships no types
-from packaging.requirements import Requirement
-
+from edge.cli import DONE
 from edge.errors import OutputError, UsageError
-from serving.model_files import find_models
-from serving.providers import CPU
-from serving.settings import SETTINGS_FILE, Settings
+from serving.cli import check_models
+from serving.inference.repository import find_models
+from serving.settings import BUNDLED, SECRETS, Settings
 
 PACKAGES = ("edge", "serving")
-MODELS = "models"
 REQUIREMENTS = "requirements.txt"
 SERVICE = "serving.service:EyespotService"
 # These belong to where a container runs, not to what it is.
-OF_THE_PLACE = ("host", "port", "ssl_certfile", "ssl_keyfile", "api_keys_file", "api_keys")
+OF_THE_PLACE = ("host", "port", "ssl_certfile", "ssl_keyfile", "api_keys_file", *SECRETS)
+REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?P<extras>\[[^]]*\])?")
 
 
-def write_build(settings: Settings, folder: Path) -> None:
-    """Write the folder. Raises UsageError if it is there, OutputError where it cannot be written."""
+def write_build(settings: Settings, folder: Path) -> int:
+    """Write the folder, after loading the models as they would be served; a GPU need not be here.
+
+    Raises UsageError if the folder exists or a setting belongs to the place where the image runs, OutputError where
+    it cannot be written, and what loading the models raises.
+    """
     if folder.exists():
         raise UsageError(f"{folder} exists already; choose another --build or remove it")
-    given = [name for name in OF_THE_PLACE if getattr(settings, name) != getattr(Settings(), name)]
-    if given:
-        raise UsageError(f"{given[0]} is for the place where the image runs; leave it out, and set it there")
+    for name in OF_THE_PLACE:
+        if getattr(settings, name) != Settings.model_fields[name].default:
+            raise UsageError(f"{name} is for the place where the image runs; leave it out, and set it there")
     models = find_models(settings.models)
     if len({path.name for path in models}) < len(models):
         raise UsageError("model files that go into one image must have different names")
+    provider = "cpu" if settings.provider == "auto" else settings.provider
+    check_models(settings.model_copy(update={"provider": "cpu"}))
+    inside = tuple(f"models/{path.name}" for path in models)
     try:
-        _write(settings, models, folder)
+        _write(settings.model_copy(update={"provider": provider, "models": inside}), models, folder)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise OutputError(f"{folder}: the folder cannot be written ({error.strerror})") from None
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    steps = "bentoml build, then: bentoml containerize eyespot:latest"
+    print(f"wrote {folder}, for {provider}; go on in it with: {steps}")
+    return DONE
 
 
 def _write(settings: Settings, models: Sequence[Path], folder: Path) -> None:
-    (folder / MODELS).mkdir(parents=True)
+    (folder / "models").mkdir(parents=True)
     for path in models:
-        shutil.copyfile(path, folder / MODELS / path.name)
+        shutil.copyfile(path, folder / "models" / path.name)
     home = Path(__file__).resolve().parent.parent
     for package in PACKAGES:
         shutil.copytree(home / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -59,50 +68,36 @@ def _write(settings: Settings, models: Sequence[Path], folder: Path) -> None:
     information = folder / f"eyespot-{ours.version}.dist-info"
     information.mkdir()
     (information / "METADATA").write_text(ours.read_text("METADATA") or "", encoding="utf-8")
-    bundled = replace(settings, models=tuple(f"{MODELS}/{path.name}" for path in models))
-    (folder / SETTINGS_FILE).write_text(_settings_text(bundled), encoding="utf-8")
-    extras = ("serving", "cpu" if settings.provider == CPU else "gpu")
-    lines = [*requirements(ours.requires or [], extras)]
-    (folder / REQUIREMENTS).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (folder / "bentofile.yaml").write_text(_bentofile(information.name), encoding="utf-8")
-
-
-def requirements(required: Sequence[str], extras: Sequence[str]) -> Iterator[str]:
-    """Yield the packages of the base install and of `extras`, in the versions that are installed here if they are."""
-    for text in required:
-        requirement = Requirement(text)
-        marker = requirement.marker
-        if marker and not any(marker.evaluate({"extra": extra}) for extra in ("", *extras)):
-            continue
-        requirement.marker = None
-        try:
-            name = f"{requirement.name}[{','.join(sorted(requirement.extras))}]" if requirement.extras else None
-            yield f"{name or requirement.name}=={version(requirement.name)}"
-        except PackageNotFoundError:
-            yield str(requirement)
-
-
-def _settings_text(settings: Settings) -> str:
-    kept = {field.name for field in fields(Settings)} - set(OF_THE_PLACE)
-    lines = (line for line in settings.to_toml().splitlines() if line.partition(" = ")[0] in kept)
-    return "# Of this bento. Variables of the environment (EYESPOT_ and the name in capitals) win.\n" + "\n".join(lines)
-
-
-def _bentofile(information: str) -> str:
-    """Return the bentofile; the base image is a plain Python, since CUDA's libraries come with the wheels."""
-    content = {
+    lines = ["# Of this bento. Variables of the environment (EYESPOT_ and the name in capitals) win."]
+    lines += [line for line in settings.to_toml().splitlines() if line.partition(" = ")[0] not in OF_THE_PLACE]
+    (folder / BUNDLED.name).write_text("\n".join(lines), encoding="utf-8")
+    extras = ("serving", "cpu" if settings.provider == "cpu" else "gpu")
+    (folder / REQUIREMENTS).write_text("\n".join(requirements(ours.requires or [], extras)) + "\n", encoding="utf-8")
+    bentofile = {
         "service": SERVICE,
         "description": "Image classification over HTTP, by eyespot.",
         "labels": {"made-by": "eyespot"},
         "include": [
-            *(f"{package}/**" for package in (*PACKAGES, information)),
-            f"{MODELS}/*.onnx",
-            SETTINGS_FILE,
-            REQUIREMENTS,
+            *(f"{name}/**" for name in (*PACKAGES, information.name)),
+            *("models/*.onnx", BUNDLED.name, REQUIREMENTS),
         ],
         "python": {"requirements_txt": REQUIREMENTS, "lock_packages": False},
+        # A plain Python, since CUDA's libraries come with the wheels.
         "docker": {"distro": "debian", "python_version": f"{sys.version_info.major}.{sys.version_info.minor}"},
         "envs": [{"name": "BENTOML_DO_NOT_TRACK", "value": "True"}],
     }
-    text: str = yaml.safe_dump(content, sort_keys=False)
-    return text
+    (folder / "bentofile.yaml").write_text(json.dumps(bentofile, indent=2), encoding="utf-8")  # JSON is YAML
+
+
+def requirements(required: Sequence[str], extras: Sequence[str]) -> Iterator[str]:
+    """Yield the packages of the base install and of `extras`, in the versions that are installed here if they are."""
+    markers = {"", *(f'extra == "{extra}"' for extra in extras)}
+    for text in required:
+        requirement, _, marker = text.partition(";")
+        found = REQUIREMENT.match(requirement)
+        if found is None or marker.strip().replace("'", '"') not in markers:
+            continue
+        try:
+            yield f"{found['name']}{found['extras'] or ''}=={version(found['name'])}"
+        except PackageNotFoundError:
+            yield requirement.strip()

@@ -1,29 +1,23 @@
-"""Metrics in Prometheus's format. Every label takes one of a few values that are known before the first request."""
+"""Metrics in Prometheus's format. Every label has one of a few values that are known before the first request."""
 
 import os
 from collections.abc import Iterable
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from edge.result import Classification
-from serving.drift_window import FEATURES
-from serving.engine import Engine
-from serving.job import Timing
-from serving.tally import Tally
+from serving.inference.drift import FEATURES
+from serving.inference.engine import Engine, Timing
 
-# Where prometheus_client keeps the values of all workers; BentoML sets it for each of them.
+# prometheus_client keeps the values of all workers in this folder; 'eyespot serve' and BentoML set it.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STAGES = ("queue", "decode", "preprocess", "wait", "inference")
 SIZES = tuple(1 << i for i in range(9))
 DRIFT_HELP = "How far the last pictures are from those of training, beyond chance; 0 while they are too few"
-OTHER_ROUTE = "other"
-
-Metric = Counter | Gauge | Histogram
 
 
 class Metrics:
@@ -31,13 +25,11 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._tally = Tally()
-        self._waiting = 0
         self._shown: set[tuple[str, str, str]] = set()
         self._watched: set[tuple[str, str]] = set()
         counter = partial(Counter, registry=self._registry)
         histogram = partial(Histogram, registry=self._registry)
-        # What the workers show is added up, or the most of it counts.
+        # The workers' values are added up, or the largest counts.
         total = partial(Gauge, registry=self._registry, multiprocess_mode="livesum")
         most = partial(Gauge, registry=self._registry, multiprocess_mode="livemax")
         self.requests = counter("eyespot_requests", "Answers", ["route", "status"])
@@ -53,24 +45,25 @@ class Metrics:
         self.abstentions = counter("eyespot_abstentions", "Pictures answered as unsure", ["model"])
         self.best = counter("eyespot_best_label", "Best labels", ["model", "label"])
         self.reloads = counter("eyespot_reloads", "Model files looked at again", ["outcome"])
-        self.waiting = total("eyespot_waiting", "Pictures on their way")
+        self.waiting = total("eyespot_waiting", "Pictures that are received or computed")
         self.info = most("eyespot_model_info", "1 for each model that is served", ["model", "version", "provider"])
         self.drift = most("eyespot_drift_distance", DRIFT_HELP, ["model", "version", "feature"])
         self.drift_pictures = total("eyespot_drift_pictures", "Pictures that are compared", ["model", "version"])
 
-    def count_answer(self, engine: Engine, timing: Timing, classification: Classification) -> None:
-        """Count one picture that was answered."""
+    def count_answer(self, engine: Engine, timing: Timing, leads: bool, classification: Classification) -> None:
+        """Count one picture that was answered; the one that `leads` its batch counts the batch."""
         model = engine.spec.name
-        for ranked in [classification.predictions, *(r.predictions for r in classification.regions or ())]:
-            if ranked:
-                self._tally.count(_child(self.best, model, ranked[0].label))
-        self._tally.count(_child(self.pictures, model, "ok"))
+        for predictions in classification.answers:
+            if predictions:
+                _child(self.best, model, predictions[0].label).inc()
+        _child(self.pictures, model, "ok").inc()
         seconds = (timing.queue_s, timing.decode_s, timing.preprocess_s, timing.wait_s, timing.inference_s)
         for stage, value in zip(STAGES, seconds, strict=True):
-            self._tally.observe(_child(self.stage, model, stage), value)
-        self._tally.observe(_child(self.batch, model), timing.batch_size)
+            _child(self.stage, model, stage).observe(value)
+        if leads:
+            _child(self.batch, model).observe(timing.batch_size)
         if classification.unsure:
-            self._tally.count(_child(self.abstentions, model))
+            _child(self.abstentions, model).inc()
 
     def count_failure(self, engine: Engine, code: str) -> None:
         """Count one picture that could not be answered."""
@@ -78,22 +71,13 @@ class Metrics:
 
     def count_request(self, route: str, status: int, code: str | None, seconds: float) -> None:
         """Count one request; `route` is the pattern of its path, `code` what it was refused for."""
-        self._tally.count(_child(self.requests, route, str(status)))
-        self._tally.observe(_child(self.duration, route), seconds)
+        _child(self.requests, route, str(status)).inc()
+        _child(self.duration, route).observe(seconds)
         if code and status != 500:
             self.rejected.labels(code).inc()
 
-    def show_waiting(self, count: int) -> None:
-        """Say how many pictures are on their way."""
-        self._waiting = count
-
-    def write(self) -> None:
-        """Write what was counted to where all workers see it, on the thread that counts: the event loop's."""
-        self._tally.write()
-        self.waiting.set(self._waiting)
-
     def show_models(self, engines: Iterable[Engine]) -> None:
-        """Say which models are served now."""
+        """Show which models are served now."""
         served = {(engine.spec.name, str(engine.spec.version), engine.provider) for engine in engines}
         # Zero, and not removed: the file that the workers share would keep the value of a label that is gone.
         for labels in self._shown | served:
@@ -101,7 +85,7 @@ class Metrics:
         self._shown |= served
 
     def show_drift(self, engines: Iterable[Engine]) -> None:
-        """Say how far each model that has a fingerprint has drifted."""
+        """Show how far each model that has a fingerprint has drifted."""
         served = {
             (engine.spec.name, str(engine.spec.version)): engine.window
             for engine in engines
@@ -109,14 +93,14 @@ class Metrics:
         }
         for labels in self._watched | served.keys():
             window = served.get(labels)
-            features = window.features() if window is not None and window.is_telling else {}
+            features = window.features() if window is not None and window.has_enough else {}
             self.drift_pictures.labels(*labels).set(len(window) if window is not None else 0)
             for feature in FEATURES:
                 self.drift.labels(*labels, feature).set(features[feature].beyond_chance if features else 0)
         self._watched |= served.keys()
 
     def render(self) -> bytes:
-        """Return the metrics of all workers, as they were last written, as text."""
+        """Return the metrics of all workers as text."""
         if SHARED_FOLDER not in os.environ:
             return generate_latest(self._registry)
         together = CollectorRegistry()
@@ -125,15 +109,6 @@ class Metrics:
 
 
 @cache
-def _child(metric: Metric, *labels: str) -> Any:
-    """Return the series of `metric` with these labels; finding it anew costs more than counting in it."""
+def _child(metric: Counter | Histogram, *labels: str) -> Any:
+    """Return the series of `metric` with these labels; finding it costs more than counting in it."""
     return metric.labels(*labels)
-
-
-def forget_dead_workers() -> None:
-    """Remove the gauges that a worker which was killed has left behind, or they would count for ever."""
-    folder = os.environ.get(SHARED_FOLDER)
-    for file in Path(folder).glob("gauge_live*_*.db") if folder else ():
-        pid = file.stem.rpartition("_")[2]
-        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
-            file.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from serving.split import split_model
+from serving.inference.sessions import split_model
 from tests.benchmarks.measuring import EYESPOT, Usage, at_least, at_most, in_turns, measure, ratios
 from tests.benchmarks.minivgg import make_artifact, make_int8
 

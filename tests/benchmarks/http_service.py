@@ -27,7 +27,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from serving.split import split_model
+from serving.inference.sessions import split_model
 from tests.benchmarks.measuring import EYESPOT, at_least, at_most, in_turns, ratios
 from tests.benchmarks.minivgg import make_artifact, make_int8
 
@@ -62,7 +62,7 @@ def make_files(folder: Path) -> None:
     content = make_artifact()
     (folder / "model.onnx").write_bytes(content)
     (folder / "int8.onnx").write_bytes(make_int8())
-    (folder / "network.onnx").write_bytes(split_model(content, "model").network)
+    (folder / "network.onnx").write_bytes(split_model(content, "model")[1])
     chance = np.random.default_rng(0)
     photo = encode_photo(chance, (320, 240))
     (folder / "photo.jpg").write_bytes(photo)

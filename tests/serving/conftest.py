@@ -19,11 +19,12 @@ import numpy as np
 import psutil
 import pytest
 import uvicorn
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 
-from serving.application import build_app
+from serving.app import build_app, middleware
+from serving.routes import State
 from serving.settings import Settings
-from serving.state import ServiceState
 from tests.waiting import until
 
 Ask = Callable[..., httpx.Response]
@@ -33,6 +34,13 @@ MAX_BODY_BYTES = 100_000
 MAX_PIXELS = 10_000
 
 
+def metric(ask: "Ask", name: str, **labels: str) -> float:
+    """The sum of the samples of one name that have these labels, read by Prometheus' own parser."""
+    families = text_string_to_metric_families(ask("GET", "/metrics").text)
+    samples = (sample for family in families for sample in family.samples)
+    return sum(s.value for s in samples if s.name == name and labels.items() <= s.labels.items())
+
+
 def encode_png(level: int, height: int = 6, width: int = 5) -> bytes:
     """Return the PNG of a picture of one grey level."""
     return bytes(cv2.imencode(".png", np.full((height, width, 3), level, np.uint8))[1])
@@ -40,13 +48,17 @@ def encode_png(level: int, height: int = 6, width: int = 5) -> bytes:
 
 @contextmanager
 def application(*models: Path, **settings: Any) -> Iterator[Starlette]:
-    """The application around some models, with small limits, in this process."""
+    """The application around some models, with small limits, in this process; BentoML around it is another test's."""
     limits = {"max_body_bytes": MAX_BODY_BYTES, "max_pixels": MAX_PIXELS, "threads": 2}
-    state = ServiceState.make(Settings(tuple(map(str, models)), **limits | settings), "cpu")
+    made = Settings(models=tuple(map(str, models)), **limits | settings)
+    app = build_app()
+    for layer in reversed(middleware(app, made)):
+        app.add_middleware(layer.cls, **layer.kwargs)
+    app.state.service = State.load(made, "cpu")
     try:
-        yield build_app(state)
+        yield app
     finally:
-        state.repository.close()
+        app.state.service.repository.close()
 
 
 @pytest.fixture
@@ -102,7 +114,7 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) ->
     def is_ready() -> bool:
         assert process.poll() is None, f"it ended with status {process.poll()}:\n{log.read_text()}"
         with suppress(httpx.TransportError):
-            return httpx.get(f"{url}/readyz").status_code == 200
+            return httpx.get(f"{url}/readyz", verify=False).status_code == 200  # a test of TLS checks it itself
         return False
 
     until(is_ready, lambda: f"not ready:\n{log.read_text()}")
@@ -111,7 +123,8 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) ->
 def workers(server: int) -> list[psutil.Process]:
     """Return the processes that live of those that the process `server` started."""
     children = psutil.Process(server).children()
-    return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    living = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in living if "spawn_main" in " ".join(child.cmdline())]  # and not multiprocessing's tracker
 
 
 @contextmanager
@@ -134,7 +147,7 @@ def started(
             command, cwd=cwd, env=environment, stdout=output, stderr=errors, start_new_session=True
         )
     try:
-        url = f"http://127.0.0.1:{port}"
+        url = f"{'https' if '--ssl-certfile' in arguments else 'http'}://127.0.0.1:{port}"
         wait_until_ready(process, url, log)
         yield url, process
     finally:

@@ -8,13 +8,11 @@ import pytest
 import yaml
 
 from edge.errors import UsageError
-from serving.gate import OPEN_PATHS
-from serving.settings import Settings
-from serving.settings_sources import settings_of_worker
-from serving.supervisor import without_effect
+from serving.auth import OPEN_PATHS
+from serving.settings import Settings, read_settings
 from tests.serving.conftest import Ask
 
-MANIFEST = Path(__file__).resolve().parents[2] / "serving" / "kubernetes.yaml"
+MANIFEST = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes.yaml"
 OBJECTS: list[dict[str, Any]] = list(yaml.safe_load_all(MANIFEST.read_text()))
 VERSIONS = ("1.30", "1.37")
 
@@ -57,11 +55,11 @@ def test_probes_ask_what_is_answered_without_a_key(ask: Ask, container: dict[str
 
 
 def test_the_environment_is_one_of_our_settings_and_ends_in_time(
-    pod: dict[str, Any], container: dict[str, Any]
+    pod: dict[str, Any], container: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    variables = {v["name"]: v["value"] for v in container["env"] if v["name"].startswith("EYESPOT_")}
-    settings = settings_of_worker(variables | {"EYESPOT_MODELS": "m.onnx"})
-    assert without_effect(settings, {}) == []
+    for variable in container["env"]:
+        monkeypatch.setenv(variable["name"], variable["value"])
+    settings = read_settings({"models": ("m.onnx",)})
     pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
     arguments = container["args"]
     assert arguments[arguments.index("--timeout-graceful-shutdown") + 1] == str(settings.shutdown_timeout_s)
@@ -72,12 +70,27 @@ def test_the_environment_is_one_of_our_settings_and_ends_in_time(
     assert "/tmp" in mounts
 
 
-def test_the_variables_that_kubernetes_makes_of_the_service_do_not_reach_a_pod(pod: dict[str, Any]) -> None:
+def test_the_memory_that_it_may_have_follows_from_the_settings(
+    container: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What every worker needs by itself, measured with a network of 20 MB, and its budget for pictures."""
+    for variable in container["env"]:
+        monkeypatch.setenv(variable["name"], variable["value"])
+    settings = read_settings({"models": ("m.onnx",)})
+    limit = int(container["resources"]["limits"]["memory"].removesuffix("Gi")) << 30
+    assert limit >= settings.workers * (settings.max_memory_bytes + (300 << 20))
+
+
+def test_the_variables_that_kubernetes_makes_of_the_service_do_not_reach_a_pod(
+    pod: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They are those of Docker's links; our settings have the same prefix, and an unknown one is refused."""
     prefix = find("Service")["metadata"]["name"].upper()
     for name, value in (("SERVICE_HOST", "10.0.0.1"), ("PORT", "tcp://10.0.0.1:80")):
-        with pytest.raises(UsageError, match=f"{prefix}_{name}"):
-            settings_of_worker({"EYESPOT_MODELS": "m.onnx", f"{prefix}_{name}": value})
+        with monkeypatch.context() as environment:
+            environment.setenv(f"{prefix}_{name}", value)
+            with pytest.raises(UsageError, match=f"{prefix}_{name}|port"):
+                read_settings({"models": ("m.onnx",)})
     assert pod["enableServiceLinks"] is False
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from edge.classifier import Classifier
+from edge.model import read_spec
 from edge.spec import Glyphs
-from serving.pages import PLAYGROUND
+from serving.app import PLAYGROUND
 from tests.edge.artifacts import restamped, written
 from tests.edge.pictures import png
 from tests.edge.regions.drawn_glyphs import code
@@ -122,6 +123,21 @@ def test_chosen_files_are_answered_as_by_the_edge_and_a_bad_one_says_why(
     seen(page, "narrow")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.call("Emulation.clearDeviceMetricsOverride")
+
+
+def test_a_sample_of_the_model_may_be_clicked_and_curl_is_there_to_copy(page: Page, models: list[Path]) -> None:
+    page.wait_for("document.querySelectorAll('#examples button').length === 3")
+    page.evaluate("document.querySelectorAll('#examples button')[2].click()")
+    (card,) = cards(page, 1)
+    assert [(label, percent) for label, percent, _ in card["rows"]] == expected(models[0], 240)
+    page.evaluate(
+        "document.getElementById('top').value = 2; document.getElementById('top').dispatchEvent(new Event('input'))"
+    )
+    address = page.evaluate("document.baseURI").removesuffix("playground")
+    version = read_spec(models[0]).version
+    curl = page.evaluate("document.getElementById('curl').textContent")
+    assert curl == f"curl --data-binary @picture.jpg '{address}v1/models/tiny/versions/{version}/classify?top_k=2'"
+    seen(page, "examples")
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from serving.reload import keep_fresh, refresh
+from serving.app import keep_fresh, refresh
 from tests.edge.artifacts import restamped, written
-from tests.serving.conftest import application, asker
-from tests.serving.test_gate import metric
+from tests.serving.conftest import application, asker, metric
 
 LABELS = ("bright", "middle", "dark")
 
@@ -103,7 +102,7 @@ def test_a_signal_that_comes_during_a_look_asks_for_another(tiny_model: Path, mo
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    monkeypatch.setattr("serving.reload.refresh", look)
+    monkeypatch.setattr("serving.app.refresh", look)
     # Whatever comes after the loop's own handler is gone shall not end the tests.
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -1,72 +1,126 @@
-"""Settings: limits are checked by name, what goes into the environment comes out again, secrets are not shown."""
+"""Settings: their order, and that nothing misspelt, mistyped or secret passes."""
 
+import argparse
 import tomllib
-from typing import Any
+from pathlib import Path
 
 import pytest
 
 from edge.errors import UsageError
-from serving.settings import Settings
-from serving.settings_sources import settings_of_worker
-
-ODD = Settings(
-    ("a folder/\u732b, = 1.onnx", "b.onnx"),
-    max_wait_ms=0.5,
-    max_body_bytes=10**12,
-    access_log=False,
-    cors_origins=("https://a.example",),
-    api_keys=("se,cret [1]", "another one"),
-)
+from serving.settings import Settings, add_setting_arguments, read_settings
 
 
-@pytest.mark.parametrize("settings", [Settings(("m.onnx",)), Settings(("m.onnx",), workers=2, max_pixels=1), ODD])
-def test_environment_and_back(settings: Settings) -> None:
-    assert settings_of_worker(settings.to_environment()) == settings
+def given(*arguments: str) -> Settings:
+    """The settings that flags give, beside the environment."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("models", nargs="*")
+    add_setting_arguments(parser)
+    found = parser.parse_args(arguments)
+    return read_settings(vars(found) | {"models": tuple(found.models) or None}, found.config)
 
 
-def test_variables_are_named_for_the_settings() -> None:
-    environment = Settings(("m.onnx",), max_pixels=9).to_environment()
-    assert environment["EYESPOT_MODELS"] == '["m.onnx"]'
-    assert environment["EYESPOT_MAX_PIXELS"] == "9"
-    assert all(name.startswith("EYESPOT_") and name.isupper() for name in environment)
+@pytest.fixture(autouse=True)
+def _no_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EYESPOT_CONFIG", "x")  # so that it is put back
+    monkeypatch.delenv("EYESPOT_CONFIG")
+
+
+def written(folder: Path, text: str) -> str:
+    path = folder / "eyespot.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_flags_come_before_the_environment_that_before_the_file_and_that_before_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path, 'models = ["f.onnx"]\nport = 1\nworkers = 2\nmax_batch = 3\nmax_wait_ms = 4\n')
+    for name, value in {"WORKERS": "20", "MAX_BATCH": "30", "CONFIG": file}.items():
+        monkeypatch.setenv(f"EYESPOT_{name}", value)
+    found = given("--max-batch", "31")
+    assert (found.models, found.port, found.workers) == (("f.onnx",), 1, 20)
+    assert (found.max_batch, found.max_wait_ms, found.max_images) == (31, 4.0, 32)
+    other = tmp_path / "other"
+    other.mkdir()
+    assert given("--config", written(other, "port = 9")).port == 9
+
+
+def test_every_kind_of_flag_is_read() -> None:
+    lists = ["--cors-origins", "https://a", "--cors-origins", "https://b"]
+    found = given("a.onnx", "b.onnx", "--no-access-log", *lists, "--provider", "cpu", "--max-wait-ms", "0.5")
+    assert (found.models, found.cors_origins) == (("a.onnx", "b.onnx"), ("https://a", "https://b"))
+    assert (found.access_log, found.provider, found.max_wait_ms) == (False, "cpu", 0.5)
+
+
+def test_secrets_have_no_flag_and_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit):
+        given("--api-keys", "0123456789")
+    monkeypatch.setenv("EYESPOT_API_KEYS", "0123456789, abcdefghij")
+    monkeypatch.setenv("EYESPOT_SSL_KEYFILE_PASSWORD", "pass-phrase")
+    found = given("a folder/\u732b, = 1.onnx", "--workers", "3")
+    assert [key.get_secret_value() for key in found.api_keys] == ["0123456789", "abcdefghij"]
+    text = found.to_toml()
+    assert not any(secret in text + repr(found) for secret in ("0123456789", "abcdefghij", "pass-phrase"))
+    shown = tomllib.loads(text)
+    assert (shown["models"], shown["workers"]) == (["a folder/\u732b, = 1.onnx"], 3)
+    assert shown.keys() == Settings.model_fields.keys() - {"api_keys", "ssl_keyfile_password"}
+    assert Settings(**shown).workers == 3
 
 
 def test_defaults_are_safe_and_as_documented() -> None:
     settings = Settings()
-    assert (settings.host, settings.port) == ("127.0.0.1", 3000)
+    assert (settings.host, settings.port, settings.cors_origins) == ("127.0.0.1", 3000, ())
     assert (settings.max_body_bytes, settings.max_pixels) == (32 * 1024 * 1024, 100 * 1000 * 1000)
-    assert settings.max_wait_ms == 2
-    assert settings.cors_origins == ()
+    assert settings.idle_timeout_s > 60
+    assert not settings.use_fp16
 
 
-def test_the_toml_it_prints_says_the_same_and_no_secret() -> None:
-    text = ODD.to_toml()
-    assert "cret" not in text
-    assert "# api_keys: 2, not shown" in text
-    found = {name: tuple(v) if isinstance(v, list) else v for name, v in tomllib.loads(text).items()}
-    assert Settings(**found, api_keys=ODD.api_keys) == ODD
+def test_variables_of_other_rooms_are_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EYESPOT_CACHE", "/tmp")
+    assert given() == Settings()
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("name", "text", "said"),
     [
-        ({"max_body_bytes": 0}, r"max_body_bytes must be at least 1\. Received: 0"),
-        ({"max_pixels": -1}, r"max_pixels must be at least 1\. Received: -1"),
-        ({"workers": 0}, "workers must be at least 1"),
-        ({"threads": -1}, "threads must be at least 0"),
-        ({"max_wait_ms": -0.1}, "max_wait_ms must be at least 0"),
-        ({"max_wait_ms": float("nan")}, "max_wait_ms must be at least 0"),
-        ({"request_timeout_s": 0.0}, "request_timeout_s must be at least"),
-        ({"request_timeout_s": float("inf")}, "request_timeout_s must be at least"),
-        ({"provider": "gpu"}, "provider must be one of auto, cpu, cuda, tensorrt. Received: 'gpu'"),
-        ({"max_batch": 1000}, "max_batch must be at most 256"),
-        ({"max_images": 100}, r"max_images \(100\) must not be more than max_waiting \(64\)"),
-        ({"ssl_certfile": "c.pem"}, "go together"),
-        ({"api_keys": ("short",)}, "at least 8 printable"),
-        ({"api_keys": ("with\nline feed",)}, "at least 8 printable"),
+        ("EYESPOT_MODEL", "m.onnx", "unknown setting 'EYESPOT_MODEL'; did you mean 'EYESPOT_MODELS'"),
+        ("EYESPOT_PORT", "tcp://10.0.0.1:80", r"^port: .* Received: 'tcp:"),
+        ("EYESPOT_MAX_PIXELS", "", "^max_pixels: "),
+        ("EYESPOT_MAX_PIXELS", "1e6", "^max_pixels: "),
+        ("EYESPOT_MAX_PIXELS", "0", "^max_pixels: .*greater than or equal to 1"),
+        ("EYESPOT_MAX_WAIT_MS", "nan", "^max_wait_ms: "),
+        ("EYESPOT_ACCESS_LOG", "perhaps", "^access_log: "),
+        ("EYESPOT_PROVIDER", "gpu", "^provider: .*'cuda'"),
+        ("EYESPOT_MODELS", '["a"', "cannot be read|models"),
+        ("EYESPOT_API_KEYS", "short", "at least 8 printable"),
+        ("EYESPOT_API_KEYS", '["tell no one"', "^(?!.*tell)"),
+        ("EYESPOT_MAX_IMAGES", "100", r"max_images \(100\) must not be more than max_waiting \(64\)"),
+        ("EYESPOT_SSL_CERTFILE", "c.pem", "go together"),
     ],
-    ids=str,
 )
-def test_what_makes_no_sense_is_refused_by_name(setting: dict[str, Any], said: str) -> None:
+def test_a_wrong_variable_is_refused_by_name(name: str, text: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, text)
     with pytest.raises(UsageError, match=said):
-        Settings(("m.onnx",), **setting)
+        given()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prot = 1", r"eyespot\.toml: unknown setting 'prot'; did you mean 'port'"),
+        ("port = [1]", "^port: "),
+        ("models = [1]", "^models: "),
+        ("port = ", "this is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        given("--config", written(tmp_path, text))
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        given("--config", str(tmp_path / "none.toml"))
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="not TOML"):
+        given("--config", str(tmp_path / "bytes.toml"))

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from serving.problems import IMAGE_STATUS
+from serving.errors import IMAGE_STATUS
 from tests.benchmarks.minivgg import make_artifact
 from tests.serving.conftest import serve
 from tests.soak.commands import Ended, eyespot

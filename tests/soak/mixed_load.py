@@ -20,7 +20,7 @@ import psutil
 
 from edge.classifier import Classifier
 from edge.errors import ImageError
-from serving.problems import IMAGE_STATUS
+from serving.errors import IMAGE_STATUS
 from tests.benchmarks.minivgg import make_artifact
 from tests.serving.conftest import serve
 from tests.soak.outcome import Effort, Outcome

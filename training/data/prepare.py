@@ -152,13 +152,13 @@ def prepare(
     store.touch([preprocessor.key(content) for content in hashes])
     digest = dataset.digest(hashes)
     if bad := [row for row, note in enumerate(notes) if isinstance(note, str)]:
-        _report(dataset, [f"{names[row]} ({notes[row]})" for row in bad], skip_bad)
+        report_unreadable(dataset, [f"{names[row]} ({notes[row]})" for row in bad], skip_bad)
         rows = np.setdiff1d(np.arange(len(names)), bad)
         dataset, hashes = dataset.select(rows), [hashes[row] for row in rows]
     return Pictures(dataset, preprocessor, store, hashes, [note for note in notes if isinstance(note, Note)], digest)
 
 
-def _report(dataset: Dataset, bad: list[str], skip_bad: bool) -> None:
+def report_unreadable(dataset: Dataset, bad: list[str], skip_bad: bool) -> None:
     """Say which images cannot be read. Raises DatasetError unless they may be left out."""
     more = f" and {len(bad) - NAMED_BAD_IMAGES:,} more" if len(bad) > NAMED_BAD_IMAGES else ""
     described = f"{dataset.name}: unreadable images: {', '.join(bad[:NAMED_BAD_IMAGES])}{more}"

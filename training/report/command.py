@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.arguments import count
 from edge.classifier import Classifier
 from edge.cli import DONE
 from edge.errors import DatasetError, ImageError, ModelError, UsageError
@@ -36,7 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot evaluate` takes."""
     parser.add_argument("model", metavar="WHAT", type=Path, help="a run folder, or an artifact (.onnx)")
     parser.add_argument("--dataset", metavar="NAME|PATH", help="what to evaluate on (default: the run's own figures)")
-    parser.add_argument("--class-depth", type=count, default=0, metavar="N", help="folders above the class folders")
     parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
     parser.add_argument("--output", type=Path, metavar="DIR", help="the folder to write (default: MODEL-evaluation)")
     parser.add_argument("--json", action="store_true", help="one JSON object, that of report.json")
@@ -45,11 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the folder, print what was found and return the exit status."""
     report, output = evaluate_model(
-        arguments.model,
-        arguments.dataset,
-        class_depth=arguments.class_depth,
-        skip_bad=arguments.skip_bad,
-        output=arguments.output,
+        arguments.model, arguments.dataset, skip_bad=arguments.skip_bad, output=arguments.output
     )
     if arguments.json:
         print(json.dumps(report.as_record()))
@@ -59,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def evaluate_model(
-    model: Path, dataset: str | None, *, class_depth: int = 0, skip_bad: bool = False, output: Path | None = None
+    model: Path, dataset: str | None, *, skip_bad: bool = False, output: Path | None = None
 ) -> tuple[Report, Path]:
     """Return the report of a run or an artifact, and the folder of its files.
 
@@ -69,7 +63,7 @@ def evaluate_model(
     spec = read_spec(model) if model.is_file() else folder.read_spec()
     if dataset:
         output = output or model.with_name(f"{model.stem}-evaluation")
-        return _evaluate(model, spec, dataset, class_depth, skip_bad, output), output
+        return _evaluate(model, spec, dataset, skip_bad, output), output
     if model.is_file():
         raise UsageError(f"{model} is an artifact, which has no pictures; name some with --dataset")
     if output:
@@ -84,12 +78,12 @@ def _read_report(path: Path) -> Report:
         raise ModelError(f"{path}: this is not the report of a run ({error}); evaluate it with --dataset") from None
 
 
-def _evaluate(model: Path, spec: ModelSpec, name: str, class_depth: int, skip_bad: bool, output: Path) -> Report:
+def _evaluate(model: Path, spec: ModelSpec, name: str, skip_bad: bool, output: Path) -> Report:
     from training.data.load import load_dataset, require_outside
     from training.report.evaluation import evaluate, write_evaluation
 
     require_outside(output, name)
-    dataset = load_dataset(name, class_depth)
+    dataset = load_dataset(name)
     if unknown := [label for label in dataset.labels if label not in spec.labels]:
         known = ", ".join(spec.labels)
         raise DatasetError(f"{dataset.name}: its class {unknown[0]!r} is not one of the model's: {known:.200}")
@@ -131,7 +125,7 @@ def _predict_artifact(
     """Return the pictures that can be read, and the probabilities that an artifact gives [N, classes]."""
     from tqdm import tqdm
 
-    from training.data.prepare import in_threads
+    from training.data.prepare import in_threads, report_unreadable
 
     classifier = Classifier.load(path, threads=1, regions="none")
 
@@ -142,12 +136,9 @@ def _predict_artifact(
         except ImageError as error:
             return error.code
 
-    count = len(dataset.names)
-    answers = list(tqdm(in_threads(answer, range(count), None), total=count, unit="image", disable=None))
-    if bad := [row for row, answer in enumerate(answers) if isinstance(answer, str)]:
-        named = f"{len(bad):,} unreadable images, such as {dataset.names[bad[0]]} ({answers[bad[0]]})"
-        if not skip_bad:
-            raise DatasetError(f"{dataset.name}: {named}; repair or remove them, or leave them out with --skip-bad")
-        print(f"left out: {named}", file=sys.stderr)
-    rows = np.array([row for row in range(count) if not isinstance(answers[row], str)], np.int64)
-    return dataset.select(rows), np.stack([answers[row] for row in rows])
+    rows, names = range(len(dataset.names)), dataset.names
+    answers = list(tqdm(in_threads(answer, rows, None), total=len(rows), unit="image", disable=None))
+    if bad := [row for row in rows if isinstance(answers[row], str)]:
+        report_unreadable(dataset, [f"{names[row]} ({answers[row]})" for row in bad], skip_bad)
+    good = np.setdiff1d(rows, bad)
+    return dataset.select(good), np.stack([answers[row] for row in good])

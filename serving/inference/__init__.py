@@ -1,0 +1,1 @@
+"""From the bytes of a picture to its probabilities: sessions, batches, models that are replaced while they serve."""
