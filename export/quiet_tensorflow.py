@@ -1,8 +1,7 @@
 """Import TensorFlow without the dozen lines that it writes to standard error at every start.
 
-Those lines (which processor was found, that there is no CUDA) bury the one line that a user needs. C++ writes them
-before it reads any setting, so the stream itself is redirected while TensorFlow starts. With TF_CPP_MIN_LOG_LEVEL set,
-everything is shown as TensorFlow sends it.
+They bury the one line that a user needs. C++ writes them before it reads any setting, so the stream itself is
+redirected while TensorFlow starts. With TF_CPP_MIN_LOG_LEVEL set, everything is shown as TensorFlow sends it.
 """
 
 import logging

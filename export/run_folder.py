@@ -83,7 +83,7 @@ class RunFolder:
         return _decoded(self.evaluation_images, "held-out")
 
     def read_evaluation_files(self) -> Iterator[LabelledImage]:
-        """Yield each evaluation image as it came. Raises ModelError if the archive is damaged."""
+        """Yield each evaluation image as it came. Raises ModelError if damaged."""
         return _read_archive(self.evaluation_images)
 
     def read_calibration(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:

@@ -77,8 +77,8 @@ def simplify(network: onnx.ModelProto, classes: int, name: str) -> onnx.ModelPro
 def canonicalise(network: onnx.ModelProto, classes: int) -> onnx.ModelProto:
     """Return a network without control flow in canonical form, `network_input` to `probabilities` [N, classes].
 
-    Nodes are in the order in which the output needs them, depth first, and those that it does not need are left out.
-    Equal constants become one. Nodes and tensors are named by their place: `network/12_Conv`, `network/constant_3`.
+    Nodes are in the order in which the output needs them, depth first, without those that it does not need. Equal
+    constants become one. Nodes and tensors are named by their place: `network/12_Conv`, `network/constant_3`.
     """
     graph = network.graph
     nodes = list(_needed(graph))

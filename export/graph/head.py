@@ -1,11 +1,9 @@
 """The head of a network: how the numbers that it ends in become probabilities that sum to 1.
 
-What those numbers are is told by the last operators and by the numbers themselves. A probability that is taken for a
-logit gives wrong answers that no comparison can see, because both sides get the same head; so what is left open is
-refused. Each head is here twice, as ONNX text for the file and in NumPy for the source, which parity compares.
-
-Two sigmoids for two classes are divided by their sum. Where they agree (one is 1 minus the other, as they were trained
-to be) that changes nothing; a softmax over their logits would count the same evidence twice.
+The last operators and the numbers themselves tell what those numbers are. No comparison sees a probability that was
+taken for a logit, because both sides get the same head; so what is left open is refused. Each head is here twice, as
+ONNX text for the file and in NumPy for the source, which parity compares. Two sigmoids for two classes are divided by
+their sum, for a softmax over their logits would count the same evidence twice.
 """
 
 from collections.abc import Callable
@@ -68,10 +66,6 @@ def _softmax(logits: Exact) -> Exact:
     return shares
 
 
-def _sigmoid(logits: Exact) -> Exact:
-    return (1 + np.tanh(logits / 2)) / 2  # which does not overflow
-
-
 def _both_sides(p: Exact) -> Exact:
     return np.concatenate([1 - p, p], axis=1)
 
@@ -97,9 +91,7 @@ PROBABILITIES = Head(None, "", lambda rows: rows)
 LOGITS = Head("the network gives logits; a softmax was added", SOFTMAX, _softmax)
 LOG_PROBABILITIES = Head("the network gives logarithms of probabilities; a softmax undoes them", SOFTMAX, _softmax)
 ROUNDED_PROBABILITIES = Head(
-    "the network gives probabilities that were rounded or cut (after its softmax); the file divides them by their sum",
-    SHARES,
-    _shares,
+    "the network gives probabilities that were rounded or cut; the file divides them by their sum", SHARES, _shares
 )
 TWO_SIGMOIDS = Head(
     "the network gives two independent probabilities (sigmoid); the file divides them by their sum", SHARES, _shares
@@ -113,7 +105,7 @@ ONE_LOGIT = Head(
     "the network gives one logit; a sigmoid was added and the file gives two classes, 1 - p and p, in the order of the "
     "labels",
     "head_p = Sigmoid ({x}) " + BOTH_SIDES.replace("{x}", "head_p"),
-    lambda rows: _both_sides(_sigmoid(rows)),
+    lambda rows: _both_sides((1 + np.tanh(rows / 2)) / 2),  # a sigmoid that does not overflow
 )
 
 

@@ -79,7 +79,7 @@ def _one_by_one(network: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _like(network: onnx.ModelProto, graph: onnx.GraphProto) -> onnx.ModelProto:
-    """Return a model of `graph` that imports the same sets of operators as `network`."""
+    """Return a model of `graph` with the imports of `network`."""
     model = make_model(graph)
     model.opset_import.extend(opset for opset in network.opset_import if opset.domain not in ("", "ai.onnx"))
     return model

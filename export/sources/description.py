@@ -1,6 +1,5 @@
 """What a network from elsewhere does not say about itself: its labels and its preprocessing."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +87,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
     """
     text = _read(path, "--labels")
     if text.lstrip().startswith(("[", "{")):
-        labels = _labels_of(_from_json(text, path, "--labels"), path)
+        labels = _labels_of(text, path)
     else:
         labels = [line.strip() for line in text.rstrip().splitlines()]
         numbered = [NUMBERED.fullmatch(line) for line in labels]
@@ -102,8 +101,12 @@ def read_labels(path: Path) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def _labels_of(value: object, path: Path) -> list[str]:
+def _labels_of(text: str, path: Path) -> list[str]:
     """Return the labels that JSON holds, in order."""
+    try:
+        value: object = msgspec.json.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: --labels names a file that is not valid JSON ({error})") from None
     found = value.get("id2label", value) if isinstance(value, dict) else value
     if isinstance(found, dict):
         if all(isinstance(number, int) for number in found.values()):
@@ -127,19 +130,11 @@ def read_preprocessing(name: str) -> str | tuple[Step, ...]:
             f"--preprocessing must be one of {', '.join(PRESETS)}, or a file of steps such as {EXAMPLE}. "
             f"Received: {name}"
         )
-    value = _from_json(_read(path, "--preprocessing"), path, "--preprocessing")
+    text = _read(path, "--preprocessing")
     try:
-        return msgspec.convert(value, tuple[Step, ...])
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}; an example: {EXAMPLE}") from None
-
-
-def _from_json(text: str, path: Path, option: str) -> object:
-    try:
-        value: object = json.loads(text)
+        return msgspec.json.decode(text, type=tuple[Step, ...])
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: {option} names a file that is not valid JSON ({error})") from None
-    return value
+        raise UsageError(f"{path}: {error}; an example: {EXAMPLE}") from None
 
 
 def _read(path: Path, option: str) -> str:

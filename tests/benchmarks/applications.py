@@ -1,23 +1,24 @@
 """Export the image classifiers of keras.applications, each at its own size with its own preset, and write a table.
 
-    python tests/benchmarks/applications.py docs/applications.md                all of them
-    python tests/benchmarks/applications.py docs/applications.md MobileNet VGG  those whose names begin so
+    python -m tests.benchmarks.applications docs/applications.md                all of them
+    python -m tests.benchmarks.applications docs/applications.md MobileNet VGG  those whose names begin so
 
-Weights are random, because nothing is downloaded; time, memory and differences depend on the graph. The batch
-normalisations get random statistics, so that answers depend on the picture. Networks that are in the table already and
-are not asked for keep their rows.
+Weights are random, because nothing is downloaded; time, memory and differences depend on the graph. Networks that are in
+the table already and are not asked for keep their rows.
 """
 
 import json
+import os
 import platform
 import re
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+
+from edge.model import read_spec
 
 CLASSES = 1000
 # The preset that a network was trained with, by the beginning of its name; the longest that fits holds.
@@ -27,6 +28,9 @@ PRESETS = {
     **dict.fromkeys(("EfficientNet", "MobileNetV3", "ConvNeXt"), "raw"),
     "DenseNet": "torch",
 }
+COLUMNS = ("network", "size", "preset", "parameters", "megabytes", "seconds", "gigabytes", "difference")
+# Deviation of the logits from picture to picture, as that of a trained network.
+SPREAD = 2.0
 ROW = re.compile(r"\| (\w+) \|")
 HEAD = """# Classifiers of keras.applications
 
@@ -40,44 +44,49 @@ other work; memory is the most that the process held; differences are of probabi
 """
 
 
-def export(name: str) -> dict[str, object]:
-    """Export one network in this process, and return its row."""
+def make(name: str, path: Path) -> dict[str, str]:
+    """Write a network to `path`, whose answers depend on the picture as those of a trained one do; return its facts."""
     from export.quiet_tensorflow import start_tensorflow
 
     start_tensorflow()
     import keras
     import numpy as np
 
-    from edge.cli import main as eyespot
-    from edge.model import read_spec
-
     keras.utils.set_random_seed(0)
     network = getattr(keras.applications, name)(weights=None)
-    generator = np.random.default_rng(0)
-    for weight in network.weights:
-        if weight.path.endswith("moving_mean"):
-            weight.assign(generator.normal(0, 0.1, weight.shape))
-        elif weight.path.endswith("moving_variance"):
-            weight.assign(generator.uniform(0.5, 1.5, weight.shape))
     side, preset = network.input_shape[1] or 224, PRESETS[max((k for k in PRESETS if name.startswith(k)), key=len)]
-    row: dict[str, object] = {"network": name, "size": f"{side}x{side}", "preset": preset}
-    row["parameters"] = f"{network.count_params() / 1e6:.1f}"
-    size = [] if network.input_shape[1] else ["--size", f"{side}x{side}"]
-    with tempfile.TemporaryDirectory() as folder:
-        path, labels, output = Path(folder, f"{name}.keras"), Path(folder, "labels.json"), Path(folder, "made.onnx")
-        network.save(path)
-        del network
-        labels.write_text(json.dumps([f"class {i}" for i in range(CLASSES)]))
-        start = time.perf_counter()
-        status = eyespot(
-            ["export", str(path), "--labels", str(labels), "--preprocessing", preset, "--output", str(output), *size]
-        )
-        row["seconds"] = f"{time.perf_counter() - start:.0f}"
-        row["gigabytes"] = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f}"
-        parity = read_spec(output).parity if status == 0 else None
-        row["megabytes"] = f"{output.stat().st_size / 1e6:.0f}" if parity else "-"
-        row["difference"] = f"{parity.largest_difference:.1e}" if parity else "refused"
-    return row
+    levels = np.random.default_rng(0).uniform(0, 1, (4, 8, 8, 3)).repeat(side // 8 + 1, 1).repeat(side // 8 + 1, 2)
+    pictures = levels[:, :side, :side].astype(np.float32) * (255 if preset in ("raw", "caffe") else 1)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0  # so that one batch decides its statistics
+    network(pictures, training=True)
+    logits = np.log(np.maximum(network(pictures, training=False), 1e-30))
+    last = [layer for layer in network.layers if layer.weights][-1]
+    last.set_weights([weights * (SPREAD / logits.std(axis=0).mean()) for weights in last.get_weights()])
+    network.save(path)
+    size = "" if network.input_shape[1] else f"{side}x{side}"
+    facts = {"network": name, "size": f"{side}x{side}", "preset": preset, "option": size}
+    return facts | {"parameters": f"{network.count_params() / 1e6:.1f}"}
+
+
+def export(row: dict[str, str], path: Path, output: Path) -> dict[str, str]:
+    """Export the network at `path` in a process, and return its row with what that took."""
+    labels = path.with_name("labels.json")
+    labels.write_text(json.dumps([f"class {i}" for i in range(CLASSES)]))
+    command = ["export", path, "--labels", labels, "--preprocessing", row["preset"], "--output", output]
+    command += ["--size", row["option"]] if row["option"] else []
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("eyespot"), *map(str, command)], stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    taken = {"seconds": f"{time.perf_counter() - start:.0f}", "gigabytes": f"{usage.ru_maxrss / 1e6:.1f}"}
+    if status != 0:
+        return row | taken | {"megabytes": "-", "difference": "refused"}
+    parity = read_spec(output).parity
+    difference = f"{parity.largest_difference:.1e}" if parity else "-"
+    return row | taken | {"megabytes": f"{output.stat().st_size / 1e6:.0f}", "difference": difference}
 
 
 def main(table: Path, wanted: list[str]) -> None:
@@ -91,19 +100,18 @@ def main(table: Path, wanted: list[str]) -> None:
     installed = {key: version(name) for key, name in versions.items()}
     head = HEAD.format(python=platform.python_version(), **installed)
     for name in chosen:
-        done = subprocess.run([sys.executable, __file__, "--one", name], stdout=subprocess.PIPE, text=True, check=False)
-        if done.returncode:
-            print(f"{name}: ended with {done.returncode}", file=sys.stderr)
-            continue
-        row = json.loads(done.stdout.splitlines()[-1])
-        keys = ("network", "size", "preset", "parameters", "megabytes", "seconds", "gigabytes", "difference")
-        rows[name] = f"| {' | '.join(str(row[key]) for key in keys)} |"
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"{name}.keras")
+            made = [sys.executable, "-m", "tests.benchmarks.applications", "--make", name, str(path)]
+            facts = json.loads(subprocess.run(made, stdout=subprocess.PIPE, text=True, check=True).stdout)
+            row = export(facts, path, Path(folder, "made.onnx"))
+        rows[name] = f"| {' | '.join(row[key] for key in COLUMNS)} |"
         print(rows[name], flush=True)
         table.write_text(head + "\n".join(rows[name] for name in sorted(rows)) + "\n")
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--one":
-        print(json.dumps(export(sys.argv[2])))
+    if sys.argv[1] == "--make":
+        print(json.dumps(make(sys.argv[2], Path(sys.argv[3]))))
     else:
         main(Path(sys.argv[1]), sys.argv[2:])
