@@ -3,8 +3,8 @@
     python -m tests.benchmarks.applications docs/applications.md                all of them
     python -m tests.benchmarks.applications docs/applications.md MobileNet VGG  those whose names begin so
 
-Weights are random, because nothing is downloaded; time, memory and differences depend on the graph. Networks that are in
-the table already and are not asked for keep their rows.
+Weights are random, because nothing is downloaded; time, memory and differences depend on the graph. Networks that are
+in the table already and are not asked for keep their rows.
 """
 
 import json
