@@ -2,7 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
@@ -42,50 +42,27 @@ class Parser(argparse.ArgumentParser):
         return arguments
 
 
-def _checked(value: T, holds: bool, rule: str) -> T:
-    if not holds:
-        raise argparse.ArgumentTypeError(f"must be {rule}. Received: {value}")
-    return value
+def _number(kind: Callable[[str], T], rule: str, holds: Callable[[T], bool]) -> Callable[[str], T]:
+    """Return a type for argparse: a number that keeps a rule."""
+
+    def convert(text: str) -> T:
+        value = kind(text)
+        if not holds(value):
+            raise argparse.ArgumentTypeError(f"must be {rule}. Received: {text}")
+        return value
+
+    convert.__name__ = kind.__name__  # argparse shows it
+    return convert
 
 
-def positive(text: str) -> int:
-    """Return `text` as an integer above zero, for argparse, as all functions below."""
-    return _checked(value := int(text), value >= 1, "at least 1")
-
-
-def count(text: str) -> int:
-    """Return `text` as an integer, 0 or more."""
-    return _checked(value := int(text), value >= 0, "0 or more")
-
-
-def port_number(text: str) -> int:
-    """Return `text` as a port, 0 for any free one."""
-    return _checked(value := int(text), 0 <= value < 1 << 16, "0 to 65535")
-
-
-def seed_number(text: str) -> int:
-    """Return `text` as a seed: NumPy's and scikit-learn's generators take 32 bits."""
-    return _checked(value := int(text), 0 <= value < 1 << 32, f"from 0 to {(1 << 32) - 1}")
-
-
-def not_below_zero(text: str) -> float:
-    """Return `text` as a finite number, 0 or more."""
-    return _checked(value := float(text), 0 <= value < math.inf, "0 or more")
-
-
-def above_zero(text: str) -> float:
-    """Return `text` as a finite number above zero."""
-    return _checked(value := float(text), 0 < value < math.inf, "above 0")
-
-
-def share(text: str) -> float:
-    """Return `text` as a number above 0 and below 1."""
-    return _checked(value := float(text), 0 < value < 1, "above 0 and below 1")
-
-
-def probability(text: str) -> float:
-    """Return `text` as a number from 0 to 1."""
-    return _checked(value := float(text), 0 <= value <= 1, "0 to 1")
+positive = _number(int, "at least 1", lambda value: value >= 1)
+count = _number(int, "0 or more", lambda value: value >= 0)
+port_number = _number(int, "0 to 65535", lambda value: 0 <= value < 1 << 16)  # 0 is any free one
+seed_number = _number(int, "0 to 4294967295", lambda value: 0 <= value < 1 << 32)  # NumPy and scikit-learn take 32 bits
+not_below_zero = _number(float, "0 or more", lambda value: 0 <= value < math.inf)
+above_zero = _number(float, "above 0", lambda value: 0 < value < math.inf)
+share = _number(float, "above 0 and below 1", lambda value: 0 < value < 1)
+probability = _number(float, "0 to 1", lambda value: 0 <= value <= 1)
 
 
 def count_or_share(text: str) -> float:
@@ -124,7 +101,7 @@ def add_threads_option(parser: argparse.ArgumentParser) -> None:
 def load_classifier(arguments: argparse.Namespace, threads: int | None = None) -> "Classifier":
     """Return the classifier that `arguments` describe, on their `threads` or on these. Raises as `Classifier.load`.
 
-    Raises UsageError as well where MODEL is an image.
+    Raises UsageError as well where MODEL is an image or a Keras network.
     """
     from edge.classifier import Classifier  # --help does without NumPy, Pillow and onnxruntime
     from edge.sources import is_image_name
@@ -132,6 +109,8 @@ def load_classifier(arguments: argparse.Namespace, threads: int | None = None) -
     model = Path(arguments.model)
     if is_image_name(model.name) and not model.is_dir():
         raise UsageError(f"MODEL comes first, then the images. Received: {model} as MODEL")
+    if model.suffix in (".keras", ".h5"):
+        raise UsageError(f"MODEL is an .onnx file. Received: {model}, a Keras network; export it first: eyespot export")
     return Classifier.load(
         model,
         arguments.threads or 0 if threads is None else threads,

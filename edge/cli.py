@@ -171,7 +171,7 @@ def stopping_on_signals(leave: bool = False) -> Iterator[Event]:
         if stop.is_set():
             os._exit(INTERRUPTED)
         if leave:
-            os.write(2, b"\neyespot: finishing the images in hand; again to leave at once\n")  # print may be under way
+            os.write(2, b"\neyespot: finishing the images in work; again to leave at once\n")  # print is not reentrant
         else:
             restore()
         stop.set()

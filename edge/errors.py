@@ -55,10 +55,6 @@ class DivergenceError(EyespotError, ArithmeticError):
     """A training whose loss is no longer a finite number."""
 
 
-class WorkerLostError(EyespotError, ConnectionError):
-    """Another worker of a training on several machines that cannot be reached, or stopped."""
-
-
 class ParityError(EyespotError, ArithmeticError):
     """Two runtimes whose answers for the same image differ by more than the tolerance."""
 

@@ -1,4 +1,4 @@
-"""How a picture is measured for a fingerprint: one function, by which training and serving measure alike."""
+"""Measure pictures for a fingerprint, in training and in serving alike."""
 
 import math
 from typing import NamedTuple
@@ -8,26 +8,20 @@ from numpy.typing import NDArray
 
 from edge.spec import Fingerprint, Histogram
 
-# Brightness and contrast are those of at most so many rows and columns, evenly spread: enough for a mean, and cheap.
-SAMPLED_LINES = 32
-# Rec. ITU-R BT.601.
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+SAMPLED_LINES = 32  # rows and columns, evenly spread, that brightness and contrast are measured on
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. ITU-R BT.601
 
-# Half octaves from 4 to 4,096 pixels, with the powers of two, which sizes like to be, in the middle of their bins.
+# Half octaves from 4 to 4,096 pixels, with the powers of two in the middle of their bins.
 SIZE_EDGES = tuple(round(2 ** (i / 2 - 0.25), 2) for i in range(4, 26))
-# Whole levels do not fall on an edge, where the last bit of a float would decide.
+# Whole levels do not fall on an edge.
 BRIGHTNESS_EDGES = tuple(16 * i - 0.5 for i in range(17))
 CONTRAST_EDGES = tuple(8.0 * i for i in range(17))
-# Finer towards 1, where a good model's confidence lies.
+# Finer towards 1.
 CONFIDENCE_EDGES = (*(i / 10 for i in range(10)), 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 
 
 class PictureMeasures(NamedTuple):
-    """One picture in three figures.
-
-    `size` is the root of width times height, in pixels; `brightness` the mean and `contrast` the standard
-    deviation of its luma, in levels of 0 to 255.
-    """
+    """The root of width times height, in pixels, and mean and standard deviation of the luma, in levels 0 to 255."""
 
     size: float
     brightness: float

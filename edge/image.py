@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge.errors import ImageError, reason_of
 from edge.steps import Step, shrink_factor
@@ -131,8 +131,7 @@ def read_header(stream: BinaryIO) -> ImageHeader:
 def read_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> bytes:
     """Return the bytes of the file at `path`. Raises ImageError, also for more than an image of `max_pixels` has."""
     with opened_image(path) as stream:
-        if (size := stream.seek(0, os.SEEK_END)) > (most := most_bytes(max_pixels)):
-            raise ImageError("too_many_bytes", f"{size:,} bytes are more than the limit of {most:,}")
+        _require_bytes(stream.seek(0, os.SEEK_END), max_pixels)
         stream.seek(0)
         return stream.read()
 
@@ -185,7 +184,10 @@ def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> Decod
         if kind != "TIFF" and "exif" in image.info:  # Pillow turns a TIFF itself
             with suppress(*DAMAGED):
                 decoded = _turn(decoded, int(image.getexif().get(ORIENTATION, 1)))
-        several = kind != "JPEG" and _several(image)
+        try:
+            several = kind != "JPEG" and getattr(image, "is_animated", False)
+        except DAMAGED:  # there is something after the first picture
+            several = True
     except ImageError:
         raise
     except Exception as error:  # noqa: BLE001 # Pillow's decoders share no base class; one image is one answer
@@ -262,8 +264,15 @@ def _open(stream: BinaryIO, kind: str) -> Any:
         from edge.formats.tiff import prepare_tiff
 
         prepare_tiff(image)
-    elif kind == "PNG":
-        _prepare_png(image, source)
+    elif "transparency" in image.info and kind == "PNG" and image.mode in ("L", "RGB"):
+        place = source.tell()
+        source.seek(BITS_AT)
+        (bits,) = source.read(1)
+        source.seek(place)
+        if image.mode == "L":  # to 8 bits, as Pillow does with the pixels
+            image.info["transparency"] = image.info["transparency"] * 255 // (2**bits - 1)
+        elif bits > 8:  # of which Pillow compares only the upper ones
+            raise ImageError("unsupported_format", "PNG of 16 bits with a transparent colour is not supported")
     return image
 
 
@@ -292,23 +301,6 @@ def _without_text(stream: BinaryIO) -> BinaryIO:
     return left
 
 
-def _prepare_png(image: Any, stream: BinaryIO) -> None:
-    """Bring the transparent level of a PNG to 8 bits, as Pillow does with the pixels.
-
-    Raises ImageError for a transparent colour of 16 bits, of which Pillow compares only the upper ones.
-    """
-    if "transparency" not in image.info or image.mode not in ("L", "RGB"):
-        return
-    place = stream.tell()
-    stream.seek(BITS_AT)
-    (bits,) = stream.read(1)
-    stream.seek(place)
-    if image.mode == "L":
-        image.info["transparency"] = image.info["transparency"] * 255 // (2**bits - 1)
-    elif bits > 8:
-        raise ImageError("unsupported_format", "PNG of 16 bits with a transparent colour is not supported")
-
-
 def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) -> ImageError:
     """Return the error for a file that Pillow could not open or decode: of an unknown kind, or corrupt."""
     if isinstance(error, OSError) and error.errno:
@@ -318,7 +310,9 @@ def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) 
     stream.seek(0)
     if is_unknown_kind(kind, stream.read(), opened) or (kind == "HEIF" and "nsupported" in str(error)):
         return ImageError("unsupported_format", f"{kind} of this rare kind is not supported; convert to JPEG or PNG")
-    return ImageError("corrupt", f"the {kind} is cut short or damaged ({reason_of(error)})")
+    # Pillow's own words for a file that it cannot identify hold an address in memory, which no two runs share.
+    reason = "its header" if isinstance(error, UnidentifiedImageError) else reason_of(error)
+    return ImageError("corrupt", f"the {kind} is cut short or damaged ({reason})")
 
 
 def _pixels(image: Any, kind: str) -> NDArray[np.uint8]:
@@ -373,11 +367,3 @@ def _turn(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
-
-
-def _several(image: Any) -> bool:
-    """Whether there are more pictures after the first."""
-    try:
-        return bool(getattr(image, "is_animated", False))
-    except DAMAGED:
-        return True

@@ -4,6 +4,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from edge.errors import ModelError, ModelNotFoundError
 from edge.runtime import create_session
 from edge.spec import ModelSpec, parse_spec
@@ -20,7 +22,7 @@ def content_version(rest_digest: bytes, spec: ModelSpec) -> str:
 
     `rest_digest` is the SHA-256 of the file's bytes without the metadata entry that holds the spec.
     """
-    return hashlib.sha256(rest_digest + spec.without_version().to_json().encode()).hexdigest()[:VERSION_DIGITS]
+    return hashlib.sha256(rest_digest + replace(spec, version=None).to_json().encode()).hexdigest()[:VERSION_DIGITS]
 
 
 def load_model(path: Path, threads: int = 0, *, spinning: bool = True) -> tuple[ModelSpec, Any]:

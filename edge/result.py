@@ -1,6 +1,6 @@
 """The answer for one image, and its JSON, which the commands, the batch and the HTTP service share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge.errors import ImageError
 
-# How many predictions there are where nobody says how many: on the command line, in Python and over HTTP.
+# The default number of predictions: on the command line, in Python and over HTTP.
 DEFAULT_TOP_K = 3
 # Codes of inputs without any content.
 NOT_THERE = ("not_found", "unreadable")
@@ -98,11 +98,6 @@ def classification_fields(classification: Classification | None) -> dict[str, An
     if fields["regions"] is None:
         del fields["regions"], fields["text"]
     return fields
-
-
-def classification_from(fields: Mapping[str, Any]) -> Classification:
-    """Return the classification among the `fields` of a JSON object. Raises msgspec.ValidationError."""
-    return msgspec.convert(fields, Classification)
 
 
 def printable(path: str) -> str:

@@ -87,7 +87,8 @@ def create_session(
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = LOG_ERRORS_ONLY
-    options.intra_op_num_threads = threads or _threads_of_quota()
+    quota = usable_cores()
+    options.intra_op_num_threads = threads or (quota if quota < scheduled_cores() else 0)
     if not optimise:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     if not spinning:
@@ -106,7 +107,7 @@ def create_session(
 
 def usable_cores(groups: Path = Path("/sys/fs/cgroup"), own_group: Path = Path("/proc/self/cgroup")) -> int:
     """Return the cores that the scheduler and the quotas of the control groups (version 2) leave, at least one."""
-    cores = _scheduled_cores()
+    cores = scheduled_cores()
     try:
         # Inside a container its own group is the root; outside, the groups above count as well.
         inner = own_group.read_text(encoding="utf-8").partition("0::/")[2].partition("\n")[0]
@@ -123,14 +124,9 @@ def usable_cores(groups: Path = Path("/sys/fs/cgroup"), own_group: Path = Path("
     return cores
 
 
-def _scheduled_cores() -> int:
+def scheduled_cores() -> int:
+    """Return the cores that the scheduler leaves; onnxruntime knows of no other limit."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _threads_of_quota() -> int:
-    """Return the cores that a quota leaves, or 0 where there is none: onnxruntime knows only of the scheduler's."""
-    cores = usable_cores()
-    return cores if cores < _scheduled_cores() else 0
 
 
 def read_cpu(path: str = "/proc/cpuinfo") -> tuple[str, tuple[str, ...]]:
@@ -163,12 +159,15 @@ def ordered_map(
     from queue import Empty, SimpleQueue
 
     places = threads * PLACES_PER_THREAD
-    stop, over, room = stop or Event(), Event(), Semaphore(places)
+    stop, closed, room = stop or Event(), Event(), Semaphore(places)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="eyespot")
     ahead: SimpleQueue[tuple[Future[R | object], int] | None] = SimpleQueue()
 
+    def is_over() -> bool:
+        return stop.is_set() or closed.is_set()
+
     def work(item: T) -> R | object:
-        return SKIPPED if stop.is_set() or over.is_set() else function(item)
+        return SKIPPED if is_over() else function(item)
 
     def feed() -> None:
         try:
@@ -176,13 +175,13 @@ def ordered_map(
                 taken = min(1 + size_of(item) // PLACE_BYTES, places)
                 for _ in range(taken):
                     while not room.acquire(timeout=TICK_S):
-                        if over.is_set():
+                        if is_over():
                             return
-                if stop.is_set() or over.is_set():
+                if is_over():
                     return
                 ahead.put((pool.submit(work, item), taken))
         except BaseException as error:  # noqa: BLE001 # the caller gets it, in its place
-            failed: Future[R | object] = Future()
+            failed = Future[R | object]()
             failed.set_exception(error)
             ahead.put((failed, 0))
         finally:
@@ -201,12 +200,11 @@ def ordered_map(
                 continue
             if entry is None:
                 return
-            future, taken = entry
-            while not wait((future,), TICK_S).done:
+            while not wait(entry[:1], TICK_S).done:
                 yield None
-            if (result := future.result()) is SKIPPED:
+            if (result := entry[0].result()) is SKIPPED:
                 return
             yield cast(R, result)
-            room.release(taken)
+            room.release(entry[1])
     finally:
-        over.set()
+        closed.set()

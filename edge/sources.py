@@ -25,8 +25,7 @@ ANY_FOLDERS = "**"  # in a pattern
 _FILE, _FOLDER = "0", "1"
 NAMES_IN_MEMORY = 20_000
 
-# What is taken from a folder, beside files without a suffix that begin as an image does. A file that is named itself
-# may be called anything.
+# What is taken from a folder, as are files without a suffix that begin as an image does.
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff"}
     | {".pbm", ".pgm", ".ppm", ".pnm", ".mpo", ".avif", ".heic", ".heif", ".hif"}
@@ -80,7 +79,7 @@ def matches(pattern: str) -> Iterator[Source]:
     place = parts.index(ANY_FOLDERS)
     start = os.sep.join([*parts[:place], ""]) or os.curdir + os.sep
     suffix = os.path.splitext(parts[-1])[1]
-    wanted = _any_file if suffix and not glob.has_magic(suffix) else _is_image
+    wanted = (lambda _: True) if suffix and not glob.has_magic(suffix) else _is_image
     found = [
         source
         for folder in filter(os.path.isdir, glob.glob(start) if glob.has_magic(start) else [start])
@@ -157,10 +156,6 @@ def _is_image(entry: "os.DirEntry[str]") -> bool:
             return is_image_start(stream.read(START_BYTES))
     except ImageError:
         return False
-
-
-def _any_file(_: "os.DirEntry[str]") -> bool:
-    return True
 
 
 def sorted_names(names: Iterable[str], in_memory: int = NAMES_IN_MEMORY) -> Iterator[str]:

@@ -281,10 +281,6 @@ class ModelSpec(_Part, frozen=True, omit_defaults=True):
         """Return the spec as one line of canonical JSON (sorted keys), which digests are taken of."""
         return canonical_json(self)
 
-    def without_version(self) -> "ModelSpec":
-        """Return the spec without its version, which is a digest of the rest."""
-        return msgspec.structs.replace(self, version=None)
-
 
 def canonical_json(value: Any) -> str:
     """Return `value`, which may hold structs, as JSON that is the same string for the same content."""
@@ -313,7 +309,6 @@ def parse_spec(text: str, source: str) -> ModelSpec:
         return msgspec.convert(value, ModelSpec)
     except ModelError:
         raise
-    except RecursionError:
-        raise ModelError(f"{source}: its spec is not valid: it is nested too deep") from None
-    except (ValueError, OverflowError) as error:
-        raise ModelError(f"{source}: its spec is not valid: {error}") from None
+    except (ValueError, OverflowError, RecursionError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else error
+        raise ModelError(f"{source}: its spec is not valid: {reason}") from None

@@ -101,7 +101,7 @@ class EyespotService:
         try:
             engine = state.repository.find(model)
             with state.admission.hold(len(images) - 1):
-                found = await outcomes([engine.submit_pixels(pixels) for pixels in images])
+                found = await outcomes([engine.submit(pixels) for pixels in images])
         except RequestError as error:
             raise BentoMLException(str(error), error_code=HTTPStatus(error.status)) from None
         return [describe(state, engine, answer, top_k, min_probability) for answer in found]

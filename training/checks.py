@@ -1,14 +1,14 @@
 """What a person should know before they trust a classifier: findings about the data, and about the result."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from export.evaluation import COOLEST, HOTTEST
+from training.data.dataset import Dataset
 from training.data.prepare import Pictures
 from training.data.split import Split
-from training.epochs.history import History
 from training.report.report import Finding, Report
 
 # How many times as many images the largest class may have.
@@ -18,99 +18,71 @@ FEW_IMAGES = 10
 SHARED_BY_OTHERS = 0.1
 # How close to its bounds a temperature counts as being at them.
 NEAR = 1.01
-# Epochs without a new low of the validation loss, and the rise of it, that count as overfitting; a smaller rise, in
-# amount or in share, is the noise of a training that has converged.
-OVERFITTING_EPOCHS, OVERFITTING_RISE, OVERFITTING_SHARE = 5, 0.05, 0.1
-# A training that is not right in this share, and whose loss fell by this share in the last epoch, should go on.
-LEARNED, STILL_FALLING = 0.9, 0.05
 
 
-def check_data(pictures: Pictures, split: Split, balanced: bool) -> list[Finding]:
-    """Return what is suspicious about the pictures of a data set; `balanced` classes are weighted."""
-    dataset, origin, found = pictures.dataset, split.origin, []
-    labels, targets = dataset.labels, dataset.targets
+def check_data(pictures: Pictures, split: Split, balanced: bool) -> Iterator[Finding]:
+    """Yield what is suspicious about the pictures of a data set; `balanced` classes are weighted."""
+    dataset, labels, targets = pictures.dataset, pictures.dataset.labels, pictures.dataset.targets
     counts = np.bincount(targets, minlength=len(labels))
-    different = np.bincount(targets[origin == np.arange(len(origin))], minlength=len(labels))
+    different = np.bincount(targets[split.origin == np.arange(len(split.origin))], minlength=len(labels))
     most, least = int(counts.argmax()), int(counts.argmin())
     if counts[most] >= IMBALANCE * counts[least] and not balanced:
         text = f"{counts[most]:,} images of {labels[most]!r} and {counts[least]:,} of {labels[least]!r}"
-        found.append(Finding("unbalanced", f"classes are unbalanced, {text}; gather more, or see --class-weights"))
+        yield Finding("unbalanced", f"classes are unbalanced, {text}; gather more, or see --class-weights")
     for label, count, unique in zip(labels, counts, different, strict=True):
         if unique < FEW_IMAGES:
             text = f"class {label!r} has {unique} different images, fewer than {FEW_IMAGES}; gather more"
-            found.append(Finding("few_images", text))
+            yield Finding("few_images", text)
         if count > 2 * unique:
             text = f"{count - unique:,} of the {count:,} images of {label!r} are copies of others"
-            found.append(Finding("duplicates", f"{text}; gather different ones"))
-    contradicting = np.flatnonzero(targets != targets[origin])
+            yield Finding("duplicates", f"{text}; gather different ones")
+    contradicting = np.flatnonzero(targets != targets[split.origin])
     if len(contradicting):
-        row = int(contradicting[0])
+        row, equal = int(contradicting[0]), int(split.origin[contradicting[0]])
         text = f"images with another label than an equal one: {len(contradicting):,}, such as {dataset.names[row]} and"
-        found.append(Finding("contradicting_labels", f"{text} {dataset.names[int(origin[row])]}; correct the labels"))
+        yield Finding("contradicting_labels", f"{text} {dataset.names[equal]}; correct the labels")
     if split.left_out:
         text = f"images in two parts of the data set, which are left out of the earlier part: {split.left_out:,}"
-        found.append(Finding("overlapping_parts", text))
+        yield Finding("overlapping_parts", text)
     for part, rows in (("validation", split.validation), ("test", split.test)):
         missing = sorted(set(range(len(labels))) - set(targets[rows].tolist()))
         if len(rows) and missing:
             text = f"class {labels[missing[0]]!r} has no images in the {part} part; add some of every class"
-            found.append(Finding("missing_class", text))
+            yield Finding("missing_class", text)
     sizes = [f"{note.size[0]}x{note.size[1]} pixels" for note in pictures.notes]
-    found += _suspicious(pictures, sizes, "one_size", "of one size")
-    return found + _suspicious(pictures, [note.camera for note in pictures.notes], "one_camera", "of one camera")
+    yield from _suspicious(dataset, sizes, "one_size", "of one size")
+    yield from _suspicious(dataset, [note.camera for note in pictures.notes], "one_camera", "of one camera")
 
 
-def _suspicious(pictures: Pictures, traits: Sequence[str], code: str, name: str) -> list[Finding]:
-    """Return a finding for each class that can be told by `traits` alone, and so perhaps is."""
-    everywhere, found = Counter(traits), []
+def _suspicious(dataset: Dataset, traits: Sequence[str], code: str, name: str) -> Iterator[Finding]:
+    """Yield a finding for each class that can be told by `traits` alone, and so perhaps is."""
+    everywhere = Counter(traits)
     of_class: dict[int, Counter[str]] = defaultdict(Counter)
-    for trait, target in zip(traits, pictures.dataset.targets.tolist(), strict=True):
+    for trait, target in zip(traits, dataset.targets.tolist(), strict=True):
         of_class[target][trait] += 1
     for target, counts in sorted(of_class.items()):
         trait, count = next(iter(counts.items()))
         others, rest = everywhere[trait] - count, len(traits) - count
         if trait and len(counts) == 1 and count >= FEW_IMAGES and rest and others <= SHARED_BY_OTHERS * rest:
-            text = (
-                f"all images of {pictures.dataset.labels[target]!r} are {name} ({trait}), unlike the others; the "
-                "classifier may have learned that and not what they show; gather images of all classes in the same way"
+            yield Finding(
+                code,
+                f"all images of {dataset.labels[target]!r} are {name} ({trait}), unlike the others; the classifier may "
+                "have learned that and not what they show; gather images of all classes in the same way",
             )
-            found.append(Finding(code, text))
-    return found
 
 
-def check_result(report: Report, temperature: float, history: History) -> list[Finding]:
-    """Return what makes a trained classifier doubtful."""
-    found = []
+def check_result(report: Report, temperature: float) -> Iterator[Finding]:
+    """Yield what makes a trained classifier doubtful."""
     if report.accuracy_interval.low <= report.baseline_accuracy:
-        text = (
-            f"{report.accuracy:.1%} is no better than always answering the commonest class "
-            f"({report.baseline_accuracy:.1%}); gather more or clearer images, or check the labels"
-        )
-        found.append(Finding("no_better_than_guessing", text))
-    never = [
-        row.label for i, row in enumerate(report.classes) if row.support and not any(c[i] for c in report.confusion)
-    ]
+        text = f"{report.accuracy:.1%} is no better than always answering the commonest class"
+        remedy = "gather more or clearer images, or check the labels"
+        yield Finding("no_better_than_guessing", f"{text} ({report.baseline_accuracy:.1%}); {remedy}")
+    predicted = np.sum(report.confusion, axis=0)
+    never = [row.label for row, count in zip(report.classes, predicted, strict=True) if row.support and not count]
     if never:
         more = f" and {len(never) - 1} more" if len(never) > 1 else ""
         text = f"{never[0]!r}{more} is never predicted; gather more images of it, or see --class-weights"
-        found.append(Finding("never_predicted", text))
+        yield Finding("never_predicted", text)
     if temperature >= HOTTEST / NEAR or temperature <= COOLEST * NEAR:
         text = "the probabilities could not be calibrated; do not rely on them, and gather more images"
-        found.append(Finding("not_calibrated", text))
-    return found + (check_history(history) if history.epochs else [])
-
-
-def check_history(history: History) -> list[Finding]:
-    """Return what the curves of a training show (Starter Bundle, chapter 17)."""
-    losses, validation = history.series("loss"), history.series("validation_loss")
-    lowest, last = validation.index(min(validation)), len(losses) - 1
-    rise, enough = validation[last] - validation[lowest], max(OVERFITTING_RISE, OVERFITTING_SHARE * validation[lowest])
-    if last - lowest >= OVERFITTING_EPOCHS and losses[last] < losses[lowest] and rise > enough:
-        text = (
-            f"since epoch {lowest + 1} the validation loss rose to {validation[last]:.3g} while the training loss fell"
-        )
-        return [Finding("overfitting", f"{text}; gather more images, or see --augment and --early-stopping")]
-    falling = last > 0 and losses[last] < (1 - STILL_FALLING) * losses[last - 1]
-    if falling and history.epochs[last].accuracy < LEARNED and history.best_epoch() == last + 1:
-        return [Finding("underfitting", "the losses are still falling steeply; train for more epochs")]
-    return []
+        yield Finding("not_calibrated", text)

@@ -12,7 +12,7 @@ import errno
 import sys
 from pathlib import Path
 
-from edge.arguments import above_zero, count, parse_regions, positive, probability, seed_number, share
+from edge.arguments import above_zero, parse_regions, positive, probability, seed_number, share
 from edge.cli import DONE
 from edge.errors import EyespotError, UsageError
 from export.quiet_tensorflow import start_tensorflow
@@ -32,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--test", metavar="PATH", help="pictures for the final figures alone, in folders of the same classes")
     add("--test-share", type=share, metavar="S", help="share of the pictures that is set aside for the final figures")
     add("--limit", type=positive, metavar="N", help="at most N pictures of each class, to try quickly")
-    add("--class-depth", type=count, metavar="N", help="folders above the class folders")
     add("--skip-bad", action="store_true", help="leave out images that cannot be read")
     add("--class-weights", choices=["balanced"], help="give every class the same total weight")
     add("--image-size", type=positive, metavar="PX", help="side of the pictures that the network gets")
-    regions = "what the model is to look for in a picture: faces, glyphs:COUNT or none; the data set holds single ones"
-    add("--regions", type=parse_regions, metavar="WHAT", help=regions)
+    add(
+        "--regions", type=parse_regions, metavar="WHAT", help="what to look for in a picture: faces, glyphs:COUNT, none"
+    )
     add = parser.add_argument_group("run").add_argument
     add("--output", type=Path, metavar="RUN", help="the folder to write (default runs/DATASET, runs/RECIPE-DATASET)")
     add("--resume", action="store_true", help="go on with a run that was interrupted")
@@ -84,11 +84,9 @@ def run(arguments: argparse.Namespace) -> int:
         room = "make room and " if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
         kept = f"{error.strerror}; what was done is kept, {room}go on with the same command and --resume"
         raise OSError(error.errno, kept, error.filename) from None
-    report, spec = finished.evaluation.report, finished.spec
-    on = spec.training.evaluated_on if spec.training else None
-    print(
-        f"{finished.path}: {report.accuracy:.2%} of {report.images:,} images ({on}), {len(report.classes)} classes; "
-        f"always guessing the commonest gives {report.baseline_accuracy:.2%}"
-    )
+    report = finished.evaluation.report
+    kind = f"{report.images:,} images ({report.evaluated_on}), {len(report.classes)} classes"
+    guessing = f"always guessing the commonest gives {report.baseline_accuracy:.2%}"
+    print(f"{finished.path}: {report.accuracy:.2%} of {kind}; {guessing}")
     print(f"next: eyespot evaluate {finished.path}; eyespot export {finished.path}")
     return DONE

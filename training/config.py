@@ -43,7 +43,6 @@ class TrainConfig:
     weights: Path | None = None
     fine_tune: bool = False
     image_size: int | None = None
-    class_depth: int = 0
     test: str | None = None
     test_share: float | None = None
     limit: int | None = None
@@ -79,8 +78,7 @@ class TrainConfig:
         regions = recipe.regions if self.regions is None else None if self.regions == "none" else self.regions
         balanced = recipe.balanced_classes or self.class_weights == "balanced"
         recipe = dataclasses.replace(recipe, regions=regions, balanced_classes=balanced)
-        head = recipe.head if isinstance(recipe, HeadRecipe) else None
-        if self.k and not isinstance(head, NearestNeighbours):
+        if self.k and not (isinstance(recipe, HeadRecipe) and isinstance(recipe.head, NearestNeighbours)):
             raise UsageError(f"--k counts the neighbours of knn, and {recipe.name} has none")
         if isinstance(recipe, Recipe):
             return self._change_epochs(recipe)
@@ -100,14 +98,11 @@ class TrainConfig:
             self._refuse(FOR_PHOTOGRAPHS, "is for a folder of photographs, which 'eyespot train FOLDER' takes")
             recipe = load_recipe_file(Path(self.target)) if is_file else RECIPES[self.target]
             return with_image_size(recipe, self.image_size) if self.image_size else recipe
-        if is_dataset(self.target):
-            return self._photographs()
-        if os.sep in self.target:
+        if os.sep in self.target and not is_dataset(self.target):
             raise UsageError(f"{self.target}: there is no such folder, data set or recipe")
-        raise UsageError(f"{unknown_name('recipe', self.target, list(RECIPES))}, and there is no folder {self.target}")
-
-    def _photographs(self) -> HeadRecipe:
-        """Return the recipe of a folder of photographs: a pretrained backbone with a logistic head."""
+        if not is_dataset(self.target):
+            unknown = unknown_name("recipe", self.target, list(RECIPES))
+            raise UsageError(f"{unknown}, and there is no folder {self.target}")
         if self.dataset:
             raise UsageError(f"{self.target} is the data set to train on; leave out --dataset {self.dataset}")
         backbone = find_backbone(self.backbone)
@@ -115,8 +110,6 @@ class TrainConfig:
         return HeadRecipe(
             name=f"photographs-{backbone.name}",
             summary=f"{backbone.name}, {size}x{size}, logistic head",
-            source="own",
-            reported="-",
             dataset=self.target,
             preprocessing=(*backbone.geometry(size), *backbone.values),
             head=Logistic(),

@@ -52,10 +52,7 @@ class Trained:
     temperature: float = 1.0
 
     def calibrated(self, targets: NDArray[np.int64]) -> "Trained":
-        """Return the same with its temperature, in the network and in all probabilities.
-
-        `targets` [N] are the classes of all pictures.
-        """
+        """Return it with its temperature in network and probabilities; `targets` [N] are those of all pictures."""
         found = self.calibration
         temperature = fit_temperature(found.probabilities, targets[found.rows])
         calibration, reported = (

@@ -62,15 +62,13 @@ class Optimizer:
 class _Experiment:
     """What all recipes have.
 
-    `reported` is the accuracy that the source reports, as text. `classes` is given where there must be so many.
-    `regions` is what the model will look for in a picture; it is trained on what is found: single glyphs, or faces.
+    `dataset` is its own, if it has one. `classes` is given where there must be so many. `regions` is what the model
+    will look for in a picture; it is trained on what is found: single glyphs, or faces.
     """
 
     name: str
     summary: str
-    source: str
-    reported: str
-    dataset: str
+    dataset: str = ""
     preprocessing: tuple[Step, ...]
     balanced_classes: bool = False
     classes: int | None = None
@@ -131,13 +129,10 @@ def with_image_size(recipe: AnyRecipe, size: int) -> AnyRecipe:
     sized = [step for step in recipe.preprocessing if isinstance(step, Resize | Fit | CentreCrop)]
     if not sized:
         raise UsageError(f"the recipe {recipe.name} has no step of one size; leave out --image-size")
-    scale = size / sized[-1].height
-    steps: list[Step] = []
-    for step in recipe.preprocessing:
-        if isinstance(step, Resize | Fit | CentreCrop):
-            steps.append(msgspec.structs.replace(step, height=size, width=size))
-        elif isinstance(step, ResizeSide):
-            steps.append(msgspec.structs.replace(step, length=round(step.length * scale)))
-        else:
-            steps.append(step)
+    steps = list(recipe.preprocessing)
+    for i, step in enumerate(steps):
+        if isinstance(step, ResizeSide):
+            steps[i] = msgspec.structs.replace(step, length=round(step.length * size / sized[-1].height))
+        elif step in sized:
+            steps[i] = msgspec.structs.replace(step, height=size, width=size)
     return replace(recipe, preprocessing=tuple(steps))

@@ -43,12 +43,10 @@ def claimed_run_folder(path: Path, resume: bool) -> Iterator[RunFolder]:
                 shutil.rmtree(useless)
             else:
                 useless.unlink(missing_ok=True)
-        try:
-            yield run
-        finally:
-            if not run.state.is_file() and not run.is_finished:
-                shutil.rmtree(path, ignore_errors=True)
+        yield run
     finally:
+        if not run.state.is_file() and not run.is_finished:
+            shutil.rmtree(path, ignore_errors=True)
         lock.discard()
         lock.close()
 

@@ -33,12 +33,11 @@ from training.transfer.train_head import train_head
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its folder, its spec, how good it is, and what a person should know about it."""
+    """A finished run: its folder, its spec, how good it is, and its mistakes."""
 
     path: Path
     spec: ModelSpec
     evaluation: Evaluation
-    findings: tuple[Finding, ...]
 
     @property
     def accuracy(self) -> float:
@@ -52,11 +51,8 @@ class Run:
 def train(target: str, **options: Any) -> Run:
     """Train a classifier and write its run folder; this is what `eyespot train` does.
 
-    Args:
-        target: A folder of photographs with one folder for each class, a known data set, the name of a recipe, or a
-            Python file with one.
-        **options: Fields of `TrainConfig`, which are the options of the command: `output`, `backbone`, `fine_tune`,
-            `dataset`, `seed`, and so on.
+    `target` is a folder of photographs with one folder for each class, a known data set, the name of a recipe, or a
+    Python file with one; `options` are the fields of `TrainConfig`: `output`, `backbone`, `fine_tune`, and so on.
 
     Progress and warnings go to standard error. Raises EyespotError for data, options or an output that cannot be used,
     DivergenceError for a loss that is not finite; after KeyboardInterrupt `resume=True` goes on.
@@ -69,7 +65,7 @@ def train(target: str, **options: Any) -> Run:
     with claimed_run_folder(output, config.resume) as run, Store(cache_folder()) as store:
         pictures = prepare(dataset, recipe.preprocessing, store, config.skip_bad, config.jobs)
         split = _split(pictures, recipe, config)
-        findings = check_data(pictures, split, recipe.balanced_classes)
+        findings = [*check_data(pictures, split, recipe.balanced_classes)]
         job = Job(config, pictures, split, run)
         trained = train_epochs(recipe, job) if isinstance(recipe, Recipe) else train_head(recipe, job)
         return _finish(trained, recipe, job, findings)
@@ -87,9 +83,8 @@ def _choose_device(config: TrainConfig) -> str:
     if config.device == "cpu":
         tf.config.set_visible_devices([], "GPU")
     elif gpus:
-        return f"{len(gpus)} GPU" + ("s" if len(gpus) > 1 else "")
-    cores = config.jobs or usable_cores()
-    return f"the CPU, {cores} core" + ("" if cores == 1 else "s")
+        return f"GPUs: {len(gpus)}"
+    return f"the CPU, cores: {config.jobs or usable_cores()}"
 
 
 def _load(recipe: AnyRecipe, config: TrainConfig) -> tuple[Dataset, Path]:
@@ -97,12 +92,11 @@ def _load(recipe: AnyRecipe, config: TrainConfig) -> tuple[Dataset, Path]:
     name = config.dataset or recipe.dataset
     if not name:
         raise UsageError(f"the recipe {recipe.name} has no data set of its own; name one with --dataset")
-    dataset = load_dataset(name, config.class_depth, test=config.test, limit=config.limit, seed=config.seed)
+    dataset = load_dataset(name, test=config.test, limit=config.limit, seed=config.seed)
     if recipe.classes is not None and len(dataset.labels) != recipe.classes:
-        raise DatasetError(
-            f"the recipe {recipe.name} is for {recipe.classes} classes. Received: {len(dataset.labels)} in {name}; "
-            "give the folder above them, with --class-depth if need be, or take another recipe"
-        )
+        rule = f"the recipe {recipe.name} is for {recipe.classes} classes"
+        remedy = "give the folder above these classes, or take another recipe"
+        raise DatasetError(f"{rule}. Received: {len(dataset.labels)} in {name}; {remedy}")
     output = config.output or Path(f"runs/{dataset.name if config.target == name else f'{recipe.name}-{dataset.name}'}")
     for written in filter(None, (output, config.tensorboard)):
         require_outside(written, name)
@@ -133,7 +127,7 @@ def _finish(trained: Trained, recipe: AnyRecipe, job: Job, found: list[Finding])
     report, mistakes = evaluate(
         reported.names, reported.targets, dataset.labels, probabilities, threshold, dataset.name, trained.evaluated_on
     )
-    findings = (*found, *check_result(report, trained.temperature, trained.history))
+    findings = (*found, *check_result(report, trained.temperature))
     report = replace(report, phases=trained.phases, warnings=findings)
     spec = describe_model(trained, recipe, job, report, threshold)
     evaluation = Evaluation(report, mistakes)
@@ -146,7 +140,7 @@ def _finish(trained: Trained, recipe: AnyRecipe, job: Job, found: list[Finding])
     if report.suspects:
         see = f"eyespot annotate --suspects {run.suspects}"
         _say(f"probably labelled wrong: {report.suspects:,} images; see them: {see}")
-    return Run(run.path, spec, evaluation, findings)
+    return Run(run.path, spec, evaluation)
 
 
 def _say(line: str) -> None:

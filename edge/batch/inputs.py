@@ -34,11 +34,6 @@ class Input:
     size_bytes: int | None = None
 
 
-def held_bytes(item: Input) -> int:
-    """Return how much memory an input holds while it waits."""
-    return len(item.encoded or b"")
-
-
 def failed(path: str, code: str, message: str, size_bytes: int | None = None) -> Input:
     """Return an input that could not be read."""
     return Input(path, error=ImageError(code, message), size_bytes=size_bytes)

@@ -18,7 +18,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 import ray
 import ray.data
 
-from edge.batch.inputs import Input, held_bytes
+from edge.batch.inputs import Input
 from edge.batch.rows import Row, RunConfig, compute_row, decode_row, encode_row
 from edge.classifier import Classifier
 from edge.errors import InstallationError, ModelError, UsageError, reason_of
@@ -79,5 +79,5 @@ def _take_chunk(inputs: Iterator[Input]) -> list[Input]:
     chunk, held = list[Input](), 0
     while len(chunk) < CHUNK_INPUTS and held < CHUNK_HELD_BYTES and (item := next(inputs, None)):
         chunk.append(item)
-        held += held_bytes(item)
+        held += len(item.encoded or b"")
     return chunk

@@ -9,7 +9,7 @@ from edge.batch.inputs import Input, read_file
 from edge.classifier import Classifier
 from edge.errors import ImageError, reason_of
 from edge.image import decode_image
-from edge.result import Classification, answer_fields, classification_from
+from edge.result import Classification, answer_fields
 from edge.spec import Faces, Glyphs
 
 RUN_FORMAT = 2
@@ -80,7 +80,7 @@ def decode_row(line: bytes) -> Row:
         kinds = tuple[str, str | None, int | None, dict[str, str] | None]
         path, sha256, size_bytes, wrong = msgspec.convert(values, kinds)
         error = ImageError(wrong["code"], wrong["message"]) if wrong is not None else None
-        found = None if error else classification_from(fields)
+        found = None if error else msgspec.convert(fields, Classification)
     except (KeyError, TypeError, RecursionError) as reason:
         raise ValueError(f"the line is no row ({reason})") from None
     if not line.endswith(b"\n") or (found and not found.predictions and found.regions is None):

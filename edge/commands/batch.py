@@ -25,8 +25,8 @@ from threading import Event
 
 from tqdm import tqdm
 
-from edge.arguments import add_classifier_options, count_or_share, positive
-from edge.batch.inputs import Input, find_inputs, held_bytes, read_file
+from edge.arguments import add_classifier_options, count_or_share, load_classifier, positive
+from edge.batch.inputs import Input, find_inputs, read_file
 from edge.batch.journal import CSV, JSON_LINES, PARQUET, SYNC_EVERY_S, Journal
 from edge.batch.rows import Row, RunConfig, compute_row
 from edge.batch.statistics import RunStatistics
@@ -70,8 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Classify every input and return the exit status."""
     _require_places(arguments)
-    options = {"regions": arguments.regions, "face_model": arguments.face_model}
-    classifier = Classifier.load(arguments.model, 1, min_probability=arguments.min_probability, **options)
+    classifier = load_classifier(arguments, 1)
     if classifier.regions and (arguments.fast_decode or arguments.labels_from_folders):
         raise UsageError("--fast-decode and --labels-from-folders are for whole pictures (--regions none)")
     if arguments.fast_decode:
@@ -163,7 +162,7 @@ def _begin(arguments: Namespace, journal: Journal, statistics: RunStatistics, st
         if stop.is_set():
             break
     if statistics.rows and not arguments.quiet:
-        print(f"eyespot: {statistics.rows:,} rows exist, going on", file=sys.stderr)
+        print(f"eyespot: {statistics.rows:,} rows are there, going on", file=sys.stderr)
     return inputs
 
 
@@ -188,7 +187,9 @@ def _rows(
             from edge.batch.ray_engine import compute_on_ray
         return compute_on_ray(arguments, config, inputs, stop)
     compute = partial(compute_row, classifier=classifier, config=config)
-    return ordered_map(compute, inputs, arguments.threads or usable_cores(), stop, held_bytes)
+    return ordered_map(
+        compute, inputs, arguments.threads or usable_cores(), stop, lambda item: len(item.encoded or b"")
+    )
 
 
 def _append(arguments: Namespace, journal: Journal, statistics: RunStatistics, rows: Iterator[Row | None]) -> None:

@@ -95,7 +95,12 @@ def run(arguments: argparse.Namespace) -> int:
     best = min(fast, key=lambda r: (-(r.accuracy or 0.0), r.threads, r.percentile_ms(50)), default=None)
     command = best and f"eyespot classify {shlex.quote(best.model)} --threads {best.threads} IMAGE"
     if arguments.json:
-        listed = [_fields(row) for row in rows]
+        listed = [
+            {name: getattr(row, name) for name in ("model", "threads", "accuracy", "refusal", "failure", "peak_bytes")}
+            | {name: None if row.failure else row.percentile_ms(p) for name, p in (("median_ms", 50), ("p95_ms", 95))}
+            | {"runs": len(row.seconds)}
+            for row in rows
+        ]
         print(json.dumps({"processor": processor, "cores": cores, "measurements": listed, "command": command}))
     else:
         _print_table(rows)
@@ -121,13 +126,6 @@ def _take_turn(row: Measurement, image: Path | None) -> None:
         row.failure = found.get("error")
         row.seconds += found.get("seconds", [])
         row.peak_bytes = max(row.peak_bytes, found.get("peak_bytes", 0))
-
-
-def _fields(row: Measurement) -> dict[str, object]:
-    """Return a row as a JSON object; times are None where it failed."""
-    median_ms, p95_ms = (None if row.failure else row.percentile_ms(percent) for percent in (50, 95))
-    known = {name: getattr(row, name) for name in ("model", "threads", "accuracy", "refusal", "failure", "peak_bytes")}
-    return known | {"median_ms": median_ms, "p95_ms": p95_ms, "runs": len(row.seconds)}
 
 
 def _print_table(rows: list[Measurement]) -> None:

@@ -1,1 +1,1 @@
-"""What Pillow leaves to us: kinds of TIFF that it reads wrongly, and kinds that it does not know."""
+"""Kinds of files that Pillow decodes wrongly, or does not know."""

@@ -1,5 +1,6 @@
 """TIFF (revision 6.0): the kinds that Pillow opens but decodes wrongly."""
 
+import struct
 from io import BytesIO
 from typing import Any
 
@@ -59,14 +60,14 @@ def grey_levels(deep: NDArray[Any], tags: Any) -> NDArray[np.uint8]:
 
 def is_whole_directory(content: bytes) -> bool:
     """Whether the directory of a TIFF has a size, and a picture that begins inside the file."""
-    tags = ImageFileDirectory_v2(content[:16] if content[2] == 43 or content[3] == 43 else content[:8])
-    stream = BytesIO(content)
     try:
+        tags = ImageFileDirectory_v2(content[:16] if 43 in content[2:4] else content[:8])
+        stream = BytesIO(content)
         stream.seek(tags.next)
         tags.load(stream)
         places = tags.get(STRIPS) or tags.get(TILES) or ()
         return bool(min(tags[256], tags[257]) > 0 and 0 < max(places) < len(content))
-    except (SyntaxError, LookupError, ValueError, TypeError, OSError, OverflowError):
+    except (SyntaxError, LookupError, ValueError, TypeError, OSError, OverflowError, struct.error):
         return False
 
 

@@ -46,11 +46,12 @@ def find_glyphs(pixels: NDArray[np.uint8], count: int, digits: bool = False) -> 
     highest = max((box.height for box in bounds), default=0)
     smallest = max(SMALLEST_HEIGHT_PX, highest * SPECK_SHARE)
     glyphs = sorted(box for box in bounds if box.height >= smallest)
-    split = glyphs
+    split, height = glyphs, float(np.median([box.height for box in glyphs or [Box(0, 0, 0, 0)]]))
     if 0 < len(glyphs) < count:
-        split = _split_touching(glyphs, count, ink, digits)
+        split = _split_touching(glyphs, count, ink, digits, height)
     elif digits and len(glyphs) == count:
-        split = _split_doubles(glyphs, ink)
+        doubles = {box: _cut(box, 2, ink, height) for box in glyphs if box.width >= DOUBLE_WIDTH * height}
+        split = [part for box in glyphs for part in doubles.get(box) or [box]]
     boxes = [clipped(b.x - PADDING_PX, b.y - PADDING_PX, b.width, b.height, *grey.shape) for b in sorted(split)]
     largest = sorted(boxes, key=lambda box: -box.width * box.height)[:MOST_GLYPHS]
     return FoundBoxes(tuple(sorted(largest)), len(set(split) - set(glyphs)))
@@ -73,9 +74,8 @@ def _find_ink(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(ink, np.uint8)
 
 
-def _split_touching(glyphs: list[Box], count: int, ink: NDArray[np.uint8], digits: bool) -> list[Box]:
+def _split_touching(glyphs: list[Box], count: int, ink: NDArray[np.uint8], digits: bool, height: float) -> list[Box]:
     """Return `count` boxes, the widest of `glyphs` cut into parts, or `glyphs` where that is not possible."""
-    height = float(np.median([box.height for box in glyphs]))
     parts = dict.fromkeys(glyphs, 1)
     for _ in range(count - len(glyphs)):
         widest = max(parts, key=lambda box: box.width / parts[box])
@@ -88,13 +88,6 @@ def _split_touching(glyphs: list[Box], count: int, ink: NDArray[np.uint8], digit
     if not all(cut.values()):
         return glyphs
     return [part for box in glyphs for part in cut.get(box, [box])]
-
-
-def _split_doubles(glyphs: list[Box], ink: NDArray[np.uint8]) -> list[Box]:
-    """Return `glyphs`, those cut in two that are wider than any digit."""
-    height = float(np.median([box.height for box in glyphs]))
-    doubles = {box: _cut(box, 2, ink, height) for box in glyphs if box.width >= DOUBLE_WIDTH * height}
-    return [part for box in glyphs for part in doubles.get(box) or [box]]
 
 
 def _cut(box: Box, parts: int, ink: NDArray[np.uint8], height: float) -> list[Box]:
@@ -146,11 +139,5 @@ def _lightest_column(inside: NDArray[np.bool_], middle: float, reach: float) -> 
 
 
 def _tight(box: Box, inside: NDArray[np.bool_], left: int, right: int) -> Box:
-    rows = np.flatnonzero(inside[:, left:right].any(axis=1))
-    columns = np.flatnonzero(inside[:, left:right].any(axis=0))
-    return Box(
-        box.x + left + int(columns[0]),
-        box.y + int(rows[0]),
-        int(columns[-1] - columns[0]) + 1,
-        int(rows[-1] - rows[0]) + 1,
-    )
+    x, y, width, height = cv2.boundingRect(inside[:, left:right].astype(np.uint8))
+    return Box(box.x + left + x, box.y + y, width, height)

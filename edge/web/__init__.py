@@ -1,1 +1,1 @@
-"""Pages that eyespot serves on one's own machine: who may ask, and how they look."""
+"""Pages that eyespot serves on this machine."""

@@ -1,7 +1,7 @@
-"""An HTTP server of the standard library for a page on one's own machine, and who may ask it.
+"""An HTTP server of the standard library for a page on this machine.
 
-A page on another site could reach a server on this machine by a name of its own that leads here (DNS rebinding), so a
-server that listens on the loopback answers only where the request names the loopback.
+A page of another site could send requests here under its own host name (DNS rebinding), so a server on the loopback
+answers only requests whose Host is the loopback.
 """
 
 import socket
@@ -15,10 +15,7 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class LocalServer(ThreadingHTTPServer):
-    """An HTTP server that listens on a host and port (0: any free one) as `url`.
-
-    Raises UsageError where that address cannot be had.
-    """
+    """An HTTP server on a host and port (0: any free one) at `url`. Raises UsageError where it cannot listen there."""
 
     daemon_threads = True
     block_on_close = False
@@ -31,25 +28,23 @@ class LocalServer(ThreadingHTTPServer):
             super().__init__((host, port), handler)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(f"http://{shown}:{port} cannot be listened on ({reason}); choose another port") from None
+            raise UsageError(f"cannot listen on http://{shown}:{port} ({reason}); choose another port") from None
         self.url = f"http://{shown}:{self.server_address[1]}/"
 
     def server_bind(self) -> None:
-        """Bind the address, without asking the name service who this machine is: that may take seconds."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or a restart would wait for a minute
+        """Bind the address. The parent's method asks for the name of this machine, which may take seconds."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for a restart at once
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say what went wrong with a request, unless a browser merely went away."""
+        """Print the error of a request, except for a browser that went away."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     def admits(self, host_header: str | None) -> bool:
         """Return whether a request with this Host header may be answered."""
-        if not self.local:
-            return True
         try:
-            return urlsplit(f"//{host_header or ''}").hostname in LOOPBACK_NAMES
+            return not self.local or urlsplit(f"//{host_header or ''}").hostname in LOOPBACK_NAMES
         except ValueError:  # half an IPv6 address
             return False

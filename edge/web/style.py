@@ -1,4 +1,4 @@
-"""What the pages that eyespot serves share: a style by day and by night, and what they may load."""
+"""The style that the pages of eyespot share, light and dark, and their Content-Security-Policy."""
 
 import base64
 import hashlib
@@ -15,10 +15,7 @@ def with_style(page: str) -> str:
 
 
 def content_policy(page: str, media: str) -> str:
-    """Return a Content-Security-Policy that lets `page` run its own script and style, and load nothing else.
-
-    `media` are the directives for pictures and films.
-    """
+    """Return a policy that lets `page` run its own scripts and styles, and load what the directives `media` allow."""
 
     def digests(tag: str) -> str:
         found = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)

@@ -1,10 +1,8 @@
 """Compare the source network with the ONNX graph, before anything is written.
 
-A converter can be wrong for one model in a thousand, silently. Both sides get the same pictures: the source network
-behind the preprocessing graph alone, as in training, and ONNX as the whole merged graph. A difference is accepted up to
-an absolute limit, or, where rounding alone moves a network further, up to `NOISE_FACTOR` times what rounding makes of
-the worst picture (export/parity/noise.py). That is measured, not derived from the size of the logits: rounding happens
-on both sides, a wrong conversion on one.
+Both sides get the same pictures: the source network behind the preprocessing graph alone, as in training, and ONNX as
+the whole merged graph. A difference is accepted up to an absolute limit, or, where rounding alone moves a network
+further, up to `NOISE_FACTOR` times what rounding makes of the worst picture (export/parity/noise.py).
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator

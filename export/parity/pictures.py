@@ -80,12 +80,14 @@ def run_pictures(run: RunFolder) -> Pictures:
     return Pictures("held-out", str(run.path), file_digest(run.evaluation_images), True, read)
 
 
-def folder_pictures(folder: Path, labels: Collection[str]) -> Pictures:
-    """Return the pictures below `folder`, at most as many as a run holds out, spread over all of it.
+def find_pictures(folder: Path | None, labels: Collection[str]) -> Pictures:
+    """Return the pictures below `folder`, at most as many as a run holds out, or made ones without a folder.
 
     They are labelled if each is in a folder that is called as one of `labels`. Raises UsageError if there are none, if
     one of them cannot be read, or if some folders are called as labels are and others are not.
     """
+    if folder is None:
+        return made_pictures()
     found = list(walk_images(str(folder)))
     if not found:
         raise UsageError(f"{folder}: --images must name a folder that holds pictures; there is none in it")
@@ -117,11 +119,6 @@ def folder_pictures(folder: Path, labels: Collection[str]) -> Pictures:
             yield Example(names[i], None if strangers else shown[i], pixels)
 
     return Pictures("folder", folder.resolve().name, digest.hexdigest(), not strangers, read)
-
-
-def find_pictures(folder: Path | None, labels: Collection[str]) -> Pictures:
-    """Return the pictures of a folder as `folder_pictures`, or made ones without a folder."""
-    return made_pictures() if folder is None else folder_pictures(folder, labels)
 
 
 def _step(count: int, most: int) -> int:

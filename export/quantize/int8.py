@@ -53,7 +53,7 @@ class Scheme:
 
     def __str__(self) -> str:
         activations = "S8" if self.signed_activations else "U8"
-        return f"{activations}S8, {self.weight_bits}-bit weights by filter, QDQ"
+        return f"{activations}S8, {self.weight_bits}-bit weights per channel, QDQ"
 
 
 SCHEMES: dict[Target, Scheme] = {

@@ -138,7 +138,7 @@ class _Job:
         self.future: Future[Answer] = Future()
         self.marks = [time.perf_counter()]
         self.note: str | None = None
-        self.tensor: Tensor
+        self.tensor: Tensor | None = None
         self.measures: tuple[PictureMeasures, ...] = ()
 
     def mark(self) -> None:
@@ -198,27 +198,21 @@ class Engine:
         sizes = self._sessions.sizes if provider == "cpu" else range(1, self._sessions.sizes[-1] + 1)
         self._batcher = MicroBatcher[_Job](self._run_network, sizes, settings.max_wait_ms / 1000)
 
-    def submit(self, encoded: bytes) -> "Future[Answer]":
-        """Return the future answer for the bytes of one image file. It raises ImageError, or EngineError.
+    def submit(self, image: bytes | NDArray[np.uint8]) -> "Future[Answer]":
+        """Return the future answer for the bytes of one image file, or for uint8 RGB [H, W, 3].
 
-        Cancelling it takes the picture out of the queue.
+        It raises ImageError, or EngineError. Cancelling it takes the picture out of the queue.
         """
+        job = _Job()
+        self._batcher.expect()
+        work = self._pool.submit(self._work, job, image)
 
-        def decode() -> DecodedImage:
-            return decode_image(encoded, self._max_pixels)
+        def forget(future: "Future[Answer]") -> None:
+            if future.cancelled() and work.cancel():  # or its thread drops it
+                self._batcher.drop()
 
-        def size_bytes() -> int:
-            try:
-                header = read_header(io.BytesIO(encoded))
-            except ImageError:
-                return 0  # decoding says why
-            return header.width * header.height * BYTES_PER_PIXEL
-
-        return self._start(decode, size_bytes)
-
-    def submit_pixels(self, pixels: NDArray[np.uint8]) -> "Future[Answer]":
-        """Return the future answer for one picture, uint8 RGB [H, W, 3]."""
-        return self._start(lambda: DecodedImage(pixels, None), lambda: pixels.nbytes)
+        job.future.add_done_callback(forget)
+        return job.future
 
     def record(self, answer: Answer, classification: Classification) -> None:
         """Add one answer to the statistics and to the drift window. For the event loop's thread only."""
@@ -238,29 +232,17 @@ class Engine:
         """End the engine once all that was submitted is answered, or leave it after `within_s`; its pool goes on."""
         self._batcher.close(within_s)
 
-    def _start(self, decode: Callable[[], DecodedImage], size_bytes: Callable[[], int]) -> "Future[Answer]":
-        job = _Job()
-        self._batcher.expect()
-        work = self._pool.submit(self._work, job, decode, size_bytes)
-
-        def forget(future: "Future[Answer]") -> None:
-            if future.cancelled() and work.cancel():  # or its thread drops it
-                self._batcher.drop()
-
-        job.future.add_done_callback(forget)
-        return job.future
-
-    def _work(self, job: _Job, decode: Callable[[], DecodedImage], size_bytes: Callable[[], int]) -> None:
+    def _work(self, job: _Job, image: bytes | NDArray[np.uint8]) -> None:
         """Take one picture through decoding and preprocessing, and through the network unless in a batch."""
         try:
             if not job.future.cancelled():
-                with self._memory.hold(size_bytes()):
-                    self._prepare(job, decode)
+                with self._memory.hold(_size_bytes(image)):
+                    self._prepare(job, image)
         except EyespotError as error:
             _settle(job.future, error)
         except Exception as error:  # noqa: BLE001 # whatever it is, it is this picture's alone
             _settle(job.future, EngineError(f"the picture could not be prepared ({reason_of(error)})"))
-        if job.future.done() or not hasattr(job, "tensor"):
+        if job.future.done() or job.tensor is None:
             self._batcher.drop()
         elif self.batches:
             self._batcher.put(job)
@@ -268,9 +250,9 @@ class Engine:
             self._run_network([job])
             self._batcher.drop()
 
-    def _prepare(self, job: _Job, decode: Callable[[], DecodedImage]) -> None:
+    def _prepare(self, job: _Job, image: bytes | NDArray[np.uint8]) -> None:
         job.mark()
-        decoded = decode()
+        decoded = decode_image(image, self._max_pixels) if isinstance(image, bytes) else DecodedImage(image, None)
         job.mark()
         job.note = decoded.note
         if self._finder:  # one picture gives any number of crops, each through the network by itself
@@ -302,7 +284,7 @@ class Engine:
         for job in jobs:
             job.marks[4:] = [time.perf_counter()]
         try:
-            answers = self._sessions.predict([job.tensor for job in jobs])
+            answers = self._sessions.predict([job.tensor for job in jobs if job.tensor is not None])
         except Exception as error:  # noqa: BLE001 # onnxruntime's exceptions share no other base class
             if len(jobs) == 1:
                 _settle(jobs[0].future, EngineError(f"the model could not be run ({reason_of(error)})"))
@@ -312,6 +294,17 @@ class Engine:
             return
         for index, (job, probabilities) in enumerate(zip(jobs, answers, strict=True)):
             job.finish(probabilities, len(jobs), index == 0)
+
+
+def _size_bytes(image: bytes | NDArray[np.uint8]) -> int:
+    """Return what it will take to decode and preprocess a picture; nothing for what decoding will refuse."""
+    if not isinstance(image, bytes):
+        return image.nbytes
+    try:
+        header = read_header(io.BytesIO(image))
+    except ImageError:
+        return 0
+    return header.width * header.height * BYTES_PER_PIXEL
 
 
 def warm_up(sessions: ModelSessions, source: str) -> ModelSessions:

@@ -5,7 +5,6 @@ session, with no more than a log line, where CUDA was asked for and a library is
 """
 
 import ctypes
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +26,6 @@ EXECUTION_PROVIDERS = {
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
-# The name of the memory of both GPU providers.
-GPU_MEMORY = "cuda"
 # Above so many pixels the preprocessor gives its memory back after the run; below, keeping it is faster.
 KEEP_MEMORY_PIXELS = 4_000_000
 
@@ -74,12 +71,10 @@ def load_sessions(content: bytes, source: str, provider: str, threads: int, max_
     The network takes 1, 2, 4 and so on pictures up to `max_batch`: a GPU searches its algorithms anew for every
     shape. Raises ModelError for a model that cannot be split or loaded, InstallationError for the provider.
     """
-    preprocessor, network = split_model(content, source)
-    session = create_provider_session(network, source, provider, threads)
-    if provider != "cpu":
-        session = BoundSession(session, GPU_MEMORY)
-    sizes = tuple(1 << i for i in range(max_batch.bit_length()))
-    return ModelSessions(create_provider_session(preprocessor, source, "cpu", 1, varying=True), session, sizes)
+    models = split_model(content, source)
+    preprocessor = create_provider_session(models[0], source, "cpu", 1, varying=True)
+    network = create_provider_session(models[1], source, provider, threads)
+    return ModelSessions(preprocessor, network, tuple(1 << i for i in range(max_batch.bit_length())))
 
 
 def split_model(content: bytes, source: str) -> tuple[bytes, bytes]:
@@ -204,36 +199,3 @@ def create_provider_session(model: bytes, name: str, provider: str, threads: int
     if (found := session.get_providers()[0]) != wanted:
         raise InstallationError(f"{name}: {wanted} was asked for and {found} came up")
     return session
-
-
-class BoundSession:
-    """A session whose inputs are in the device's memory: one buffer for each batch size, filled anew each time.
-
-    `run` alone allocates on the device, copies and frees for every batch (ONNX Runtime: I/O binding). One run at a
-    time; any number of threads may ask.
-    """
-
-    def __init__(self, session: Any, device: str) -> None:
-        self._onnxruntime = import_onnxruntime()
-        self._session = session
-        self._device = device
-        self._lock = threading.Lock()
-        self._bound: dict[tuple[int, ...], tuple[Any, Any]] = {}
-
-    def run(self, outputs: Sequence[str], feeds: dict[str, Tensor]) -> list[Tensor]:
-        """Return `outputs` for the one input in `feeds`, as onnxruntime's `run` does. Raises what it raises."""
-        ((name, batch),) = feeds.items()
-        batch = np.ascontiguousarray(batch)
-        with self._lock:
-            if batch.shape not in self._bound:
-                buffer = self._onnxruntime.OrtValue.ortvalue_from_numpy(batch, self._device, 0)
-                binding = self._session.io_binding()
-                binding.bind_ortvalue_input(name, buffer)
-                for output in outputs:
-                    binding.bind_output(output, "cpu")
-                self._bound[batch.shape] = binding, buffer
-            binding, buffer = self._bound[batch.shape]
-            buffer.update_inplace(batch)
-            self._session.run_with_iobinding(binding)
-            # A copy: the next run of this size writes to the same memory.
-            return [np.array(value.numpy()) for value in binding.get_outputs()]

@@ -204,9 +204,7 @@ async def infer(request: Request, engine: TensorEngine) -> Response:
     asked, pictures = await asyncio.to_thread(read) if len(body) > LARGE_BYTES else read()
     request.scope["eyespot"].update(model=engine.spec.name, pictures=len(pictures))
     with state.admission.hold(len(pictures) - 1):
-        found = await outcomes(
-            [engine.submit(one) if isinstance(one, bytes) else engine.submit_pixels(one) for one in pictures]
-        )
+        found = await outcomes([engine.submit(one) for one in pictures])
     for answer in found:
         count(state, engine, answer)
     for index, answer in enumerate(found):

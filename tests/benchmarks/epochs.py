@@ -19,7 +19,7 @@ from tests.benchmarks.measuring import EYESPOT, at_most, in_turns, measure, rati
 
 ROOT = Path(__file__).parent.parent.parent
 GOAL = 1.05
-IMAGES, TEST_SHARE, EPOCHS = 8000, 0.25, (2, 12)
+PARTS, EPOCHS = {"train": 6000, "val": 1500, "test": 500}, (2, 12)
 DEFAULT_ROUNDS = 7
 BARE = """
 import sys, numpy as np
@@ -27,12 +27,11 @@ import keras
 from training.networks.architecture import Architecture
 from training.networks.book import build_lenet
 data = np.load("data.npz")
-arrays, targets = data["x"][..., None].astype(np.float32) / 255, data["y"]
+arrays, validation = (data["x_" + part][..., None].astype(np.float32) / 255 for part in ("train", "val"))
 network = build_lenet(Architecture(28, 28, 1, 10))
 network.compile(optimizer=keras.optimizers.SGD(0.01), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-split = int(sys.argv[2])
-network.fit(arrays[split:], targets[split:], batch_size=32, epochs=int(sys.argv[1]), verbose=0,
-            validation_data=(arrays[:split], targets[:split]))
+network.fit(arrays, data["y_train"], batch_size=32, epochs=int(sys.argv[1]), verbose=0,
+            validation_data=(validation, data["y_val"]))
 """
 
 
@@ -40,13 +39,13 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_ROUNDS
     chance = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as folder:
-        pixels = chance.integers(0, 256, (IMAGES, 28, 28), np.uint8)
-        np.savez(Path(folder, "data.npz"), x=pixels, y=np.arange(IMAGES) % 10)
+        arrays = {f"x_{part}": chance.integers(0, 256, (n, 28, 28), np.uint8) for part, n in PARTS.items()}
+        np.savez(Path(folder, "data.npz"), **arrays, **{f"y_{part}": np.arange(n) % 10 for part, n in PARTS.items()})
         calls = {}
         for epochs in EPOCHS:
-            ours = [EYESPOT, "train", "lenet-mnist", "--dataset", "data.npz", "--epochs", str(epochs), "--output"]
-            calls[f"ours {epochs}"] = partial(train, ours, folder)
-            bare = [sys.executable, "-c", BARE, str(epochs), str(int(IMAGES * TEST_SHARE))]
+            ours = [EYESPOT, "train", "lenet-mnist", "--dataset", "data.npz", "--batch-size", "32", "--epochs"]
+            calls[f"ours {epochs}"] = partial(train, [*ours, str(epochs), "--output"], folder)
+            bare = [sys.executable, "-c", BARE, str(epochs)]
             calls[f"bare {epochs}"] = partial(measure, bare, folder, PYTHONPATH=str(ROOT), TF_CPP_MIN_LOG_LEVEL="3")
         found = in_turns(calls, rounds)
     for kind, clock in (("seconds", "wall clock"), ("processor_s", "processor time")):

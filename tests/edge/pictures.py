@@ -6,10 +6,10 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+import tifffile
 from PIL import Image, ImageOps
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-UNASSOCIATED, ASSOCIATED = 2, 1  # TIFF 6.0, section 18, ExtraSamples
 SHORT, LONG, LONG8 = 3, 4, 16  # types of TIFF entries
 
 
@@ -81,53 +81,16 @@ def tiff_of(entries: list[tuple[int, int, int, bytes]], rest: bytes = b"", order
     return magic + struct.pack(f"{order}I", 8) + directory + rest
 
 
-def tiff(
-    samples: np.ndarray,
-    extra: int | None = None,
-    order: str = "<",
-    deflate: bool = False,
-    orientation: int = 1,
-    photometric: int | None = None,
-) -> bytes:
-    """A TIFF of samples [H, W, C], uint8 or uint16, one strip a row, whose directory comes first.
-
-    `extra` says what the last channel is if it is no colour. Pillow writes neither 16-bit colour nor alpha
-    that has been multiplied in, and puts the directory of a compressed file at its end.
-    """
-    height, width, channels = samples.shape
-    if photometric is None:
-        photometric = 1 if channels - (extra is not None) == 1 else 2
-    rows = [row.astype(samples.dtype.newbyteorder(order)).tobytes() for row in samples]
-    strips = [zlib.compress(row) if deflate else row for row in rows]
-    fields: list[tuple[int, int, list[int]]] = [
-        (256, LONG, [width]),
-        (257, LONG, [height]),
-        (258, SHORT, [8 * samples.itemsize] * channels),
-        (259, SHORT, [8 if deflate else 1]),
-        (262, SHORT, [photometric]),
-        (273, LONG, [0] * height),
-        (274, SHORT, [orientation]),
-        (277, SHORT, [channels]),
-        (278, LONG, [1]),
-        (279, LONG, [len(strip) for strip in strips]),
-        *([] if extra is None else [(338, SHORT, [extra])]),
-    ]
-    values_at = 8 + 2 + 12 * len(fields) + 4
-    strips_at = values_at + sum(_tiff_size(kind, values) for _, kind, values in fields)
-    offsets = strips_at + np.cumsum([0, *map(len, strips[:-1])])
-    fields[5] = (273, LONG, offsets.tolist())
-    entries, beside = [], b""
-    for tag, kind, values in fields:
-        packed = struct.pack(f"{order}{len(values)}{'H' if kind == SHORT else 'I'}", *values)
-        if len(packed) > 4:
-            packed, beside = struct.pack(f"{order}I", values_at + len(beside)), beside + packed
-        entries.append((tag, kind, len(values), packed))
-    return tiff_of(entries, beside + b"".join(strips), order)
-
-
-def _tiff_size(kind: int, values: list[int]) -> int:
-    size = len(values) * (2 if kind == SHORT else 4)
-    return size if size > 4 else 0
+def tiff(samples: np.ndarray, pages: int = 1, order: str = "<", **options: Any) -> bytes:
+    """A TIFF by tifffile of samples [H, W, C], or whatever its options say, with equal pages."""
+    if samples.ndim == 3 and "photometric" not in options:
+        alpha = len(options.get("extrasamples", ()))
+        options["photometric"] = "minisblack" if samples.shape[2] - alpha == 1 else "rgb"
+    stream = BytesIO()
+    with tifffile.TiffWriter(stream, byteorder=order) as writer:
+        for _ in range(pages):
+            writer.write(samples[..., 0] if samples.shape[2:] == (1,) else samples, metadata=None, **options)
+    return stream.getvalue()
 
 
 def whole_files() -> dict[str, bytes]:
@@ -157,7 +120,7 @@ def whole_files() -> dict[str, bytes]:
         "tiff-lzw": encode(rgb, "TIFF", compression="tiff_lzw"),
         "tiff-jpeg": encode(rgb, "TIFF", compression="jpeg"),
         "tiff-fax": encode(rgb.convert("1"), "TIFF", compression="group4"),
-        "tiff-strips": tiff(noise(12, 20, 3), deflate=True),
+        "tiff-strips": tiff(noise(12, 20, 3), compression="zlib", rowsperstrip=1),
         "tiff-16": tiff(deep),
         "bmp": encode(rgb, "BMP"),
         "bmp-palette": encode(palette, "BMP"),

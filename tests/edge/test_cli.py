@@ -73,13 +73,6 @@ def test_classify_and_verify_load_the_runtime_and_nothing_heavier(tiny_model: Pa
         assert not {"cv2", "tqdm", "concurrent", *HEAVY} & loaded
 
 
-def test_without_a_subcommand_the_help_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == NOTHING_DONE
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith("usage: eyespot SUBCOMMAND")
-
-
 @pytest.mark.parametrize(
     ("name", "near"), [("clasify", "classify"), ("verfy", "verify"), ("trian", "train"), ("zebra", None), ("", None)]
 )

@@ -10,8 +10,6 @@ from PIL import Image
 
 from edge.image import decode_image, read_image
 from tests.edge.pictures import (
-    ASSOCIATED,
-    UNASSOCIATED,
     animation,
     encode,
     image,
@@ -60,7 +58,7 @@ EXACT = {
     "tiff-lzw": encode(RGB, "TIFF", compression="tiff_lzw"),
     "tiff-deflate": encode(RGB, "TIFF", compression="tiff_adobe_deflate"),
     "tiff-cmyk": encode(RGB.convert("CMYK"), "TIFF"),
-    "tiff-white-is-zero": tiff(noise(12, 20, 1), photometric=0),
+    "tiff-white-is-zero": tiff(noise(12, 20, 1), photometric="miniswhite"),
     "tiff-big-endian": tiff(noise(12, 20, 3), order=">"),
     "bmp": encode(RGB, "BMP"),
     "bmp-grey": encode(GREY, "BMP"),
@@ -116,7 +114,7 @@ def test_alpha_is_laid_over_white_for_every_level_and_alpha() -> None:
 def test_unassociated_alpha_of_a_tiff_is_laid_over_white(bits: int, order: str) -> None:
     samples = noise(12, 20, 4, dtype=np.uint8 if bits == 8 else np.uint16)
     upper = (samples >> (bits - 8)).astype(np.uint8)
-    decoded = decode_image(tiff(samples, UNASSOCIATED, order)).pixels
+    decoded = decode_image(tiff(samples, order=order, extrasamples=["unassalpha"])).pixels
     # Pillow rounds once more on the way: one level.
     assert np.abs(decoded - over_white(upper[..., :3], upper[..., 3:]).astype(int)).max() <= 1
 
@@ -129,7 +127,7 @@ def test_associated_alpha_of_a_tiff_is_laid_over_white(bits: int) -> None:
     upper = (samples >> (bits - 8)).astype(int)
     expected = np.minimum(upper[..., :3] + 255 - upper[..., 3:], 255)
     # Cutting colour and alpha to 8 bits apart from each other may cost a level.
-    assert np.abs(decode_image(tiff(samples, ASSOCIATED)).pixels - expected).max() <= 1
+    assert np.abs(decode_image(tiff(samples, extrasamples=["assocalpha"])).pixels - expected).max() <= 1
 
 
 def test_alpha_of_a_bmp_is_ignored() -> None:

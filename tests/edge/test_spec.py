@@ -216,11 +216,6 @@ def test_nesting_of_any_depth_is_refused_and_nothing_else() -> None:
 FEW = ClassCounts((4, 6, 0), (3, 5, 2), (3, 3, 0), (Confusion(1, 2, 2), Confusion(0, 1, 1)))
 
 
-def test_shares_are_those_of_their_definition() -> None:
-    assert [FEW.recall(i) for i in range(3)] == [3 / 4, 3 / 6, None]
-    assert [FEW.precision(i) for i in range(3)] == [3 / 3, 3 / 5, 0 / 2]
-
-
 def test_a_list_of_confusions_knows_whether_it_is_whole() -> None:
     assert FEW.errors == 4
     assert not FEW.is_complete

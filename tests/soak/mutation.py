@@ -33,7 +33,7 @@ def good_files() -> dict[str, bytes]:
         "large-jpeg-progressive": encode(image(240, 320, 3), "JPEG", progressive=True),
         "large-png": encode(image(240, 320, 3), "PNG"),
         "large-webp": encode(image(240, 320, 3), "WEBP"),
-        "large-tiff": tiff(noise(240, 320, 3), deflate=True),
+        "large-tiff": tiff(noise(240, 320, 3), compression="zlib", rowsperstrip=1),
     }
     return whole_files() | WITH_LATER_PICTURES | large
 

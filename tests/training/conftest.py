@@ -88,9 +88,6 @@ def network(architecture):
 RECIPE = Recipe(
     name="mine",
     summary="a recipe of one's own",
-    source="own",
-    reported="-",
-    dataset="",
     preprocessing=(Resize(8, 8, "antialias"), Grey(), Scale(1 / 255)),
     network=network,
     SETTINGS

@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,12 @@ from training.train import train
 
 NAMES = ["1.png", "2.jpg", "3.png", "4.png"]
 DEADLINE_S = 300
+NOT_FOR_A_HEAD = {
+    **dict.fromkeys(("epochs", "early-stopping", "batch-size", "learning-rate"), "3"),
+    "augment": "light",
+    "precision": "mixed_bfloat16",
+    "schedule": "cosine",
+}
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -44,41 +49,22 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ([], "--list"),
         (["lennet"], "lenet"),
         (["lenet", "--dataset", "digit"], "digits"),
-        (["lenet", "--dataset", "nowhere/photos"], "nowhere/photos"),
         (["nowhere.py", "--dataset", "digits"], "nowhere.py"),
         (["knn"], "--dataset"),
         (["digits", "--dataset", "digits"], "--dataset"),
         (["digits", "--backbone", "efficientnet-lite"], "efficientnet-lite0"),
         (["digits", "--image-size", "8"], "32"),
-        (["digits", "--weights", "nowhere.keras"], "nowhere.keras"),
         (["digits", "--k", "3"], "--k"),
         (["lenet", "--k", "3"], "--k"),
-        (["knn", "--dataset", "digits", "--k", "0"], "--k"),
         (["lenet", "--seed", "-1"], "--seed"),
-        (["lenet", "--epochs", "0"], "--epochs"),
-        (["lenet", "--jobs", "0"], "--jobs"),
-        (["lenet", "--test-share", "1.5"], "--test-share"),
         (["lenet", "--answer-accuracy", "1.5"], "--answer-accuracy"),
         (["lenet", "--device", "gpu"], "--device cpu"),
         (["lenet", "--ephocs", "3"], "--epochs"),
         (["lenet", "--schedule", "cosin"], "cosine"),
-        (["lenet", "--initializer", "he-norml"], "he-normal"),
         (["lenet", "--augment", "much"], "--augment"),
         (["lenet", "--fine-tune"], "--fine-tune"),
-        (["lenet", "--backbone", "squeezenet"], "--backbone"),
         (["smiles", "--dataset", "digits"], "2 classes"),
-        *(
-            (["digits", f"--{option}", value], f"--{option}")
-            for option, value in [
-                ("epochs", "3"),
-                ("early-stopping", "3"),
-                ("augment", "light"),
-                ("batch-size", "3"),
-                ("learning-rate", "1"),
-                ("precision", "mixed_bfloat16"),
-                ("schedule", "cosine"),
-            ]
-        ),
+        *((["digits", f"--{option}", value], f"--{option}") for option, value in NOT_FOR_A_HEAD.items()),
         (["digits", "--fine-tune", "--schedule", "cosine"], "--schedule"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -96,25 +82,14 @@ def test_a_wrong_call_names_what_is_wrong_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def many_bad(folder: Path) -> None:
-    (folder / "dog" / "bad.png").write_bytes(b"words")
-
-
-def one_picture(folder: Path) -> None:
-    for path in list((folder / "dog").iterdir())[1:]:
-        path.unlink()
-
-
-@pytest.mark.parametrize(
-    ("change", "names"), [(many_bad, "dog/bad.png (not_an_image)"), (one_picture, "2 different")], ids=["bad", "one"]
-)
 def test_a_bad_folder_is_one_line_and_leaves_nothing(
-    draw: Draw, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Callable[[Path], None], names: str
+    draw: Draw, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = draw(cat=NAMES, dog=NAMES)
-    change(folder)
-    assert names in refused(["train", str(folder), "--output", str(tmp_path / "runs" / "x")], capsys)
-    assert not (tmp_path / "runs" / "x").exists()
+    folder = draw(cat=NAMES, dog=NAMES[:2])
+    for content, said in ((b"words", "dog/2.jpg (not_an_image)"), ((folder / "dog/1.png").read_bytes(), "2 different")):
+        (folder / "dog" / "2.jpg").write_bytes(content)
+        assert said in refused(["train", str(folder), "--output", str(tmp_path / "runs" / "x")], capsys)
+        assert not (tmp_path / "runs" / "x").exists()
 
 
 def names(folder: Path) -> set[str]:

@@ -81,7 +81,7 @@ def test_the_run_folder_is_complete_and_its_figures_are_out_of_fold(run: Run) ->
     assert training
     assert (training.backbone, training.evaluated_on) == ("efficientnet-lite0", "out-of-fold")
     assert training.training_images == run.evaluation.report.images == 3 * TRAINED
-    assert {found.code for found in run.findings} <= {"few_images"}
+    assert {found.code for found in run.evaluation.report.warnings} <= {"few_images"}
 
 
 def test_what_is_probably_labelled_wrong_is_listed_first(run: Run, folder: Path) -> None:

@@ -17,16 +17,11 @@ DIGITS = tuple("0123456789")
 KERAS_LABELS: dict[str, tuple[str, ...]] = {
     "mnist": DIGITS,
     "fashion-mnist": (
-        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
-        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ),
     "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
 }
-NPZ_NAMES: dict[Part, tuple[str, str]] = {
-    "train": ("x_train", "y_train"),
-    "validation": ("x_val", "y_val"),
-    "test": ("x_test", "y_test"),
-}
+NPZ_PARTS: dict[Part, str] = {"train": "train", "validation": "val", "test": "test"}
 # Pictures, uint8 [N, H, W] or [N, H, W, 1 or 3], and classes from 0, integers [N], of each part.
 Arrays = dict[Part, tuple[NDArray[Any], NDArray[Any]]]
 
@@ -42,10 +37,8 @@ def load_keras_dataset(name: str) -> Dataset:
     try:
         (train_x, train_y), (test_x, test_y) = module.load_data()
     except Exception as error:  # noqa: BLE001 # Keras raises a bare Exception when a download fails
-        raise DatasetError(
-            f"{name} is not cached and cannot be downloaded here ({reason_of(error)}); "
-            "run this once with a network, or give a folder or an .npz file"
-        ) from None
+        found = f"{name} is not cached and cannot be downloaded here ({reason_of(error)})"
+        raise DatasetError(f"{found}; run this once with a network, or give a folder or an .npz file") from None
     arrays: Arrays = {"train": (train_x, train_y.reshape(-1)), "test": (test_x, test_y.reshape(-1))}
     return _from_arrays(name, arrays, KERAS_LABELS[name])
 
@@ -76,7 +69,11 @@ def load_npz(path: Path) -> Dataset:
         raise DatasetError(f"{path}: this .npz cannot be read ({reason_of(error)})") from None
     if {"x", "y"} <= found.keys():
         return _from_arrays(path.stem, {"train": (found["x"], found["y"])}, None)
-    arrays: Arrays = {part: (found[x], found[y]) for part, (x, y) in NPZ_NAMES.items() if {x, y} <= found.keys()}
+    arrays: Arrays = {
+        part: (found[f"x_{name}"], found[f"y_{name}"])
+        for part, name in NPZ_PARTS.items()
+        if {f"x_{name}", f"y_{name}"} <= found.keys()
+    }
     if not {"train", "test"} <= arrays.keys():
         raise DatasetError(f"{path}: it must hold x and y, or x_train, y_train, x_test, y_test. Received: {[*found]}")
     return _from_arrays(path.stem, arrays, None)

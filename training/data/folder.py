@@ -29,28 +29,23 @@ NO_TEXT = ("Cc", "Cs")
 SMILES = {"negatives/negatives7": "not_smiling", "positives/positives7": "smiling"}
 
 
-def load_folder(path: Path, class_depth: int = 0) -> Dataset:
+def load_folder(path: Path) -> Dataset:
     """Return the images below the class folders of `path`, with the names of those folders as labels.
 
-    `class_depth` folders lie between `path` and a class folder; those of `PART_FOLDERS` need not be counted. Raises
-    DatasetError if a class is empty, if there are fewer than two, if two names could be mistaken for one another, if a
-    folder cannot be read, or if `path` is a level too high or too low.
+    Raises DatasetError if a class is empty, if there are fewer than two, if two names could be mistaken for one
+    another, if a folder cannot be read, or if `path` is a level too high or too low.
     """
-    roots: list[tuple[Path, Part]] = [(path, "train")]
-    if class_depth == 0:
-        if all((path / folder).is_dir() for folder in SMILES):
-            return _load_classes(path, [(path / folder, label, "train") for folder, label in SMILES.items()])
-        children = _folders(path)
-        parts = {child: PART_FOLDERS.get(child.name.lower()) for child in children}
-        if {"train"} < set(parts.values()) - {None}:
-            if others := [child.name for child, part in parts.items() if part is None]:
-                raise DatasetError(f"{path}: {others[0]!r} lies beside train and test; is it a class or a part?")
-            roots = [(child, part) for child, part in parts.items() if part]
-        else:
-            _require_right_level(path, children)
-    for _ in range(class_depth):
-        roots = [(child, part) for root, part in roots for child in _folders(root)]
-    return _load_classes(path, [(child, child.name, part) for root, part in roots for child in _folders(root)])
+    if all((path / folder).is_dir() for folder in SMILES):
+        return _load_classes(path, [(path / folder, label, "train") for folder, label in SMILES.items()])
+    children = _folders(path)
+    parts = {child: PART_FOLDERS.get(child.name.lower()) for child in children}
+    if {"train"} < set(parts.values()) - {None}:
+        if others := [child.name for child, part in parts.items() if part is None]:
+            raise DatasetError(f"{path}: {others[0]!r} lies beside train and test; is it a class or a part?")
+        roots = [(child, part) for child, part in parts.items() if part]
+        return _load_classes(path, [(child, child.name, part) for root, part in roots for child in _folders(root)])
+    _require_right_level(path, children)
+    return _load_classes(path, [(child, child.name, "train") for child in children])
 
 
 def _folders(path: Path) -> list[Path]:
@@ -62,16 +57,14 @@ def _require_right_level(path: Path, children: list[Path]) -> None:
     if not children:
         if next(iter(walk(str(path))), None) is None:
             raise DatasetError(f"{path}: there are no pictures in it; give a folder that holds one folder a class")
+        above = path.resolve().parent
         raise DatasetError(
-            f"{path}: it holds pictures and no class folders; give the folder above the classes, such as "
-            f"{path.resolve().parent}"
+            f"{path}: it holds pictures and no class folders; give the folder above them, such as {above}"
         )
     if len(children) == 1 and len(below := _folders(children[0])) > 1:
         names = ", ".join(child.name for child in below[:3])
-        raise DatasetError(
-            f"{path}: it holds one folder, {children[0].name}, whose folders {names} look like classes; "
-            f"give {children[0]}"
-        )
+        found = f"it holds one folder, {children[0].name}, whose folders {names} look like classes"
+        raise DatasetError(f"{path}: {found}; give {children[0]}")
 
 
 def _load_classes(path: Path, classes: list[tuple[Path, str, Part]]) -> Dataset:

@@ -24,17 +24,15 @@ def is_dataset(name: str) -> bool:
     return name in NAMED or Path(name).is_dir() or (Path(name).is_file() and name.endswith(".npz"))
 
 
-def load_dataset(
-    name: str, class_depth: int = 0, *, test: str | None = None, limit: int | None = None, seed: int = 0
-) -> Dataset:
+def load_dataset(name: str, test: str | None = None, limit: int | None = None, seed: int = 0) -> Dataset:
     """Return the data set that `name` is the name, the folder or the file of. Raises DatasetError.
 
-    `class_depth` counts the folders between a folder and its class folders. `test` names the data set that becomes
-    its test part. At most `limit` images of each class and part are taken, drawn from `seed`.
+    `test` names the data set that becomes its test part. At most `limit` images of each class and part are taken,
+    drawn from `seed`.
     """
-    dataset = _find(name, class_depth)
+    dataset = _find(name)
     if test:
-        dataset = _with_test_part(dataset, _find(test, class_depth))
+        dataset = _with_test_part(dataset, _find(test))
     if limit:
         parts = np.unique(dataset.parts, return_inverse=True)[1]
         groups = parts * len(dataset.labels) + dataset.targets
@@ -45,12 +43,12 @@ def load_dataset(
     return dataset
 
 
-def _find(name: str, class_depth: int) -> Dataset:
+def _find(name: str) -> Dataset:
     path = Path(name)
     if name in NAMED:
         return NAMED[name]()
     if path.is_dir():
-        return load_folder(path, class_depth)
+        return load_folder(path)
     if path.is_file():
         if path.suffix == ".npz":
             return load_npz(path)
@@ -67,13 +65,13 @@ def _with_test_part(dataset: Dataset, test: Dataset) -> Dataset:
     if unknown := [label for label in test.labels if label not in dataset.labels]:
         raise DatasetError(f"{test.name}: its class {unknown[0]!r} is none of {', '.join(dataset.labels)}")
     places = np.array([dataset.labels.index(label) for label in test.labels], np.int64)
-    tested: tuple[Part, ...] = ("test",)
+    parts: list[Part] = ["test"] * len(test.names)
     return replace(
         dataset,
         names=(*dataset.names, *(f"test/{name}" for name in test.names)),
         targets=np.concatenate([dataset.targets, places[test.targets]]),
         sources=[*dataset.sources, *test.sources],
-        parts=dataset.parts + tested * len(test.names),
+        parts=(*dataset.parts, *parts),
     )
 
 

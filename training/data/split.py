@@ -53,10 +53,8 @@ def split_dataset(
     if validation_share and not len(validation):
         train, validation = _draw(dataset, train, origin, validation_share, random)
     if missing := set(range(len(dataset.labels))) - set(dataset.targets[train].tolist()):
-        raise DatasetError(
-            f"{dataset.name}: class {dataset.labels[min(missing)]!r} has no pictures to train on; add some to its "
-            "training part, or remove it"
-        )
+        label = dataset.labels[min(missing)]
+        raise DatasetError(f"{dataset.name}: class {label!r} has no pictures to train on; add some, or remove it")
     return Split(train, validation, test, origin, left_out)
 
 
@@ -67,10 +65,8 @@ def _draw(dataset: Dataset, rows: Rows, origin: Rows, share: float, random: np.r
     for target, label in enumerate(dataset.labels):
         of_class = random.permutation(firsts[dataset.targets[firsts] == target])
         if len(of_class) < 2:
-            raise DatasetError(
-                f"{dataset.name}: class {label!r} has {len(of_class)} different images to divide; "
-                "every class needs one for each of train, validation and test"
-            )
+            found = f"class {label!r} has {len(of_class)} different images to divide"
+            raise DatasetError(f"{dataset.name}: {found}; every class needs one each for train, validation and test")
         drawn.append(of_class[: min(max(round(len(of_class) * share), 1), len(of_class) - 1)])
     is_drawn = np.isin(origin[rows], np.concatenate(drawn))
     return rows[~is_drawn], rows[is_drawn]

@@ -56,10 +56,10 @@ class Store:
         with self._access():
             try:
                 self._open()
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError:  # another program's file, or a damaged one
-                self._path.unlink(missing_ok=True)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):
+                    raise
+                self._path.unlink(missing_ok=True)  # another program's file, or a damaged one
                 self._open()
 
     def _open(self) -> None:

@@ -54,17 +54,15 @@ class Augmentation:
         share, aspect = random.uniform(self.crop, 1), np.exp(random.uniform(-1, 1) * np.log(ASPECT))
         aspect = aspect if self.crop < 1 else 1.0
         zoom = 1 + random.uniform(-self.zoom, self.zoom)
-        across, down = min(np.sqrt(share * aspect), 1) * zoom, min(np.sqrt(share / aspect), 1) * zoom
+        scale = np.minimum(np.sqrt([share * aspect, share / aspect]), 1) * zoom  # across and down
         angle = np.deg2rad(random.uniform(-self.rotation_degrees, self.rotation_degrees))
         mirrored = -1 if self.flip and random.random() < 0.5 else 1
-        x, y = random.uniform(-1, 1, 2)
+        size, middle = np.array([width, height]), (np.array([width, height]) - 1) / 2
         # A crop may lie anywhere inside the picture; a shift moves it beyond.
-        centre_x = (width - 1) / 2 + x * ((1 - min(across, 1)) / 2 + self.shift) * width
-        centre_y = (height - 1) / 2 + y * ((1 - min(down, 1)) / 2 + self.shift) * height
+        centre = middle + random.uniform(-1, 1, 2) * ((1 - np.minimum(scale, 1)) / 2 + self.shift) * size
         turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        linear = turned @ np.diag([across * mirrored, down])
-        middle = np.array([(width - 1) / 2, (height - 1) / 2])
-        return np.column_stack([linear, np.array([centre_x, centre_y]) - linear @ middle])
+        linear = turned @ np.diag(scale * (mirrored, 1))
+        return np.column_stack([linear, centre - linear @ middle])
 
     def _coloured(self, picture: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
         brightness, contrast, saturation = random.uniform(-1, 1, 3) * (self.brightness, self.contrast, self.saturation)

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from training.data.prepare import Pictures
 from training.epochs.augmentation import Augmentation
 
-PREFETCHED = 4
-PREDICTED = 32
+PREFETCHED, PREDICTED = 4, 32
 
 
 @dataclass

@@ -67,9 +67,8 @@ def read_state(path: Path, plan: Plan, network: keras.Model) -> History:
         raise ModelError(f"{path}: the state of the training is damaged ({error}); start anew") from None
     for name in before | plan:
         if before.get(name) != plan.get(name):
-            raise UsageError(
-                f"--resume must continue the same training: {name} was {before.get(name)} and is now {plan.get(name)}"
-            )
+            found = f"{name} was {before.get(name)} and is now {plan.get(name)}"
+            raise UsageError(f"--resume must continue the same training: {found}")
     network.optimizer.build(network.trainable_variables)
     for variable, value in zip((*network.variables, *network.optimizer.variables), values, strict=True):
         variable.assign(value)

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import keras
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from edge.errors import DivergenceError, UsageError
 from edge.files import replacing
+from export.run_folder import RunFolder
 from training.epochs.batches import Batches, class_weights, predict
 from training.epochs.history import Epoch, History, Plan, read_state, write_state
 from training.job import Job, Predictions, Trained
@@ -32,7 +33,8 @@ def train_epochs(recipe: Recipe, job: Job) -> Trained:
     precision = job.config.precision
     make_repeatable(job.config.seed)
     network = _build(recipe, job, precision)
-    history = fit(network, recipe, recipe, job, {"precision": precision, "initializer": job.config.initializer})
+    options = {"precision": precision, "initializer": job.config.initializer}
+    history = fit(network, recipe, recipe, job, options, None)
     best = _build(recipe, job, "float32")
     best.set_weights(load_best(job).get_weights())
     phase = {"name": "epochs", "epochs": len(history.epochs), "best_epoch": history.best_epoch()}
@@ -62,12 +64,7 @@ def _build(recipe: Recipe, job: Job, precision: str) -> keras.Model:
 
 
 def fit(
-    network: keras.Model,
-    settings: EpochSettings,
-    recipe: AnyRecipe,
-    job: Job,
-    options: Plan,
-    baseline: float | None = None,
+    network: keras.Model, settings: EpochSettings, recipe: AnyRecipe, job: Job, options: Plan, baseline: float | None
 ) -> History:
     """Train `network`, or go on with the training in the run folder, and return its history.
 
@@ -75,11 +72,11 @@ def fit(
     validation accuracy of what there was before, for the plot. Raises DivergenceError for a loss that is not finite.
     """
     config, pictures, split, dataset = job.config, job.pictures, job.split, job.pictures.dataset
-    weights, ones = np.ones(len(dataset.targets), np.float32), np.ones(len(dataset.targets), np.float32)
+    weights = np.ones(len(dataset.targets), np.float32)
     if recipe.balanced_classes:
         weights[split.train] = class_weights(dataset.targets[split.train], len(dataset.labels))
     training = Batches(pictures, split.train, settings.batch_size, weights, config.seed, settings.augmentation)
-    validation = Batches(pictures, split.validation, settings.batch_size, ones)
+    validation = Batches(pictures, split.validation, settings.batch_size, weights)
     plan = {
         "recipe": recipe.name,
         "data": pictures.digest,
@@ -96,7 +93,7 @@ def fit(
         history = read_state(job.run.state, plan, network)
     total, done = settings.epochs * len(training), len(history.epochs) * len(training)
     with tqdm(total=total, initial=done, unit="step", disable=None) as bar:
-        loop = _Loop(settings, job, plan, training, history, baseline, bar)
+        loop = _Loop(settings, job.run, plan, training, history, baseline, bar)
         if not loop.has_stalled():
             logs = [keras.callbacks.TensorBoard(str(config.tensorboard))] if config.tensorboard else []
             network.fit(
@@ -126,36 +123,33 @@ def finish_epochs(network: keras.Model, job: Job, phases: tuple[dict[str, Any], 
     return trained.calibrated(job.pictures.dataset.targets)
 
 
+@dataclass(eq=False)
 class _Loop(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """What happens around every step and epoch. Progress is a bar on a terminal, and a line an epoch in a log."""
 
-    def __init__(
-        self,
-        settings: EpochSettings,
-        job: Job,
-        plan: Plan,
-        batches: Batches,
-        history: History,
-        baseline: float | None,
-        bar: tqdm,
-    ) -> None:
+    settings: EpochSettings
+    run: RunFolder
+    plan: Plan
+    batches: Batches
+    history: History
+    baseline: float | None
+    bar: tqdm
+
+    def __post_init__(self) -> None:
         super().__init__()
-        self.history = history
-        self._settings, self._run, self._plan = settings, job.run, plan
-        self._batches, self._baseline, self._bar = batches, baseline, bar
 
     def has_stalled(self) -> bool:
         """Whether so many epochs were no better that the training stops early."""
-        patience, done = self._settings.early_stopping, len(self.history.epochs)
+        patience, done = self.settings.early_stopping, len(self.history.epochs)
         return bool(patience and done and done - self.history.best_epoch() >= patience)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 # Keras's signature
-        self._batches.epoch = epoch
+        self.batches.epoch = epoch
         self._rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        self._bar.set_description(f"epoch {epoch + 1}/{self._settings.epochs}", refresh=False)
+        self.bar.set_description(f"epoch {epoch + 1}/{self.settings.epochs}", refresh=False)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._bar.update()
+        self.bar.update()
         if not math.isfinite(logs["loss"]):
             step = f"epoch {len(self.history.epochs) + 1}, step {batch + 1}"
             remedy = "lower the learning rate or look for damaged labels"
@@ -165,19 +159,18 @@ class _Loop(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no typ
         # A compiled ReLU makes 0 of what is not a number, so that a finite loss may hide it.
         finite = (np.isfinite(keras.ops.convert_to_numpy(weights)).all() for weights in self.model.trainable_weights)
         if not (math.isfinite(logs["val_loss"]) and all(finite)):
-            what = f"the validation loss or a weight is not finite after epoch {epoch + 1}"
-            raise DivergenceError(f"{what}; lower the learning rate or look for damaged pictures")
+            raise DivergenceError(f"after epoch {epoch + 1} the network is no longer finite; lower the learning rate")
         figures = (logs["loss"], logs["accuracy"], logs["val_loss"], logs["val_accuracy"], self._rate)
         self.history = History((*self.history.epochs, Epoch(*map(float, figures))))
         message = f"loss {logs['loss']:.4f}, validation accuracy {logs['val_accuracy']:.2%}"
-        self._bar.set_postfix_str(message)
-        if self._bar.disable:
-            print(f"epoch {epoch + 1}/{self._settings.epochs}: {message}", file=sys.stderr, flush=True)
+        self.bar.set_postfix_str(message)
+        if self.bar.disable:
+            print(f"epoch {epoch + 1}/{self.settings.epochs}: {message}", file=sys.stderr, flush=True)
         if self.history.best_epoch() == epoch + 1:
-            with replacing(self._run.checkpoints / BEST) as temporary:  # this way without the optimiser's state
+            with replacing(self.run.checkpoints / BEST) as temporary:  # this way without the optimiser's state
                 keras.Model(self.model.inputs, self.model.outputs).save(temporary)
-        with replacing(self._run.history) as temporary:
+        with replacing(self.run.history) as temporary:
             temporary.write_text(json.dumps(asdict(self.history), indent=2), encoding="utf-8")
-        save_figure(draw_history(self.history, self._plan["recipe"], self._baseline), self._run.history_plot)
-        write_state(self._run.state, self._plan, self.history, self.model)
+        save_figure(draw_history(self.history, self.plan["recipe"], self.baseline), self.run.history_plot)
+        write_state(self.run.state, self.plan, self.history, self.model)
         self.model.stop_training = self.has_stalled()

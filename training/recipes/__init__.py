@@ -1,4 +1,4 @@
-"""The recipes by name: one page for each experiment, with its command, data, source and accuracy."""
+"""The recipes by name: one page for each kind of network, with their command, data, source and accuracy."""
 
 import importlib.util
 import sys
@@ -6,10 +6,9 @@ from pathlib import Path
 
 from edge.errors import UsageError, reason_of
 from training.recipe import AnyRecipe, HeadRecipe, Recipe
-from training.recipes import captcha, lenet, minivggnet, mlp, pixels, shallownet, smiles
+from training.recipes import lenet, starter
 
-PAGES = (pixels, mlp, shallownet, lenet, minivggnet, captcha, smiles)
-# Where a page holds several, they are variants of one experiment.
+PAGES = (starter, lenet)
 RECIPES: dict[str, AnyRecipe] = {recipe.name: recipe for page in PAGES for recipe in page.RECIPES}
 
 
@@ -18,11 +17,9 @@ def load_recipe_file(path: Path) -> AnyRecipe:
 
     Raises UsageError if it fails or defines none.
     """
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file")
     specification = importlib.util.spec_from_file_location(path.stem, path)
-    if specification is None or specification.loader is None:
-        raise UsageError(f"{path}: a recipe is a Python file")
+    if specification is None or specification.loader is None or not path.is_file():
+        raise UsageError(f"{path}: there is no such Python file")
     module = importlib.util.module_from_spec(specification)
     sys.modules[path.stem] = module
     try:
@@ -37,7 +34,7 @@ def load_recipe_file(path: Path) -> AnyRecipe:
 
 def recipe_table() -> str:
     """Return all recipes as an aligned table."""
-    rows = [("recipe", "what", "data", "optimizer", "rate", "batch", "epochs", "reported", "source")]
+    rows = [("recipe", "what", "data", "optimizer", "rate", "batch", "epochs")]
     for recipe in RECIPES.values():
         how = ("-",) * 4
         if isinstance(recipe, Recipe):
@@ -45,6 +42,6 @@ def recipe_table() -> str:
             rate = f"{optimizer.rate:g} {optimizer.schedule}"
             how = (optimizer.name, rate, str(recipe.batch_size), str(recipe.epochs))
         data = recipe.dataset or "--dataset"
-        rows.append((recipe.name, recipe.summary, data, *how, recipe.reported, recipe.source))
+        rows.append((recipe.name, recipe.summary, data, *how))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

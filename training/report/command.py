@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.arguments import count
 from edge.classifier import Classifier
 from edge.cli import DONE
 from edge.errors import DatasetError, ImageError, ModelError, UsageError
@@ -36,7 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot evaluate` takes."""
     parser.add_argument("model", metavar="WHAT", type=Path, help="a run folder, or an artifact (.onnx)")
     parser.add_argument("--dataset", metavar="NAME|PATH", help="what to evaluate on (default: the run's own figures)")
-    parser.add_argument("--class-depth", type=count, default=0, metavar="N", help="folders above the class folders")
     parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
     parser.add_argument("--output", type=Path, metavar="DIR", help="the folder to write (default: MODEL-evaluation)")
     parser.add_argument("--json", action="store_true", help="one JSON object, that of report.json")
@@ -47,7 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
     report, output = evaluate_model(
         arguments.model,
         arguments.dataset,
-        class_depth=arguments.class_depth,
         skip_bad=arguments.skip_bad,
         output=arguments.output,
     )
@@ -59,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def evaluate_model(
-    model: Path, dataset: str | None, *, class_depth: int = 0, skip_bad: bool = False, output: Path | None = None
+    model: Path, dataset: str | None, *, skip_bad: bool = False, output: Path | None = None
 ) -> tuple[Report, Path]:
     """Return the report of a run or an artifact, and the folder of its files.
 
@@ -69,7 +66,7 @@ def evaluate_model(
     spec = read_spec(model) if model.is_file() else folder.read_spec()
     if dataset:
         output = output or model.with_name(f"{model.stem}-evaluation")
-        return _evaluate(model, spec, dataset, class_depth, skip_bad, output), output
+        return _evaluate(model, spec, dataset, skip_bad, output), output
     if model.is_file():
         raise UsageError(f"{model} is an artifact, which has no pictures; name some with --dataset")
     if output:
@@ -84,12 +81,12 @@ def _read_report(path: Path) -> Report:
         raise ModelError(f"{path}: this is not the report of a run ({error}); evaluate it with --dataset") from None
 
 
-def _evaluate(model: Path, spec: ModelSpec, name: str, class_depth: int, skip_bad: bool, output: Path) -> Report:
+def _evaluate(model: Path, spec: ModelSpec, name: str, skip_bad: bool, output: Path) -> Report:
     from training.data.load import load_dataset, require_outside
     from training.report.evaluation import evaluate, write_evaluation
 
     require_outside(output, name)
-    dataset = load_dataset(name, class_depth)
+    dataset = load_dataset(name)
     if unknown := [label for label in dataset.labels if label not in spec.labels]:
         known = ", ".join(spec.labels)
         raise DatasetError(f"{dataset.name}: its class {unknown[0]!r} is not one of the model's: {known:.200}")

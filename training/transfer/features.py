@@ -16,9 +16,6 @@ from training.epochs.batches import predict
 
 # Raise it when the same backbone computes something else.
 CACHE_FORMAT = 2
-# Larger arrays than this are mapped from a file and read as they are needed.
-IN_MEMORY_BYTES = 256 << 20
-CHUNK = 256
 
 
 def extract_features(network: keras.Model, pictures: Pictures, *, mirrored: bool = False) -> NDArray[np.float32]:
@@ -40,27 +37,24 @@ def extract_features(network: keras.Model, pictures: Pictures, *, mirrored: bool
             result[row] = np.frombuffer(data, np.float32)
     store.touch(keys)
     with tqdm(total=len(keys), initial=len(keys) - len(missing), unit="image", desc="features", disable=None) as bar:
-        done = 0
+        rows = iter(missing)
         for found in predict(network, pictures, np.array(missing, np.int64), mirrored=mirrored):
-            rows = missing[done : done + len(found)]
-            result[rows] = found
-            store.write([(keys[row], features.tobytes(), "") for row, features in zip(rows, found, strict=True)])
-            done += len(rows)
-            bar.update(len(rows))
+            batch = [next(rows) for _ in found]
+            result[batch] = found
+            store.write([(keys[row], features.tobytes(), "") for row, features in zip(batch, found, strict=True)])
+            bar.update(len(batch))
     return result
 
 
 def pixel_features(pictures: Pictures) -> NDArray[np.float32]:
     """Return what the network gets for each picture as one row: float32 [N, h * w * c]."""
     result = _allocate((len(pictures), int(np.prod(pictures.preprocessor.shape))), pictures.store.folder)
-    for start in range(0, len(pictures), CHUNK):
-        rows = range(start, min(start + CHUNK, len(pictures)))
-        result[rows.start : rows.stop] = pictures.preprocessor.values(pictures.read(rows)).reshape(len(rows), -1)
+    for row in range(len(pictures)):
+        result[row] = pictures.preprocessor.values(pictures.read([row])).ravel()
     return result
 
 
 def _allocate(shape: tuple[int, int], folder: Path) -> NDArray[np.float32]:
-    if 4 * shape[0] * shape[1] <= IN_MEMORY_BYTES:
-        return np.empty(shape, np.float32)
+    """Return an array that is mapped from a file without a name, and need not fit in memory."""
     with tempfile.TemporaryFile(dir=folder) as file:  # the mapping keeps it, and the system removes it at the end
         return np.memmap(file, np.float32, "w+", shape=shape)

@@ -1,8 +1,8 @@
 """Heads: classifiers on fixed features that are solved and not trained in epochs, as layers of a network.
 
-A head is fitted on features float32 [N, d], targets [N] and weights [N]; rows of weight 0 are left out, which takes no
-copy of the others. `folds[i]` is the fold in which row i is predicted by a head that was fitted on all other folds,
-and -1 for a row that is left out. `calibrated` says whether a temperature makes sense of the probabilities.
+A head is fitted on features float32 [N, d], targets [N] and weights [N]; rows of weight 0 are left out, without a copy
+of the others. `folds[i]` is the fold in which row i is predicted by a head that was fitted on the other folds, and -1
+for a row that is left out. `calibrated` says whether a temperature makes sense of the probabilities.
 """
 
 import warnings
@@ -34,10 +34,8 @@ THIN_CLASSES = 32
 SOLVED_BYTES = 4 << 30
 BATCH, BATCH_EPOCHS, BATCH_RATE = 256, 10, 1e-3
 
-Features = NDArray[np.float32]
-Targets = NDArray[np.int64]
-Weights = NDArray[np.float32]
-Solution = tuple[NDArray[np.float32], NDArray[np.float32]]
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -52,123 +50,65 @@ class Logistic:
     calibrated: ClassVar[bool] = True
 
     def cross_validate(
-        self, features: Features, targets: Targets, weights: Weights, folds: NDArray[np.int64]
-    ) -> tuple["Logistic", NDArray[np.float32]]:
+        self, features: Floats, targets: Rows, weights: Floats, folds: Rows
+    ) -> tuple["Logistic", Floats]:
         """Return the head with its strength chosen, and out-of-fold probabilities float32 [N, classes]."""
         strengths = STRENGTHS if self.strength is None else (self.strength,)
         logs = np.zeros((len(strengths), len(targets), int(targets.max()) + 1), np.float32)
         for fold in range(int(folds.max()) + 1):
-            inside = np.flatnonzero(folds == fold)
+            inside, solver = np.flatnonzero(folds == fold), self._make_solver(ROUGH_TOLERANCE)
             others = np.where(folds == fold, 0, weights).astype(np.float32)
-            solved = None
             for i, strength in enumerate(strengths):
-                solved = replace(self, strength=strength)._solve(features, targets, others, ROUGH_TOLERANCE, solved)
-                logs[i, inside] = log_softmax(features[inside] @ solved[0] + solved[1], axis=1)
+                if self.penalty:
+                    solver.C = strength  # and it begins where the one before ended
+                kernel, bias = _solve(solver, features, targets, others)
+                logs[i, inside] = log_softmax(features[inside] @ kernel + bias, axis=1)
         losses = -(logs[:, np.arange(len(targets)), targets] * weights).sum(axis=1)
         chosen = int(np.flatnonzero(losses <= losses.min() * (1 + WORTH))[0])
         return replace(self, strength=strengths[chosen]), np.exp(logs[chosen])
 
-    def attach(
-        self, tensor: keras.KerasTensor, features: Features, targets: Targets, weights: Weights
-    ) -> keras.KerasTensor:
+    def attach(self, tensor: keras.KerasTensor, features: Floats, targets: Rows, weights: Floats) -> keras.KerasTensor:
         """Return the probabilities that the fitted head gives for a tensor of features."""
-        kernel, bias = self._solve(features, targets, weights, TOLERANCE)
+        kernel, bias = _solve(self._make_solver(TOLERANCE), features, targets, weights)
         dense = layers.Dense(len(bias), "softmax", dtype="float32", name="head")
         probabilities = dense(tensor)
         dense.set_weights([kernel, bias])
         return probabilities
 
-    def _solve(
-        self,
-        features: Features,
-        targets: Targets,
-        weights: Weights,
-        tolerance: float,
-        start: Solution | None = None,
-    ) -> Solution:
-        """Return kernel [d, classes] and bias [classes]; `start` is a solution to begin from."""
-        if features.nbytes > SOLVED_BYTES:
-            return _train_in_batches(features, targets, weights, self.strength)
-        solver = LogisticRegression(
+    def _make_solver(self, tolerance: float) -> LogisticRegression:
+        sparse = self.penalty == "l1"
+        return LogisticRegression(
             C=np.inf if self.penalty is None or self.strength is None else self.strength,
-            l1_ratio=1.0 if self.penalty == "l1" else 0.0,
-            solver="saga" if self.penalty == "l1" else "lbfgs",
+            l1_ratio=1.0 if sparse else 0.0,
+            solver="saga" if sparse else "lbfgs",
             max_iter=ITERATIONS,
-            tol=ROUGH_TOLERANCE if self.penalty == "l1" else tolerance,  # that solver takes minutes for more
+            tol=ROUGH_TOLERANCE if sparse else tolerance,  # saga takes minutes for more
             random_state=0,
-            warm_start=start is not None,
+            warm_start=True,
         )
-        classes = int(targets.max()) + 1
-        if start is not None:
-            kernel, bias = start
-            solver.classes_ = np.arange(classes)
-            solver.coef_ = (kernel[:, 1:] - kernel[:, :1]).T if classes == 2 else kernel.T
-            solver.intercept_ = bias[1:] - bias[:1] if classes == 2 else bias
-        with warnings.catch_warnings(), threadpool_limits(1 if classes <= THIN_CLASSES else None):
-            warnings.simplefilter("ignore", ConvergenceWarning)  # classes that can be told apart have no optimum
-            solver.fit(features, targets, sample_weight=weights)
-        kernel, bias = solver.coef_.T, solver.intercept_
-        if classes == 2:  # of which scikit-learn solves for the difference of the logits
-            kernel, bias = np.hstack([-kernel / 2, kernel / 2]), np.hstack([-bias / 2, bias / 2])
-        return np.ascontiguousarray(kernel, np.float32), np.asarray(bias, np.float32)
 
 
-@dataclass(frozen=True)
-class NearestNeighbours:
-    """The `k` nearest of the training pictures vote (Starter Bundle, chapter 7), each with one vote."""
-
-    k: int
-    calibrated: ClassVar[bool] = False
-
-    def cross_validate(
-        self, features: Features, targets: Targets, weights: Weights, folds: NDArray[np.int64]
-    ) -> tuple["NearestNeighbours", NDArray[np.float32]]:
-        """Return the head and the out-of-fold shares of the votes, float32 [N, classes]."""
-        found = np.zeros((len(targets), int(targets.max()) + 1), np.float32)
-        for fold in range(int(folds.max()) + 1):
-            inside, others = np.flatnonzero(folds == fold), self._voters(np.where(folds == fold, 0, weights))
-            voters = KNeighborsClassifier(self.k, algorithm="brute").fit(features[others], targets[others])
-            found[inside[:, None], voters.classes_] = voters.predict_proba(features[inside])
-        return self, found
-
-    def attach(
-        self, tensor: keras.KerasTensor, features: Features, targets: Targets, weights: Weights
-    ) -> keras.KerasTensor:
-        """Return the shares of the votes for a tensor of features.
-
-        The squared distance of x to a known p is |x|^2 - 2 (x.p - |p|^2 / 2). Its first term is the same for all p, so
-        the nearest are those with the largest x.p - |p|^2 / 2: one dense layer whose weights are the pictures.
-        """
-        rows = self._voters(weights)
-        known, votes = features[rows], np.eye(int(targets.max()) + 1, dtype=np.float32)[targets[rows]]
-        bias = -0.5 * np.square(known, dtype=np.float64).sum(axis=1).astype(np.float32)
-        similarity = layers.Dense(len(known), name="similarity")
-        labels = layers.Embedding(*votes.shape, name="labels")
-        _, nearest = ops.top_k(similarity(tensor), self.k)
-        shares = layers.GlobalAveragePooling1D(name="probabilities")(labels(nearest))
-        similarity.set_weights([known.T, bias])
-        labels.set_weights([votes])
-        return shares
-
-    def _voters(self, weights: NDArray[np.floating]) -> NDArray[np.int64]:
-        rows = np.flatnonzero(weights)
-        if len(rows) < self.k:
-            raise DatasetError(
-                f"{self.k} neighbours need at least {self.k} images to learn from. Received: {len(rows)}"
-            )
-        return rows
+def _solve(solver: LogisticRegression, features: Floats, targets: Rows, weights: Floats) -> tuple[Floats, Floats]:
+    """Return kernel [d, classes] and bias [classes]."""
+    classes = int(targets.max()) + 1
+    if features.nbytes > SOLVED_BYTES:
+        return _train_in_batches(features, targets, weights, solver.C)
+    with warnings.catch_warnings(), threadpool_limits(1 if classes <= THIN_CLASSES else None):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # classes that can be told apart have no optimum
+        solver.fit(features, targets, sample_weight=weights)
+    kernel, bias = solver.coef_.T, solver.intercept_
+    if classes == 2:  # of which scikit-learn solves for the difference of the logits
+        kernel, bias = np.hstack([-kernel / 2, kernel / 2]), np.hstack([-bias / 2, bias / 2])
+    return np.ascontiguousarray(kernel, np.float32), np.asarray(bias, np.float32)
 
 
-Head = Logistic | NearestNeighbours
-
-
-def _train_in_batches(features: Features, targets: Targets, weights: Weights, strength: float | None) -> Solution:
+def _train_in_batches(features: Floats, targets: Rows, weights: Floats, strength: float) -> tuple[Floats, Floats]:
     """Return kernel and bias of the same regression, found by Adam on batches of rows that are read as needed."""
     rows, classes = np.flatnonzero(weights), int(targets.max()) + 1
-    steps = -(-len(rows) // BATCH) * BATCH_EPOCHS
-    penalty = keras.regularizers.L2(0.5 / (strength * len(rows))) if strength else None
+    penalty = keras.regularizers.L2(0.5 / (strength * len(rows)))
     dense = layers.Dense(classes, activation="softmax", kernel_initializer="zeros", kernel_regularizer=penalty)
     model = keras.Sequential([keras.Input(features.shape[1:]), dense])
+    steps = -(-len(rows) // BATCH) * BATCH_EPOCHS
     rate = keras.optimizers.schedules.CosineDecay(BATCH_RATE, steps)
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
     random = np.random.default_rng(0)
@@ -179,3 +119,49 @@ def _train_in_batches(features: Features, targets: Targets, weights: Weights, st
             model.train_on_batch(features[batch], targets[batch], sample_weight=weights[batch])
     kernel, bias = dense.get_weights()
     return kernel, bias
+
+
+@dataclass(frozen=True)
+class NearestNeighbours:
+    """The `k` nearest of the training pictures vote (Starter Bundle, chapter 7), each with one vote."""
+
+    k: int
+    calibrated: ClassVar[bool] = False
+
+    def cross_validate(
+        self, features: Floats, targets: Rows, weights: Floats, folds: Rows
+    ) -> tuple["NearestNeighbours", Floats]:
+        """Return the head and the out-of-fold shares of the votes, float32 [N, classes]."""
+        found = np.zeros((len(targets), int(targets.max()) + 1), np.float32)
+        for fold in range(int(folds.max()) + 1):
+            inside, others = np.flatnonzero(folds == fold), self._voters(np.where(folds == fold, 0, weights))
+            voters = KNeighborsClassifier(self.k, algorithm="brute").fit(features[others], targets[others])
+            found[inside[:, None], voters.classes_] = voters.predict_proba(features[inside])
+        return self, found
+
+    def attach(self, tensor: keras.KerasTensor, features: Floats, targets: Rows, weights: Floats) -> keras.KerasTensor:
+        """Return the shares of the votes for a tensor of features.
+
+        The squared distance of x to a known p is |x|^2 - 2 (x.p - |p|^2 / 2). Its first term is the same for all p, so
+        the nearest are those with the largest x.p - |p|^2 / 2: one dense layer whose weights are the pictures.
+        """
+        rows = self._voters(weights)
+        known, votes = features[rows], np.eye(int(targets.max()) + 1, dtype=np.float32)[targets[rows]]
+        similarity = layers.Dense(len(known), name="similarity")
+        labels = layers.Embedding(*votes.shape, name="labels")
+        _, nearest = ops.top_k(similarity(tensor), self.k)
+        shares = layers.GlobalAveragePooling1D(name="probabilities")(labels(nearest))
+        similarity.set_weights([known.T, -0.5 * np.square(known, dtype=np.float64).sum(axis=1)])
+        labels.set_weights([votes])
+        return shares
+
+    def _voters(self, weights: NDArray[np.floating]) -> Rows:
+        rows = np.flatnonzero(weights)
+        if len(rows) < self.k:
+            raise DatasetError(
+                f"{self.k} neighbours need at least {self.k} images to learn from. Received: {len(rows)}"
+            )
+        return rows
+
+
+Head = Logistic | NearestNeighbours

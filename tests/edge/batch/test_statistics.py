@@ -45,14 +45,6 @@ def test_accuracy_and_confusion_are_those_of_counting() -> None:
     ]
 
 
-def test_of_many_labels_the_most_frequent_confusions_are_told() -> None:
-    labels = tuple(f"class {i}" for i in range(50))
-    right = [answered(label, f"{label}/a.png") for label in labels]
-    found = of(*right, *[answered("class 1", "class 7/b.png")] * 3, labels=labels)
-    tables = dict(found.tables())
-    assert tables["most frequent confusions"][1:] == [["class 7", "class 1", "3"]]
-
-
 @pytest.mark.parametrize(
     ("good", "bad", "most", "now", "at_end"),
     [

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 
@@ -16,7 +15,6 @@ from edge.commands import doctor
 from edge.errors import InstallationError
 from edge.runtime import usable_cores
 from tests.conftest import Run
-from tests.edge.pictures import noise, png
 
 USER = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
@@ -64,24 +62,6 @@ def test_a_missing_runtime_and_two_of_them_are_problems(
         done = eyespot("doctor", env=environment)
         assert (done.returncode, done.stderr) == (NOTHING_DONE, "")
         assert words in rows(done.stdout)["problem"]
-
-
-@pytest.mark.slow
-def test_every_command_that_needs_a_runtime_says_the_same(
-    eyespot: Run, tiny_model: Path, tmp_path: Path, without_runtime: dict[str, str], with_two_runtimes: dict[str, str]
-) -> None:
-    picture = tmp_path / "picture.png"
-    picture.write_bytes(png(noise(9, 11, 3)))
-    for environment, words in ((without_runtime, "install eyespot[cpu]"), (with_two_runtimes, "both installed")):
-        for arguments in (["classify", tiny_model, picture], ["verify", tiny_model]):
-            done = eyespot(*arguments, env=environment)
-            assert (done.returncode, done.stdout) == (NOTHING_DONE, "")
-            assert len(done.stderr.splitlines()) == 1
-            assert words in done.stderr
-
-
-def test_the_probe_is_a_valid_model() -> None:
-    onnx.checker.check_model(onnx.load_from_string(doctor.PROBE_MODEL), full_check=True)
 
 
 class FakeRuntime(SimpleNamespace):

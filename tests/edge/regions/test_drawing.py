@@ -59,10 +59,6 @@ def test_small_pictures_are_enlarged_by_a_whole_factor(size: tuple[int, int]) ->
     assert len(np.flatnonzero((drawn[:, 1] == 0).all(axis=1))) >= 14  # the height of the label
 
 
-def test_a_strip_is_not_enlarged_beyond_all_measure() -> None:
-    assert annotate(noise(65535, 1, 3), WHOLE).size <= 3 * 16_000_000
-
-
 def test_labels_of_neighbours_do_not_cover_each_other() -> None:
     """Each is black with a white rim: where they overlapped, the area would be less than twice that of one."""
     picture = np.full((480, 640, 3), 128, np.uint8)

@@ -72,13 +72,6 @@ def test_fewer_or_more_stay_fewer_or_more(text: str) -> None:
     assert distances(found.boxes, drawn).max() <= SLACK_PX
 
 
-@pytest.mark.parametrize("text", ["000", "008", "666", "80"])
-def test_a_wide_digit_is_not_cut_to_reach_the_number(text: str) -> None:
-    assert len(find_glyphs(code(text, size=40)[0], 4).boxes) == len(text)
-    wide = cv2.resize(code(text, size=40)[0], None, fx=1.3, fy=1)
-    assert len(find_glyphs(wide, 4).boxes) == len(text)
-
-
 @pytest.mark.parametrize("pair", ["38", "88", "65"])
 def test_five_of_which_two_touch_are_not_taken_for_four(pair: str) -> None:
     picture = np.hstack([code("739")[0], code(pair, -2)[0]])

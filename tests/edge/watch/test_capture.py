@@ -117,9 +117,3 @@ def test_a_lost_camera_is_found_again_and_gives_no_frames_meanwhile(camera: Mjpe
     assert {round(value / 10) * 10 for value in rest} <= {10, 200}  # what the camera sent, and nothing black
     assert source.read > seen
     assert source.lost == 1
-
-
-@pytest.mark.parametrize("target", ["http://127.0.0.1:9/", "/dev/video987", "/dev/null"])
-def test_a_camera_that_never_was_there_is_an_error(target: str) -> None:
-    with pytest.raises(SourceError):
-        next(LiveSource(target, target, 0.0, print).frames(Event()))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from edge.errors import UsageError
-from export.parity.pictures import MOST_COMPARED, folder_pictures, made_pictures, run_pictures
+from export.parity.pictures import MOST_COMPARED, find_pictures, made_pictures, run_pictures
 from export.run_folder import LabelledImage, RunFolder, write_evaluation_images
 
 
@@ -54,7 +54,7 @@ def test_smooth_pictures_have_the_spectrum_of_photographs() -> None:
 def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
     paths = [write(tmp_path / "b" / "y.png", 7), write(tmp_path / "a.png", 200)]
     (tmp_path / "notes.txt").write_text("no picture")
-    pictures = folder_pictures(tmp_path, ())
+    pictures = find_pictures(tmp_path, ())
     found = [(example.name, int(example.pixels[0, 0, 0])) for example in pictures.read("compare")]
     assert found == [("a.png", 200), ("b/y.png", 7)]
     digest = hashlib.sha256()
@@ -66,7 +66,7 @@ def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("of_run", [False, True])
 def test_of_many_pictures_some_are_compared_evenly_and_all_judge(tmp_path: Path, of_run: bool) -> None:
     paths = [write(tmp_path / "photos" / "cat" / f"{i:03}.png", i) for i in range(MOST_COMPARED + 50)]
-    pictures = folder_pictures(tmp_path / "photos", ("cat", "dog"))
+    pictures = find_pictures(tmp_path / "photos", ("cat", "dog"))
     if of_run:
         run = RunFolder(tmp_path)
         write_evaluation_images(
@@ -81,16 +81,16 @@ def test_of_many_pictures_some_are_compared_evenly_and_all_judge(tmp_path: Path,
 
 def test_a_folder_without_pictures_and_a_broken_one_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        folder_pictures(tmp_path, ())
+        find_pictures(tmp_path, ())
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
     with pytest.raises(UsageError, match=r"broken\.png"):
-        list(folder_pictures(tmp_path, ()).read("compare"))
+        list(find_pictures(tmp_path, ()).read("compare"))
 
 
 def test_folders_that_are_called_as_labels_say_what_is_shown(tmp_path: Path) -> None:
     for i in range(10):
         write(tmp_path / ("cat" if i % 2 else "dog") / f"{i}.png", i)
-    pictures = folder_pictures(tmp_path, ("cat", "dog", "owl"))
+    pictures = find_pictures(tmp_path, ("cat", "dog", "owl"))
     calibration, judged = list(pictures.read("calibrate")), list(pictures.read("evaluate"))
     assert pictures.is_labelled
     assert {example.name for example in calibration} & {example.name for example in judged} == set()
@@ -98,5 +98,5 @@ def test_folders_that_are_called_as_labels_say_what_is_shown(tmp_path: Path) -> 
     assert all(example.name.startswith(f"{example.label}/") for example in (*calibration, *judged))
     write(tmp_path / "else" / "x.png", 3)
     with pytest.raises(UsageError, match="'else'"):
-        folder_pictures(tmp_path, ("cat", "dog", "owl"))
-    assert not folder_pictures(tmp_path, ("one", "two")).is_labelled
+        find_pictures(tmp_path, ("cat", "dog", "owl"))
+    assert not find_pictures(tmp_path, ("one", "two")).is_labelled

@@ -29,7 +29,7 @@ def test_the_record_is_what_numpy_counts(with_labels: bool) -> None:
     small, record = make_int8(small_network(), "x86", IMAGES, judged_by)
     found = answers(small, IMAGES)
     assert (record.kind, record.calibration, record.float_layers, record.images) == ("int8", "minmax", (), 24)
-    assert record.scheme == "U8S8, 7-bit weights by filter, QDQ"
+    assert record.scheme == "U8S8, 7-bit weights per channel, QDQ"
     agreement = (found.argmax(axis=1) == EXACT.argmax(axis=1)).mean()
     assert record.top1_agreement == agreement
     assert record.largest_difference == pytest.approx(np.abs(found - EXACT).max(), abs=1e-7)

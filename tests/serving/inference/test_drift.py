@@ -7,7 +7,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from msgspec.structs import replace
 from scipy.spatial.distance import jensenshannon
 
 from edge.classifier import Classifier
@@ -140,9 +139,3 @@ def test_of_a_model_of_regions_the_crops_are_compared(tiny_model: Path, tiny_con
         expected.add(one, best.probability, TINY_LABELS.index(best.label))
     assert len(window) == 4
     assert window.features() == expected.features()
-
-
-def test_a_fingerprint_of_other_labels_is_refused(tiny_content: bytes) -> None:
-    fingerprint = fingerprint_of(draw(np.random.default_rng(0), 10))
-    with pytest.raises(ValueError, match=r"fingerprint\.classes must count 3 labels\. Received: 2"):
-        restamped(tiny_content, fingerprint=replace(fingerprint, classes=(5, 5)))

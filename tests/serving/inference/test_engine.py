@@ -114,7 +114,7 @@ def test_a_lone_request_is_answered_to_the_last_digit_of_the_edge(tiny_content: 
 def test_a_picture_that_would_take_too_much_memory_is_refused_before_it_is_prepared(tiny_content: bytes) -> None:
     def ask(engine: Engine) -> list[Any]:
         object.__setattr__(engine._sessions, "preprocessor", None)  # nothing may reach it
-        long = [engine.submit(encode_png(50, 1, 20_000)), engine.submit_pixels(np.zeros((20_000, 1, 3), np.uint8))]
+        long = [engine.submit(encode_png(50, 1, 20_000)), engine.submit(np.zeros((20_000, 1, 3), np.uint8))]
         return list(map(outcome, long))
 
     content = restamped(tiny_content, preprocessing=(ResizeSide("shorter", 256, "linear"),))
@@ -125,7 +125,7 @@ def test_a_picture_that_would_take_too_much_memory_is_refused_before_it_is_prepa
 
 def test_pixels_are_answered_as_their_file(tiny_content: bytes) -> None:
     def ask(engine: Engine) -> list[Any]:
-        both = [engine.submit(encode_png(9)), engine.submit_pixels(np.full((6, 5, 3), 9, np.uint8))]
+        both = [engine.submit(encode_png(9)), engine.submit(np.full((6, 5, 3), 9, np.uint8))]
         return list(map(outcome, both))
 
     first, second = run(tiny_content, ask)

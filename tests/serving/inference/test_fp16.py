@@ -34,7 +34,6 @@ def half(tiny_content: bytes, tmp_path: Path) -> Path:
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the provider `cuda` be the processor: all of its path runs but the GPU's own code."""
     monkeypatch.setitem(sessions.EXECUTION_PROVIDERS, "cuda", "CPUExecutionProvider")
-    monkeypatch.setattr(sessions, "GPU_MEMORY", "cpu")
 
 
 def kind_that_runs(path: Path, provider: str, use_fp16: bool = True) -> str:

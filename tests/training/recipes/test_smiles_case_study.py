@@ -1,4 +1,4 @@
-"""Smiles from a folder in the layout of SMILES to a picture and a video whose faces are found and labelled.
+"""Smiles from a folder in the layout of SMILES to a picture whose face is found and labelled.
 
 The data set itself is not to be had here. Its place is taken by faces out of scikit-image's wheel (100 of Labeled
 Faces in the Wild, 25 x 25 pixels), labelled by hand below and varied; what this proves is the way, not an accuracy.
@@ -16,9 +16,7 @@ from PIL import Image
 
 from edge.cli import DONE, main
 from edge.result import Box
-from tests.edge.commands.test_watch import moving_faces
 from tests.edge.regions.photographs import ASTRONAUT_FACE, overlap, photograph
-from tests.edge.watch.videos import read_video, write_video
 
 pytestmark = pytest.mark.slow
 
@@ -96,24 +94,3 @@ def test_both_classes_are_learned(model: Path) -> None:
     assert support["not_smiling"] > 3 * support["smiling"]
     # One that always says not_smiling would be right on four of five and have a recall of 0 here.
     assert recall["smiling"] >= 0.4
-
-
-def test_a_video_is_labelled_frame_by_frame_and_its_recording_shows_it(
-    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    scenes = list(moving_faces())
-    video, recording = write_video(tmp_path / "v.avi", (picture for picture, _ in scenes), 25), tmp_path / "out.mp4"
-    assert main(["watch", str(model), str(video), "--json", "--record", str(recording)]) == DONE
-    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [record["frame"] for record in records] == list(range(len(scenes)))
-    frames = read_video(recording)
-    for record, (picture, faces), frame in zip(records, scenes, frames, strict=True):
-        boxes = [Box(**region["box"]) for region in record["regions"]]
-        assert len(boxes) == len(faces), record["frame"]
-        assert all(overlap(box, face) >= 0.6 for box, face in zip(boxes, faces, strict=True)), record["frame"]
-        assert all(sum(p["probability"] for p in r["predictions"]) == pytest.approx(1) for r in record["regions"])
-        edges = [frame[box.y - 1 : box.y + 2, box.x + 4 : box.x + box.width - 4].astype(int) for box in boxes]
-        for edge in edges:  # the codec keeps the green of a box, which no pixel of the scene has
-            assert (edge[:, :, 1] - edge[:, :, [0, 2]].max(axis=2)).max(axis=0).mean() > 60
-        if not faces:  # below the caption that says so, nothing was drawn
-            assert np.abs(frame[100:].astype(int) - picture[100:]).max() <= 20
