@@ -148,6 +148,5 @@ def test_the_last_blocks_are_opened_and_normalisation_stays_as_it_is(lite0: kera
     assert open_blocks(lite0, 1) == ("block16_expand_conv", "block16_depthwise", "block16_project_conv", "head_conv")
     images = np.random.default_rng(0).normal(size=(4, 224, 224, 3)).astype(np.float32)
     assert np.allclose(lite0(images, training=True), lite0(images, training=False))
-    assert len(open_blocks(lite0, 2)) == 7
     assert open_blocks(lite0, 0) == ()
     assert not lite0.trainable_weights

@@ -243,15 +243,16 @@ def test_rows_that_cannot_be_are_told(suspects: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["none", "--output", "new"],
+        ["none", "--output", "new", "--labels", "a,b"],
+        ["codes", "--output", "new"],
         ["codes"],
         ["--suspects", "none.csv"],
         ["blank", "--output", "new", "--regions", "glyphs:4"],
         ["codes", "--output", "new", "--labels", "cat,Cat"],
-        ["codes", "--output", "new", "--suggest", "none.onnx"],
+        ["codes", "--output", "new", "--labels", "a,b", "--suggest", "none.onnx"],
         ["codes", "--output", "new", "--suggest", "faces.onnx", "--regions", "glyphs:4"],
-        ["codes", "--output", "begun"],
-        ["codes", "--output", "damaged"],
+        ["codes", "--output", "begun", "--labels", "a,b"],
+        ["codes", "--output", "damaged", "--labels", "a,b"],
     ],
 )
 def test_what_cannot_be_labelled_is_one_line(
