@@ -24,8 +24,7 @@ from edge.runtime import import_onnxruntime
 from edge.spec import ModelSpec, Parity
 from export.arguments import DEFAULTS, ExportOptions
 from export.evaluation import find_threshold, fit_temperature, record_of
-from export.graph.ending import find_head
-from export.graph.heads import Head, apply_head, attach_head
+from export.graph.head import Head, apply_head, attach_head, find_head
 from export.graph.merge import merge
 from export.graph.session import OfPictures, fixed_batch, of_pictures
 from export.parity.compare import (
