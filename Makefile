@@ -46,7 +46,7 @@ docs: $(READY)
 
 .PHONY: pictures
 pictures: $(READY)
-	$(BIN)/python docs/pictures.py
+	$(BIN)/python -m docs.pictures
 
 # A source archive, and the wheel that is made of it, in dist/.
 .PHONY: dist

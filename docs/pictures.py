@@ -175,10 +175,10 @@ def draw_served_pages(folder: Path) -> None:
     profile = folder / "chromium"
     profile.mkdir()
     with chromium(profile) as page:
-        with serving(folder, f"{MODEL}.onnx") as address:
+        with serving(folder, "photos.onnx") as address:
             page.open(f"{address}/playground")
             page.wait_for("document.getElementById('model').length > 0")
-            page.choose_files("#files", folder / "coffee.jpg")
+            page.choose_files("#files", folder / "new.jpg")
             page.wait_for("document.querySelectorAll('#results li').length > 0")
             save(captured(page), "playground")
         (folder / "new").mkdir()
@@ -228,7 +228,7 @@ def classify_on_pi(model: Path, picture: Path, top: str) -> str:
     describe_processor(made / "system", min(PI_CORES, len(os.sched_getaffinity(0))))
     with tempfile.TemporaryDirectory() as code:
         (Path(code) / "edge").symlink_to(DOCS.parent / "edge")
-        done = Pi(made, find_emulator(), Path(code)).eyespot("classify", model, picture, "--json", "--top", top)
+        done = Pi(made, find_emulator(), Path(code)).eyespot("classify", model, picture, "--json", "--top-k", top)
     if done.returncode:
         sys.exit(done.stderr)
     return done.stdout
@@ -300,6 +300,7 @@ def photograph(page: Path, name: str, width: int, height: int, cut: bool = False
 
 def captured(page: Any) -> Image.Image:
     """Return what a tab shows."""
+    page.call("Emulation.setScrollbarsHidden", hidden=True)
     page.call("Emulation.setDeviceMetricsOverride", width=900, height=620, deviceScaleFactor=1, mobile=False)
     return Image.open(BytesIO(base64.b64decode(page.call("Page.captureScreenshot")["data"])))
 

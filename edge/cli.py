@@ -148,7 +148,8 @@ def unknown_name(kind: str, received: str, known: Sequence[str] | dict[str, Subc
     """Return the message for a name that is not known, with the nearest one that is."""
     from difflib import get_close_matches  # only a mistake pays for it
 
-    near = get_close_matches(received, list(known), 1)
+    begun = [name for name in known if received and name.startswith(received)]
+    near = begun or get_close_matches(received, list(known), 1)
     suggestion = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown {kind} {received!r}; {suggestion}Known: {', '.join(known)}"
 

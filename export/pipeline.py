@@ -37,8 +37,8 @@ from export.parity.compare import (
     count_pictures,
     make_views,
     require_different_answers,
+    rounding_noise,
 )
-from export.parity.noise import rounding_noise
 from export.parity.pictures import Pictures, Use, made_pictures, run_pictures
 from export.preprocess import build_preprocessing, network_shape
 from export.quantize import Examples, describe_unsure, make_fp16, make_int8

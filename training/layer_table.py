@@ -30,9 +30,8 @@ class LayerRow:
 def tabulate_layers(network: keras.Model) -> tuple[LayerRow, ...]:
     """Return the layers of `network`, which calls each of them once, each behind its inputs."""
     # A Sequential has no input layer; as a functional model both kinds look the same.
-    functional = keras.Model(network.inputs, network.outputs)
-    names = [operation.name for operation in functional.operations]
-    configs = {config["name"]: config["inbound_nodes"] for config in functional.get_config()["layers"]}
+    operations = keras.Model(network.inputs, network.outputs).operations
+    sources = {id(tensor): i for i, op in enumerate(operations) for tensor in keras.tree.flatten(op.output)}
     return tuple(
         LayerRow(
             name=operation.name,
@@ -40,9 +39,10 @@ def tabulate_layers(network: keras.Model) -> tuple[LayerRow, ...]:
             shape="x".join("?" if size is None else str(size) for size in _shape(operation.output)),
             parameters=operation.count_params() if isinstance(operation, layers.Layer) else 0,
             multiply_adds=count_multiply_adds(operation, _shape(operation.input), _shape(operation.output)),
-            inputs=tuple(names.index(source) for source in dict.fromkeys(_find_sources(configs[operation.name]))),
+            # A Sequential that was read from a file knows its layers by other tensors, each behind the one before.
+            inputs=tuple(sorted({sources.get(id(t), i - 1) for t in keras.tree.flatten(operation.input)} - {i, -1})),
         )
-        for operation in functional.operations
+        for i, operation in enumerate(operations)
     )
 
 
@@ -94,11 +94,3 @@ def draw_layers(rows: Sequence[LayerRow]) -> Figure:
 
 def _shape(tensors: Any) -> Shape:
     return next((tuple(tensor.shape[1:]) for tensor in keras.tree.flatten(tensors)), ())
-
-
-def _find_sources(node: Any) -> list[str]:
-    """Return the names of the layers whose results a call takes, from the config that Keras writes of it."""
-    if isinstance(node, dict) and "keras_history" in node:
-        return [node["keras_history"][0]]
-    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ()
-    return [name for one in inner for name in _find_sources(one)]

@@ -61,7 +61,7 @@ def read_keras(path: Path) -> tuple["keras.Model", tuple[str, ...]]:
             warnings.simplefilter("ignore", UserWarning)  # about what follows as an error
             return _load(path, None if config == json.loads(text) else json.dumps(config)), notes
     except UNREADABLE as error:
-        if isinstance(error, ModelError):
+        if isinstance(error, ModelError | ModuleNotFoundError):  # the latter names the extra
             raise
         raise ModelError(f"{path}: Keras cannot read this model ({reason_of(error):.200})") from None
 

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--suspects", metavar="FILE", type=Path, help="in place of DIR: correct the labels in this suspects.csv")
     regions = "label each of the faces, or of so many glyphs (faces, glyphs:4; default none: whole pictures)"
     add("--regions", type=parse_regions, default="none", metavar="WHAT", help=regions)
-    add("--labels", metavar="A,B,...", help="the only labels there are (default: any; a glyph's is the key pressed)")
+    add("--labels", metavar="A,B,...", help="the labels (default for glyphs: the key that is pressed)")
     add("--suggest", metavar="MODEL", help="an .onnx file whose guess the space bar takes")
     add("--port", type=port_number, default=8765, metavar="PORT", help="of the page (default 8765; 0: any free one)")
 
@@ -50,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     cutter = Cutter(arguments.regions, labels)
     if (suspects is None) == (folder is None) or (folder is None) != (output is None):
         raise UsageError("name either a folder and --output DIR, or --suspects FILE")
+    if folder and not labels and cutter.kind != "glyphs":
+        raise UsageError(f"name the labels of the {cutter.noun}s, as in --labels cat,dog")
     if folder and not folder.is_dir():
         raise UsageError(f"{folder}: there is no such folder")
     if suspects:

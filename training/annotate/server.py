@@ -37,8 +37,7 @@ class Server(LocalServer):
 
     def __init__(self, port: int, session: Session, cutter: Cutter, model: Classifier | None) -> None:
         self.session, self.cutter, self.model = session, cutter, model
-        typed = "" if session.labels else "key" if cutter.noun == "glyph" else "text"
-        self.about = {"noun": cutter.noun, "labels": session.labels, "typed": typed, "items": len(session.items)}
+        self.about = {"noun": cutter.noun, "labels": session.labels, "items": len(session.items)}
         super().__init__("127.0.0.1", port, _Handler)
 
     def screen(self, key: str = "", behind: str = "") -> bytes:

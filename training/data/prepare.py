@@ -152,14 +152,18 @@ def prepare(
     store.touch([preprocessor.key(content) for content in hashes])
     digest = dataset.digest(hashes)
     if bad := [row for row, note in enumerate(notes) if isinstance(note, str)]:
-        listed = ", ".join(f"{names[row]} ({notes[row]})" for row in bad[:NAMED_BAD_IMAGES])
-        described = f"{dataset.name}: {len(bad):,} unreadable images, such as {listed}"
-        if not skip_bad:
-            raise DatasetError(f"{described}; repair or remove them, or leave them out with --skip-bad")
-        print(f"left out: {described}", file=sys.stderr)
+        report_unreadable(dataset, [f"{names[row]} ({notes[row]})" for row in bad], skip_bad)
         rows = np.setdiff1d(np.arange(len(names)), bad)
         dataset, hashes = dataset.select(rows), [hashes[row] for row in rows]
     return Pictures(dataset, preprocessor, store, hashes, [note for note in notes if isinstance(note, Note)], digest)
+
+
+def report_unreadable(dataset: Dataset, bad: list[str], skip_bad: bool) -> None:
+    """Name the images that cannot be read. Raises DatasetError unless they are to be left out."""
+    described = f"{dataset.name}: {len(bad):,} unreadable images, such as {', '.join(bad[:NAMED_BAD_IMAGES])}"
+    if not skip_bad:
+        raise DatasetError(f"{described}; repair or remove them, or leave them out with --skip-bad")
+    print(f"left out: {described}", file=sys.stderr)
 
 
 def in_threads(work: Callable[[T], R], items: Sequence[T], jobs: int | None) -> Iterator[R]:

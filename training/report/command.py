@@ -43,10 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the folder, print what was found and return the exit status."""
     report, output = evaluate_model(
-        arguments.model,
-        arguments.dataset,
-        skip_bad=arguments.skip_bad,
-        output=arguments.output,
+        arguments.model, arguments.dataset, skip_bad=arguments.skip_bad, output=arguments.output
     )
     if arguments.json:
         print(json.dumps(report.as_record()))
@@ -128,7 +125,7 @@ def _predict_artifact(
     """Return the pictures that can be read, and the probabilities that an artifact gives [N, classes]."""
     from tqdm import tqdm
 
-    from training.data.prepare import in_threads
+    from training.data.prepare import in_threads, report_unreadable
 
     classifier = Classifier.load(path, threads=1, regions="none")
 
@@ -139,12 +136,9 @@ def _predict_artifact(
         except ImageError as error:
             return error.code
 
-    count = len(dataset.names)
-    answers = list(tqdm(in_threads(answer, range(count), None), total=count, unit="image", disable=None))
-    if bad := [row for row, answer in enumerate(answers) if isinstance(answer, str)]:
-        named = f"{len(bad):,} unreadable images, such as {dataset.names[bad[0]]} ({answers[bad[0]]})"
-        if not skip_bad:
-            raise DatasetError(f"{dataset.name}: {named}; repair or remove them, or leave them out with --skip-bad")
-        print(f"left out: {named}", file=sys.stderr)
-    rows = np.array([row for row in range(count) if not isinstance(answers[row], str)], np.int64)
-    return dataset.select(rows), np.stack([answers[row] for row in rows])
+    rows, names = range(len(dataset.names)), dataset.names
+    answers = list(tqdm(in_threads(answer, rows, None), total=len(rows), unit="image", disable=None))
+    if bad := [row for row in rows if isinstance(answers[row], str)]:
+        report_unreadable(dataset, [f"{names[row]} ({answers[row]})" for row in bad], skip_bad)
+    good = np.setdiff1d(rows, bad)
+    return dataset.select(good), np.stack([answers[row] for row in good])

@@ -16,16 +16,16 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from edge.files import replacing
-from training.epochs.history import History
 from training.report.report import Report
 
 if TYPE_CHECKING:
+    from training.epochs.history import History  # it loads TensorFlow, which an artifact's evaluation does without
     from training.report.evaluation import Mistake
 
 DPI = 110
 BLUE, ORANGE, GREEN, GREY = "#2b6cb0", "#dd6b20", "#2f855a", "#718096"
-# A loss above so many times the ninth decile is a spike.
-SPIKE = 3.0
+# A loss above so many times the ninth decile is a spike; in a few epochs nothing is.
+SPIKE, FEW_EPOCHS = 3.0, 10
 # The confusion matrix: how many classes have large cells, how large it may become, and where labels are cut.
 LARGE_CELLS, LARGEST_INCHES, LABEL_CHARACTERS = 30, 24.0, 24
 # The contact sheet of mistakes; captions have as many characters as fit side by side above a picture.
@@ -34,7 +34,7 @@ COLUMNS, CELL_INCHES, CAPTION_CHARACTERS = 5, (2.3, 2.7), 30
 SMALL_PX = 64
 
 
-def draw_history(history: History, title: str, baseline: float | None = None) -> Figure:
+def draw_history(history: "History", title: str, baseline: float | None = None) -> Figure:
     """Return two panels side by side, loss and accuracy over the epochs, with the best epoch marked.
 
     A spike in the first epochs is cut off, so that the rest can be seen. `baseline` is the accuracy of the frozen head.
@@ -53,7 +53,7 @@ def draw_history(history: History, title: str, baseline: float | None = None) ->
                 axes.axhline(baseline, color=GREEN, linestyle="--", label="validation, frozen")
         else:
             both = np.array(history.series("loss") + history.series("validation_loss"))
-            if both.max() > SPIKE * (limit := float(np.quantile(both, 0.9))):
+            if len(epochs) > FEW_EPOCHS and both.max() > SPIKE * (limit := float(np.quantile(both, 0.9))):
                 axes.set_ylim(0, 1.5 * limit)
         _tidy(axes)
         axes.legend(fontsize=9)
@@ -65,10 +65,8 @@ def draw_confusion(report: Report, model: str) -> Figure:
     counts = np.array(report.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     labels = [shortened(row.label, LABEL_CHARACTERS) for row in report.classes]
-    longest, cell = (
-        max(map(len, labels)),
-        min(0.55 if len(labels) <= LARGE_CELLS else 0.2, LARGEST_INCHES / len(labels)),
-    )
+    longest = max(map(len, labels))
+    cell = min(0.55 if len(labels) <= LARGE_CELLS else 0.2, LARGEST_INCHES / len(labels))
     points = 10 if cell > 0.2 else 7.5
     side, room = max(3.2, cell * len(labels)), points / 120 * longest  # in inches
     title = (

@@ -87,18 +87,14 @@ def test_fresh_captchas_are_read(model: Path, tmp_path: Path, capsys: pytest.Cap
 
 
 def test_the_service_answers_the_same(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pixels = draw_captcha(FRESH_SEED, 1).pixels
-    # One that is read, one with its second half again, and one without a glyph.
-    for name, picture in (
-        ("4", pixels),
-        ("6", np.hstack([pixels, pixels[:, pixels.shape[1] // 2 :]])),
-        ("0", pixels | 255),
-    ):
+    captcha = draw_captcha(FRESH_SEED, 1)
+    longer = np.hstack([captcha.pixels, captcha.pixels[:, captcha.pixels.shape[1] // 2 :]])
+    for name, picture in (("4", captcha.pixels), ("6", longer), ("0", captcha.pixels | 255)):  # by number of glyphs
         Image.fromarray(picture).save(tmp_path / f"{name}.png")
     paths = sorted(map(str, tmp_path.glob("*.png")))
     assert main(["classify", str(model), *paths, "--json"]) == 0
     known = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [answer["text"] for answer in known] == [None, draw_captcha(FRESH_SEED, 1).text, None]
+    assert [answer["text"] for answer in known] == [None, captcha.text, None]
     assert [answer["unsure"] for answer in known] == [True, False, True]
     with serve(model, tmp_path, tmp_path / "log.txt") as (url, _), httpx.Client(base_url=url) as client:
         for path, expected in zip(paths, known, strict=True):

@@ -41,15 +41,6 @@ def test_three_steps_by_hand(settings: dict[str, float], expected: list[float]) 
     assert steps(3, **settings) == pytest.approx(expected, rel=1e-14)
 
 
-def test_nesterov_is_the_look_ahead_seen_from_where_it_looks() -> None:
-    w, v, ahead = 1.0, 0.0, []
-    for _ in range(30):
-        v = 0.9 * v - 0.1 * (w + 0.9 * v)  # the gradient where the velocity leads to
-        w += v
-        ahead.append(w + 0.9 * v)
-    np.testing.assert_allclose(steps(30, momentum=0.9, nesterov=True), ahead, rtol=0, atol=1e-14)
-
-
 def test_every_epoch_sees_every_sample_once_in_a_new_order() -> None:
     seen: list[list[int]] = []
 
