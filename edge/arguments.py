@@ -1,12 +1,22 @@
-"""The parser of every subcommand, the types of its values, and the options that load a classifier."""
+"""What commands share: exit statuses, how they end, the parser, types of values, and options that load a classifier.
+
+Exit status of every command: 0 all done; 1 some input failed, the rest is done; 2 nothing is done, or too much
+failed; 130 interrupted.
+"""
 
 import argparse
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from threading import Event
+from types import FrameType
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
-from edge.errors import UsageError
+from edge.errors import EyespotError, UsageError
 
 if TYPE_CHECKING:
     from edge.classifier import Classifier
@@ -14,8 +24,68 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", int, float)
 
+DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 # What figures can be written as.
 PICTURE_SUFFIXES = (".png", ".svg")
+
+
+def as_command(body: Callable[[], int]) -> int:
+    """Return the exit status of `body`; an error is one line on standard error, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are not UTF-8
+    try:
+        status = body()
+        if sys.stdout is not None:
+            sys.stdout.flush()  # at exit it would be too late to report an error
+        return status
+    except EyespotError as error:
+        message = str(error)
+    except KeyboardInterrupt:
+        print("eyespot: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            # Python would try once more to write what is buffered, and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return SOME_FAILED
+        message = f"{error.filename or 'input or output'}: {error.strerror or error}"
+    print(f"eyespot: {message}", file=sys.stderr)
+    return NOTHING_DONE
+
+
+@contextlib.contextmanager
+def stopping_on_signals(leave: bool = False) -> Iterator[Event]:
+    """Yield an event that the first Ctrl-C or SIGTERM sets.
+
+    A second one does what it did before, or with `leave` ends the process at once, without closing anything: for a
+    command that can be cut off at any time, as a batch.
+    """
+    stop = Event()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(INTERRUPTED)
+        if leave:
+            os.write(2, b"\neyespot: finishing the images in work; again to leave at once\n")  # print is not reentrant
+        else:
+            restore()
+        stop.set()
+
+    for number in SIGNALS:
+        signal.signal(number, on_signal)
+    try:
+        yield stop
+    finally:
+        restore()
 
 
 class Parser(argparse.ArgumentParser):

@@ -12,8 +12,7 @@ import shutil
 from pathlib import Path
 from types import ModuleType
 
-from edge.cli import explaining_imports
-from edge.errors import EyespotError, UsageError
+from edge.errors import EyespotError, UsageError, explaining_imports
 from edge.files import creating_folder
 from edge.model import INPUT_NAME, OUTPUT_NAME, read_spec
 

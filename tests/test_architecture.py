@@ -120,7 +120,7 @@ def test_edge_is_no_larger_than_it_may_be() -> None:
 # Classifies a picture as the program does, and prints the files of edge of which something was executed.
 TRACE = """
 import sys
-from edge.cli import main
+from eyespot.cli import main
 found = set()
 sys.setprofile(lambda frame, event, _: found.add(frame.f_code.co_filename) if event == "call" else None)
 main(["classify", *sys.argv[1:]])

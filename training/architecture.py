@@ -11,9 +11,8 @@ import argparse
 import re
 from pathlib import Path
 
-from edge.arguments import picture_path, positive
-from edge.cli import DONE, unknown_name
-from edge.errors import UsageError
+from edge.arguments import DONE, picture_path, positive
+from edge.errors import UsageError, unknown_name
 from export.preprocess import build_preprocessing, network_shape
 from export.quiet_tensorflow import start_tensorflow
 from export.run_folder import RunFolder

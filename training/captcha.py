@@ -16,8 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.arguments import Parser, port_number, positive, seed_number
-from edge.cli import DONE, as_command
+from edge.arguments import DONE, Parser, as_command, port_number, positive, seed_number
 from edge.web.local_server import LocalServer
 
 HEIGHT_PX, MARGIN_PX, LIFT_PX = 72, 12, 6

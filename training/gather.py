@@ -22,8 +22,7 @@ from PIL import Image
 from protego import Protego
 from tqdm import tqdm
 
-from edge.arguments import above_zero, count, not_below_zero, positive
-from edge.cli import DONE, SOME_FAILED
+from edge.arguments import DONE, SOME_FAILED, above_zero, count, not_below_zero, positive
 from edge.errors import ImageError, SourceError, UsageError
 from edge.files import AppendOnlyFile, replacing
 from edge.image import decode_image

@@ -25,14 +25,23 @@ from threading import Event
 
 from tqdm import tqdm
 
-from edge.arguments import add_classifier_options, count_or_share, load_classifier, positive
+from edge.arguments import (
+    DONE,
+    INTERRUPTED,
+    NOTHING_DONE,
+    SOME_FAILED,
+    add_classifier_options,
+    count_or_share,
+    load_classifier,
+    positive,
+    stopping_on_signals,
+)
 from edge.batch.inputs import Input, find_inputs, read_file
 from edge.batch.journal import CSV, JSON_LINES, PARQUET, SYNC_EVERY_S, Journal
 from edge.batch.rows import Row, RunConfig, compute_row
 from edge.batch.statistics import RunStatistics
 from edge.classifier import Classifier
-from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, explaining_imports, stopping_on_signals
-from edge.errors import UsageError
+from edge.errors import UsageError, explaining_imports
 from edge.image import MAX_PIXELS
 from edge.result import DEFAULT_TOP_K, NOT_THERE
 from edge.runtime import ordered_map, usable_cores

@@ -23,9 +23,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from edge.arguments import positive
+from edge.arguments import DONE, SOME_FAILED, positive
 from edge.classifier import Classifier, require_self_test
-from edge.cli import DONE, SOME_FAILED
 from edge.errors import EyespotError, ImageError, ModelError, UsageError
 from edge.image import read_image
 from edge.model import read_spec

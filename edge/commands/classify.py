@@ -11,8 +11,15 @@ import sys
 from collections.abc import Iterator
 from io import BytesIO
 
-from edge.arguments import add_classifier_options, add_threads_option, load_classifier, positive
-from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
+from edge.arguments import (
+    DONE,
+    NOTHING_DONE,
+    SOME_FAILED,
+    add_classifier_options,
+    add_threads_option,
+    load_classifier,
+    positive,
+)
 from edge.errors import ImageError, UsageError
 from edge.image import MAX_PIXELS, DecodedImage, decode_image, most_bytes, read_image
 from edge.result import DEFAULT_TOP_K, NOT_THERE, Classification, Prediction, answer_fields, printable

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from types import ModuleType
 
-from edge.cli import DONE, NOTHING_DONE
+from edge.arguments import DONE, NOTHING_DONE
 from edge.errors import InstallationError, reason_of
 from edge.runtime import LOG_ERRORS_ONLY, PROBE_MODEL, import_onnxruntime, installed_runtimes, read_cpu, usable_cores
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.cli import DONE
+from edge.arguments import DONE
 from edge.model import read_spec
 from edge.spec import ModelSpec, TrainingRecord, Variant, describe_regions
 from edge.steps import describe

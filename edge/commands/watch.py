@@ -23,7 +23,7 @@ from threading import Timer
 from time import monotonic
 
 from edge import arguments as types
-from edge.cli import DONE, INTERRUPTED, SOME_FAILED, stopping_on_signals
+from edge.arguments import DONE, INTERRUPTED, SOME_FAILED, stopping_on_signals
 from edge.errors import ImageError, OutputError, SourceError, UsageError
 from edge.regions.drawing import annotate
 from edge.result import DEFAULT_TOP_K

@@ -18,11 +18,11 @@ from google.protobuf import text_format
 from PIL import Image
 
 from edge.classifier import Classifier
-from edge.cli import main
 from edge.errors import UsageError
 from edge.model import read_spec
 from edge.steps import Resize, Scale
 from export.publish import publish_to_triton
+from eyespot.cli import main
 from tests.conftest import Run
 from tests.edge.artifacts import restamped, written
 from tests.export.card.artifacts import make_labels, photograph, write_model

@@ -16,8 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.arguments import Parser, picture_path
-from edge.cli import DONE, as_command
+from edge.arguments import DONE, Parser, as_command, picture_path
 from edge.errors import UsageError
 from edge.image import read_image
 

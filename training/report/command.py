@@ -17,8 +17,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.arguments import DONE
 from edge.classifier import Classifier
-from edge.cli import DONE
 from edge.errors import DatasetError, ImageError, ModelError, UsageError
 from edge.files import cache_folder
 from edge.image import decode_image

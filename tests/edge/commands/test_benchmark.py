@@ -7,9 +7,10 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
+from edge.arguments import DONE, NOTHING_DONE, SOME_FAILED
 from edge.commands import benchmark
 from edge.spec import ClassCounts, TrainingRecord, Variant
+from eyespot.cli import main
 from tests.conftest import broken_self_test
 from tests.edge.artifacts import restamped, written
 from tests.edge.pictures import grey

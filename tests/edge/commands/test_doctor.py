@@ -10,10 +10,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from edge.cli import DONE, NOTHING_DONE, main
+from edge.arguments import DONE, NOTHING_DONE
 from edge.commands import doctor
 from edge.errors import InstallationError
 from edge.runtime import usable_cores
+from eyespot.cli import main
 from tests.conftest import Run
 
 USER = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
