@@ -27,9 +27,6 @@ T = TypeVar("T", int, float)
 DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-# What figures can be written as.
-PICTURE_SUFFIXES = (".png", ".svg")
-
 
 def as_command(body: Callable[[], int]) -> int:
     """Return the exit status of `body`; an error is one line on standard error, without a traceback."""
@@ -128,7 +125,6 @@ def _number(kind: Callable[[str], T], rule: str, holds: Callable[[T], bool]) -> 
 positive = _number(int, "at least 1", lambda value: value >= 1)
 count = _number(int, "0 or more", lambda value: value >= 0)
 port_number = _number(int, "0 to 65535", lambda value: 0 <= value < 1 << 16)  # 0 is any free one
-seed_number = _number(int, "0 to 4294967295", lambda value: 0 <= value < 1 << 32)  # NumPy and scikit-learn take 32 bits
 not_below_zero = _number(float, "0 or more", lambda value: 0 <= value < math.inf)
 above_zero = _number(float, "above 0", lambda value: 0 < value < math.inf)
 share = _number(float, "above 0 and below 1", lambda value: 0 < value < 1)
@@ -141,14 +137,6 @@ def count_or_share(text: str) -> float:
     if not 0 <= value <= (1 if text.endswith("%") else math.inf):
         raise argparse.ArgumentTypeError(f"must be a number or a share such as 2%. Received: {text}")
     return value
-
-
-def picture_path(text: str) -> Path:
-    """Return `text` as the path of a figure to write."""
-    path = Path(text)
-    if path.suffix.lower() not in PICTURE_SUFFIXES:
-        raise argparse.ArgumentTypeError(f"must end in {' or '.join(PICTURE_SUFFIXES)}. Received: {text}")
-    return path
 
 
 def add_classifier_options(parser: argparse.ArgumentParser) -> None:

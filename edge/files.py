@@ -1,4 +1,4 @@
-"""Files that are whole or not there, files that only grow, and the cache folder."""
+"""Files that are whole or not there, and files that only grow."""
 
 import contextlib
 import fcntl
@@ -6,13 +6,12 @@ import glob
 import os
 import re
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from edge.errors import EyespotError, OutputError, UsageError
+from edge.errors import EyespotError, OutputError
 
 # A random part of the name keeps two writers of one file apart.
 TOKEN_BYTES = 4
@@ -29,35 +28,17 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(TOKEN_BYTES)}.partial{path.suffix}")
     try:
-        with _naming(path):
-            temporary.touch(exist_ok=False)
-            yield temporary
-            flush_to_disk(temporary)
-            temporary.replace(path)
-            flush_to_disk(path.parent)
+        temporary.touch(exist_ok=False)
+        yield temporary
+        flush_to_disk(temporary)
+        temporary.replace(path)
+        flush_to_disk(path.parent)
+    except EyespotError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def creating_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; when the block ends well, it becomes `path`, with all files on the disk.
-
-    When the block raises, the temporary folder is removed. Only an empty folder is ever replaced: an OSError, which
-    names `path`, says that it exists.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(TOKEN_BYTES)}.partial")
-    try:
-        with _naming(path):
-            temporary.mkdir()
-            yield temporary
-            for inner in (*sorted(temporary.rglob("*")), temporary):
-                flush_to_disk(inner)
-            temporary.rename(path)
-            flush_to_disk(path.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def is_partial(path: Path) -> bool:
@@ -70,17 +51,6 @@ def remove_abandoned(path: Path) -> None:
     random = "[0-9a-f]" * (2 * TOKEN_BYTES)
     for found in path.parent.glob(f".{glob.escape(path.stem)}.{random}.partial{glob.escape(path.suffix)}"):
         found.unlink(missing_ok=True)
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Make OSErrors of the block name `path`, not the temporary file."""
-    try:
-        yield
-    except EyespotError:
-        raise
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def flush_to_disk(path: Path) -> None:
@@ -184,13 +154,3 @@ def _is_at(file: FileIO, path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except FileNotFoundError:
         return False
-
-
-def cache_folder() -> Path:
-    """Return EYESPOT_CACHE, or eyespot in the user's cache folder. Raises UsageError for a user without a home."""
-    if folder := os.environ.get("EYESPOT_CACHE"):
-        return Path(folder)
-    try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eyespot"
-    except RuntimeError:
-        raise UsageError("this user has no home folder to keep a cache in; set EYESPOT_CACHE to a folder") from None

@@ -128,14 +128,6 @@ def read_header(stream: BinaryIO) -> ImageHeader:
     return ImageHeader(kind, image.width, image.height, bool(image.info.get("progressive")))
 
 
-def read_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> bytes:
-    """Return the bytes of the file at `path`. Raises ImageError, also for more than an image of `max_pixels` has."""
-    with opened_image(path) as stream:
-        _require_bytes(stream.seek(0, os.SEEK_END), max_pixels)
-        stream.seek(0)
-        return stream.read()
-
-
 def most_bytes(pixels: int) -> int:
     """Return how many bytes the file of an image with `pixels` may have."""
     return pixels * BYTES_PER_PIXEL + METADATA_BYTES

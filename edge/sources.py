@@ -102,11 +102,6 @@ def _matches(names: Sequence[str], parts: Sequence[str]) -> bool:
     return bool(names) and fnmatchcase(names[0], first) and _matches(names[1:], others)
 
 
-def walk_images(folder: str) -> Iterator[str]:
-    """Yield the paths of the images below `folder`, as `walk` finds them; folders that cannot be read hold none."""
-    return (source.path for source in walk(folder) if source.error is None)
-
-
 def walk(folder: str, wanted: "Callable[[os.DirEntry[str]], bool] | None" = None) -> Iterator[Source]:
     """Yield the images below `folder`, lazily: first its own in order of names, then those of each folder in it.
 

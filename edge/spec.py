@@ -18,8 +18,6 @@ from edge.errors import ModelError
 from edge.steps import Kind, Step
 
 SPEC_FORMAT = 1
-# A confusion matrix of 20 classes has 380 cells off its diagonal.
-MOST_CONFUSIONS = 400
 
 # What ran the source network: TensorFlow a SavedModel, onnxruntime a plain ONNX file.
 Reference = Literal["keras", "tensorflow", "onnx"]
@@ -91,14 +89,6 @@ class ClassCounts(_Part, frozen=True):
     def is_complete(self) -> bool:
         """Whether every confusion is listed."""
         return sum(confusion.count for confusion in self.confusions) == self.errors
-
-    def recall(self, index: int) -> float | None:
-        """Return the recall of a class, 0 to 1; None without images of it."""
-        return self.correct[index] / self.support[index] if self.support[index] else None
-
-    def precision(self, index: int) -> float | None:
-        """Return the precision of a class, 0 to 1; None if nothing was predicted as it."""
-        return self.correct[index] / self.predicted[index] if self.predicted[index] else None
 
 
 class TrainingRecord(_Part, frozen=True, omit_defaults=True):
