@@ -223,19 +223,24 @@ def test_a_list_of_confusions_knows_whether_it_is_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    "make",
     [
-        (lambda: ClassCounts((1, 1), (1, 1, 0), (1, 1), ()), "as many of each"),
-        (lambda: ClassCounts((1, 1), (1, 2), (1, 1), ()), "as many images"),
-        (lambda: ClassCounts((1, 2), (2, 1), (2, 0), ()), "correct must be"),
-        (lambda: ClassCounts((1, 2), (2, 1), (-1, 1), ()), "correct must be"),
-        (lambda: ClassCounts((1, 1), (2, 0), (1, 0), (Confusion(1, 2, 1),)), "no confusion"),
-        (lambda: ClassCounts((1, 1), (2, 0), (1, 0), (Confusion(1, 0, 0),)), "no confusion"),
-        (lambda: ClassCounts((1, 1), (2, 0), (1, 0), (Confusion(-1, 0, 1),)), "no confusion"),
+        lambda: ClassCounts((1, 1), (1, 1, 0), (1, 1), ()),
+        lambda: ClassCounts((1, 1), (1, 2), (1, 1), ()),
+        lambda: ClassCounts((1, 2), (2, 1), (2, 0), ()),
+        lambda: ClassCounts((1, 2), (2, 1), (-1, 1), ()),
+        lambda: ClassCounts((1, 1), (2, 0), (1, 0), (Confusion(1, 2, 1),)),
+        lambda: Confusion(1, 0, 0),
+        lambda: Confusion(-1, 0, 1),
+        lambda: Histogram((0.0, 1.0), ()),
+        lambda: Histogram((0.0, 0.0), (1,)),
+        lambda: Histogram((0.0, 1.0), (0,)),
+        lambda: SelfTest(1e-4, ()),
+        lambda: replace(SPEC, labels=("one", "one", "two")),
     ],
 )
-def test_what_contradicts_itself_is_refused(make: Callable[[], ClassCounts], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_what_contradicts_itself_is_refused_when_it_is_made(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"."):
         make()
 
 
