@@ -55,7 +55,6 @@ class Classifier:
         path: str | os.PathLike[str],
         threads: int = 0,
         *,
-        spinning: bool = True,
         min_probability: float = 0.0,
         regions: Regions | None = None,
         face_model: str | os.PathLike[str] | None = None,
@@ -65,7 +64,6 @@ class Classifier:
         Args:
             path: An .onnx file written by `eyespot export` or `eyespot adopt`.
             threads: How many work on one image. 0 lets onnxruntime choose; 1 is for `classify_many`.
-            spinning: Whether threads that wait keep their cores busy, which is faster.
             min_probability: An answer is `unsure` below this probability, 0 to 1, or below the model's own threshold
                 if that is higher. For regions this holds for each of them.
             regions: `Faces()` or `Glyphs(count)` to look for, "none" for whole pictures; default: as the model says.
@@ -83,7 +81,7 @@ class Classifier:
         """
         if not 0 <= min_probability <= 1:
             raise UsageError(f"min_probability must be 0 to 1. Received: {min_probability}")
-        spec, session = load_model(Path(path), threads, spinning=spinning)
+        spec, session = load_model(Path(path), threads)
         return cls(spec, session, min_probability, make_finder(spec, regions, face_model))
 
     @property

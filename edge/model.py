@@ -25,14 +25,14 @@ def content_version(rest_digest: bytes, spec: ModelSpec) -> str:
     return hashlib.sha256(rest_digest + replace(spec, version=None).to_json().encode()).hexdigest()[:VERSION_DIGITS]
 
 
-def load_model(path: Path, threads: int = 0, *, spinning: bool = True) -> tuple[ModelSpec, Any]:
+def load_model(path: Path, threads: int = 0) -> tuple[ModelSpec, Any]:
     """Return the spec of the artifact at `path` and an onnxruntime session on the CPU; see `create_session`.
 
     Raises ModelNotFoundError, InstallationError, and ModelError for a file that is no artifact, is cut short, was
     altered after export, or whose input and output are not those of its spec.
     """
     content = read_model(path)
-    session = create_session(path, str(path), threads, spinning=spinning)
+    session = create_session(path, str(path), threads)
     spec = _checked_spec(session, content, str(path))
     _require_signature(session, spec, str(path))
     return spec, session

@@ -10,13 +10,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import chain, islice
-from typing import TYPE_CHECKING
 
 from edge.errors import ImageError
 from edge.image import START_BYTES, is_image_start, opened_image
-
-if TYPE_CHECKING:
-    import sqlite3
 
 STANDARD_INPUT = "-"
 ANY_FOLDERS = "**"  # in a pattern
@@ -111,13 +107,13 @@ def walk(folder: str, wanted: "Callable[[os.DirEntry[str]], bool] | None" = None
     pending = [folder]
     while pending:
         parent = pending.pop()
+        folders = []
         try:
             with os.scandir(parent) as entries:
                 names = sorted_names(mark + e.name for e in entries if (mark := _mark(e, wanted or _is_image)))
         except OSError as error:
             yield Source(parent, ImageError("unreadable", f"the folder cannot be read ({error.strerror})"))
             continue
-        folders = []
         for name in names:
             path = os.path.join(parent, name[1:])
             if name.startswith(_FILE):
@@ -166,10 +162,10 @@ def sorted_names(names: Iterable[str], in_memory: int = NAMES_IN_MEMORY) -> Iter
     # In UTF-8 the order of bytes is that of Python's strings; file names may hold lone surrogates.
     rows = ((name.encode("utf-8", "surrogatepass"),) for name in chain(first, names))
     database.executemany("INSERT INTO names VALUES (?)", rows)
-    return _read(database)
 
+    def read() -> Iterator[str]:
+        with closing(database):
+            for (name,) in database.execute("SELECT name FROM names ORDER BY name"):
+                yield name.decode("utf-8", "surrogatepass")
 
-def _read(database: "sqlite3.Connection") -> Iterator[str]:
-    with closing(database):
-        for (name,) in database.execute("SELECT name FROM names ORDER BY name"):
-            yield name.decode("utf-8", "surrogatepass")
+    return read()

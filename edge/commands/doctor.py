@@ -8,12 +8,12 @@ import argparse
 import platform
 import re
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
 from types import ModuleType
 
 from edge.arguments import DONE, NOTHING_DONE
 from edge.errors import InstallationError, reason_of
-from edge.runtime import LOG_ERRORS_ONLY, PROBE_MODEL, import_onnxruntime, installed_runtimes, read_cpu, usable_cores
+from edge.runtime import LOG_ERRORS_ONLY, PROBE_MODEL, import_onnxruntime, read_cpu, usable_cores
 
 # It calls a service elsewhere; the plain wheels list it.
 REMOTE_PROVIDER = "AzureExecutionProvider"
@@ -21,7 +21,6 @@ REMOTE_PROVIDER = "AzureExecutionProvider"
 REQUIREMENT = re.compile(
     r"""(?P<package>[\w.-]+)(?:\[(?P<nested>[\w-]+)[^]]*\])?.*extra\s*==\s*["'](?P<extra>[\w-]+)["']"""
 )
-OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,17 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001
     """Print what is found and return the exit status."""
-    problems, runtimes, providers = [], ["onnxruntime"], list[tuple[str, str]]()
+    problems, providers = [], list[tuple[str, str]]()
+    installed = {module: sorted(set(names)) for module, names in packages_distributions().items()}
+    opencvs, runtimes = installed.get("cv2", []), installed.get("onnxruntime", ["onnxruntime"])
+    for names, remedy in ((opencvs, "opencv-python-headless"), (runtimes, "one of eyespot[cpu] and eyespot[gpu]")):
+        if len(names) > 1:
+            remedy = f"run 'pip uninstall -y {' '.join(names)}', then install {remedy}"
+            problems.append(f"{' and '.join(names)} are both installed and overwrite each other; {remedy}")
     try:
-        onnxruntime = import_onnxruntime()
-        runtimes = installed_runtimes(onnxruntime) or runtimes
-        providers = list(probe_providers(onnxruntime))
+        providers = list(probe_providers(import_onnxruntime())) if len(runtimes) == 1 else []
     except InstallationError as error:
         problems.append(str(error))
-    opencvs = [name for name in OPENCV if find_version(name)]
-    if len(opencvs) > 1:
-        remedy = f"run 'pip uninstall -y {' '.join(opencvs)}', then 'pip install opencv-python-headless'"
-        problems.append(f"{' and '.join(opencvs)} are both installed and overwrite each other; {remedy}")
     cpu, features = read_cpu()
     rows = [
         ("eyespot", find_version("eyespot") or "not installed as a package"),
