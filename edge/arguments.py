@@ -16,7 +16,7 @@ from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
-from edge.errors import EyespotError, UsageError
+from edge.errors import EyespotError, UsageError, nearest
 
 if TYPE_CHECKING:
     from edge.classifier import Classifier
@@ -64,25 +64,22 @@ def stopping_on_signals(leave: bool = False) -> Iterator[Event]:
     stop = Event()
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
+    def on_signal(number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             os._exit(INTERRUPTED)
         if leave:
             os.write(2, b"\neyespot: finishing the images in work; again to leave at once\n")  # print is not reentrant
         else:
-            restore()
+            signal.signal(number, before[signal.Signals(number)])
         stop.set()
 
-    for number in SIGNALS:
-        signal.signal(number, on_signal)
     try:
+        for number in SIGNALS:
+            signal.signal(number, on_signal)
         yield stop
     finally:
-        restore()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Parser(argparse.ArgumentParser):
@@ -99,13 +96,9 @@ class Parser(argparse.ArgumentParser):
         """Return the arguments. Ends the program with status 2 and one line if some are unknown."""
         arguments, unknown = self.parse_known_args(words)
         if unknown:
-            from difflib import get_close_matches
-
             known = [name for action in self._actions for name in action.option_strings]
-            options = [text.partition("=")[0] for text in unknown if text.startswith("-")]
-            near = [match for option in options for match in get_close_matches(option, known, 1)]
-            suggestion = f"; did you mean {near[0]!r}?" if near else ""
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{suggestion}")
+            option = next((text.partition("=")[0] for text in unknown if text.startswith("-")), "")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{nearest(option, known)}")
         return arguments
 
 

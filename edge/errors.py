@@ -93,9 +93,12 @@ def explaining_imports(what: str, extra: str | None) -> Iterator[None]:
 
 def unknown_name(kind: str, received: str, known: Iterable[str]) -> str:
     """Return the message for a name that is not known, with the nearest one that is."""
+    known = list(known)
+    return f"unknown {kind} {received!r}{nearest(received, known)}. Known: {', '.join(known)}"
+
+
+def nearest(received: str, known: Iterable[str]) -> str:
+    """Return a question whether the nearest of `known` was meant, an empty string where none is near."""
     from difflib import get_close_matches  # only a mistake pays for it
 
-    known = list(known)
-    near = get_close_matches(received, known, 1)
-    suggestion = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {kind} {received!r}; {suggestion}Known: {', '.join(known)}"
+    return "".join(f"; did you mean {name!r}?" for name in get_close_matches(received, list(known), 1))

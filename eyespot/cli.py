@@ -39,7 +39,7 @@ SUBCOMMANDS = {
     "benchmark": Subcommand("edge.commands.benchmark", None, "measure how fast model files run on this device"),
     "info": Subcommand("edge.commands.info", None, "show what a model file says of itself"),
     "card": Subcommand("export.card.command", "export", "write a page on what a model file is and how good it is"),
-    "doctor": Subcommand("edge.commands.doctor", None, "show what this machine has and what it lacks"),
+    "doctor": Subcommand("eyespot.doctor", None, "show what this machine has and what it lacks"),
     "serve": Subcommand("serving.cli", "serving", "answer over HTTP"),
 }
 # `verify --against` is answered by another module, which needs an extra.

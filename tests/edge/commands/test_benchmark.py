@@ -58,7 +58,7 @@ def taking(monkeypatch: pytest.MonkeyPatch) -> Callable[[Durations], list[tuple[
 
 
 def test_the_table_has_every_file_and_number_of_threads(folder: Path, capsys: Say) -> None:
-    assert main(["benchmark", "m.onnx", "m8.onnx", "--rounds", "1"]) == DONE
+    assert main(["benchmark", "m.onnx", "m8.onnx"]) == DONE
     _, *lines, conclusion = capsys.readouterr().out.splitlines()
     cells = [line.split() for line in lines]
     assert {(model, threads, accuracy) for model, threads, *_, accuracy in cells} == {
@@ -96,13 +96,13 @@ def test_the_fastest_is_named(
 
 def test_a_file_that_fails_its_samples_here_is_left_out(folder: Path, tiny_content: bytes, capsys: Say) -> None:
     written(folder / "m8.onnx", restamped(tiny_content, self_test=broken_self_test()))
-    assert main(["benchmark", "m.onnx", "m8.onnx", "--rounds", "1", "--json", "--image", "dark.png"]) == SOME_FAILED
+    assert main(["benchmark", "m.onnx", "m8.onnx", "--json", "--image", "dark.png"]) == SOME_FAILED
     rows = json.loads(capsys.readouterr().out)["measurements"]
     assert [(row["model"], row["failure"] is None, row["median_ms"] is None) for row in rows] == [
         *[("m.onnx", True, False)] * 2,
         *[("m8.onnx", False, True)] * 2,
     ]
-    assert main(["benchmark", "m8.onnx", "--rounds", "1"]) == NOTHING_DONE
+    assert main(["benchmark", "m8.onnx"]) == NOTHING_DONE
 
 
 @pytest.mark.parametrize("arguments", [["none.onnx"], ["m.onnx", "--image", "none.png"], ["dark.png"]])

@@ -11,9 +11,9 @@ import onnxruntime
 import pytest
 
 from edge.arguments import DONE, NOTHING_DONE
-from edge.commands import doctor
 from edge.errors import InstallationError
 from edge.runtime import usable_cores
+from eyespot import doctor
 from eyespot.cli import main
 from tests.conftest import Run
 
