@@ -140,7 +140,6 @@ def add_classifier_options(parser: argparse.ArgumentParser) -> None:
     add("--min-probability", type=probability, default=0.0, metavar="P", help=unsure)
     regions = "look for 'faces' or 'glyphs:COUNT', or 'none' for the whole picture (default: as the model says)"
     add("--regions", type=parse_regions, metavar="WHAT", help=regions)
-    add("--face-model", metavar="FILE", help="find faces with this YuNet .onnx, not with OpenCV's cascade")
 
 
 def add_threads_option(parser: argparse.ArgumentParser) -> None:
@@ -167,7 +166,6 @@ def load_classifier(arguments: argparse.Namespace, threads: int | None = None) -
         arguments.threads or 0 if threads is None else threads,
         min_probability=arguments.min_probability,
         regions=arguments.regions,
-        face_model=arguments.face_model,
     )
 
 

@@ -57,7 +57,6 @@ class Classifier:
         *,
         min_probability: float = 0.0,
         regions: Regions | None = None,
-        face_model: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Return the classifier in the model file at `path`, on the CPU.
 
@@ -67,7 +66,6 @@ class Classifier:
             min_probability: An answer is `unsure` below this probability, 0 to 1, or below the model's own threshold
                 if that is higher. For regions this holds for each of them.
             regions: `Faces()` or `Glyphs(count)` to look for, "none" for whole pictures; default: as the model says.
-            face_model: A YuNet file that finds faces instead of OpenCV's cascade.
 
         Raises:
             ModelNotFoundError, ModelError: For the file.
@@ -82,7 +80,7 @@ class Classifier:
         if not 0 <= min_probability <= 1:
             raise UsageError(f"min_probability must be 0 to 1. Received: {min_probability}")
         spec, session = load_model(Path(path), threads)
-        return cls(spec, session, min_probability, make_finder(spec, regions, face_model))
+        return cls(spec, session, min_probability, make_finder(spec, regions))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -173,18 +171,14 @@ class Classifier:
         return (found for found in answers if found is not None)
 
 
-def make_finder(
-    spec: ModelSpec, regions: Regions | None = None, face_model: str | os.PathLike[str] | None = None
-) -> "RegionFinder | None":
+def make_finder(spec: ModelSpec, regions: Regions | None = None) -> "RegionFinder | None":
     """Return the finder of a model's regions, or of those given; None for whole pictures. Raises as `load`."""
     wanted = regions or spec.regions
-    if face_model is not None and not isinstance(wanted, Faces):
-        raise UsageError("a face model is for models of faces; this one looks for none")
     if wanted is None or wanted == "none":
         return None
     from edge.regions.finder import RegionFinder  # it needs OpenCV
 
-    return RegionFinder(wanted, face_model)
+    return RegionFinder(wanted)
 
 
 def as_decoded(image: Image, max_pixels: int = MAX_PIXELS) -> DecodedImage:

@@ -45,7 +45,7 @@ def compute_on_ray(arguments: Namespace, config: RunConfig, inputs: Iterator[Inp
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         pool = ray.data.ActorPoolStrategy(min_size=1, max_size=actors)
         given: dict[str, Any] = {
-            "fn_constructor_args": (config, arguments.model, arguments.face_model),
+            "fn_constructor_args": (config, arguments.model),
             "compute": pool,
         }
         whole: dict[str, Any] = {"batch_size": None, "batch_format": "numpy"}
@@ -64,10 +64,9 @@ def compute_on_ray(arguments: Namespace, config: RunConfig, inputs: Iterator[Inp
 class _Actor:
     """One process of the pool."""
 
-    def __init__(self, config: RunConfig, model: str, face_model: str | None) -> None:
-        options: dict[str, Any] = {"regions": config.regions or "none", "face_model": face_model}
-        self._config = config
-        self._classifier = Classifier.load(model, 1, min_probability=config.min_probability, **options)
+    def __init__(self, config: RunConfig, model: str) -> None:
+        self._config, regions = config, config.regions or "none"
+        self._classifier = Classifier.load(model, 1, min_probability=config.min_probability, regions=regions)
         if self._classifier.spec.version != config.version:
             raise ModelError(f"{model}: another model has taken its place since the run began; begin again")
 

@@ -10,7 +10,6 @@ done or too many failed, 130 interrupted.
 """
 
 import argparse
-import hashlib
 import os
 import sys
 import time
@@ -86,7 +85,6 @@ def run(arguments: Namespace) -> int:
         require_shrinkable(classifier.spec.preprocessing[0])
     if arguments.ray_address and arguments.engine != "ray":
         raise UsageError("--ray-address is for --engine ray")
-    face_model = arguments.face_model and hashlib.sha256(Path(arguments.face_model).read_bytes()).hexdigest()
     config = RunConfig(
         model=classifier.spec.name,
         version=classifier.spec.version or "",
@@ -98,7 +96,6 @@ def run(arguments: Namespace) -> int:
         fast_decode=arguments.fast_decode,
         min_probability=arguments.min_probability,
         regions=classifier.regions,
-        face_model=face_model,
         started_s=time.time(),
     )
     statistics = RunStatistics(classifier.labels if arguments.labels_from_folders else ())

@@ -1,6 +1,5 @@
 """Find the regions that a spec describes, and combine their predictions into one answer."""
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ from edge.result import Box, Classification, Prediction, Region
 from edge.spec import Faces, Glyphs
 
 try:
-    from edge.regions.faces import HaarFaces, YunetFaces
+    from edge.regions.faces import FaceFinder
     from edge.regions.glyphs import crop_glyph, find_glyphs
 except ModuleNotFoundError:
     remedy = "pip install 'eyespot[camera]', or classify whole pictures with --regions none"
@@ -20,15 +19,12 @@ except ModuleNotFoundError:
 
 
 class RegionFinder:
-    """Finds the regions of a model; any number of threads may share it. Raises as `edge.regions.faces`.
+    """Finds the regions of a model; any number of threads may share it. Raises as `FaceFinder`."""
 
-    `face_model` is a YuNet file to use instead of the cascade.
-    """
-
-    def __init__(self, regions: Faces | Glyphs, face_model: str | os.PathLike[str] | None) -> None:
+    def __init__(self, regions: Faces | Glyphs) -> None:
         self.regions = regions
         if isinstance(regions, Faces):
-            self._faces = YunetFaces(face_model) if face_model else HaarFaces()
+            self._faces = FaceFinder()
 
     def find(self, pixels: NDArray[np.uint8], labels: Sequence[str]) -> FoundBoxes:
         """Return the regions of a picture, uint8 RGB [H, W, 3]; the `labels` tell digits from letters."""

@@ -103,7 +103,7 @@ def test_wrong_arguments_are_refused(classifier: Classifier, tiny_model: Path) -
         classifier.classify(grey(1), top_k=0)
     with pytest.raises(UsageError):
         classifier.probabilities(np.zeros((1, 4, 4, 3), np.float32))
-    for options in ({"min_probability": -0.1}, {"min_probability": float("nan")}, {"face_model": "yunet.onnx"}):
+    for options in ({"min_probability": -0.1}, {"min_probability": float("nan")}):
         with pytest.raises(UsageError):
             Classifier.load(tiny_model, **options)
 
