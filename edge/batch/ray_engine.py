@@ -20,7 +20,7 @@ import ray.data
 
 from edge.batch.inputs import Input
 from edge.batch.rows import Row, RunConfig, compute_row, decode_row, encode_row
-from edge.classifier import Classifier
+from edge.classifier import Classifier, Regions
 from edge.errors import InstallationError, ModelError, UsageError, reason_of
 from edge.runtime import usable_cores
 
@@ -65,7 +65,8 @@ class _Actor:
     """One process of the pool."""
 
     def __init__(self, config: RunConfig, model: str) -> None:
-        self._config, regions = config, config.regions or "none"
+        regions: Regions = config.regions or "none"
+        self._config = config
         self._classifier = Classifier.load(model, 1, min_probability=config.min_probability, regions=regions)
         if self._classifier.spec.version != config.version:
             raise ModelError(f"{model}: another model has taken its place since the run began; begin again")
