@@ -93,11 +93,12 @@ def run(arguments: argparse.Namespace) -> int:
     best = min(fast, key=lambda r: (-(r.accuracy or 0.0), r.threads, r.percentile_ms(50)), default=None)
     command = best and f"eyespot classify {shlex.quote(best.model)} --threads {best.threads} IMAGE"
     if arguments.json:
-        times = [{"median_ms": row.percentile_ms(50), "p95_ms": row.percentile_ms(95)} for row in measured]
-        found = [asdict(row) | time for row, time in zip(measured, times, strict=True)]
-        failed = [asdict(row) | {"median_ms": None, "p95_ms": None} for row in rows if row.failure]
-        listed = {"processor": processor, "cores": cores, "measurements": found + failed, "command": command}
-        print(json.dumps(listed))
+        listed = [
+            asdict(row)
+            | {name: None if row.failure else row.percentile_ms(p) for name, p in (("median_ms", 50), ("p95_ms", 95))}
+            for row in rows
+        ]
+        print(json.dumps({"processor": processor, "cores": cores, "measurements": listed, "command": command}))
     else:
         _print_table(rows)
         print(f"fastest here ({processor}, {cores} cores): {command}" if best else "none of these can be recommended")

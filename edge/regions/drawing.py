@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from io import BytesIO
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -103,15 +104,12 @@ class AnnotatedCopies:
     def write(self, path: str, pixels: NDArray[np.uint8], classification: Classification) -> Path:
         """Write the annotated copy of the picture at `path` and return its path. Raises OSError."""
         source = Path("standard-input" if path == STANDARD_INPUT else path)
-        is_jpeg, number = source.suffix.lower() in JPEG_SUFFIXES, ""
-        suffix = source.suffix if is_jpeg else ".png"
-        while True:
-            target = self._folder / f"{source.stem}-annotated{number}{suffix}"
-            if (real := os.path.join(os.path.realpath(self._folder), target.name)) not in self._taken:
-                break
-            number = f"-{int(number[1:] or 1) + 1}"
-        self._taken.add(real)
-        encoded = BytesIO()
+        is_jpeg = source.suffix.lower() in JPEG_SUFFIXES
+        suffix, folder = source.suffix if is_jpeg else ".png", os.path.realpath(self._folder)
+        names = (f"{source.stem}-annotated{number}{suffix}" for number in chain([""], count(-2, -1)))
+        name = next(name for name in names if os.path.join(folder, name) not in self._taken)
+        self._taken.add(os.path.join(folder, name))
+        target, encoded = self._folder / name, BytesIO()
         try:
             Image.fromarray(annotate(pixels, classification)).save(encoded, **(JPEG if is_jpeg else PNG))
         except (OSError, ValueError) as error:

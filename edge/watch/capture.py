@@ -43,15 +43,13 @@ def opened(source: Source) -> Iterator[cv2.VideoCapture]:
         capture = cv2.VideoCapture(target, cv2.CAP_V4L2)
     try:
         if not capture.isOpened():
-            reason = f"{target} gives no pictures; does another program use it ('fuser {target}'), or is it no camera?"
-            if not source.live:
-                reason = "this is no video that OpenCV can read"
-            elif "://" in target:
+            reason = "this is no video that OpenCV can read"
+            if "://" in target:
                 reason = "this stream cannot be opened; is the address right, and does the camera answer?"
-            elif not os.path.exists(target):
-                reason = f"there is no {target}; cameras here: {', '.join(glob.glob('/dev/video*')) or 'none'}"
-            elif not os.access(target, os.R_OK | os.W_OK):
-                reason = f"{target} may not be read; add the user to the group 'video'"
+            elif source.live:
+                cameras = ", ".join(glob.glob("/dev/video*")) or "none"
+                reason = f"{target} gives no pictures; is it in use, or is the user not in the group 'video'? "
+                reason += f"Cameras here: {cameras}"
             raise SourceError(f"{source.name}: {reason}")
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # no old frames
         yield capture
