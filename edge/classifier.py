@@ -71,11 +71,6 @@ class Classifier:
             ModelNotFoundError, ModelError: For the file.
             InstallationError, MissingExtraError: For a missing onnxruntime, or OpenCV for regions.
             UsageError: For an argument.
-
-        Example:
-            >>> careful = Classifier.load("digits.onnx", min_probability=0.999)
-            >>> careful.classify("seven.png").unsure
-            True
         """
         if not 0 <= min_probability <= 1:
             raise UsageError(f"min_probability must be 0 to 1. Received: {min_probability}")
@@ -115,11 +110,6 @@ class Classifier:
 
         Raises ImageError for an image that cannot be decoded or has more than `max_pixels`, UsageError for an array of
         another kind or a `top_k` below 1.
-
-        Example:
-            >>> answer = classifier.classify("seven.png", top_k=2)
-            >>> len(answer.predictions), answer.unsure
-            (2, False)
         """
         if top_k is not None and top_k < 1:
             raise UsageError(f"top_k must be at least 1. Received: {top_k}")

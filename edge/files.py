@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import glob
 import os
-import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from edge.errors import EyespotError, OutputError
 
 # A random part of the name keeps two writers of one file apart.
 TOKEN_BYTES = 4
-PARTIAL = re.compile(rf"\..+\.[0-9a-f]{{{2 * TOKEN_BYTES}}}\.partial(\.[^.]+)?")
 
 
 @contextmanager
@@ -39,11 +37,6 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def is_partial(path: Path) -> bool:
-    """Whether `path` has the name of a file, or a folder, that its writer has not finished."""
-    return PARTIAL.fullmatch(path.name) is not None
 
 
 def remove_abandoned(path: Path) -> None:
@@ -89,11 +82,6 @@ class AppendOnlyFile:
         """Return the whole content."""
         self._file.seek(0)
         return self._file.readall()
-
-    def read_lines(self) -> tuple[list[bytes], bytes]:
-        """Return the complete lines, and what follows them: the start of a line that was cut off."""
-        *lines, torn = self.read().split(b"\n")
-        return [line + b"\n" for line in lines], torn
 
     def keep(self, end: int) -> None:
         """Cut off what follows `end`; the next lines are appended there."""

@@ -111,12 +111,6 @@ def decode_image(encoded: bytes, max_pixels: int = MAX_PIXELS, shrink_for: Step 
 
     With `shrink_for`, the first step of a preprocessing, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that is
     enough for the step: faster, with slightly different pixels.
-
-    Example:
-        >>> from pathlib import Path
-        >>> from edge import decode_image
-        >>> decode_image(Path("seven.png").read_bytes()).pixels.shape
-        (32, 32, 3)
     """
     return _decode(BytesIO(encoded), max_pixels, shrink_for)
 
@@ -164,7 +158,7 @@ def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> Decod
     _require_bytes(size_bytes, pixels)
     if kind == "JPEG":
         if image.info.get("progressive"):
-            from edge.formats.unknown import count_scans
+            from edge.formats import count_scans
 
             stream.seek(0)
             if (scans := count_scans(stream.read())) > MOST_SCANS:
@@ -253,7 +247,7 @@ def _open(stream: BinaryIO, kind: str) -> Any:
     if min(image.size) < 1:
         raise ImageError("corrupt", f"the header claims {image.width} x {image.height} pixels")
     if kind == "TIFF":
-        from edge.formats.tiff import prepare_tiff
+        from edge.formats import prepare_tiff
 
         prepare_tiff(image)
     elif "transparency" in image.info and kind == "PNG" and image.mode in ("L", "RGB"):
@@ -297,7 +291,7 @@ def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) 
     """Return the error for a file that Pillow could not open or decode: of an unknown kind, or corrupt."""
     if isinstance(error, OSError) and error.errno:
         return ImageError("unreadable", f"the file cannot be read ({error.strerror})")
-    from edge.formats.unknown import is_unknown_kind
+    from edge.formats import is_unknown_kind
 
     stream.seek(0)
     if is_unknown_kind(kind, stream.read(), opened) or (kind == "HEIF" and "nsupported" in str(error)):
@@ -332,7 +326,7 @@ def _deep_grey(band: Any, image: Any, kind: str) -> NDArray[np.uint8]:
     """Return a band of 16 bits of grey as uint8 [H, W, 1]."""
     deep = np.asarray(band)[:, :, None]
     if kind == "TIFF":
-        from edge.formats.tiff import grey_levels
+        from edge.formats import grey_levels
 
         return grey_levels(deep, image.tag_v2)
     return np.where(deep == image.info.get("transparency", -1), 255, deep >> 8).astype(np.uint8)

@@ -51,12 +51,10 @@ def spec_of(content: bytes, source: str) -> ModelSpec:
 def read_model(path: Path) -> bytes:
     """Return all bytes of a model file. Raises ModelNotFoundError, or ModelError where it cannot be read."""
     try:
-        if path.is_dir():
-            run = (path / "spec.json").is_file()
-            remedy = f"the run of a training; export it first: eyespot export {path}" if run else "a folder"
-            raise ModelError(f"{path}: MODEL is an .onnx file, this is {remedy}")
         if path.exists() and not path.is_file():
-            raise ModelError(f"{path}: this is not a regular file")
+            run = (path / "spec.json").is_file()
+            remedy = f"this is the run of a training; export it first: eyespot export {path}" if run else "this is none"
+            raise ModelError(f"{path}: MODEL is an .onnx file, {remedy}")
         return path.read_bytes()
     except FileNotFoundError:
         raise ModelNotFoundError(f"{path}: there is no such model file") from None

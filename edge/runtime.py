@@ -21,13 +21,6 @@ PROBE_MODEL = bytes.fromhex(
     "620f0a0179120a0a08080112040a02080142040a001012"
 )
 
-# Instruction sets that decide which kernels onnxruntime picks.
-X86_FEATURES = (
-    *("sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni"),
-    *("avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16"),
-)
-ARM_FEATURES = ("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme")
-
 # How far `ordered_map` reads ahead, so that a slow item at the front does not keep the others waiting.
 PLACES_PER_THREAD, PLACE_BYTES = 32, 4 << 20
 TICK_S = 0.5
@@ -97,17 +90,16 @@ def scheduled_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def read_cpu(path: str = "/proc/cpuinfo") -> tuple[str, tuple[str, ...]]:
-    """Return the processor's name and those of its features that decide how fast models run."""
+def read_cpu(path: str = "/proc/cpuinfo") -> tuple[str, set[str]]:
+    """Return the processor's name and its features."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             lines = [line.partition(":") for line in file]
     except OSError:
-        return platform.processor() or platform.machine(), ()
+        return platform.processor() or platform.machine(), set()
     values = {name.strip().lower(): value.strip() for name, _, value in reversed(lines)}
-    flags = set((values.get("flags") or values.get("features") or "").split())
     name = values.get("model name") or values.get("model") or platform.machine()
-    return name, tuple(feature for feature in X86_FEATURES + ARM_FEATURES if feature in flags)
+    return name, set((values.get("flags") or values.get("features") or "").split())
 
 
 def ordered_map(

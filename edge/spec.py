@@ -72,16 +72,6 @@ class ClassCounts(Checked, frozen=True):
         if any(max(pair.true, pair.predicted) >= classes for pair in self.confusions):
             raise ValueError(f"class counts: a confusion is of a class past the {classes} that there are")
 
-    @property
-    def errors(self) -> int:
-        """How many images were predicted wrong."""
-        return sum(self.support) - sum(self.correct)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every confusion is listed."""
-        return sum(confusion.count for confusion in self.confusions) == self.errors
-
 
 class TrainingRecord(Checked, frozen=True, omit_defaults=True):
     """What the model was trained on, how, and how well it did on images that it was not trained on.

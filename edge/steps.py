@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from edge.errors import ImageError, UsageError
+from edge.errors import ImageError
 
 LARGEST_SIDE_PX = 8192
 
@@ -194,12 +194,6 @@ def largest_result(steps: tuple[Step, ...], height: int, width: int) -> int:
         if isinstance(step, Resize | ResizeSide | Fit):
             largest = max(largest, height * before[1])
     return largest
-
-
-def require_shrinkable(first: Step) -> None:
-    """Raise UsageError unless the `first` step of a preprocessing is a resize, so that the size does not matter."""
-    if not isinstance(first, Resize | ResizeSide | Fit):
-        raise UsageError(f"--fast-decode needs a model whose first step is a resize. Received: {first.kind}")
 
 
 def shrink_factor(first: Step, width: int, height: int) -> int:

@@ -15,6 +15,13 @@ from edge.arguments import DONE, NOTHING_DONE
 from edge.errors import InstallationError, reason_of
 from edge.runtime import LOG_ERRORS_ONLY, PROBE_MODEL, import_onnxruntime, read_cpu, usable_cores
 
+# Instruction sets that decide which kernels onnxruntime picks.
+X86_FEATURES = (
+    *("sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni"),
+    *("avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16"),
+)
+ARM_FEATURES = ("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme")
+
 # It calls a service elsewhere; the plain wheels list it.
 REMOTE_PROVIDER = "AzureExecutionProvider"
 # A requirement of an extra in the metadata of a package: 'eyespot[export]; extra == "training"'.
@@ -45,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001
         ("eyespot", find_version("eyespot") or "not installed as a package"),
         ("python", f"{platform.python_version()} on {platform.platform()}"),
         ("processor", f"{cpu}, {usable_cores()} cores"),
-        ("features", " ".join(features) or "none known"),
+        ("features", " ".join(f for f in X86_FEATURES + ARM_FEATURES if f in features) or "none known"),
         *((name, find_version(name) or "not installed") for name in ("numpy", "pillow", "msgspec", "tqdm")),
         *((name, find_version(name) or "not installed") for name in (*opencvs, *runtimes)),
         *providers,

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.arguments import DONE, Parser, as_command, port_number, positive
-from edge.web.local_server import LocalServer
+from edge.web import LocalServer
 from training.arguments import seed_number
 
 HEIGHT_PX, MARGIN_PX, LIFT_PX = 72, 12, 6

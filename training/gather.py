@@ -131,7 +131,7 @@ def run(options: argparse.Namespace) -> int:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
         raise UsageError(f"{folder} has files but no {MANIFEST}; choose another --output")
     with closing(AppendOnlyFile(folder / MANIFEST, f"{folder}: another run is writing it; wait for it")) as manifest:
-        _, torn = manifest.read_lines()
+        torn = manifest.read().rpartition(b"\n")[2]
         manifest.keep(manifest.size - len(torn))
         known = {path.stem for path in folder.glob("[0-9a-f]*") if len(path.stem) == 16}
         try:

@@ -44,7 +44,7 @@ from edge.errors import UsageError, explaining_imports
 from edge.image import MAX_PIXELS
 from edge.result import DEFAULT_TOP_K, NOT_THERE
 from edge.runtime import ordered_map, usable_cores
-from edge.steps import require_shrinkable
+from edge.steps import Fit, Resize, ResizeSide
 
 # A file that was changed this long before the run began is unchanged since; clocks of file servers differ by less.
 CLOCK_MARGIN_S = 120.0
@@ -81,8 +81,8 @@ def run(arguments: Namespace) -> int:
     classifier = load_classifier(arguments, 1)
     if classifier.regions and (arguments.fast_decode or arguments.labels_from_folders):
         raise UsageError("--fast-decode and --labels-from-folders are for whole pictures (--regions none)")
-    if arguments.fast_decode:
-        require_shrinkable(classifier.spec.preprocessing[0])
+    if arguments.fast_decode and not isinstance(first := classifier.spec.preprocessing[0], Resize | ResizeSide | Fit):
+        raise UsageError(f"--fast-decode needs a model whose first step is a resize. Received: {first.kind}")
     if arguments.ray_address and arguments.engine != "ray":
         raise UsageError("--ray-address is for --engine ray")
     config = RunConfig(

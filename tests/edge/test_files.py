@@ -107,13 +107,6 @@ def test_what_is_not_kept_is_cut_off_and_the_next_line_follows(tmp_path: Path) -
     assert path.read_bytes() == b"one\ntwo\nthree\n"
 
 
-@pytest.mark.parametrize("torn", [b"", b"th", b"th\rree"])
-def test_lines_that_have_their_end_are_told_from_one_that_was_cut_off(torn: bytes, tmp_path: Path) -> None:
-    path = written(tmp_path / "rows", b"one\n", b"t\rwo\n", torn)
-    with closing(AppendOnlyFile(path, "not now")) as file:
-        assert file.read_lines() == ([b"one\n", b"t\rwo\n"], torn)
-
-
 def test_what_is_not_its_own_is_not_removed(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     with closing(AppendOnlyFile(folder / "rows", "not now")) as file:

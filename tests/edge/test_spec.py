@@ -213,15 +213,6 @@ def test_nesting_of_any_depth_is_refused_and_nothing_else() -> None:
         refusal(json.dumps(BARE).replace('"digits"', "[" * depth + "]" * depth))
 
 
-FEW = ClassCounts((4, 6, 0), (3, 5, 2), (3, 3, 0), (Confusion(1, 2, 2), Confusion(0, 1, 1)))
-
-
-def test_a_list_of_confusions_knows_whether_it_is_whole() -> None:
-    assert FEW.errors == 4
-    assert not FEW.is_complete
-    assert ClassCounts((4, 6), (3, 7), (3, 6), (Confusion(0, 1, 1),)).is_complete
-
-
 @pytest.mark.parametrize(
     "make",
     [
