@@ -55,30 +55,21 @@ def as_command(body: Callable[[], int]) -> int:
 
 
 @contextlib.contextmanager
-def stopping_on_signals(leave: bool = False) -> Iterator[Event]:
-    """Yield an event that the first Ctrl-C or SIGTERM sets.
-
-    A second one does what it did before, or with `leave` ends the process at once, without closing anything: for a
-    command that can be cut off at any time, as a batch.
-    """
+def stopping_on_signals() -> Iterator[Event]:
+    """Yield an event that the first Ctrl-C or SIGTERM sets. A second one ends the process without closing anything."""
     stop = Event()
-    before = {number: signal.getsignal(number) for number in SIGNALS}
 
-    def on_signal(number: int, _frame: FrameType | None) -> None:
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             os._exit(INTERRUPTED)
-        if leave:
-            os.write(2, b"\neyespot: finishing the images in work; again to leave at once\n")  # print is not reentrant
-        else:
-            signal.signal(number, before[signal.Signals(number)])
+        os.write(2, b"\neyespot: finishing what is in work; again to leave at once\n")  # print is not reentrant
         stop.set()
 
+    before = [(number, signal.signal(number, on_signal)) for number in SIGNALS]
     try:
-        for number in SIGNALS:
-            signal.signal(number, on_signal)
         yield stop
     finally:
-        for number, handler in before.items():
+        for number, handler in before:
             signal.signal(number, handler)
 
 
@@ -140,12 +131,6 @@ def add_classifier_options(parser: argparse.ArgumentParser) -> None:
     add("--min-probability", type=probability, default=0.0, metavar="P", help=unsure)
     regions = "look for 'faces' or 'glyphs:COUNT', or 'none' for the whole picture (default: as the model says)"
     add("--regions", type=parse_regions, metavar="WHAT", help=regions)
-
-
-def add_threads_option(parser: argparse.ArgumentParser) -> None:
-    """Declare --threads of the commands that classify one image at a time."""
-    chosen = "that work on one image (default: as onnxruntime chooses)"
-    parser.add_argument("--threads", type=positive, metavar="N", help=chosen)
 
 
 def load_classifier(arguments: argparse.Namespace, threads: int | None = None) -> "Classifier":

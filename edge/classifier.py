@@ -91,12 +91,6 @@ class Classifier:
         """Return float32 [N, labels], rows that sum to 1, for a batch, uint8 RGB [N, H, W, 3], or for one image.
 
         Regions are not looked for. Raises ImageError for an image that cannot be decoded, UsageError for another array.
-
-        Example:
-            >>> import numpy as np
-            >>> batch = np.zeros((2, 28, 28, 3), np.uint8)
-            >>> classifier.probabilities(batch).shape
-            (2, 10)
         """
         if not isinstance(images, np.ndarray) or images.ndim != 4:
             images = as_decoded(images).pixels[None]

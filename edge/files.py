@@ -1,6 +1,5 @@
 """Files that are whole or not there, and files that only grow."""
 
-import contextlib
 import fcntl
 import glob
 import os
@@ -64,7 +63,6 @@ class AppendOnlyFile:
         Raises OutputError with the message `refusal` if another process has it open.
         """
         self.path, self.end = path, 0
-        self._made_folder = not path.parent.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = _open_locked(path, refusal)
 
@@ -110,12 +108,9 @@ class AppendOnlyFile:
         os.fsync(self._file.fileno())
 
     def discard(self) -> None:
-        """Remove the file, and its folder if that was made for it; another file of that name is left alone."""
+        """Remove the file; another file of that name is left alone."""
         if self.has_its_name:
             self.path.unlink()
-            if self._made_folder:
-                with contextlib.suppress(OSError):  # another program has put something there
-                    self.path.parent.rmdir()
 
     def close(self) -> None:
         """Close the file, which also unlocks it."""

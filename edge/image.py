@@ -77,8 +77,6 @@ LEFT_OUT = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 # What Pillow raises for damaged metadata, or a damaged picture after the first.
 DAMAGED = (SyntaxError, struct.error, ValueError, TypeError, LookupError, OverflowError, OSError, EOFError)
 
-ORIENTATION = 0x0112
-
 
 @dataclass(frozen=True)
 class DecodedImage:
@@ -167,9 +165,6 @@ def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> Decod
             image.draft(image.mode, (max(width // factor, 1), max(height // factor, 1)))
     try:
         decoded = _pixels(image, kind)
-        if kind != "TIFF" and "exif" in image.info:  # Pillow turns a TIFF itself
-            with suppress(*DAMAGED):
-                decoded = _turn(decoded, int(image.getexif().get(ORIENTATION, 1)))
         try:
             several = kind != "JPEG" and getattr(image, "is_animated", False)
         except DAMAGED:  # there is something after the first picture
@@ -302,15 +297,17 @@ def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) 
 
 
 def _pixels(image: Any, kind: str) -> NDArray[np.uint8]:
-    """Return the decoded picture before its EXIF orientation, uint8 RGB [H, W, 3]."""
+    """Return the decoded picture, upright, uint8 RGB [H, W, 3]."""
     if kind == "GIF" and not image.tile:
         raise ImageError("corrupt", "the GIF holds no picture")
-    # Pillow turns a TIFF while it loads it.
     left, top, right, bottom = image.tile[0][1] if kind == "GIF" else (0, 0, *image.size)
     image.load()
+    if kind != "TIFF" and "exif" in image.info:  # Pillow turns a TIFF while it loads it
+        with suppress(*DAMAGED):
+            ImageOps.exif_transpose(image, in_place=True)
     if image.mode == "RGB" and not image.has_transparency_data and kind != "GIF":
         return np.asarray(image)
-    if kind == "TIFF":
+    if kind != "GIF":
         right, bottom = image.size
     pixels = np.full((*image.size[::-1], 3), 255, np.uint8)
     rows = max(BAND_PIXELS // (right - left), 1)
@@ -340,16 +337,3 @@ def _as_seen(band: Any, kind: str) -> NDArray[np.uint8]:
     white = Image.new("RGB", band.size, "white")
     white.paste(band.convert("RGB"), mask=band.getchannel("A"))
     return np.asarray(white)
-
-
-def _turn(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Return pixels [H, W, 3] turned upright (EXIF 2.32, tag 0x0112)."""
-    if not 2 <= orientation <= 8:
-        return pixels
-    if orientation >= 5:
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)

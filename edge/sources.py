@@ -5,17 +5,15 @@ A name that leads nowhere is a source with an error, not the end of the run.
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import chain, islice
 
-from edge.errors import ImageError
+from edge.errors import ImageError, UsageError
 from edge.image import START_BYTES, is_image_start, opened_image
 
 STANDARD_INPUT = "-"
-ANY_FOLDERS = "**"  # in a pattern
 
 # Marks before the names in a folder, in the order in which they are visited.
 _FILE, _FOLDER = "0", "1"
@@ -46,14 +44,10 @@ def expand_sources(names: Iterable[str]) -> Iterator[Source]:
         elif name == STANDARD_INPUT or os.path.lexists(name):
             yield Source(name)
         elif glob.has_magic(name):
-            yield from _or_error(_images(matches(name)), name, "no file matches")
+            found = (walk(path) if os.path.isdir(path) else [Source(path)] for path in matches(name))
+            yield from _or_error(chain.from_iterable(found), name, "no file matches")
         else:
             yield Source(name, ImageError("not_found", "there is no such file"))
-
-
-def _images(found: Iterable[Source]) -> Iterator[Source]:
-    for source in found:
-        yield from walk(source.path) if source.error is None and os.path.isdir(source.path) else [source]
 
 
 def _or_error(sources: Iterator[Source], name: str, message: str) -> Iterator[Source]:
@@ -61,48 +55,18 @@ def _or_error(sources: Iterator[Source], name: str, message: str) -> Iterator[So
     yield from sources
 
 
-def matches(pattern: str) -> Iterator[Source]:
-    """Yield what a pattern matches, in order of names: files and folders, or with ** files only.
-
-    With ** these are the images that it matches and those in folders that it matches, or files of any kind where it
-    ends in a suffix, as in **/*.zip. `glob` itself would follow linked folders, for ever where they make a circle, and
-    would repeat a file for each folder above it.
-    """
-    parts = pattern.split(os.sep)
-    if ANY_FOLDERS not in parts:
-        yield from map(Source, sorted(glob.glob(pattern)))
-        return
-    place = parts.index(ANY_FOLDERS)
-    start = os.sep.join([*parts[:place], ""]) or os.curdir + os.sep
-    suffix = os.path.splitext(parts[-1])[1]
-    wanted = (lambda _: True) if suffix and not glob.has_magic(suffix) else _is_image
-    found = [
-        source
-        for folder in filter(os.path.isdir, glob.glob(start) if glob.has_magic(start) else [start])
-        for source in walk(folder, wanted)
-        if source.error or _matches(source.path[len(folder) :].split(os.sep), parts[place:])
-    ]
-    for source in sorted(found, key=lambda source: source.path):
-        yield source if place else Source(source.path.removeprefix(start) or os.curdir, source.error)
+def matches(pattern: str) -> list[str]:
+    """Return the files and folders that a pattern matches, in order of names. Raises UsageError for **."""
+    if "**" in pattern:
+        raise UsageError(f"{pattern}: ** is not known; name the folder, and all images below it are taken")
+    return sorted(glob.glob(pattern))
 
 
-def _matches(names: Sequence[str], parts: Sequence[str]) -> bool:
-    """Whether a path of these names, or the first of them, is one that the parts of a pattern match."""
-    if not parts:
-        return True
-    first, *others = parts
-    if first == ANY_FOLDERS:
-        return any(_matches(names[i:], others) for i in range(len(names) + 1))
-    if not first:  # the pattern ends in a slash: it matches folders
-        return bool(names)
-    return bool(names) and fnmatchcase(names[0], first) and _matches(names[1:], others)
-
-
-def walk(folder: str, wanted: "Callable[[os.DirEntry[str]], bool] | None" = None) -> Iterator[Source]:
+def walk(folder: str) -> Iterator[Source]:
     """Yield the images below `folder`, lazily: first its own in order of names, then those of each folder in it.
 
     Hidden names and linked folders are left out, so that links in a circle end. A folder that cannot be read
-    is a source with an error. `wanted` chooses other files than images.
+    is a source with an error.
     """
     pending = [folder]
     while pending:
@@ -110,7 +74,7 @@ def walk(folder: str, wanted: "Callable[[os.DirEntry[str]], bool] | None" = None
         folders = []
         try:
             with os.scandir(parent) as entries:
-                names = sorted_names(mark + e.name for e in entries if (mark := _mark(e, wanted or _is_image)))
+                names = sorted_names(mark + e.name for e in entries if (mark := _mark(e)))
         except OSError as error:
             yield Source(parent, ImageError("unreadable", f"the folder cannot be read ({error.strerror})"))
             continue
@@ -123,14 +87,14 @@ def walk(folder: str, wanted: "Callable[[os.DirEntry[str]], bool] | None" = None
         pending += reversed(folders)
 
 
-def _mark(entry: "os.DirEntry[str]", wanted: "Callable[[os.DirEntry[str]], bool]") -> str:
+def _mark(entry: "os.DirEntry[str]") -> str:
     """Return the mark of a file or folder that counts, an empty string for any other."""
     if entry.name.startswith("."):
         return ""
     if entry.is_dir(follow_symlinks=False):
         return _FOLDER
     is_linked_folder = entry.is_symlink() and os.path.isdir(entry.path)
-    return _FILE if not is_linked_folder and wanted(entry) else ""
+    return _FILE if not is_linked_folder and _is_image(entry) else ""
 
 
 def is_image_name(name: str) -> bool:

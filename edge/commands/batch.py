@@ -99,7 +99,7 @@ def run(arguments: Namespace) -> int:
         started_s=time.time(),
     )
     statistics = RunStatistics(classifier.labels if arguments.labels_from_folders else ())
-    with stopping_on_signals(leave=True) as stop, Journal(arguments.output, config) as journal:
+    with stopping_on_signals() as stop, Journal(arguments.output, config) as journal:
         if arguments.resume and journal.is_complete:
             for row in journal.read():
                 statistics.add(row)

@@ -25,8 +25,7 @@ from tqdm import tqdm
 
 from edge.arguments import DONE, SOME_FAILED
 from edge.classifier import Classifier, require_self_test
-from edge.errors import EyespotError, ImageError, ModelError, UsageError
-from edge.image import read_image
+from edge.errors import EyespotError, ModelError
 from edge.model import read_spec
 from edge.result import printable
 from edge.runtime import read_cpu, usable_cores
@@ -61,17 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot benchmark` takes."""
     add = parser.add_argument
     add("models", metavar="MODEL", nargs="+", type=Path, help="an .onnx file written by 'eyespot export'")
-    add("--image", type=Path, metavar="FILE", help="measure on this picture (default: a synthetic one of 640 x 480)")
     add("--json", action="store_true", help="one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print the table and the recommended command line, and return the exit status."""
-    try:
-        if arguments.image:
-            read_image(arguments.image)
-    except ImageError as error:
-        raise UsageError(f"--image {arguments.image}: {error}") from None
     cores, processor = usable_cores(), read_cpu()[0]
     rows = []
     for model in dict.fromkeys(arguments.models):
@@ -85,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         rows += [Measurement(str(model), threads, accuracy, refusal) for threads in counts]
     for row in tqdm(rows * TURNS, "measuring", unit="turn", leave=False, disable=None):
         if row.failure is None:
-            _take_turn(row, arguments.image)
+            _take_turn(row)
     measured = [row for row in rows if not row.failure]
     usable = [row for row in measured if not row.refusal]
     fastest = min((row.percentile_ms(50) for row in usable), default=math.inf)
@@ -107,10 +100,10 @@ def run(arguments: argparse.Namespace) -> int:
     return SOME_FAILED if len(measured) < len(rows) else DONE
 
 
-def _take_turn(row: Measurement, image: Path | None) -> None:
+def _take_turn(row: Measurement) -> None:
     """Add what another process measures in `TURN_S`."""
     # -P: a file numpy.py in the user's folder is not imported.
-    command = [sys.executable, "-P", "-m", __name__, row.model, str(row.threads), *([str(image)] if image else [])]
+    command = [sys.executable, "-P", "-m", __name__, row.model, str(row.threads)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)  # noqa: S603 # this module
         found = json.loads(done.stdout)
@@ -136,7 +129,7 @@ def _print_table(rows: list[Measurement]) -> None:
         print(f"{printable(row.model):<{width}}   {row.threads:>7}   {times}   {accuracy:>8}   {note}".rstrip())
 
 
-def measure(model: str, threads: int, image: str | None) -> dict[str, object]:
+def measure(model: str, threads: int) -> dict[str, object]:
     """Return the `seconds` of each run after the warm-up, and the `peak_bytes` of this process.
 
     Raises EyespotError for files that cannot be used, and for a model that fails its own samples here.
@@ -145,8 +138,7 @@ def measure(model: str, threads: int, image: str | None) -> dict[str, object]:
     if classifier.spec.self_test:
         require_self_test(classifier.spec, classifier.probabilities, model)
     height, width = REGION_PX if classifier.spec.regions else FRAME_PX
-    synthetic = np.resize(np.arange(251, dtype=np.uint8), (height, width, 3))  # neighbours differ
-    pixels = read_image(image).pixels if image else synthetic
+    pixels = np.resize(np.arange(251, dtype=np.uint8), (height, width, 3))  # neighbours differ
     seconds: list[float] = []
     end_s = math.inf
     while len(seconds) < WARM_UP_RUNS + LEAST_RUNS or time.perf_counter() < end_s:
@@ -162,6 +154,6 @@ def measure(model: str, threads: int, image: str | None) -> dict[str, object]:
 
 if __name__ == "__main__":
     try:
-        print(json.dumps(measure(sys.argv[1], int(sys.argv[2]), next(iter(sys.argv[3:]), None))))
+        print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
     except EyespotError as error:
         print(json.dumps({"error": str(error)}))

@@ -16,7 +16,6 @@ from edge.arguments import (
     NOTHING_DONE,
     SOME_FAILED,
     add_classifier_options,
-    add_threads_option,
     load_classifier,
     positive,
 )
@@ -33,8 +32,8 @@ LONGEST_ALIGNED = 24
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot classify` takes."""
     add_classifier_options(parser)
-    add_threads_option(parser)
     add = parser.add_argument
+    add("--threads", type=positive, metavar="N", help="on one image (default: as onnxruntime chooses)")
     add("images", metavar="IMAGE", nargs="+", help="file, folder, glob or -")
     add("--top-k", type=positive, default=DEFAULT_TOP_K, metavar="K", help=f"predictions (default {DEFAULT_TOP_K})")
     add("--json", action="store_true", help="one JSON object a line")

@@ -6,7 +6,7 @@ from time import monotonic
 
 from edge.classifier import Classifier
 from edge.errors import EyespotError
-from edge.watch.source import Say
+from edge.watch.capture import Say
 
 POLL_S = 1.0
 

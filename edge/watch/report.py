@@ -3,7 +3,7 @@
 import json
 
 from edge.result import Classification, classification_fields, error_fields, printable
-from edge.watch.source import Frame
+from edge.watch.capture import Frame
 
 
 def state_of(answer: Classification) -> str:
@@ -17,37 +17,33 @@ def state_of(answer: Classification) -> str:
 
 
 class Changes:
-    """Finds changes of a state: once `debounce_frames` in a row have it, and `cooldown_s` after the last change."""
+    """Finds changes of a state: once `debounce_frames` in a row have it."""
 
-    def __init__(self, debounce_frames: int, cooldown_s: float) -> None:
-        self._debounce_frames, self._cooldown_s = debounce_frames, cooldown_s
-        self._candidate, self._frames = "", 0
+    def __init__(self, debounce_frames: int) -> None:
+        self._debounce_frames, self._candidate, self._frames = debounce_frames, "", 0
         self._last: str | None = None
-        self._last_s = 0.0
 
-    def update(self, state: str, now_s: float) -> bool:
-        """Return whether the frame at `now_s` with this `state` is a change."""
+    def update(self, state: str) -> bool:
+        """Return whether the frame with this `state` is a change."""
         self._frames = self._frames + 1 if state == self._candidate else 1
         self._candidate = state
-        cooling = self._last is not None and now_s - self._last_s < self._cooldown_s
-        if self._frames < self._debounce_frames or state == self._last or cooling:
+        if self._frames < self._debounce_frames or state == self._last:
             return False
-        self._last, self._last_s = state, now_s
+        self._last = state
         return True
 
 
 def change_line(frame: Frame, answer: Classification | None, changes: Changes) -> str | None:
     """Return the line for a frame that is a change, None for any other; a file of a folder always has one."""
-    when, at_s = frame.timestamp, frame.taken_s
+    when = frame.timestamp
     if frame.position_s is not None:
         minutes, milliseconds = divmod(round(frame.position_s * 1000), 60_000)
         when = f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds / 1000:06.3f}"
-        at_s = frame.position_s
     cells = [when] if frame.path is None else [when, printable(frame.path)]
     if answer is None:
         return "   ".join([*cells, str(frame.error)])
     state = state_of(answer)
-    if frame.path is None and not changes.update(state, at_s):
+    if frame.path is None and not changes.update(state):
         return None
     return "   ".join([*cells, state, *(f"{best.probability:.2%}" for best in answer.predictions[:1])])
 

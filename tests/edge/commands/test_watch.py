@@ -54,7 +54,7 @@ def test_a_video_gives_a_line_for_each_change(folder: Path, capsys: pytest.Captu
     """Dark to 0.9 s, two bright frames that are none to mention, dark to 2 s, then bright."""
     levels = [10] * 9 + [240] * 2 + [10] * 9 + [240] * 10
     write_video(folder / "v.avi", map(grey, levels), 10)
-    assert main(["watch", "tiny.onnx", "v.avi", "--debounce-frames", "3", "--cooldown", "0"]) == DONE
+    assert main(["watch", "tiny.onnx", "v.avi", "--debounce-frames", "3"]) == DONE
     printed = capsys.readouterr()
     lines = [line.split() for line in printed.out.splitlines()]
     assert [(moment, label) for moment, label, _ in lines] == [("00:00:00.200", "dark"), ("00:00:02.200", "bright")]
