@@ -134,10 +134,7 @@ def add_classifier_options(parser: argparse.ArgumentParser) -> None:
 
 
 def load_classifier(arguments: argparse.Namespace, threads: int | None = None) -> "Classifier":
-    """Return the classifier that `arguments` describe, on their `threads` or on these. Raises as `Classifier.load`.
-
-    Raises UsageError as well where MODEL is an image or a Keras network.
-    """
+    """Return the classifier of `arguments`. Raises as `Classifier.load`, and UsageError for another kind of file."""
     from edge.classifier import Classifier  # --help does without NumPy, Pillow and onnxruntime
     from edge.sources import is_image_name
 

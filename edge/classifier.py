@@ -67,10 +67,8 @@ class Classifier:
                 if that is higher. For regions this holds for each of them.
             regions: `Faces()` or `Glyphs(count)` to look for, "none" for whole pictures; default: as the model says.
 
-        Raises:
-            ModelNotFoundError, ModelError: For the file.
-            InstallationError, MissingExtraError: For a missing onnxruntime, or OpenCV for regions.
-            UsageError: For an argument.
+        Raises ModelNotFoundError or ModelError for the file, InstallationError for onnxruntime, MissingExtraError for
+        OpenCV, which regions need, and UsageError for an argument.
         """
         if not 0 <= min_probability <= 1:
             raise UsageError(f"min_probability must be 0 to 1. Received: {min_probability}")

@@ -58,9 +58,9 @@ class AppendOnlyFile:
     """The file at `path`, open and locked until it is closed. Up to `end`, in bytes, its content is good."""
 
     def __init__(self, path: Path, refusal: str) -> None:
-        """Open or create it, and its folder. Call `keep` before anything is appended to a file that has content.
+        """Open or create it, and its folder. Raises OutputError with the message `refusal` if another process has it.
 
-        Raises OutputError with the message `refusal` if another process has it open.
+        Call `keep` before anything is appended to a file that has content.
         """
         self.path, self.end = path, 0
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,10 +88,7 @@ class AppendOnlyFile:
         self.end = end
 
     def append(self, lines: bytes, flush: bool) -> None:
-        """Write `lines`, and with `flush` return once they are on the disk.
-
-        Raises OSError, which names the file, if the disk refuses them: then none of them remains.
-        """
+        """Write `lines`, with `flush` to the disk. Raises OSError if it refuses them: then none of them remains."""
         rest = memoryview(lines)
         try:
             while rest:  # a disk that is nearly full takes a part without an error

@@ -34,8 +34,7 @@ BITFIELDS = 3
 def prepare_tiff(image: Any) -> None:
     """Let Pillow decode an opened TIFF by libtiff where its own reader is wrong about planes.
 
-    Raises ImageError: `unsupported_format` for what neither decodes correctly, `corrupt` for tiles that would take far
-    more memory than the picture.
+    Raises ImageError for what neither decodes correctly, and for tiles that take far more memory than the picture.
     """
     tags = image.tag_v2
     width, height = tags[256], tags[257]
@@ -90,10 +89,7 @@ def _unsupported(what: str) -> ImageError:
 
 
 def is_unknown_kind(kind: str, content: bytes, opened: bool) -> bool:
-    """Whether a file of format `kind`, which could not be decoded, has a valid header of an unsupported kind.
-
-    `opened` says that Pillow could read the header.
-    """
+    """Whether a file that could not be decoded (but `opened`, perhaps) has a valid header of an unsupported kind."""
     try:
         if kind == "JPEG":
             return _is_unknown_jpeg(content)

@@ -18,18 +18,14 @@ VERSION_DIGITS = 16
 
 
 def content_version(rest_digest: bytes, spec: ModelSpec) -> str:
-    """Return the version of an artifact: a digest of its spec and of all else in the file.
-
-    `rest_digest` is the SHA-256 of the file's bytes without the metadata entry that holds the spec.
-    """
+    """Return the version of an artifact: a digest of its spec, and of the SHA-256 of all other bytes in the file."""
     return hashlib.sha256(rest_digest + replace(spec, version=None).to_json().encode()).hexdigest()[:VERSION_DIGITS]
 
 
 def load_model(path: Path, threads: int = 0) -> tuple[ModelSpec, Any]:
     """Return the spec of the artifact at `path` and an onnxruntime session on the CPU; see `create_session`.
 
-    Raises ModelNotFoundError, InstallationError, and ModelError for a file that is no artifact, is cut short, was
-    altered after export, or whose input and output are not those of its spec.
+    Raises ModelNotFoundError, InstallationError, and ModelError for a file that is no artifact or was altered.
     """
     content = read_model(path)
     session = create_session(path, str(path), threads)

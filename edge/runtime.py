@@ -45,9 +45,7 @@ def create_session(model: Path | bytes, name: str, threads: int = 0, *, optimise
     """Return an onnxruntime session on the CPU for a model file or its bytes; `name` is for messages.
 
     `threads` work on one image: 0 lets onnxruntime choose, within the quota of a container. Without `optimise` the
-    session loads faster and runs slower.
-
-    Raises InstallationError if there is no usable onnxruntime, ModelError if it refuses the model.
+    session loads faster and runs slower. Raises InstallationError without onnxruntime, ModelError if it refuses.
     """
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()

@@ -15,8 +15,6 @@ from edge.image import START_BYTES, is_image_start, opened_image
 
 STANDARD_INPUT = "-"
 
-# Marks before the names in a folder, in the order in which they are visited.
-_FILE, _FOLDER = "0", "1"
 NAMES_IN_MEMORY = 20_000
 
 # What is taken from a folder, as are files without a suffix that begin as an image does.
@@ -70,31 +68,15 @@ def walk(folder: str) -> Iterator[Source]:
     """
     pending = [folder]
     while pending:
-        parent = pending.pop()
-        folders = []
+        parent, folders = pending.pop(), list[str]()
         try:
             with os.scandir(parent) as entries:
-                names = sorted_names(mark + e.name for e in entries if (mark := _mark(e)))
+                names = sorted_names(entry.name for entry in entries if _is_image(entry, folders))
         except OSError as error:
             yield Source(parent, ImageError("unreadable", f"the folder cannot be read ({error.strerror})"))
             continue
-        for name in names:
-            path = os.path.join(parent, name[1:])
-            if name.startswith(_FILE):
-                yield Source(path)
-            else:
-                folders.append(path)
-        pending += reversed(folders)
-
-
-def _mark(entry: "os.DirEntry[str]") -> str:
-    """Return the mark of a file or folder that counts, an empty string for any other."""
-    if entry.name.startswith("."):
-        return ""
-    if entry.is_dir(follow_symlinks=False):
-        return _FOLDER
-    is_linked_folder = entry.is_symlink() and os.path.isdir(entry.path)
-    return _FILE if not is_linked_folder and _is_image(entry) else ""
+        yield from (Source(os.path.join(parent, name)) for name in names)
+        pending += (os.path.join(parent, name) for name in sorted(folders, reverse=True))
 
 
 def is_image_name(name: str) -> bool:
@@ -102,8 +84,15 @@ def is_image_name(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
-def _is_image(entry: "os.DirEntry[str]") -> bool:
-    """Whether a file has the name of an image, or no suffix and begins as one does."""
+def _is_image(entry: "os.DirEntry[str]", folders: list[str]) -> bool:
+    """Whether a file has the name of an image, or no suffix and begins as one; a folder is added to `folders`."""
+    if entry.name.startswith("."):
+        return False
+    if entry.is_dir(follow_symlinks=False):
+        folders.append(entry.name)
+        return False
+    if entry.is_symlink() and os.path.isdir(entry.path):
+        return False
     if os.path.splitext(entry.name)[1]:
         return is_image_name(entry.name)
     try:

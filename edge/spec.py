@@ -76,10 +76,9 @@ class ClassCounts(Checked, frozen=True):
 class TrainingRecord(Checked, frozen=True, omit_defaults=True):
     """What the model was trained on, how, and how well it did on images that it was not trained on.
 
-    `data_digest` is a SHA-256 over the names and contents of all images, in hexadecimal. The logits are divided by
-    `temperature` inside the network. `accuracy` (0 to 1), `classes` and `calibration_error` (expected calibration
-    error, 0 to 1) are measured on the `evaluation_images`. `baseline_accuracy` is that of always predicting the most
-    frequent class. Fields that are None are not in the JSON.
+    `data_digest` is a SHA-256 of all names and images. Logits are divided by `temperature` inside the network.
+    `accuracy`, `classes` and `calibration_error` (expected calibration error) are measured on the `evaluation_images`;
+    `baseline_accuracy` is that of always predicting the most frequent class. These are 0 to 1; None is not in the JSON.
     """
 
     recipe: str
@@ -102,9 +101,8 @@ class TrainingRecord(Checked, frozen=True, omit_defaults=True):
 class Parity(Checked, frozen=True):
     """The certificate, measured before the file was written: the source network compared with this graph.
 
-    Where the file holds a variant, the graph is the float32 one that it was made from. `reference` is the runtime of
-    the source network. `largest_difference` is between probabilities; `top1_agreement` is a share, 0 to 1;
-    `data_digest` is a SHA-256 of the images, in hexadecimal; `versions` are those of the packages used.
+    Where the file holds a variant, the graph is the float32 one that it was made from. `largest_difference` is between
+    probabilities; `top1_agreement` is a share, 0 to 1; `data_digest` is a SHA-256 of the images.
     """
 
     reference: Reference
@@ -196,8 +194,7 @@ class ModelSpec(Checked, frozen=True, omit_defaults=True):
     """One model. `labels` are in the order of the network's outputs.
 
     An answer whose best probability is below `reject_threshold` is unsure. In a run folder `version`, `parity` and
-    `self_test` are still None; export fills them in. Without a `variant` the network is in float32. Models that were
-    trained elsewhere have no `fingerprint`; then it is not in the JSON.
+    `self_test` are still None. Models that were trained elsewhere have no `fingerprint`, also not in the JSON.
     """
 
     format: int

@@ -29,10 +29,7 @@ BLOCK_INPUTS, CHUNK_INPUTS, CHUNK_HELD_BYTES = 64, 100_000, 1 << 30
 
 
 def compute_on_ray(arguments: Namespace, config: RunConfig, inputs: Iterator[Input], stop: Event) -> Iterator[Row]:
-    """Yield the row of each input, in order, from as many processes as there would be threads.
-
-    Raises UsageError for an invalid address, InstallationError if Ray does not start or is lost.
-    """
+    """Yield the row of each input, in order. Raises UsageError for the address, InstallationError without Ray."""
     address, actors = arguments.ray_address, arguments.threads or usable_cores()
     where = {"address": address} if address else {"num_cpus": actors, "include_dashboard": False}
     try:

@@ -192,10 +192,8 @@ def _rows(
         with explaining_imports("eyespot batch --engine ray", "ray"):
             from edge.batch.ray_engine import compute_on_ray
         return compute_on_ray(arguments, config, inputs, stop)
-    compute = partial(compute_row, classifier=classifier, config=config)
-    return ordered_map(
-        compute, inputs, arguments.threads or usable_cores(), stop, lambda item: len(item.encoded or b"")
-    )
+    compute, threads = partial(compute_row, classifier=classifier, config=config), arguments.threads or usable_cores()
+    return ordered_map(compute, inputs, threads, stop, lambda item: len(item.encoded or b""))
 
 
 def _append(arguments: Namespace, journal: Journal, statistics: RunStatistics, rows: Iterator[Row | None]) -> None:

@@ -29,9 +29,8 @@ from edge.regions.drawing import annotate
 from edge.result import DEFAULT_TOP_K
 from edge.watch.capture import LiveSource, Source, VideoSource
 from edge.watch.folder import FolderSource
-from edge.watch.recorder import CODECS, Recorder
+from edge.watch.output import CODECS, Changes, Recorder, change_line, json_line, state_of
 from edge.watch.reload import ReloadingClassifier
-from edge.watch.report import Changes, change_line, json_line, state_of
 from edge.watch.viewer import Viewer
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import InstallationError
-from edge.regions import clipped
 from edge.result import Box
 
 CASCADE = "haarcascade_frontalface_default.xml"
@@ -48,4 +47,4 @@ class FaceFinder(local):
         found = self._cascade.detectMultiScale(grey, SCALE_FACTOR, NEIGHBOURS, minSize=least)
         factors = np.array([width / size[0], height / size[1]] * 2)
         rows = np.asarray(found, np.float64).reshape(-1, 4) * factors
-        return sorted(clipped(x, y, w, h, height, width) for x, y, w, h in rows.tolist())
+        return sorted(Box.clipped(x, y, w, h, pixels.shape) for x, y, w, h in rows.tolist())

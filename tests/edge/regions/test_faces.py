@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from msgspec.structs import astuple
 
-from edge.regions import clipped
 from edge.regions.faces import FaceFinder
 from edge.result import Box
 from tests.edge.regions.photographs import ASTRONAUT_FACE, overlap, photograph
@@ -43,4 +42,4 @@ def test_pictures_without_people_have_none(name: str) -> None:
     ids=str,
 )
 def test_a_box_is_the_part_inside_of_the_picture(rectangle: tuple[float, ...], expected: Box) -> None:
-    assert clipped(*rectangle, 20, 10) == expected  # type: ignore[arg-type]
+    assert Box.clipped(*rectangle, (20, 10)) == expected  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ import pytest
 
 from edge.result import Box, Classification, Prediction, Region
 from edge.watch.capture import Frame
-from edge.watch.report import Changes, change_line, state_of
+from edge.watch.output import Changes, change_line, state_of
 
 
 @pytest.mark.parametrize(
