@@ -14,41 +14,18 @@ if sys.version_info < (3, 11):  # noqa: UP036  # a checkout has no pip that woul
 if TYPE_CHECKING:
     from edge.classifier import Classifier
     from edge.errors import EyespotError, ImageError
-    from edge.image import DecodedImage, decode_image, read_image
-    from edge.result import Box, Classification, Prediction, Region
-    from edge.spec import Faces, Glyphs, ModelSpec
+    from edge.image import decode_image, read_image
 
 # Read when OpenCV and onnxruntime are first imported: OpenCV would log each damaged file, which our errors name
 # already, and onnxruntime from 1.29 on sends telemetry.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-__all__ = [
-    "Box",
-    "Classification",
-    "Classifier",
-    "DecodedImage",
-    "EyespotError",
-    "Faces",
-    "Glyphs",
-    "ImageError",
-    "ModelSpec",
-    "Prediction",
-    "Region",
-    "decode_image",
-    "read_image",
-]
-_MODULES = {
-    "edge.classifier": ("Classifier",),
-    "edge.errors": ("EyespotError", "ImageError"),
-    "edge.image": ("DecodedImage", "decode_image", "read_image"),
-    "edge.result": ("Box", "Classification", "Prediction", "Region"),
-    "edge.spec": ("Faces", "Glyphs", "ModelSpec"),
-}
+__all__ = ["Classifier", "EyespotError", "ImageError", "decode_image", "read_image"]
+_MODULES = {"Classifier": "edge.classifier", "decode_image": "edge.image", "read_image": "edge.image"}
 
 
 def __getattr__(name: str) -> Any:
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(module), name)
-    raise AttributeError(f"module 'edge' has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module 'edge' has no attribute {name!r}")
+    return getattr(import_module(_MODULES.get(name, "edge.errors")), name)

@@ -1,12 +1,22 @@
-"""The parser of every subcommand, the types of its values, and the options that load a classifier."""
+"""What commands share: exit statuses, how they end, the parser, types of values, and options that load a classifier.
+
+Exit status of every command: 0 all done; 1 some input failed, the rest is done; 2 nothing is done, or too much
+failed; 130 interrupted.
+"""
 
 import argparse
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from threading import Event
+from types import FrameType
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
-from edge.errors import UsageError
+from edge.errors import EyespotError, UsageError, nearest
 
 if TYPE_CHECKING:
     from edge.classifier import Classifier
@@ -14,8 +24,53 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", int, float)
 
-# What figures can be written as.
-PICTURE_SUFFIXES = (".png", ".svg")
+DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def as_command(body: Callable[[], int]) -> int:
+    """Return the exit status of `body`; an error is one line on standard error, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are not UTF-8
+    try:
+        status = body()
+        if sys.stdout is not None:
+            sys.stdout.flush()  # at exit it would be too late to report an error
+        return status
+    except EyespotError as error:
+        message = str(error)
+    except KeyboardInterrupt:
+        print("eyespot: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            # Python would try once more to write what is buffered, and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return SOME_FAILED
+        message = f"{error.filename or 'input or output'}: {error.strerror or error}"
+    print(f"eyespot: {message}", file=sys.stderr)
+    return NOTHING_DONE
+
+
+@contextlib.contextmanager
+def stopping_on_signals() -> Iterator[Event]:
+    """Yield an event that the first Ctrl-C or SIGTERM sets. A second one ends the process without closing anything."""
+    stop = Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(INTERRUPTED)
+        os.write(2, b"\neyespot: finishing what is in work; again to leave at once\n")  # print is not reentrant
+        stop.set()
+
+    before = [(number, signal.signal(number, on_signal)) for number in SIGNALS]
+    try:
+        yield stop
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,13 +87,9 @@ class Parser(argparse.ArgumentParser):
         """Return the arguments. Ends the program with status 2 and one line if some are unknown."""
         arguments, unknown = self.parse_known_args(words)
         if unknown:
-            from difflib import get_close_matches
-
             known = [name for action in self._actions for name in action.option_strings]
-            options = [text.partition("=")[0] for text in unknown if text.startswith("-")]
-            near = [match for option in options for match in get_close_matches(option, known, 1)]
-            suggestion = f"; did you mean {near[0]!r}?" if near else ""
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{suggestion}")
+            option = next((text.partition("=")[0] for text in unknown if text.startswith("-")), "")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{nearest(option, known)}")
         return arguments
 
 
@@ -58,7 +109,6 @@ def _number(kind: Callable[[str], T], rule: str, holds: Callable[[T], bool]) -> 
 positive = _number(int, "at least 1", lambda value: value >= 1)
 count = _number(int, "0 or more", lambda value: value >= 0)
 port_number = _number(int, "0 to 65535", lambda value: 0 <= value < 1 << 16)  # 0 is any free one
-seed_number = _number(int, "0 to 4294967295", lambda value: 0 <= value < 1 << 32)  # NumPy and scikit-learn take 32 bits
 not_below_zero = _number(float, "0 or more", lambda value: 0 <= value < math.inf)
 above_zero = _number(float, "above 0", lambda value: 0 < value < math.inf)
 share = _number(float, "above 0 and below 1", lambda value: 0 < value < 1)
@@ -73,14 +123,6 @@ def count_or_share(text: str) -> float:
     return value
 
 
-def picture_path(text: str) -> Path:
-    """Return `text` as the path of a figure to write."""
-    path = Path(text)
-    if path.suffix.lower() not in PICTURE_SUFFIXES:
-        raise argparse.ArgumentTypeError(f"must end in {' or '.join(PICTURE_SUFFIXES)}. Received: {text}")
-    return path
-
-
 def add_classifier_options(parser: argparse.ArgumentParser) -> None:
     """Declare MODEL and how its answers are made."""
     add = parser.add_argument
@@ -89,20 +131,10 @@ def add_classifier_options(parser: argparse.ArgumentParser) -> None:
     add("--min-probability", type=probability, default=0.0, metavar="P", help=unsure)
     regions = "look for 'faces' or 'glyphs:COUNT', or 'none' for the whole picture (default: as the model says)"
     add("--regions", type=parse_regions, metavar="WHAT", help=regions)
-    add("--face-model", metavar="FILE", help="find faces with this YuNet .onnx, not with OpenCV's cascade")
-
-
-def add_threads_option(parser: argparse.ArgumentParser) -> None:
-    """Declare --threads of the commands that classify one image at a time."""
-    chosen = "that work on one image (default: as onnxruntime chooses)"
-    parser.add_argument("--threads", type=positive, metavar="N", help=chosen)
 
 
 def load_classifier(arguments: argparse.Namespace, threads: int | None = None) -> "Classifier":
-    """Return the classifier that `arguments` describe, on their `threads` or on these. Raises as `Classifier.load`.
-
-    Raises UsageError as well where MODEL is an image or a Keras network.
-    """
+    """Return the classifier of `arguments`. Raises as `Classifier.load`, and UsageError for another kind of file."""
     from edge.classifier import Classifier  # --help does without NumPy, Pillow and onnxruntime
     from edge.sources import is_image_name
 
@@ -116,7 +148,6 @@ def load_classifier(arguments: argparse.Namespace, threads: int | None = None) -
         arguments.threads or 0 if threads is None else threads,
         min_probability=arguments.min_probability,
         regions=arguments.regions,
-        face_model=arguments.face_model,
     )
 
 

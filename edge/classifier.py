@@ -55,36 +55,25 @@ class Classifier:
         path: str | os.PathLike[str],
         threads: int = 0,
         *,
-        spinning: bool = True,
         min_probability: float = 0.0,
         regions: Regions | None = None,
-        face_model: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Return the classifier in the model file at `path`, on the CPU.
 
         Args:
             path: An .onnx file written by `eyespot export` or `eyespot adopt`.
             threads: How many work on one image. 0 lets onnxruntime choose; 1 is for `classify_many`.
-            spinning: Whether threads that wait keep their cores busy, which is faster.
             min_probability: An answer is `unsure` below this probability, 0 to 1, or below the model's own threshold
                 if that is higher. For regions this holds for each of them.
             regions: `Faces()` or `Glyphs(count)` to look for, "none" for whole pictures; default: as the model says.
-            face_model: A YuNet file that finds faces instead of OpenCV's cascade.
 
-        Raises:
-            ModelNotFoundError, ModelError: For the file.
-            InstallationError, MissingExtraError: For a missing onnxruntime, or OpenCV for regions.
-            UsageError: For an argument.
-
-        Example:
-            >>> careful = Classifier.load("digits.onnx", min_probability=0.999)
-            >>> careful.classify("seven.png").unsure
-            True
+        Raises ModelNotFoundError or ModelError for the file, InstallationError for onnxruntime, MissingExtraError for
+        OpenCV, which regions need, and UsageError for an argument.
         """
         if not 0 <= min_probability <= 1:
             raise UsageError(f"min_probability must be 0 to 1. Received: {min_probability}")
-        spec, session = load_model(Path(path), threads, spinning=spinning)
-        return cls(spec, session, min_probability, make_finder(spec, regions, face_model))
+        spec, session = load_model(Path(path), threads)
+        return cls(spec, session, min_probability, make_finder(spec, regions))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -100,12 +89,6 @@ class Classifier:
         """Return float32 [N, labels], rows that sum to 1, for a batch, uint8 RGB [N, H, W, 3], or for one image.
 
         Regions are not looked for. Raises ImageError for an image that cannot be decoded, UsageError for another array.
-
-        Example:
-            >>> import numpy as np
-            >>> batch = np.zeros((2, 28, 28, 3), np.uint8)
-            >>> classifier.probabilities(batch).shape
-            (2, 10)
         """
         if not isinstance(images, np.ndarray) or images.ndim != 4:
             images = as_decoded(images).pixels[None]
@@ -119,11 +102,6 @@ class Classifier:
 
         Raises ImageError for an image that cannot be decoded or has more than `max_pixels`, UsageError for an array of
         another kind or a `top_k` below 1.
-
-        Example:
-            >>> answer = classifier.classify("seven.png", top_k=2)
-            >>> len(answer.predictions), answer.unsure
-            (2, False)
         """
         if top_k is not None and top_k < 1:
             raise UsageError(f"top_k must be at least 1. Received: {top_k}")
@@ -175,18 +153,14 @@ class Classifier:
         return (found for found in answers if found is not None)
 
 
-def make_finder(
-    spec: ModelSpec, regions: Regions | None = None, face_model: str | os.PathLike[str] | None = None
-) -> "RegionFinder | None":
+def make_finder(spec: ModelSpec, regions: Regions | None = None) -> "RegionFinder | None":
     """Return the finder of a model's regions, or of those given; None for whole pictures. Raises as `load`."""
     wanted = regions or spec.regions
-    if face_model is not None and not isinstance(wanted, Faces):
-        raise UsageError("a face model is for models of faces; this one looks for none")
     if wanted is None or wanted == "none":
         return None
     from edge.regions.finder import RegionFinder  # it needs OpenCV
 
-    return RegionFinder(wanted, face_model)
+    return RegionFinder(wanted)
 
 
 def as_decoded(image: Image, max_pixels: int = MAX_PIXELS) -> DecodedImage:

@@ -1,6 +1,10 @@
 """The errors that all packages raise; each is also the standard type that a caller would expect."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Self
+
+OWN_PACKAGES = ("edge", "export", "training", "serving", "eyespot")
 
 
 def reason_of(error: BaseException) -> str:
@@ -65,3 +69,38 @@ class MissingExtraError(EyespotError, ImportError):
 
 class InstallationError(EyespotError, RuntimeError):
     """An environment that cannot run models: no onnxruntime, or several that overwrite each other."""
+
+
+@contextmanager
+def explaining_imports(what: str, extra: str | None) -> Iterator[None]:
+    """Turn a package that is missing in the block, or cannot be loaded, into MissingExtraError or InstallationError.
+
+    `what` needs it, and the `extra` of eyespot would install it; None is the base install.
+    """
+    try:
+        yield
+    except MissingExtraError:
+        raise
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", *OWN_PACKAGES):
+            raise
+        remedy = f"pip install 'eyespot{f'[{extra}]' if extra else ''}'"
+        raise MissingExtraError(f"'{what}' needs the package {package}; install it with: {remedy}") from None
+    except ImportError as error:  # an installed package that is broken: a missing libGL, for instance
+        raise InstallationError(f"'{what}' cannot load what it needs ({error}); see 'eyespot doctor'") from None
+
+
+def unknown_name(kind: str, received: str, known: Iterable[str]) -> str:
+    """Return the message for a name that is not known, with the nearest one that is."""
+    known = list(known)
+    return f"unknown {kind} {received!r}{nearest(received, known)}. Known: {', '.join(known)}"
+
+
+def nearest(received: str, known: Iterable[str]) -> str:
+    """Return a question whether the nearest of `known` was meant, an empty string where none is near."""
+    from difflib import get_close_matches  # only a mistake pays for it
+
+    known = list(known)
+    near = [name for name in known if received and name.startswith(received)] or get_close_matches(received, known, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,22 +1,18 @@
-"""Files that are whole or not there, files that only grow, and the cache folder."""
+"""Files that are whole or not there, and files that only grow."""
 
-import contextlib
 import fcntl
 import glob
 import os
-import re
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from edge.errors import EyespotError, OutputError, UsageError
+from edge.errors import EyespotError, OutputError
 
 # A random part of the name keeps two writers of one file apart.
 TOKEN_BYTES = 4
-PARTIAL = re.compile(rf"\..+\.[0-9a-f]{{{2 * TOKEN_BYTES}}}\.partial(\.[^.]+)?")
 
 
 @contextmanager
@@ -29,40 +25,17 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(TOKEN_BYTES)}.partial{path.suffix}")
     try:
-        with _naming(path):
-            temporary.touch(exist_ok=False)
-            yield temporary
-            flush_to_disk(temporary)
-            temporary.replace(path)
-            flush_to_disk(path.parent)
+        temporary.touch(exist_ok=False)
+        yield temporary
+        flush_to_disk(temporary)
+        temporary.replace(path)
+        flush_to_disk(path.parent)
+    except EyespotError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def creating_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; when the block ends well, it becomes `path`, with all files on the disk.
-
-    When the block raises, the temporary folder is removed. Only an empty folder is ever replaced: an OSError, which
-    names `path`, says that it exists.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(TOKEN_BYTES)}.partial")
-    try:
-        with _naming(path):
-            temporary.mkdir()
-            yield temporary
-            for inner in (*sorted(temporary.rglob("*")), temporary):
-                flush_to_disk(inner)
-            temporary.rename(path)
-            flush_to_disk(path.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def is_partial(path: Path) -> bool:
-    """Whether `path` has the name of a file, or a folder, that its writer has not finished."""
-    return PARTIAL.fullmatch(path.name) is not None
 
 
 def remove_abandoned(path: Path) -> None:
@@ -70,17 +43,6 @@ def remove_abandoned(path: Path) -> None:
     random = "[0-9a-f]" * (2 * TOKEN_BYTES)
     for found in path.parent.glob(f".{glob.escape(path.stem)}.{random}.partial{glob.escape(path.suffix)}"):
         found.unlink(missing_ok=True)
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Make OSErrors of the block name `path`, not the temporary file."""
-    try:
-        yield
-    except EyespotError:
-        raise
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def flush_to_disk(path: Path) -> None:
@@ -96,12 +58,11 @@ class AppendOnlyFile:
     """The file at `path`, open and locked until it is closed. Up to `end`, in bytes, its content is good."""
 
     def __init__(self, path: Path, refusal: str) -> None:
-        """Open or create it, and its folder. Call `keep` before anything is appended to a file that has content.
+        """Open or create it, and its folder. Raises OutputError with the message `refusal` if another process has it.
 
-        Raises OutputError with the message `refusal` if another process has it open.
+        Call `keep` before anything is appended to a file that has content.
         """
         self.path, self.end = path, 0
-        self._made_folder = not path.parent.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = _open_locked(path, refusal)
 
@@ -120,11 +81,6 @@ class AppendOnlyFile:
         self._file.seek(0)
         return self._file.readall()
 
-    def read_lines(self) -> tuple[list[bytes], bytes]:
-        """Return the complete lines, and what follows them: the start of a line that was cut off."""
-        *lines, torn = self.read().split(b"\n")
-        return [line + b"\n" for line in lines], torn
-
     def keep(self, end: int) -> None:
         """Cut off what follows `end`; the next lines are appended there."""
         self._file.truncate(end)
@@ -132,10 +88,7 @@ class AppendOnlyFile:
         self.end = end
 
     def append(self, lines: bytes, flush: bool) -> None:
-        """Write `lines`, and with `flush` return once they are on the disk.
-
-        Raises OSError, which names the file, if the disk refuses them: then none of them remains.
-        """
+        """Write `lines`, with `flush` to the disk. Raises OSError if it refuses them: then none of them remains."""
         rest = memoryview(lines)
         try:
             while rest:  # a disk that is nearly full takes a part without an error
@@ -152,12 +105,9 @@ class AppendOnlyFile:
         os.fsync(self._file.fileno())
 
     def discard(self) -> None:
-        """Remove the file, and its folder if that was made for it; another file of that name is left alone."""
+        """Remove the file; another file of that name is left alone."""
         if self.has_its_name:
             self.path.unlink()
-            if self._made_folder:
-                with contextlib.suppress(OSError):  # another program has put something there
-                    self.path.parent.rmdir()
 
     def close(self) -> None:
         """Close the file, which also unlocks it."""
@@ -184,13 +134,3 @@ def _is_at(file: FileIO, path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except FileNotFoundError:
         return False
-
-
-def cache_folder() -> Path:
-    """Return EYESPOT_CACHE, or eyespot in the user's cache folder. Raises UsageError for a user without a home."""
-    if folder := os.environ.get("EYESPOT_CACHE"):
-        return Path(folder)
-    try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eyespot"
-    except RuntimeError:
-        raise UsageError("this user has no home folder to keep a cache in; set EYESPOT_CACHE to a folder") from None

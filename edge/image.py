@@ -77,8 +77,6 @@ LEFT_OUT = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 # What Pillow raises for damaged metadata, or a damaged picture after the first.
 DAMAGED = (SyntaxError, struct.error, ValueError, TypeError, LookupError, OverflowError, OSError, EOFError)
 
-ORIENTATION = 0x0112
-
 
 @dataclass(frozen=True)
 class DecodedImage:
@@ -111,12 +109,6 @@ def decode_image(encoded: bytes, max_pixels: int = MAX_PIXELS, shrink_for: Step 
 
     With `shrink_for`, the first step of a preprocessing, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that is
     enough for the step: faster, with slightly different pixels.
-
-    Example:
-        >>> from pathlib import Path
-        >>> from edge import decode_image
-        >>> decode_image(Path("seven.png").read_bytes()).pixels.shape
-        (32, 32, 3)
     """
     return _decode(BytesIO(encoded), max_pixels, shrink_for)
 
@@ -126,14 +118,6 @@ def read_header(stream: BinaryIO) -> ImageHeader:
     kind = _recognise(stream.read(START_BYTES))
     image = _open(stream, kind)
     return ImageHeader(kind, image.width, image.height, bool(image.info.get("progressive")))
-
-
-def read_file(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> bytes:
-    """Return the bytes of the file at `path`. Raises ImageError, also for more than an image of `max_pixels` has."""
-    with opened_image(path) as stream:
-        _require_bytes(stream.seek(0, os.SEEK_END), max_pixels)
-        stream.seek(0)
-        return stream.read()
 
 
 def most_bytes(pixels: int) -> int:
@@ -172,7 +156,7 @@ def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> Decod
     _require_bytes(size_bytes, pixels)
     if kind == "JPEG":
         if image.info.get("progressive"):
-            from edge.formats.unknown import count_scans
+            from edge.formats import count_scans
 
             stream.seek(0)
             if (scans := count_scans(stream.read())) > MOST_SCANS:
@@ -181,9 +165,6 @@ def _decode(stream: BinaryIO, max_pixels: int, shrink_for: Step | None) -> Decod
             image.draft(image.mode, (max(width // factor, 1), max(height // factor, 1)))
     try:
         decoded = _pixels(image, kind)
-        if kind != "TIFF" and "exif" in image.info:  # Pillow turns a TIFF itself
-            with suppress(*DAMAGED):
-                decoded = _turn(decoded, int(image.getexif().get(ORIENTATION, 1)))
         try:
             several = kind != "JPEG" and getattr(image, "is_animated", False)
         except DAMAGED:  # there is something after the first picture
@@ -261,7 +242,7 @@ def _open(stream: BinaryIO, kind: str) -> Any:
     if min(image.size) < 1:
         raise ImageError("corrupt", f"the header claims {image.width} x {image.height} pixels")
     if kind == "TIFF":
-        from edge.formats.tiff import prepare_tiff
+        from edge.formats import prepare_tiff
 
         prepare_tiff(image)
     elif "transparency" in image.info and kind == "PNG" and image.mode in ("L", "RGB"):
@@ -305,7 +286,7 @@ def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) 
     """Return the error for a file that Pillow could not open or decode: of an unknown kind, or corrupt."""
     if isinstance(error, OSError) and error.errno:
         return ImageError("unreadable", f"the file cannot be read ({error.strerror})")
-    from edge.formats.unknown import is_unknown_kind
+    from edge.formats import is_unknown_kind
 
     stream.seek(0)
     if is_unknown_kind(kind, stream.read(), opened) or (kind == "HEIF" and "nsupported" in str(error)):
@@ -316,15 +297,17 @@ def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) 
 
 
 def _pixels(image: Any, kind: str) -> NDArray[np.uint8]:
-    """Return the decoded picture before its EXIF orientation, uint8 RGB [H, W, 3]."""
+    """Return the decoded picture, upright, uint8 RGB [H, W, 3]."""
     if kind == "GIF" and not image.tile:
         raise ImageError("corrupt", "the GIF holds no picture")
-    # Pillow turns a TIFF while it loads it.
     left, top, right, bottom = image.tile[0][1] if kind == "GIF" else (0, 0, *image.size)
     image.load()
+    if kind != "TIFF" and "exif" in image.info:  # Pillow turns a TIFF while it loads it
+        with suppress(*DAMAGED):
+            ImageOps.exif_transpose(image, in_place=True)
     if image.mode == "RGB" and not image.has_transparency_data and kind != "GIF":
         return np.asarray(image)
-    if kind == "TIFF":
+    if kind != "GIF":
         right, bottom = image.size
     pixels = np.full((*image.size[::-1], 3), 255, np.uint8)
     rows = max(BAND_PIXELS // (right - left), 1)
@@ -340,7 +323,7 @@ def _deep_grey(band: Any, image: Any, kind: str) -> NDArray[np.uint8]:
     """Return a band of 16 bits of grey as uint8 [H, W, 1]."""
     deep = np.asarray(band)[:, :, None]
     if kind == "TIFF":
-        from edge.formats.tiff import grey_levels
+        from edge.formats import grey_levels
 
         return grey_levels(deep, image.tag_v2)
     return np.where(deep == image.info.get("transparency", -1), 255, deep >> 8).astype(np.uint8)
@@ -354,16 +337,3 @@ def _as_seen(band: Any, kind: str) -> NDArray[np.uint8]:
     white = Image.new("RGB", band.size, "white")
     white.paste(band.convert("RGB"), mask=band.getchannel("A"))
     return np.asarray(white)
-
-
-def _turn(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Return pixels [H, W, 3] turned upright (EXIF 2.32, tag 0x0112)."""
-    if not 2 <= orientation <= 8:
-        return pixels
-    if orientation >= 5:
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)

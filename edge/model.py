@@ -18,21 +18,17 @@ VERSION_DIGITS = 16
 
 
 def content_version(rest_digest: bytes, spec: ModelSpec) -> str:
-    """Return the version of an artifact: a digest of its spec and of all else in the file.
-
-    `rest_digest` is the SHA-256 of the file's bytes without the metadata entry that holds the spec.
-    """
+    """Return the version of an artifact: a digest of its spec, and of the SHA-256 of all other bytes in the file."""
     return hashlib.sha256(rest_digest + replace(spec, version=None).to_json().encode()).hexdigest()[:VERSION_DIGITS]
 
 
-def load_model(path: Path, threads: int = 0, *, spinning: bool = True) -> tuple[ModelSpec, Any]:
+def load_model(path: Path, threads: int = 0) -> tuple[ModelSpec, Any]:
     """Return the spec of the artifact at `path` and an onnxruntime session on the CPU; see `create_session`.
 
-    Raises ModelNotFoundError, InstallationError, and ModelError for a file that is no artifact, is cut short, was
-    altered after export, or whose input and output are not those of its spec.
+    Raises ModelNotFoundError, InstallationError, and ModelError for a file that is no artifact or was altered.
     """
     content = read_model(path)
-    session = create_session(path, str(path), threads, spinning=spinning)
+    session = create_session(path, str(path), threads)
     spec = _checked_spec(session, content, str(path))
     _require_signature(session, spec, str(path))
     return spec, session
@@ -51,12 +47,10 @@ def spec_of(content: bytes, source: str) -> ModelSpec:
 def read_model(path: Path) -> bytes:
     """Return all bytes of a model file. Raises ModelNotFoundError, or ModelError where it cannot be read."""
     try:
-        if path.is_dir():
-            run = (path / "spec.json").is_file()
-            remedy = f"the run of a training; export it first: eyespot export {path}" if run else "a folder"
-            raise ModelError(f"{path}: MODEL is an .onnx file, this is {remedy}")
         if path.exists() and not path.is_file():
-            raise ModelError(f"{path}: this is not a regular file")
+            run = (path / "spec.json").is_file()
+            remedy = f"this is the run of a training; export it first: eyespot export {path}" if run else "this is none"
+            raise ModelError(f"{path}: MODEL is an .onnx file, {remedy}")
         return path.read_bytes()
     except FileNotFoundError:
         raise ModelNotFoundError(f"{path}: there is no such model file") from None

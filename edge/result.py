@@ -30,6 +30,13 @@ class Box(msgspec.Struct, frozen=True, order=True):
     width: int
     height: int
 
+    @classmethod
+    def clipped(cls, x: float, y: float, width: float, height: float, shape: tuple[int, ...]) -> "Box":
+        """Return the part of a rectangle inside of a picture of `shape` [H, W, ...], at least 1 x 1 pixels."""
+        left, top = min(max(round(x), 0), shape[1] - 1), min(max(round(y), 0), shape[0] - 1)
+        right, bottom = min(max(round(x + width), left + 1), shape[1]), min(max(round(y + height), top + 1), shape[0])
+        return cls(left, top, right - left, bottom - top)
+
     def crop(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the part of a picture [H, W] or [H, W, C] in the box, without a copy."""
         return pixels[self.y : self.y + self.height, self.x : self.x + self.width]
@@ -46,13 +53,11 @@ class Region(msgspec.Struct, frozen=True):
 class Classification(msgspec.Struct, frozen=True):
     """The answer for one image: predictions from the most to the least likely.
 
-    It is `unsure` where the best probability is below the threshold of the model or of the caller. The note is from the
-    decoder, or from the search for regions.
+    It is `unsure` where the best probability is below the threshold of the model or of the caller.
 
     For a model of regions, `predictions` is empty and `regions` has one answer for each face or glyph, from left to
     right; the answer is unsure if one of them is. For glyphs, `text` is what they spell; where their number is not the
-    expected one it is None, the answer is unsure and the note says why. For a model of whole pictures `regions` and
-    `text` are None, and not in the JSON.
+    expected one it is None, and the note says why. For whole pictures both are None, and not in the JSON.
     """
 
     predictions: tuple[Prediction, ...]

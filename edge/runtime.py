@@ -2,11 +2,10 @@
 
 import os
 import platform
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Event, Semaphore, Thread
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Any, TypeVar, cast
 
 from edge.errors import InstallationError, ModelError, reason_of
@@ -14,10 +13,6 @@ from edge.errors import InstallationError, ModelError, reason_of
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Distributions that all install the import name onnxruntime.
-DISTRIBUTIONS = re.compile(
-    r"(onnxruntime(?:_(?:gpu|directml|openvino|training|qnn|rocm|migraphx|azure|webgpu|cann))?)-\d.*\.dist-info",
-)
 LOG_ERRORS_ONLY = 3
 
 # An ONNX model of one Relu on one float (IR 8, opset 18); every execution provider has a kernel for it.
@@ -26,13 +21,6 @@ PROBE_MODEL = bytes.fromhex(
     "620f0a0179120a0a08080112040a02080142040a001012"
 )
 
-# Instruction sets that decide which kernels onnxruntime picks.
-X86_FEATURES = (
-    *("sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni"),
-    *("avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16"),
-)
-ARM_FEATURES = ("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme")
-
 # How far `ordered_map` reads ahead, so that a slow item at the front does not keep the others waiting.
 PLACES_PER_THREAD, PLACE_BYTES = 32, 4 << 20
 TICK_S = 0.5
@@ -40,7 +28,7 @@ SKIPPED = object()
 
 
 def import_onnxruntime() -> ModuleType:
-    """Return the onnxruntime module. Raises InstallationError if there is none, or more than one on top of another."""
+    """Return the onnxruntime module. Raises InstallationError if it cannot be imported."""
     try:
         import onnxruntime
 
@@ -49,40 +37,15 @@ def import_onnxruntime() -> ModuleType:
     except ImportError as error:
         remedy = "install eyespot[cpu], or eyespot[gpu] for NVIDIA"
         raise InstallationError(f"onnxruntime cannot be imported ({error}); {remedy}") from None
-    if len(found := installed_runtimes(onnxruntime)) > 1:
-        raise InstallationError(
-            f"{' and '.join(found)} are both installed and overwrite each other; "
-            f"run 'pip uninstall -y {' '.join(found)}', then install one of eyespot[cpu] and eyespot[gpu]"
-        )
     module: ModuleType = onnxruntime
     return module
 
 
-def installed_runtimes(onnxruntime: ModuleType) -> list[str]:
-    """Return the names of the distributions that share the folder of the module, sorted."""
-    if onnxruntime.__file__ is None:
-        return []
-    # importlib.metadata would add 40 ms to every start.
-    names = (entry.name for entry in Path(onnxruntime.__file__).parent.parent.iterdir())
-    return sorted(match[1].replace("_", "-") for name in names if (match := DISTRIBUTIONS.fullmatch(name)))
-
-
-def create_session(
-    model: Path | bytes,
-    name: str,
-    threads: int = 0,
-    *,
-    spinning: bool = True,
-    sizes: Mapping[str, int] = MappingProxyType({}),
-    optimise: bool = True,
-) -> Any:
+def create_session(model: Path | bytes, name: str, threads: int = 0, *, optimise: bool = True) -> Any:
     """Return an onnxruntime session on the CPU for a model file or its bytes; `name` is for messages.
 
-    `threads` work on one image: 0 lets onnxruntime choose, within the quota of a container. `spinning` threads wait
-    for each other with their cores busy, which is faster. `sizes` fixes free dimensions by name. Without `optimise`
-    the session loads faster and runs slower.
-
-    Raises InstallationError if there is no usable onnxruntime, ModelError if it refuses the model.
+    `threads` work on one image: 0 lets onnxruntime choose, within the quota of a container. Without `optimise` the
+    session loads faster and runs slower. Raises InstallationError without onnxruntime, ModelError if it refuses.
     """
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
@@ -91,10 +54,6 @@ def create_session(
     options.intra_op_num_threads = threads or (quota if quota < scheduled_cores() else 0)
     if not optimise:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    if not spinning:
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    for dimension, length in sizes.items():
-        options.add_free_dimension_override_by_name(dimension, length)
     try:
         source = model if isinstance(model, bytes) else str(model)
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
@@ -129,17 +88,16 @@ def scheduled_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def read_cpu(path: str = "/proc/cpuinfo") -> tuple[str, tuple[str, ...]]:
-    """Return the processor's name and those of its features that decide how fast models run."""
+def read_cpu(path: str = "/proc/cpuinfo") -> tuple[str, set[str]]:
+    """Return the processor's name and its features."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             lines = [line.partition(":") for line in file]
     except OSError:
-        return platform.processor() or platform.machine(), ()
+        return platform.processor() or platform.machine(), set()
     values = {name.strip().lower(): value.strip() for name, _, value in reversed(lines)}
-    flags = set((values.get("flags") or values.get("features") or "").split())
     name = values.get("model name") or values.get("model") or platform.machine()
-    return name, tuple(feature for feature in X86_FEATURES + ARM_FEATURES if feature in flags)
+    return name, set((values.get("flags") or values.get("features") or "").split())
 
 
 def ordered_map(

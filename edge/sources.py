@@ -5,24 +5,16 @@ A name that leads nowhere is a source with an error, not the end of the run.
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import chain, islice
-from typing import TYPE_CHECKING
 
-from edge.errors import ImageError
+from edge.errors import ImageError, UsageError
 from edge.image import START_BYTES, is_image_start, opened_image
 
-if TYPE_CHECKING:
-    import sqlite3
-
 STANDARD_INPUT = "-"
-ANY_FOLDERS = "**"  # in a pattern
 
-# Marks before the names in a folder, in the order in which they are visited.
-_FILE, _FOLDER = "0", "1"
 NAMES_IN_MEMORY = 20_000
 
 # What is taken from a folder, as are files without a suffix that begin as an image does.
@@ -50,14 +42,10 @@ def expand_sources(names: Iterable[str]) -> Iterator[Source]:
         elif name == STANDARD_INPUT or os.path.lexists(name):
             yield Source(name)
         elif glob.has_magic(name):
-            yield from _or_error(_images(matches(name)), name, "no file matches")
+            found = (walk(path) if os.path.isdir(path) else [Source(path)] for path in matches(name))
+            yield from _or_error(chain.from_iterable(found), name, "no file matches")
         else:
             yield Source(name, ImageError("not_found", "there is no such file"))
-
-
-def _images(found: Iterable[Source]) -> Iterator[Source]:
-    for source in found:
-        yield from walk(source.path) if source.error is None and os.path.isdir(source.path) else [source]
 
 
 def _or_error(sources: Iterator[Source], name: str, message: str) -> Iterator[Source]:
@@ -65,81 +53,30 @@ def _or_error(sources: Iterator[Source], name: str, message: str) -> Iterator[So
     yield from sources
 
 
-def matches(pattern: str) -> Iterator[Source]:
-    """Yield what a pattern matches, in order of names: files and folders, or with ** files only.
-
-    With ** these are the images that it matches and those in folders that it matches, or files of any kind where it
-    ends in a suffix, as in **/*.zip. `glob` itself would follow linked folders, for ever where they make a circle, and
-    would repeat a file for each folder above it.
-    """
-    parts = pattern.split(os.sep)
-    if ANY_FOLDERS not in parts:
-        yield from map(Source, sorted(glob.glob(pattern)))
-        return
-    place = parts.index(ANY_FOLDERS)
-    start = os.sep.join([*parts[:place], ""]) or os.curdir + os.sep
-    suffix = os.path.splitext(parts[-1])[1]
-    wanted = (lambda _: True) if suffix and not glob.has_magic(suffix) else _is_image
-    found = [
-        source
-        for folder in filter(os.path.isdir, glob.glob(start) if glob.has_magic(start) else [start])
-        for source in walk(folder, wanted)
-        if source.error or _matches(source.path[len(folder) :].split(os.sep), parts[place:])
-    ]
-    for source in sorted(found, key=lambda source: source.path):
-        yield source if place else Source(source.path.removeprefix(start) or os.curdir, source.error)
+def matches(pattern: str) -> list[str]:
+    """Return the files and folders that a pattern matches, in order of names. Raises UsageError for **."""
+    if "**" in pattern:
+        raise UsageError(f"{pattern}: ** is not known; name the folder, and all images below it are taken")
+    return sorted(glob.glob(pattern))
 
 
-def _matches(names: Sequence[str], parts: Sequence[str]) -> bool:
-    """Whether a path of these names, or the first of them, is one that the parts of a pattern match."""
-    if not parts:
-        return True
-    first, *others = parts
-    if first == ANY_FOLDERS:
-        return any(_matches(names[i:], others) for i in range(len(names) + 1))
-    if not first:  # the pattern ends in a slash: it matches folders
-        return bool(names)
-    return bool(names) and fnmatchcase(names[0], first) and _matches(names[1:], others)
-
-
-def walk_images(folder: str) -> Iterator[str]:
-    """Yield the paths of the images below `folder`, as `walk` finds them; folders that cannot be read hold none."""
-    return (source.path for source in walk(folder) if source.error is None)
-
-
-def walk(folder: str, wanted: "Callable[[os.DirEntry[str]], bool] | None" = None) -> Iterator[Source]:
+def walk(folder: str) -> Iterator[Source]:
     """Yield the images below `folder`, lazily: first its own in order of names, then those of each folder in it.
 
     Hidden names and linked folders are left out, so that links in a circle end. A folder that cannot be read
-    is a source with an error. `wanted` chooses other files than images.
+    is a source with an error.
     """
     pending = [folder]
     while pending:
-        parent = pending.pop()
+        parent, folders = pending.pop(), list[str]()
         try:
             with os.scandir(parent) as entries:
-                names = sorted_names(mark + e.name for e in entries if (mark := _mark(e, wanted or _is_image)))
+                names = sorted_names(entry.name for entry in entries if _is_image(entry, folders))
         except OSError as error:
             yield Source(parent, ImageError("unreadable", f"the folder cannot be read ({error.strerror})"))
             continue
-        folders = []
-        for name in names:
-            path = os.path.join(parent, name[1:])
-            if name.startswith(_FILE):
-                yield Source(path)
-            else:
-                folders.append(path)
-        pending += reversed(folders)
-
-
-def _mark(entry: "os.DirEntry[str]", wanted: "Callable[[os.DirEntry[str]], bool]") -> str:
-    """Return the mark of a file or folder that counts, an empty string for any other."""
-    if entry.name.startswith("."):
-        return ""
-    if entry.is_dir(follow_symlinks=False):
-        return _FOLDER
-    is_linked_folder = entry.is_symlink() and os.path.isdir(entry.path)
-    return _FILE if not is_linked_folder and wanted(entry) else ""
+        yield from (Source(os.path.join(parent, name)) for name in names)
+        pending += (os.path.join(parent, name) for name in sorted(folders, reverse=True))
 
 
 def is_image_name(name: str) -> bool:
@@ -147,8 +84,15 @@ def is_image_name(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
-def _is_image(entry: "os.DirEntry[str]") -> bool:
-    """Whether a file has the name of an image, or no suffix and begins as one does."""
+def _is_image(entry: "os.DirEntry[str]", folders: list[str]) -> bool:
+    """Whether a file has the name of an image, or no suffix and begins as one; a folder is added to `folders`."""
+    if entry.name.startswith("."):
+        return False
+    if entry.is_dir(follow_symlinks=False):
+        folders.append(entry.name)
+        return False
+    if entry.is_symlink() and os.path.isdir(entry.path):
+        return False
     if os.path.splitext(entry.name)[1]:
         return is_image_name(entry.name)
     try:
@@ -171,10 +115,10 @@ def sorted_names(names: Iterable[str], in_memory: int = NAMES_IN_MEMORY) -> Iter
     # In UTF-8 the order of bytes is that of Python's strings; file names may hold lone surrogates.
     rows = ((name.encode("utf-8", "surrogatepass"),) for name in chain(first, names))
     database.executemany("INSERT INTO names VALUES (?)", rows)
-    return _read(database)
 
+    def read() -> Iterator[str]:
+        with closing(database):
+            for (name,) in database.execute("SELECT name FROM names ORDER BY name"):
+                yield name.decode("utf-8", "surrogatepass")
 
-def _read(database: "sqlite3.Connection") -> Iterator[str]:
-    with closing(database):
-        for (name,) in database.execute("SELECT name FROM names ORDER BY name"):
-            yield name.decode("utf-8", "surrogatepass")
+    return read()

@@ -7,19 +7,16 @@ the JSON, as older files have it.
 import json
 import math
 from bisect import bisect
-from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, field
 
 from edge.errors import ModelError
-from edge.steps import Kind, Step
+from edge.steps import Checked, Kind, Step
 
 SPEC_FORMAT = 1
-# A confusion matrix of 20 classes has 380 cells off its diagonal.
-MOST_CONFUSIONS = 400
 
 # What ran the source network: TensorFlow a SavedModel, onnxruntime a plain ONNX file.
 Reference = Literal["keras", "tensorflow", "onnx"]
@@ -27,8 +24,7 @@ Reference = Literal["keras", "tensorflow", "onnx"]
 Origin = Literal["held-out", "folder", "made"]
 
 
-class _Part(Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of a spec."""
+Count = Annotated[int, Meta(ge=0)]
 
 
 class Faces(Kind, frozen=True, tag="faces"):
@@ -38,11 +34,7 @@ class Faces(Kind, frozen=True, tag="faces"):
 class Glyphs(Kind, frozen=True, tag="glyphs"):
     """The model classifies the `count` characters in a picture, from left to right."""
 
-    count: int
-
-    def __post_init__(self) -> None:
-        if self.count < 1:
-            raise ValueError(f"glyphs: count must be at least 1. Received: {self.count}")
+    count: Annotated[int, Meta(ge=1)]
 
 
 def describe_regions(regions: Faces | Glyphs) -> str:
@@ -50,64 +42,43 @@ def describe_regions(regions: Faces | Glyphs) -> str:
     return f"{regions.count} glyphs" if isinstance(regions, Glyphs) else regions.kind
 
 
-class Confusion(_Part, frozen=True):
+class Confusion(Checked, frozen=True):
     """`count` images of class `true` that were predicted as `predicted`; both are indices of labels."""
 
-    true: int
-    predicted: int
-    count: int
+    true: Count
+    predicted: Count
+    count: Annotated[int, Meta(ge=1)]
 
 
-class ClassCounts(_Part, frozen=True):
+class ClassCounts(Checked, frozen=True):
     """Counts of images for each class, in the order of the labels, and the most frequent confusions.
 
     `support` counts the images of a class, `predicted` those predicted as it, `correct` those that are both. Up to 20
     classes the confusions are the whole matrix.
     """
 
-    support: tuple[int, ...] = field(name="shown")
-    predicted: tuple[int, ...] = field(name="called")
-    correct: tuple[int, ...] = field(name="right")
+    support: tuple[Count, ...] = field(name="shown")
+    predicted: tuple[Count, ...] = field(name="called")
+    correct: tuple[Count, ...] = field(name="right")
     confusions: tuple[Confusion, ...]
 
     def __post_init__(self) -> None:
-        if not len(self.support) == len(self.predicted) == len(self.correct):
-            raise ValueError("class counts: there must be as many of each kind")
-        if sum(self.support) != sum(self.predicted):
-            raise ValueError("class counts: as many images must be predicted as are shown")
-        pairs = zip(self.correct, self.support, self.predicted, strict=True)
-        if not all(0 <= correct <= min(both) for correct, *both in pairs):
+        super().__post_init__()
+        classes = len(self.support)
+        if not classes == len(self.predicted) == len(self.correct) or sum(self.support) != sum(self.predicted):
+            raise ValueError("class counts: as many classes and images must be predicted as are shown")
+        if any(n > min(both) for n, *both in zip(self.correct, self.support, self.predicted, strict=True)):
             raise ValueError("class counts: correct must be at most the images shown, and those predicted")
-        for pair in self.confusions:
-            if not (0 <= pair.true < len(self.support) > pair.predicted >= 0 < pair.count):
-                raise ValueError(f"class counts: this is no confusion of these classes: {pair}")
-
-    @property
-    def errors(self) -> int:
-        """How many images were predicted wrong."""
-        return sum(self.support) - sum(self.correct)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every confusion is listed."""
-        return sum(confusion.count for confusion in self.confusions) == self.errors
-
-    def recall(self, index: int) -> float | None:
-        """Return the recall of a class, 0 to 1; None without images of it."""
-        return self.correct[index] / self.support[index] if self.support[index] else None
-
-    def precision(self, index: int) -> float | None:
-        """Return the precision of a class, 0 to 1; None if nothing was predicted as it."""
-        return self.correct[index] / self.predicted[index] if self.predicted[index] else None
+        if any(max(pair.true, pair.predicted) >= classes for pair in self.confusions):
+            raise ValueError(f"class counts: a confusion is of a class past the {classes} that there are")
 
 
-class TrainingRecord(_Part, frozen=True, omit_defaults=True):
+class TrainingRecord(Checked, frozen=True, omit_defaults=True):
     """What the model was trained on, how, and how well it did on images that it was not trained on.
 
-    `data_digest` is a SHA-256 over the names and contents of all images, in hexadecimal. The logits are divided by
-    `temperature` inside the network. `accuracy` (0 to 1), `classes` and `calibration_error` (expected calibration
-    error, 0 to 1) are measured on the `evaluation_images`. `baseline_accuracy` is that of always predicting the most
-    frequent class. Fields that are None are not in the JSON.
+    `data_digest` is a SHA-256 of all names and images. Logits are divided by `temperature` inside the network.
+    `accuracy`, `classes` and `calibration_error` (expected calibration error) are measured on the `evaluation_images`;
+    `baseline_accuracy` is that of always predicting the most frequent class. These are 0 to 1; None is not in the JSON.
     """
 
     recipe: str
@@ -127,12 +98,11 @@ class TrainingRecord(_Part, frozen=True, omit_defaults=True):
     backbone: str | None = None
 
 
-class Parity(_Part, frozen=True):
+class Parity(Checked, frozen=True):
     """The certificate, measured before the file was written: the source network compared with this graph.
 
-    Where the file holds a variant, the graph is the float32 one that it was made from. `reference` is the runtime of
-    the source network. `largest_difference` is between probabilities; `top1_agreement` is a share, 0 to 1;
-    `data_digest` is a SHA-256 of the images, in hexadecimal; `versions` are those of the packages used.
+    Where the file holds a variant, the graph is the float32 one that it was made from. `largest_difference` is between
+    probabilities; `top1_agreement` is a share, 0 to 1; `data_digest` is a SHA-256 of the images.
     """
 
     reference: Reference
@@ -146,7 +116,7 @@ class Parity(_Part, frozen=True):
     versions: dict[str, str]
 
 
-class Variant(_Part, frozen=True):
+class Variant(Checked, frozen=True):
     """How the network in the file was made smaller, and what that cost on `images` that it was not trained on.
 
     It is measured against the float32 network that `parity` certifies. `scheme` is the format of the numbers,
@@ -173,25 +143,25 @@ class Variant(_Part, frozen=True):
         return 100 * (self.float32_accuracy - self.accuracy)
 
 
-class Histogram(_Part, frozen=True):
+class Histogram(Checked, frozen=True):
     """`counts[i]` values lie from `edges[i]` up to `edges[i + 1]`; the outer bins also hold what lies beyond."""
 
     edges: tuple[float, ...]
-    counts: tuple[int, ...]
+    counts: Annotated[tuple[Count, ...], Meta(min_length=1)]
 
     def __post_init__(self) -> None:
-        if len(self.edges) != len(self.counts) + 1:
-            raise ValueError("a histogram must have one edge more than it has counts")
-        if not all(lower < upper for lower, upper in pairwise(self.edges)):
-            raise ValueError("a histogram's edges must rise")
-        _require_counts(self.counts)
+        super().__post_init__()
+        if len(self.edges) != len(self.counts) + 1 or any(a >= b for a, b in pairwise(self.edges)):
+            raise ValueError("a histogram must have one edge more than it has counts, and its edges must rise")
+        if not any(self.counts):
+            raise ValueError("a histogram must count something")
 
     def bin_of(self, value: float) -> int:
         """Return the index of the bin of `value`."""
         return min(max(bisect(self.edges, value) - 1, 0), len(self.counts) - 1)
 
 
-class Fingerprint(_Part, frozen=True):
+class Fingerprint(Checked, frozen=True):
     """Histograms of the training images, and of the answers for other images, which drift is measured against.
 
     `size`, `brightness` and `contrast` are of the training images before preprocessing, or of the crops of regions; see
@@ -202,18 +172,10 @@ class Fingerprint(_Part, frozen=True):
     brightness: Histogram
     contrast: Histogram
     confidence: Histogram
-    classes: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        _require_counts(self.classes)
+    classes: tuple[Count, ...]
 
 
-def _require_counts(counts: Sequence[int]) -> None:
-    if not counts or min(counts) < 0 or not any(counts):
-        raise ValueError(f"a fingerprint must count pictures. Received: {list(counts)!r:.60}")
-
-
-class SelfTestSample(_Part, frozen=True):
+class SelfTestSample(Checked, frozen=True):
     """One small image (a PNG in base64) and the probabilities that the network gave for it at the export."""
 
     name: str
@@ -221,32 +183,27 @@ class SelfTestSample(_Part, frozen=True):
     probabilities: tuple[float, ...]
 
 
-class SelfTest(_Part, frozen=True):
+class SelfTest(Checked, frozen=True):
     """Samples that a device can replay, and the largest difference of a probability that passes."""
 
     tolerance: float
-    samples: tuple[SelfTestSample, ...]
-
-    def __post_init__(self) -> None:
-        if not self.samples:
-            raise ValueError("a self-test needs at least one sample")
+    samples: Annotated[tuple[SelfTestSample, ...], Meta(min_length=1)]
 
 
-class ModelSpec(_Part, frozen=True, omit_defaults=True):
+class ModelSpec(Checked, frozen=True, omit_defaults=True):
     """One model. `labels` are in the order of the network's outputs.
 
     An answer whose best probability is below `reject_threshold` is unsure. In a run folder `version`, `parity` and
-    `self_test` are still None; export fills them in. Without a `variant` the network is in float32. Models that were
-    trained elsewhere have no `fingerprint`; then it is not in the JSON.
+    `self_test` are still None. Models that were trained elsewhere have no `fingerprint`, also not in the JSON.
     """
 
     format: int
-    name: str
+    name: Annotated[str, Meta(pattern=r"^[^/]*[^/\s][^/]*$")]
     version: str | None
-    labels: tuple[str, ...]
-    preprocessing: tuple[Step, ...]
+    labels: Annotated[tuple[Annotated[str, Meta(pattern=r"\S")], ...], Meta(min_length=2)]
+    preprocessing: Annotated[tuple[Step, ...], Meta(min_length=1)]
     regions: Faces | Glyphs | None
-    reject_threshold: float | None = field(name="abstain_below")
+    reject_threshold: Annotated[float, Meta(gt=0, le=1)] | None = field(name="abstain_below")
     training: TrainingRecord | None
     parity: Parity | None
     self_test: SelfTest | None
@@ -255,18 +212,11 @@ class ModelSpec(_Part, frozen=True, omit_defaults=True):
     fingerprint: Fingerprint | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.format != SPEC_FORMAT:
             raise ValueError(f"format must be {SPEC_FORMAT}. Received: {self.format}")
-        if not self.name.strip() or "/" in self.name:
-            raise ValueError(f"name must be a word without a slash. Received: {self.name!r}")
-        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
-            raise ValueError(f"labels must be at least two, and differ. Received: {list(self.labels)!r:.60}")
-        if not all(label.strip() for label in self.labels):
-            raise ValueError("labels must not be blank")
-        if self.reject_threshold is not None and not 0 < self.reject_threshold <= 1:
-            raise ValueError(f"abstain_below must be above 0 and at most 1. Received: {self.reject_threshold}")
-        if not self.preprocessing:
-            raise ValueError("preprocessing must have at least one step")
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels must differ. Received: {list(self.labels)!r:.60}")
         samples = self.self_test.samples if self.self_test else ()
         for_labels = {f"self-test sample {sample.name!r}": len(sample.probabilities) for sample in samples}
         if self.training:

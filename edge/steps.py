@@ -4,11 +4,12 @@ A picture enters as integer levels 0 to 255, RGB.
 """
 
 from math import isqrt
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from edge.errors import ImageError, UsageError
+from edge.errors import ImageError
 
 LARGEST_SIDE_PX = 8192
 
@@ -19,11 +20,30 @@ MOST_ELONGATED = 4
 
 # `area`, `linear`, `cubic` and `nearest` are those of OpenCV, `antialias` and `antialias-cubic` are Pillow's
 # BILINEAR and BICUBIC (filters as wide as the scale), and `tf` and `tf-antialias` are tf.image.resize.
-Method = Literal["area", "linear", "cubic", "nearest", "antialias", "antialias-cubic", "tf", "tf-antialias"]
+LevelMethod = Literal["area", "linear", "cubic", "nearest", "antialias", "antialias-cubic"]
+Method = Literal[LevelMethod, "tf", "tf-antialias"]
 Border = Literal["constant", "replicate"]
 
 
-class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+Side = Annotated[int, Meta(ge=1, le=LARGEST_SIDE_PX)]
+Margin = Annotated[int, Meta(ge=0, le=LARGEST_SIDE_PX)]
+Level = Annotated[int, Meta(ge=0, le=255)]
+
+
+class Checked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A struct whose fields must be of their types when it is made, too, and not only when it is read."""
+
+    def __post_init__(self) -> None:
+        for field in msgspec.structs.fields(self):
+            value = getattr(self, field.name)
+            try:
+                msgspec.convert(value, field.type)
+            except msgspec.ValidationError as error:
+                name = f"{type(self).__name__}.{field.encode_name}"
+                raise ValueError(f"{name}: {error}. Received: {value!r:.60}") from None
+
+
+class Kind(Checked, frozen=True, tag_field="kind"):
     """A struct whose JSON says under `kind` which one it is."""
 
     @property
@@ -39,12 +59,9 @@ class Resize(Kind, frozen=True, tag="resize"):
     fractions, as TensorFlow does.
     """
 
-    height: int
-    width: int
+    height: Side
+    width: Side
     method: Method
-
-    def __post_init__(self) -> None:
-        _check_sides(self, "height", "width")
 
 
 class ResizeSide(Kind, frozen=True, tag="resize_side"):
@@ -54,35 +71,29 @@ class ResizeSide(Kind, frozen=True, tag="resize_side"):
     """
 
     side: Literal["shorter", "longer"]
-    length: int
+    length: Side
     method: Method
-
-    def __post_init__(self) -> None:
-        _check_sides(self, "length")
 
 
 class CentreCrop(Kind, frozen=True, tag="centre_crop"):
     """Keep the middle `height` x `width` pixels; a smaller picture gets black borders, the upper and left narrower."""
 
-    height: int
-    width: int
-
-    def __post_init__(self) -> None:
-        _check_sides(self, "height", "width")
+    height: Side
+    width: Side
 
 
 class Pad(Kind, frozen=True, tag="pad"):
     """Add a border, in pixels: of the level `value`, or of copies of the outermost pixels (then `value` is 0)."""
 
-    top: int
-    bottom: int
-    left: int
-    right: int
+    top: Margin
+    bottom: Margin
+    left: Margin
+    right: Margin
     border: Border
-    value: int
+    value: Level
 
     def __post_init__(self) -> None:
-        _check_sides(self, "top", "bottom", "left", "right", least=0)
+        super().__post_init__()
         _check_border(self)
 
 
@@ -93,16 +104,14 @@ class Fit(Kind, frozen=True, tag="fit"):
     the Starter Bundle, chapter 21.
     """
 
-    height: int
-    width: int
-    method: Method
+    height: Side
+    width: Side
+    method: LevelMethod
     border: Border
-    value: int
+    value: Level
 
     def __post_init__(self) -> None:
-        _check_sides(self, "height", "width")
-        if self.method in ("tf", "tf-antialias"):
-            raise ValueError(f"fit: method must be one that gives integer levels. Received: {self.method}")
+        super().__post_init__()
         _check_border(self)
 
 
@@ -120,6 +129,7 @@ class Scale(Kind, frozen=True, tag="scale"):
     factor: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.factor == 0:
             raise ValueError("scale: factor must not be 0, which would erase the picture")
 
@@ -134,13 +144,12 @@ class Standardise(Kind, frozen=True, tag="standardise"):
     """Subtract `mean` from each channel and divide by `std`, in the order of the channels at this step."""
 
     mean: tuple[float, ...]
-    std: tuple[float, ...]
+    std: tuple[Annotated[float, Meta(gt=0)], ...]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if len(self.mean) != len(self.std):
             raise ValueError(f"standardise: {len(self.mean)} means for {len(self.std)} standard deviations")
-        if not all(value > 0 for value in self.std):
-            raise ValueError(f"standardise: every standard deviation must be above 0. Received: {self.std}")
 
 
 class ChannelsFirst(Kind, frozen=True, tag="channels_first"):
@@ -187,12 +196,6 @@ def largest_result(steps: tuple[Step, ...], height: int, width: int) -> int:
     return largest
 
 
-def require_shrinkable(first: Step) -> None:
-    """Raise UsageError unless the `first` step of a preprocessing is a resize, so that the size does not matter."""
-    if not isinstance(first, Resize | ResizeSide | Fit):
-        raise UsageError(f"--fast-decode needs a model whose first step is a resize. Received: {first.kind}")
-
-
 def shrink_factor(first: Step, width: int, height: int) -> int:
     """Return by how much a decoder may shrink a picture before the `first` step: 8, 4, 2, or 1 for not at all."""
     shorter, longer = sorted((width, height))
@@ -229,12 +232,6 @@ def describe(step: Step) -> str:
             return step.kind.replace("_", " ")
 
 
-def _check_sides(step: Kind, *names: str, least: int = 1) -> None:
-    for name in names:
-        if not least <= (side := getattr(step, name)) <= LARGEST_SIDE_PX:
-            raise ValueError(f"{step.kind}: {name} must be {least} to {LARGEST_SIDE_PX} pixels. Received: {side}")
-
-
 def _check_border(step: Pad | Fit) -> None:
-    if not 0 <= step.value <= 255 or (step.border == "replicate" and step.value):
-        raise ValueError(f"{step.kind}: value must be a level 0 to 255, and 0 for replicate. Received: {step.value}")
+    if step.border == "replicate" and step.value:
+        raise ValueError(f"{step.kind}: value must be 0 for replicate. Received: {step.value}")

@@ -9,7 +9,7 @@ it is. Exit status: 0 written; 2 nothing was written.
 import argparse
 from pathlib import Path
 
-from edge.cli import DONE
+from edge.arguments import DONE
 from edge.errors import UsageError
 from export.arguments import add_description, add_options, export_described, report
 

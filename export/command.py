@@ -18,7 +18,7 @@ store did not take the file.
 import argparse
 from pathlib import Path
 
-from edge.cli import DONE
+from edge.arguments import DONE
 from edge.errors import UsageError
 from edge.model import read_spec
 from export.arguments import (

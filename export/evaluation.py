@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import UsageError
-from edge.spec import MOST_CONFUSIONS, ClassCounts, Confusion, TrainingRecord
+from edge.spec import ClassCounts, Confusion, TrainingRecord
 
 Rows = NDArray[np.float32]
 
 ELSEWHERE = "trained elsewhere"
+# A confusion matrix of 20 classes has 380 cells off its diagonal.
+MOST_CONFUSIONS = 400
 # A network that knows nothing would drive the fit without end, and one of too few pictures to either side.
 COOLEST, HOTTEST = 0.05, 20.0
 SMALLEST = 1e-12

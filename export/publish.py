@@ -8,13 +8,15 @@ https://github.com/triton-inference-server/server/blob/main/docs/user_guide/mode
 
 import os
 import re
+import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from edge.cli import explaining_imports
-from edge.errors import EyespotError, UsageError
-from edge.files import creating_folder
+from edge.errors import EyespotError, UsageError, explaining_imports
+from edge.files import flush_to_disk
 from edge.model import INPUT_NAME, OUTPUT_NAME, read_spec
 
 # RGB of any height and width. Triton puts only requests of one shape into a batch, 32 photographs of which are 1.2 GB.
@@ -87,6 +89,28 @@ def publish_to_triton(model: Path, repository: Path) -> tuple[Path, bool]:
     with creating_folder(folder / str(newest + 1)) as new:
         shutil.copyfile(model, new / "model.onnx")
     return folder / str(newest + 1) / "model.onnx", True
+
+
+@contextmanager
+def creating_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; when the block ends well, it becomes `path`, with all files on the disk.
+
+    When the block raises, the temporary folder is removed. Only an empty folder is ever replaced: an OSError, which
+    names `path`, says that it exists.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        temporary.mkdir()
+        yield temporary
+        for inner in (*sorted(temporary.rglob("*")), temporary):
+            flush_to_disk(inner)
+        temporary.rename(path)
+        flush_to_disk(path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def publish_to_bento(model: Path) -> tuple[str, Path, bool]:

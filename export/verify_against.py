@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.arguments import DONE, NOTHING_DONE, SOME_FAILED
 from edge.classifier import Classifier
-from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
 from edge.errors import ImageError, ModelError, UsageError
 from edge.image import read_image
 from edge.model import NETWORK_INPUT_NAME

@@ -47,7 +47,7 @@ def __getattr__(name: str) -> Any:
         return version("eyespot")
     if name not in _NAMES:
         raise AttributeError(f"module 'eyespot' has no attribute {name!r}")
-    from edge.cli import explaining_imports
+    from edge.errors import explaining_imports
 
     module, extra = _NAMES[name]
     with explaining_imports(f"eyespot.{name}", extra):

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import UsageError
-from edge.files import cache_folder
 from edge.steps import Step
 from training.data.load import load_dataset
 from training.data.prepare import Pictures, prepare
 from training.data.split import split_dataset
-from training.data.store import Store
+from training.data.store import Store, cache_folder
 
 
 class LabelledPictures(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types

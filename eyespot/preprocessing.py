@@ -119,7 +119,7 @@ class Preprocessing:
             >>> images.shape, targets.shape
             ((12, 32, 32, 3), (12,))
         """
-        from edge.cli import explaining_imports
+        from edge.errors import explaining_imports
         from export.quiet_tensorflow import start_tensorflow
 
         with explaining_imports("Preprocessing.map", "training"):

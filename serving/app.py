@@ -19,7 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from edge.web.style import content_policy, with_style
+from edge.web import content_policy, with_style
 from serving.errors import HANDLED, JsonLine, answer_error
 from serving.middleware import REQUEST_ID, BodyMiddleware, KeyMiddleware, RequestMiddleware
 from serving.routes import State, classify, models, oip, state_of, summary

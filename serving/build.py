@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
-from edge.cli import DONE
+from edge.arguments import DONE
 from edge.errors import OutputError, UsageError
 from serving.cli import check_models
 from serving.inference.repository import find_models

@@ -32,7 +32,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from edge.cli import DONE, NOTHING_DONE
+from edge.arguments import DONE, NOTHING_DONE
 from edge.errors import EyespotError, UsageError
 from serving.auth import ApiKeys, file_signature
 from serving.settings import LOGGING, PREFIX, SECRETS, Settings, add_setting_arguments, read_settings, use_settings

@@ -12,8 +12,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pythonjsonlogger.core import RESERVED_ATTRS
 
-from edge.cli import unknown_name
-from edge.errors import UsageError
+from edge.errors import UsageError, unknown_name
 from edge.image import MAX_PIXELS
 
 PREFIX = "EYESPOT_"

@@ -114,13 +114,13 @@ def test_edge_is_no_larger_than_it_may_be() -> None:
     watch = sum(count for path, count in lines.items() if "watch" in path.as_posix())
     assert batch <= 1100
     assert watch <= 700
-    assert sum(lines.values()) <= 5510
+    assert sum(lines.values()) <= 4800
 
 
 # Classifies a picture as the program does, and prints the files of edge of which something was executed.
 TRACE = """
 import sys
-from edge.cli import main
+from eyespot.cli import main
 found = set()
 sys.setprofile(lambda frame, event, _: found.add(frame.f_code.co_filename) if event == "call" else None)
 main(["classify", *sys.argv[1:]])

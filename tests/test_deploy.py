@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge.arguments import Parser
-from edge.cli import SUBCOMMANDS
+from eyespot.cli import SUBCOMMANDS
 
 ROOT = Path(__file__).parent.parent
 UNIT = ROOT / "deploy" / "eyespot-watch.service"

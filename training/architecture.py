@@ -11,13 +11,13 @@ import argparse
 import re
 from pathlib import Path
 
-from edge.arguments import picture_path, positive
-from edge.cli import DONE, unknown_name
-from edge.errors import UsageError
+from edge.arguments import DONE, positive
+from edge.errors import UsageError, unknown_name
 from export.preprocess import build_preprocessing, network_shape
 from export.quiet_tensorflow import start_tensorflow
 from export.run_folder import RunFolder
 from export.sources.keras_file import load_keras
+from training.arguments import picture_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

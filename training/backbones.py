@@ -14,8 +14,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from edge.cli import unknown_name
-from edge.errors import ModelError, ModelNotFoundError, UsageError, reason_of
+from edge.errors import ModelError, ModelNotFoundError, UsageError, reason_of, unknown_name
 from edge.steps import CentreCrop, ResizeSide, Standardise, Step
 from export.preprocess.presets import PRESETS
 from export.sources.keras_file import load_keras

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.arguments import Parser, port_number, positive, seed_number
-from edge.cli import DONE, as_command
-from edge.web.local_server import LocalServer
+from edge.arguments import DONE, Parser, as_command, port_number, positive
+from edge.web import LocalServer
+from training.arguments import seed_number
 
 HEIGHT_PX, MARGIN_PX, LIFT_PX = 72, 12, 6
 # Of Hershey (US National Bureau of Standards, 1967), which OpenCV holds.

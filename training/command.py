@@ -12,10 +12,10 @@ import errno
 import sys
 from pathlib import Path
 
-from edge.arguments import above_zero, parse_regions, positive, probability, seed_number, share
-from edge.cli import DONE
+from edge.arguments import DONE, above_zero, parse_regions, positive, probability, share
 from edge.errors import EyespotError, UsageError
 from export.quiet_tensorflow import start_tensorflow
+from training.arguments import seed_number
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,8 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from edge.cli import unknown_name
-from edge.errors import MissingExtraError, UsageError
+from edge.errors import MissingExtraError, UsageError, unknown_name
 from edge.spec import Faces, Glyphs
 from training.backbones import find_backbone
 from training.data.load import is_dataset

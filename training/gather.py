@@ -22,8 +22,7 @@ from PIL import Image
 from protego import Protego
 from tqdm import tqdm
 
-from edge.arguments import above_zero, count, not_below_zero, positive
-from edge.cli import DONE, SOME_FAILED
+from edge.arguments import DONE, SOME_FAILED, above_zero, count, not_below_zero, positive
 from edge.errors import ImageError, SourceError, UsageError
 from edge.files import AppendOnlyFile, replacing
 from edge.image import decode_image
@@ -132,7 +131,7 @@ def run(options: argparse.Namespace) -> int:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
         raise UsageError(f"{folder} has files but no {MANIFEST}; choose another --output")
     with closing(AppendOnlyFile(folder / MANIFEST, f"{folder}: another run is writing it; wait for it")) as manifest:
-        _, torn = manifest.read_lines()
+        torn = manifest.read().rpartition(b"\n")[2]
         manifest.keep(manifest.size - len(torn))
         known = {path.stem for path in folder.glob("[0-9a-f]*") if len(path.stem) == 16}
         try:

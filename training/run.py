@@ -1,6 +1,7 @@
 """The folder of a run: which training may write it, and what a finished one holds."""
 
 import errno
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ImageError, UsageError
-from edge.files import AppendOnlyFile, is_partial, replacing
-from edge.fingerprint import take_fingerprint
+from edge.files import AppendOnlyFile, replacing
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
 from export.evaluation import count_classes
+from export.fingerprint import take_fingerprint
 from export.run_folder import LabelledImage, RunFolder, write_calibration, write_evaluation_images
 from training.data.dataset import Dataset
 from training.job import Job, Trained
@@ -23,6 +24,8 @@ from training.report.report import Report
 
 # Locked while a training writes the folder; found unlocked, it says that one was killed there.
 LOCK = ".unfinished"
+# The name of a file, or a folder, that its writer has not finished.
+PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial(\.[^.]+)?")
 
 
 @contextmanager
@@ -56,7 +59,7 @@ def _useless(run: RunFolder) -> set[Path]:
     written = {path for path in run.path.iterdir() if path.name != LOCK}
     if (run.path / LOCK).is_file() and not run.state.is_file() and not run.is_finished:
         return written
-    return {path for path in (*written, *run.checkpoints.glob(".*")) if is_partial(path)}
+    return {path for path in (*written, *run.checkpoints.glob(".*")) if PARTIAL.fullmatch(path.name)}
 
 
 def _require_usable(run: RunFolder, resume: bool) -> None:

@@ -15,7 +15,6 @@ start_tensorflow()
 import tensorflow as tf
 
 from edge.errors import DatasetError, InstallationError, UsageError
-from edge.files import cache_folder
 from edge.runtime import usable_cores
 from edge.spec import ModelSpec
 from export.evaluation import find_threshold
@@ -25,7 +24,7 @@ from training.data.dataset import Dataset
 from training.data.load import load_dataset, require_outside
 from training.data.prepare import Pictures, prepare
 from training.data.split import Split, split_dataset
-from training.data.store import Store
+from training.data.store import Store, cache_folder
 from training.epochs.train_epochs import train_epochs
 from training.job import Job, Trained
 from training.recipe import AnyRecipe, Recipe

@@ -54,27 +54,27 @@ def read_file(path: str, max_pixels: int) -> Input:
 def read_chunks(path: str, chunks: Iterable[bytes], size_bytes: int, max_pixels: int) -> Input:
     """Return the input that consists of `chunks`. Raises as they do, and EOFError for fewer than `size_bytes`.
 
-    Reading ends where there is more than an image can need; of a large file that is no image only the digest is kept.
+    Reading ends where there is more than an image can need, and of a large file that is no image after a chunk.
     """
-    held, digest, size, most, error = list[bytes](), hashlib.sha256(), 0, most_bytes(max_pixels), None
+    held, digest, size, most = list[bytes](), hashlib.sha256(), 0, most_bytes(max_pixels)
     for chunk in chunks if size_bytes <= most else ():
         if not size and size_bytes > CHUNK_BYTES:
             try:
                 header = read_header(io.BytesIO(chunk))
                 most = most_bytes(header.width * header.height)
-            except ImageError as reason:
-                error = reason if reason.code in NO_IMAGE else None
+            except ImageError as error:
+                if error.code in NO_IMAGE:
+                    return Input(path, error=error, size_bytes=size_bytes)
         digest.update(chunk)
         size += len(chunk)
         if size > size_bytes or size_bytes > most:
             break
-        if not error:
-            held.append(chunk)
+        held.append(chunk)
     if size > size_bytes or size_bytes > most:
         return failed(path, "too_many_bytes", "there are more bytes than claimed, or than an image needs", size_bytes)
     if size < size_bytes:
         raise EOFError(f"{size:,} of {size_bytes:,} bytes")
-    return Input(path, None if error else b"".join(held), error, digest.hexdigest(), size)
+    return Input(path, b"".join(held), None, digest.hexdigest(), size)
 
 
 def find_inputs(names: Iterable[str], column: str, null: bool, max_pixels: int) -> Iterator[Input]:
@@ -95,11 +95,10 @@ def find_inputs(names: Iterable[str], column: str, null: bool, max_pixels: int) 
                 yield failed(name, "unreadable", f"the list cannot be read further ({reason_of(error)})")
         elif exists or not glob.has_magic(name):
             yield from (Input(source.path, error=source.error) for source in expand_sources([name]))
-        elif not (found := list(matches(name))):
-            yield failed(name, "not_found", "no file matches")
+        elif found := matches(name):
+            yield from find_inputs(found, column, null, max_pixels)
         else:
-            yield from (Input(match.path, error=match.error) for match in found if match.error)
-            yield from find_inputs((match.path for match in found if not match.error), column, null, max_pixels)
+            yield failed(name, "not_found", "no file matches")
 
 
 def _read_text(name: str, null: bool) -> Iterator[str]:

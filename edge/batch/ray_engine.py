@@ -20,7 +20,7 @@ import ray.data
 
 from edge.batch.inputs import Input
 from edge.batch.rows import Row, RunConfig, compute_row, decode_row, encode_row
-from edge.classifier import Classifier
+from edge.classifier import Classifier, Regions
 from edge.errors import InstallationError, ModelError, UsageError, reason_of
 from edge.runtime import usable_cores
 
@@ -29,10 +29,7 @@ BLOCK_INPUTS, CHUNK_INPUTS, CHUNK_HELD_BYTES = 64, 100_000, 1 << 30
 
 
 def compute_on_ray(arguments: Namespace, config: RunConfig, inputs: Iterator[Input], stop: Event) -> Iterator[Row]:
-    """Yield the row of each input, in order, from as many processes as there would be threads.
-
-    Raises UsageError for an invalid address, InstallationError if Ray does not start or is lost.
-    """
+    """Yield the row of each input, in order. Raises UsageError for the address, InstallationError without Ray."""
     address, actors = arguments.ray_address, arguments.threads or usable_cores()
     where = {"address": address} if address else {"num_cpus": actors, "include_dashboard": False}
     try:
@@ -45,7 +42,7 @@ def compute_on_ray(arguments: Namespace, config: RunConfig, inputs: Iterator[Inp
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         pool = ray.data.ActorPoolStrategy(min_size=1, max_size=actors)
         given: dict[str, Any] = {
-            "fn_constructor_args": (config, arguments.model, arguments.face_model),
+            "fn_constructor_args": (config, arguments.model),
             "compute": pool,
         }
         whole: dict[str, Any] = {"batch_size": None, "batch_format": "numpy"}
@@ -64,10 +61,10 @@ def compute_on_ray(arguments: Namespace, config: RunConfig, inputs: Iterator[Inp
 class _Actor:
     """One process of the pool."""
 
-    def __init__(self, config: RunConfig, model: str, face_model: str | None) -> None:
-        options: dict[str, Any] = {"regions": config.regions or "none", "face_model": face_model}
+    def __init__(self, config: RunConfig, model: str) -> None:
+        regions: Regions = config.regions or "none"
         self._config = config
-        self._classifier = Classifier.load(model, 1, min_probability=config.min_probability, **options)
+        self._classifier = Classifier.load(model, 1, min_probability=config.min_probability, regions=regions)
         if self._classifier.spec.version != config.version:
             raise ModelError(f"{model}: another model has taken its place since the run began; begin again")
 

@@ -12,14 +12,11 @@ from edge.image import decode_image
 from edge.result import Classification, answer_fields
 from edge.spec import Faces, Glyphs
 
-RUN_FORMAT = 2
+RUN_FORMAT = 3
 
 
 class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that the rows of a run depend on.
-
-    `face_model` is the SHA-256 of the file, in hexadecimal; `started_s` is when the run began, in seconds since 1970.
-    """
+    """Everything that the rows of a run depend on; `started_s` is when it began, in seconds since 1970."""
 
     model: str
     version: str
@@ -31,7 +28,6 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fast_decode: bool
     min_probability: float
     regions: Faces | Glyphs | None
-    face_model: str | None
     started_s: float
     format: int = RUN_FORMAT
 

@@ -13,10 +13,7 @@ MATRIX_LABELS = 20  # with more labels there are the most frequent confusions in
 
 
 class RunStatistics:
-    """Counts over all rows: `labels` are the best ones of images, or of regions in the `searched` images.
-
-    `confusion` counts pairs of a true label and the best one, for images in a folder named like one of `true_labels`.
-    """
+    """Counts over all rows: best labels of images, or of regions in the `searched` ones; (true, best) pairs."""
 
     def __init__(self, true_labels: Sequence[str] = ()) -> None:
         self.rows = self.bytes = self.failed = self.unsure = self.searched = self.without_regions = 0

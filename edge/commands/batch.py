@@ -10,7 +10,6 @@ done or too many failed, 130 interrupted.
 """
 
 import argparse
-import hashlib
 import os
 import sys
 import time
@@ -25,18 +24,27 @@ from threading import Event
 
 from tqdm import tqdm
 
-from edge.arguments import add_classifier_options, count_or_share, load_classifier, positive
+from edge.arguments import (
+    DONE,
+    INTERRUPTED,
+    NOTHING_DONE,
+    SOME_FAILED,
+    add_classifier_options,
+    count_or_share,
+    load_classifier,
+    positive,
+    stopping_on_signals,
+)
 from edge.batch.inputs import Input, find_inputs, read_file
 from edge.batch.journal import CSV, JSON_LINES, PARQUET, SYNC_EVERY_S, Journal
 from edge.batch.rows import Row, RunConfig, compute_row
 from edge.batch.statistics import RunStatistics
 from edge.classifier import Classifier
-from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, explaining_imports, stopping_on_signals
-from edge.errors import UsageError
+from edge.errors import UsageError, explaining_imports
 from edge.image import MAX_PIXELS
 from edge.result import DEFAULT_TOP_K, NOT_THERE
 from edge.runtime import ordered_map, usable_cores
-from edge.steps import require_shrinkable
+from edge.steps import Fit, Resize, ResizeSide
 
 # A file that was changed this long before the run began is unchanged since; clocks of file servers differ by less.
 CLOCK_MARGIN_S = 120.0
@@ -73,11 +81,10 @@ def run(arguments: Namespace) -> int:
     classifier = load_classifier(arguments, 1)
     if classifier.regions and (arguments.fast_decode or arguments.labels_from_folders):
         raise UsageError("--fast-decode and --labels-from-folders are for whole pictures (--regions none)")
-    if arguments.fast_decode:
-        require_shrinkable(classifier.spec.preprocessing[0])
+    if arguments.fast_decode and not isinstance(first := classifier.spec.preprocessing[0], Resize | ResizeSide | Fit):
+        raise UsageError(f"--fast-decode needs a model whose first step is a resize. Received: {first.kind}")
     if arguments.ray_address and arguments.engine != "ray":
         raise UsageError("--ray-address is for --engine ray")
-    face_model = arguments.face_model and hashlib.sha256(Path(arguments.face_model).read_bytes()).hexdigest()
     config = RunConfig(
         model=classifier.spec.name,
         version=classifier.spec.version or "",
@@ -89,11 +96,10 @@ def run(arguments: Namespace) -> int:
         fast_decode=arguments.fast_decode,
         min_probability=arguments.min_probability,
         regions=classifier.regions,
-        face_model=face_model,
         started_s=time.time(),
     )
     statistics = RunStatistics(classifier.labels if arguments.labels_from_folders else ())
-    with stopping_on_signals(leave=True) as stop, Journal(arguments.output, config) as journal:
+    with stopping_on_signals() as stop, Journal(arguments.output, config) as journal:
         if arguments.resume and journal.is_complete:
             for row in journal.read():
                 statistics.add(row)
@@ -186,10 +192,8 @@ def _rows(
         with explaining_imports("eyespot batch --engine ray", "ray"):
             from edge.batch.ray_engine import compute_on_ray
         return compute_on_ray(arguments, config, inputs, stop)
-    compute = partial(compute_row, classifier=classifier, config=config)
-    return ordered_map(
-        compute, inputs, arguments.threads or usable_cores(), stop, lambda item: len(item.encoded or b"")
-    )
+    compute, threads = partial(compute_row, classifier=classifier, config=config), arguments.threads or usable_cores()
+    return ordered_map(compute, inputs, threads, stop, lambda item: len(item.encoded or b""))
 
 
 def _append(arguments: Namespace, journal: Journal, statistics: RunStatistics, rows: Iterator[Row | None]) -> None:

@@ -11,8 +11,14 @@ import sys
 from collections.abc import Iterator
 from io import BytesIO
 
-from edge.arguments import add_classifier_options, add_threads_option, load_classifier, positive
-from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
+from edge.arguments import (
+    DONE,
+    NOTHING_DONE,
+    SOME_FAILED,
+    add_classifier_options,
+    load_classifier,
+    positive,
+)
 from edge.errors import ImageError, UsageError
 from edge.image import MAX_PIXELS, DecodedImage, decode_image, most_bytes, read_image
 from edge.result import DEFAULT_TOP_K, NOT_THERE, Classification, Prediction, answer_fields, printable
@@ -26,8 +32,8 @@ LONGEST_ALIGNED = 24
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot classify` takes."""
     add_classifier_options(parser)
-    add_threads_option(parser)
     add = parser.add_argument
+    add("--threads", type=positive, metavar="N", help="on one image (default: as onnxruntime chooses)")
     add("images", metavar="IMAGE", nargs="+", help="file, folder, glob or -")
     add("--top-k", type=positive, default=DEFAULT_TOP_K, metavar="K", help=f"predictions (default {DEFAULT_TOP_K})")
     add("--json", action="store_true", help="one JSON object a line")
@@ -79,11 +85,9 @@ def _read(path: str, max_pixels: int) -> DecodedImage:
     if sys.stdin is None:
         raise ImageError("unreadable", "standard input is closed")
     limit, encoded = most_bytes(max_pixels), BytesIO()
-    while chunk := sys.stdin.buffer.read(CHUNK_BYTES):  # to read up to the limit would allocate all of it
+    while encoded.tell() <= limit and (chunk := sys.stdin.buffer.read(CHUNK_BYTES)):  # not at once: it would allocate
         encoded.write(chunk)
-        if encoded.tell() > limit:
-            raise ImageError("too_many_bytes", f"standard input holds more than {limit:,} bytes")
-    return decode_image(encoded.getvalue(), max_pixels)
+    return decode_image(encoded.getvalue(), max_pixels)  # refuses what is past the limit
 
 
 def _cells(answer: Classification, label_width: int) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.cli import DONE
+from edge.arguments import DONE
 from edge.model import read_spec
 from edge.spec import ModelSpec, TrainingRecord, Variant, describe_regions
 from edge.steps import describe
@@ -49,8 +49,17 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
         rows["regions"] = describe_regions(spec.regions)
     if spec.reject_threshold is not None:
         rows["unsure"] = f"below a probability of {spec.reject_threshold:.2%}"
-    if spec.training:
-        rows |= _training_rows(spec.training)
+    if training := spec.training:
+        how = f"{training.epochs} epochs, seed {training.seed}"
+        rows["trained"] = f"{training.recipe} on {training.dataset}, {training.training_images:,} images, {how}"
+        rows["accuracy"] = f"{training.accuracy:.2%} of {training.evaluation_images:,} {evaluated_on(training)}"
+        if training.baseline_accuracy is not None:
+            rows["accuracy"] += f" (always the most frequent class: {training.baseline_accuracy:.2%})"
+        if training.backbone:
+            rows["backbone"] = training.backbone
+        if training.calibration_error is not None:
+            rows["calibration"] = f"expected error {training.calibration_error:.2%}"
+        rows |= {f"warning {number}": text for number, text in enumerate(training.warnings or (), 1)}
     if parity := spec.parity:
         rows["parity"] = (
             f"largest difference to {REFERENCES[parity.reference]} {parity.largest_difference:.1e} (limit "
@@ -58,34 +67,13 @@ def spec_rows(spec: ModelSpec) -> dict[str, str]:
             f"comparisons on {ORIGINS[parity.origin]}"
         )
         rows["made with"] = ", ".join(f"{name} {version}" for name, version in parity.versions.items())
-    if spec.variant:
-        rows |= variant_rows(spec.variant)
+    rows |= variant_rows(spec.variant) if spec.variant else {}
     if fingerprint := spec.fingerprint:
-        rows["fingerprint"] = (
-            f"{sum(fingerprint.size.counts):,} training images (size, brightness, contrast), "
-            f"{sum(fingerprint.classes):,} others (confidence, classes)"
-        )
+        counted = f"{sum(fingerprint.size.counts):,} training images (size, brightness, contrast)"
+        rows["fingerprint"] = f"{counted}, {sum(fingerprint.classes):,} others (confidence, classes)"
     if self_test := spec.self_test:
         rows["self-test"] = f"{len(self_test.samples)} samples, limit {self_test.tolerance:.0e} (eyespot verify)"
     return rows
-
-
-def _training_rows(training: TrainingRecord) -> dict[str, str]:
-    baseline = ""
-    if training.baseline_accuracy is not None:
-        baseline = f" (always the most frequent class: {training.baseline_accuracy:.2%})"
-    rows = {
-        "trained": (
-            f"{training.recipe} on {training.dataset}, {training.training_images:,} images, "
-            f"{training.epochs} epochs, seed {training.seed}"
-        ),
-        "accuracy": f"{training.accuracy:.2%} of {training.evaluation_images:,} {evaluated_on(training)}{baseline}",
-    }
-    if training.backbone:
-        rows["backbone"] = training.backbone
-    if training.calibration_error is not None:
-        rows["calibration"] = f"expected error {training.calibration_error:.2%}"
-    return rows | {f"warning {number}": text for number, text in enumerate(training.warnings or (), 1)}
 
 
 def evaluated_on(training: TrainingRecord) -> str:

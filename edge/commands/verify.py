@@ -10,9 +10,8 @@ import argparse
 import json
 from dataclasses import asdict
 
-from edge.arguments import positive, share
+from edge.arguments import DONE, NOTHING_DONE, positive, share
 from edge.classifier import Classifier, replay_self_test
-from edge.cli import DONE, NOTHING_DONE
 from edge.errors import UsageError
 
 
@@ -20,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot verify` takes."""
     parser.add_argument("model", metavar="MODEL", help="an .onnx file written by 'eyespot export'")
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    # With --against, edge.cli calls the module of the export room instead.
+    # With --against, eyespot.cli calls the module of the export room instead.
     heavy = parser.add_argument_group("the whole comparison")
     heavy.add_argument("--against", metavar="RUN", help="the run folder that the model was exported from")
     heavy.add_argument("--images", metavar="DIR", help="what to compare on (default: those the run was not trained on)")

@@ -23,24 +23,22 @@ from threading import Timer
 from time import monotonic
 
 from edge import arguments as types
-from edge.cli import DONE, INTERRUPTED, SOME_FAILED, stopping_on_signals
+from edge.arguments import DONE, INTERRUPTED, SOME_FAILED, stopping_on_signals
 from edge.errors import ImageError, OutputError, SourceError, UsageError
 from edge.regions.drawing import annotate
 from edge.result import DEFAULT_TOP_K
-from edge.watch.capture import LiveSource, VideoSource
+from edge.watch.capture import LiveSource, Source, VideoSource
 from edge.watch.folder import FolderSource
-from edge.watch.recorder import CODECS, Recorder
+from edge.watch.output import CODECS, Changes, Recorder, change_line, json_line, state_of
 from edge.watch.reload import ReloadingClassifier
-from edge.watch.report import Changes, change_line, json_line, state_of
-from edge.watch.source import Source
 from edge.watch.viewer import Viewer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `eyespot watch` takes."""
     types.add_classifier_options(parser)
-    types.add_threads_option(parser)
     add = parser.add_argument
+    add("--threads", type=types.positive, metavar="N", help="on one image (default: as onnxruntime chooses)")
     add("source", metavar="SOURCE", nargs="?", default="0", help="see above (default 0, the first camera)")
     add("--every", type=types.not_below_zero, default=0.0, metavar="S", help="one answer in S seconds (default: all)")
     add("--seconds", type=types.above_zero, metavar="S", help="stop after S seconds")
@@ -48,7 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     top_k = f"predictions in --json (default {DEFAULT_TOP_K})"
     add("--top-k", type=types.positive, default=DEFAULT_TOP_K, metavar="K", help=top_k)
     add("--debounce-frames", type=types.positive, default=3, metavar="N", help="equal frames for a change (default 3)")
-    add("--cooldown", type=types.not_below_zero, default=1.0, metavar="S", help="seconds between changes (default 1)")
     add("--record", metavar="FILE", help=f"write an annotated video: {', '.join(CODECS)}")
     add("--view", type=types.port_number, metavar="PORT", help="show a live page for browsers (0: any free port)")
     add("--view-host", default="127.0.0.1", metavar="HOST", help="address of that page (default: this machine only)")
@@ -59,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     source = open_source(arguments.source, arguments.every)
     if arguments.record and isinstance(source, FolderSource):
         raise UsageError("a folder of pictures has no video to record; 'eyespot classify --draw' writes copies")
-    changes = Changes(arguments.debounce_frames, arguments.cooldown)
+    changes = Changes(arguments.debounce_frames)
     model = ReloadingClassifier(arguments.model, partial(types.load_classifier, arguments), _say)
     recorder, viewer, recording_failed, classified, started_s = None, None, False, 0, monotonic()
     with ExitStack() as stack:

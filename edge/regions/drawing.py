@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from io import BytesIO
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -35,62 +36,38 @@ def annotate(pixels: NDArray[np.uint8], classification: Classification) -> NDArr
     height, width = pixels.shape[:2]
     most = min(math.isqrt(MOST_ENLARGED_PIXELS // (height * width)), LONGEST_ENLARGED_PX // max(height, width))
     factor = min(math.ceil(SHORTEST_SIDE_PX / min(height, width)), max(most, 1))
-    canvas = _Canvas(Image.fromarray(pixels.repeat(factor, axis=0).repeat(factor, axis=1)))
+    picture = Image.fromarray(pixels.repeat(factor, axis=0).repeat(factor, axis=1))
+    draw, line = ImageDraw.Draw(picture), max(min(picture.size) // 240, 1)
     for region in classification.regions or ():
         box, best = region.box, region.predictions[0]
         left, top = box.x * factor, box.y * factor
         right, bottom = left + box.width * factor - 1, top + box.height * factor - 1
+        draw.rectangle((left - line, top - line, right + line, bottom + line), outline=BLACK, width=3 * line)
+        draw.rectangle((left, top, right, bottom), outline=UNSURE if region.unsure else SURE, width=line)
         text = best.label if classification.text is not None else f"{best.label} {best.probability:.0%}"
-        canvas.outline(left, top, right, bottom, UNSURE if region.unsure else SURE)
-        text, centre = "unsure" if region.unsure else text, (left + right) // 2
-        canvas.write(text, centre, [(top, -1), (bottom + 1, 0), (top + 1, 0), (bottom, -1), (0, 0)])
+        _write(picture, "unsure" if region.unsure else text, (left + right) // 2, top)
     caption = classification.text
     if classification.predictions:
         caption = f"{classification.predictions[0].label} {classification.predictions[0].probability:.0%}"
     if classification.unsure and caption:
         caption = f"unsure ({caption})"
     if caption or (classification.note and classification.regions is not None):
-        canvas.write(caption or classification.note or "", 0, [(0, 0), (canvas.picture.height, -1)])
-    return np.array(canvas.picture)
+        _write(picture, caption or classification.note or "", 0, 0)
+    return np.array(picture)
 
 
-class _Canvas:
-    """A picture with boxes and labels; labels do not cover each other where there is room."""
-
-    def __init__(self, picture: Image.Image) -> None:
-        self.picture, self._draw = picture, ImageDraw.Draw(picture)
-        self._taken: list[tuple[int, int, int, int]] = []
-
-    def outline(self, left: int, top: int, right: int, bottom: int, colour: tuple[int, int, int]) -> None:
-        """Draw a box with a black rim."""
-        line = max(min(self.picture.size) // 240, 1)
-        self._draw.rectangle((left - line, top - line, right + line, bottom + line), outline=BLACK, width=3 * line)
-        self._draw.rectangle((left, top, right, bottom), outline=colour, width=line)
-
-    def write(self, text: str, centre: int, places: list[tuple[int, int]]) -> None:
-        """Write a label around the column `centre`, at the first of the `places` that is free, or at the last.
-
-        A place is a row, and 0 for a label below it, -1 for one above it.
-        """
-        (width, height), text = self.picture.size, drawable(text)
-        size = max(min(width, height) * TEXT_SHARE, SMALLEST_TEXT_PX)
-        length, room = _font(size).getlength(text), max(width - size, 1)
-        if length > room:  # a long text is written smaller
-            size = max(size * room / length, 1.0)
-        font = _font(size)
-        across, down = math.ceil(font.getlength(text) + size), math.ceil(1.5 * size)
-        left = min(max(centre - across // 2, 0), max(width - across, 0))
-        right = left + across - 1
-        for row, side in places:
-            top = row + side * down
-            bottom = top + down - 1
-            free = all(right < t[0] or left > t[2] or bottom < t[1] or top > t[3] for t in self._taken)
-            if free and top >= 0 and bottom < height:
-                break
-        area = (left, top, right, bottom)
-        self._draw.rectangle(area, fill=BLACK, outline=WHITE)
-        self._draw.text((left + across / 2, top + down / 2), text, WHITE, font, anchor="mm")
-        self._taken.append(area)
+def _write(picture: Image.Image, text: str, centre: int, bottom: int) -> None:
+    """Write a label around the column `centre` and above the row `bottom`, or as near as the picture has room."""
+    (width, height), text = picture.size, drawable(text)
+    size = max(min(width, height) * TEXT_SHARE, SMALLEST_TEXT_PX)
+    if (length := _font(size).getlength(text)) > (room := max(width - size, 1)):  # a long text is written smaller
+        size = max(size * room / length, 1.0)
+    font = _font(size)
+    across, down = math.ceil(font.getlength(text) + size), math.ceil(1.5 * size)
+    left, top = min(max(centre - across // 2, 0), max(width - across, 0)), max(bottom - down, 0)
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((left, top, left + across - 1, top + down - 1), fill=BLACK, outline=WHITE)
+    draw.text((left + across / 2, top + down / 2), text, WHITE, font, anchor="mm")
 
 
 @lru_cache(maxsize=64)
@@ -127,15 +104,12 @@ class AnnotatedCopies:
     def write(self, path: str, pixels: NDArray[np.uint8], classification: Classification) -> Path:
         """Write the annotated copy of the picture at `path` and return its path. Raises OSError."""
         source = Path("standard-input" if path == STANDARD_INPUT else path)
-        is_jpeg, number = source.suffix.lower() in JPEG_SUFFIXES, ""
-        suffix = source.suffix if is_jpeg else ".png"
-        while True:
-            target = self._folder / f"{source.stem}-annotated{number}{suffix}"
-            if (real := os.path.join(os.path.realpath(self._folder), target.name)) not in self._taken:
-                break
-            number = f"-{int(number[1:] or 1) + 1}"
-        self._taken.add(real)
-        encoded = BytesIO()
+        is_jpeg = source.suffix.lower() in JPEG_SUFFIXES
+        suffix, folder = source.suffix if is_jpeg else ".png", os.path.realpath(self._folder)
+        names = (f"{source.stem}-annotated{number}{suffix}" for number in chain([""], count(-2, -1)))
+        name = next(name for name in names if os.path.join(folder, name) not in self._taken)
+        self._taken.add(os.path.join(folder, name))
+        target, encoded = self._folder / name, BytesIO()
         try:
             Image.fromarray(annotate(pixels, classification)).save(encoded, **(JPEG if is_jpeg else PNG))
         except (OSError, ValueError) as error:

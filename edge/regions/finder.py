@@ -1,34 +1,29 @@
 """Find the regions that a spec describes, and combine their predictions into one answer."""
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import MissingExtraError
-from edge.regions import FoundBoxes
 from edge.result import Box, Classification, Prediction, Region
 from edge.spec import Faces, Glyphs
 
 try:
-    from edge.regions.faces import HaarFaces, YunetFaces
-    from edge.regions.glyphs import crop_glyph, find_glyphs
+    from edge.regions.faces import FaceFinder
+    from edge.regions.glyphs import FoundBoxes, crop_glyph, find_glyphs
 except ModuleNotFoundError:
     remedy = "pip install 'eyespot[camera]', or classify whole pictures with --regions none"
     raise MissingExtraError(f"faces and glyphs are found by OpenCV; install it with: {remedy}") from None
 
 
 class RegionFinder:
-    """Finds the regions of a model; any number of threads may share it. Raises as `edge.regions.faces`.
+    """Finds the regions of a model; any number of threads may share it. Raises as `FaceFinder`."""
 
-    `face_model` is a YuNet file to use instead of the cascade.
-    """
-
-    def __init__(self, regions: Faces | Glyphs, face_model: str | os.PathLike[str] | None) -> None:
+    def __init__(self, regions: Faces | Glyphs) -> None:
         self.regions = regions
         if isinstance(regions, Faces):
-            self._faces = YunetFaces(face_model) if face_model else HaarFaces()
+            self._faces = FaceFinder()
 
     def find(self, pixels: NDArray[np.uint8], labels: Sequence[str]) -> FoundBoxes:
         """Return the regions of a picture, uint8 RGB [H, W, 3]; the `labels` tell digits from letters."""
@@ -43,10 +38,7 @@ class RegionFinder:
     def postprocess(
         self, found: FoundBoxes, predicted: Sequence[tuple[tuple[Prediction, ...], bool]], note: str | None
     ) -> Classification:
-        """Return the answer for the `predicted` predictions, and whether they are unsure, of the boxes `found`.
-
-        Where the number of glyphs is not the expected one, `text` is None. `note` is that of the decoder.
-        """
+        """Return the answer from the predictions of the boxes `found`, and whether each is unsure, and a `note`."""
         regions = tuple(Region(box, *answer) for box, answer in zip(found.boxes, predicted, strict=True))
         unsure, text, finding = any(region.unsure for region in regions), None, ""
         if isinstance(self.regions, Faces):

@@ -11,12 +11,12 @@
 """
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.regions import FoundBoxes, clipped
 from edge.result import Box
 
 PADDING_PX = 8
@@ -37,6 +37,13 @@ NARROWEST_PAIR, STEM_REACH, NARROWEST_BEHIND, WIDEST_BEHIND = 0.75, 0.35, 0.4, 0
 WAIST, FLAG_SHARE = (0.4, 0.65), 0.08
 
 
+class FoundBoxes(NamedTuple):
+    """The regions of one picture, from left to right, and how many of them were cut from touching glyphs."""
+
+    boxes: tuple[Box, ...]
+    split: int = 0
+
+
 def find_glyphs(pixels: NDArray[np.uint8], count: int, digits: bool = False) -> FoundBoxes:
     """Return the glyphs in `pixels`, uint8 RGB [H, W, 3]; `count` are expected, all of them `digits` or not."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
@@ -52,7 +59,7 @@ def find_glyphs(pixels: NDArray[np.uint8], count: int, digits: bool = False) -> 
     elif digits and len(glyphs) == count:
         doubles = {box: _cut(box, 2, ink, height) for box in glyphs if box.width >= DOUBLE_WIDTH * height}
         split = [part for box in glyphs for part in doubles.get(box) or [box]]
-    boxes = [clipped(b.x - PADDING_PX, b.y - PADDING_PX, b.width, b.height, *grey.shape) for b in sorted(split)]
+    boxes = [Box.clipped(b.x - PADDING_PX, b.y - PADDING_PX, b.width, b.height, grey.shape) for b in sorted(split)]
     largest = sorted(boxes, key=lambda box: -box.width * box.height)[:MOST_GLYPHS]
     return FoundBoxes(tuple(sorted(largest)), len(set(split) - set(glyphs)))
 

@@ -1,4 +1,4 @@
-"""Cameras, streams and video files, read by OpenCV: of a camera or a stream the newest frame, of a file every one.
+"""Sources and their frames. OpenCV reads cameras and streams, of which the newest frame counts, and video files.
 
 A thread reads a live source at its own rate, so that a slow model drops frames and does not lag behind. A source that
 goes away is opened again, after ever longer pauses; meanwhile there are no frames.
@@ -6,8 +6,11 @@ goes away is opened again, after ever longer pauses; meanwhile there are no fram
 
 import glob
 import os
-from collections.abc import Generator, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Condition, Event, Thread
 from time import monotonic
@@ -15,9 +18,8 @@ from time import monotonic
 import cv2
 import numpy as np
 
-from edge.errors import SourceError
+from edge.errors import ImageError, SourceError
 from edge.image import DecodedImage
-from edge.watch.source import Frame, Source
 
 TIMEOUT_MS = 5000  # a stream that does not open, or sends nothing, for this long is lost
 LIMITS = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS)
@@ -26,6 +28,62 @@ FAILURES_OF_A_LOST_SOURCE = 5  # in a row; a camera may give one damaged frame
 TICK_S = 0.1
 READS_PAST_DAMAGE = 300  # then a video is at its end: after damage, decoding resumes at the next keyframe
 EXACT_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi"})  # containers that list their frames
+
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame, or one file of a folder, with an `error` where it cannot be decoded; `position_s` is that in a video.
+
+    `number` counts from 0, with the frames that were left out. `taken_s` is its arrival on the monotonic clock.
+    """
+
+    number: int
+    image: DecodedImage | None
+    position_s: float | None = None
+    path: str | None = None
+    error: ImageError | None = None
+    taken_s: float = field(default_factory=monotonic)
+    timestamp: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z")
+
+
+class Source(ABC):
+    """Gives frames of `target`, one in `every_s` seconds; `fps` is its own rate, 0 if unknown.
+
+    Messages show it as `name`. A `live` source goes on whether frames are taken or not; `connected` says that it is
+    there now. Frames are counted as `read`, and of these as `skipped` for --every, `dropped` for a newer one, or
+    `broken`; `lost` counts how often the source went away.
+    """
+
+    live = connected = True
+    fps = 0.0
+
+    def __init__(self, target: str, name: str, every_s: float, say: Say) -> None:
+        self.target, self.name, self.say, self._every_s = target, name, say, every_s
+        self.read = self.skipped = self.dropped = self.broken = self.lost = 0
+        self._due_s: float | None = None
+
+    @abstractmethod
+    def frames(self, stop: Event) -> Generator[Frame, None, None]:
+        """Yield frames until the source ends or `stop` is set, then release it. Raises SourceError."""
+
+    def wants(self, at_s: float) -> bool:
+        """Return whether it is time for the frame at `at_s`, on any clock; if not, count it as skipped."""
+        due_s = at_s if self._due_s is None else self._due_s
+        # A little early is on time, or of 30 frames a second every 0.1 s would give one in 0.133 s.
+        if at_s < due_s - self._every_s / 10:
+            self.skipped += 1
+            return False
+        # From when it was due, so that the rate holds on average, but without catching up after a pause.
+        self._due_s = max(due_s, at_s - self._every_s) + self._every_s
+        return True
+
+    def status(self, frame: Frame, state: str) -> dict[str, object]:
+        """Return the text below the last `frame` on the live page, and whether the source is lost."""
+        text = state if self.connected else f"no connection; this picture is of {frame.timestamp[11:19]} UTC"
+        return {"text": text, "lost": not self.connected}
 
 
 @contextmanager
@@ -43,15 +101,13 @@ def opened(source: Source) -> Iterator[cv2.VideoCapture]:
         capture = cv2.VideoCapture(target, cv2.CAP_V4L2)
     try:
         if not capture.isOpened():
-            reason = f"{target} gives no pictures; does another program use it ('fuser {target}'), or is it no camera?"
-            if not source.live:
-                reason = "this is no video that OpenCV can read"
-            elif "://" in target:
+            reason = "this is no video that OpenCV can read"
+            if "://" in target:
                 reason = "this stream cannot be opened; is the address right, and does the camera answer?"
-            elif not os.path.exists(target):
-                reason = f"there is no {target}; cameras here: {', '.join(glob.glob('/dev/video*')) or 'none'}"
-            elif not os.access(target, os.R_OK | os.W_OK):
-                reason = f"{target} may not be read; add the user to the group 'video'"
+            elif source.live:
+                cameras = ", ".join(glob.glob("/dev/video*")) or "none"
+                reason = f"{target} gives no pictures; is it in use, or is the user not in the group 'video'? "
+                reason += f"Cameras here: {cameras}"
             raise SourceError(f"{source.name}: {reason}")
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # no old frames
         yield capture

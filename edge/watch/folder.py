@@ -13,7 +13,7 @@ from time import monotonic
 from edge.errors import ImageError, SourceError
 from edge.image import read_image
 from edge.sources import walk
-from edge.watch.source import Frame, Source
+from edge.watch.capture import Frame, Source
 
 POLL_S, SHARE_OF_TIME = 0.5, 0.1  # polling a large folder takes at most a tenth of the time
 PATIENCE_S = 10.0  # for a sender that stalled

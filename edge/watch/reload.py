@@ -6,16 +6,13 @@ from time import monotonic
 
 from edge.classifier import Classifier
 from edge.errors import EyespotError
-from edge.watch.source import Say
+from edge.watch.capture import Say
 
 POLL_S = 1.0
 
 
 class ReloadingClassifier:
-    """The classifier of the file at `path`. Raises as `load` does for the first file.
-
-    A new file is loaded once two polls found it unchanged. If it cannot be used, the classifier before stays.
-    """
+    """The classifier of the file at `path`; a new one is loaded once two polls found it unchanged, if it works."""
 
     def __init__(self, path: str, load: Callable[[], Classifier], say: Say) -> None:
         self._path, self._load, self._say = path, load, say

@@ -16,8 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.web.local_server import LocalServer
-from edge.web.style import content_policy, with_style
+from edge.web import LocalServer, content_policy, with_style
 
 PAGE = with_style(files("edge.watch").joinpath("viewer.html").read_text(encoding="utf-8"))
 POLICY = content_policy(PAGE, "img-src blob: data:")

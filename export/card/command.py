@@ -8,7 +8,7 @@ The picture is a sample that travels inside the model, or FILE. Exit status: 0 w
 import argparse
 from pathlib import Path
 
-from edge.cli import DONE
+from edge.arguments import DONE
 from edge.errors import UsageError
 from export.arguments import resolve_output
 

@@ -110,10 +110,14 @@ def _printable(value: Any) -> Any:
 def _matrix(counts: ClassCounts) -> list[list[int]] | None:
     """Return the confusion matrix, true classes in rows; None for many classes, or where it is not known."""
     places = range(len(counts.support))
-    if len(places) > LARGEST_MATRIX or not counts.is_complete:
+    if len(places) > LARGEST_MATRIX or sum(c.count for c in counts.confusions) != _mistakes(counts):
         return None
     found = {(c.true, c.predicted): c.count for c in counts.confusions} | {(i, i): counts.correct[i] for i in places}
     return [[found.get((i, j), 0) for j in places] for i in places]
+
+
+def _mistakes(counts: ClassCounts) -> int:
+    return sum(counts.support) - sum(counts.correct)
 
 
 def _is_preprocessing(name: str) -> bool:

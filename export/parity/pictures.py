@@ -18,7 +18,7 @@ from PIL import Image
 
 from edge.errors import ImageError, ModelError, UsageError
 from edge.image import decode_image, read_image
-from edge.sources import walk_images
+from edge.sources import walk
 from edge.spec import Origin
 from export.run_folder import CALIBRATION_IMAGES, EVALUATION_IMAGES, RunFolder, file_digest
 
@@ -88,7 +88,7 @@ def find_pictures(folder: Path | None, labels: Collection[str]) -> Pictures:
     """
     if folder is None:
         return made_pictures()
-    found = list(walk_images(str(folder)))
+    found = [source.path for source in walk(str(folder)) if source.error is None]
     if not found:
         raise UsageError(f"{folder}: --images must name a folder that holds pictures; there is none in it")
     paths = [Path(path) for path in found[:: _step(len(found), EVALUATION_IMAGES)]]

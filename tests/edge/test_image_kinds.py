@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.errors import ImageError, UsageError
+from edge.errors import ImageError
 from edge.image import ImageHeader, decode_image, read_header
-from edge.steps import CentreCrop, Fit, Grey, Resize, ResizeSide, Step, require_shrinkable
+from edge.steps import CentreCrop, Fit, Resize, ResizeSide, Step
 from tests.edge.pictures import (
     LONG,
     SHORT,
@@ -325,10 +325,3 @@ def test_what_is_shrunk_is_turned_and_is_what_pillow_drafts() -> None:
     drafted.draft("RGB", (80, 60))
     expected = np.rot90(np.asarray(drafted), -1)
     assert np.array_equal(decode_image(encoded, shrink_for=Resize(32, 32, "area")).pixels, expected)
-
-
-def test_a_model_that_does_not_begin_with_a_resize_cannot_take_shrunk_pictures() -> None:
-    require_shrinkable(Resize(32, 32, "area"))
-    for step in (Grey(), CentreCrop(32, 32)):
-        with pytest.raises(UsageError):
-            require_shrinkable(step)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge.errors import ImageError
-from edge.formats.unknown import count_scans
+from edge.formats import count_scans
 from edge.image import MOST_SCANS, decode_image, read_image
 from edge.steps import Resize
 from tests.edge.pictures import LONG, LONG8, PNG_MAGIC, SHORT, encode, image, noise, png, png_chunk, tiff_of

@@ -213,29 +213,25 @@ def test_nesting_of_any_depth_is_refused_and_nothing_else() -> None:
         refusal(json.dumps(BARE).replace('"digits"', "[" * depth + "]" * depth))
 
 
-FEW = ClassCounts((4, 6, 0), (3, 5, 2), (3, 3, 0), (Confusion(1, 2, 2), Confusion(0, 1, 1)))
-
-
-def test_a_list_of_confusions_knows_whether_it_is_whole() -> None:
-    assert FEW.errors == 4
-    assert not FEW.is_complete
-    assert ClassCounts((4, 6), (3, 7), (3, 6), (Confusion(0, 1, 1),)).is_complete
-
-
 @pytest.mark.parametrize(
-    ("make", "said"),
+    "make",
     [
-        (lambda: ClassCounts((1, 1), (1, 1, 0), (1, 1), ()), "as many of each"),
-        (lambda: ClassCounts((1, 1), (1, 2), (1, 1), ()), "as many images"),
-        (lambda: ClassCounts((1, 2), (2, 1), (2, 0), ()), "correct must be"),
-        (lambda: ClassCounts((1, 2), (2, 1), (-1, 1), ()), "correct must be"),
-        (lambda: ClassCounts((1, 1), (2, 0), (1, 0), (Confusion(1, 2, 1),)), "no confusion"),
-        (lambda: ClassCounts((1, 1), (2, 0), (1, 0), (Confusion(1, 0, 0),)), "no confusion"),
-        (lambda: ClassCounts((1, 1), (2, 0), (1, 0), (Confusion(-1, 0, 1),)), "no confusion"),
+        lambda: ClassCounts((1, 1), (1, 1, 0), (1, 1), ()),
+        lambda: ClassCounts((1, 1), (1, 2), (1, 1), ()),
+        lambda: ClassCounts((1, 2), (2, 1), (2, 0), ()),
+        lambda: ClassCounts((1, 2), (2, 1), (-1, 1), ()),
+        lambda: ClassCounts((1, 1), (2, 0), (1, 0), (Confusion(1, 2, 1),)),
+        lambda: Confusion(1, 0, 0),
+        lambda: Confusion(-1, 0, 1),
+        lambda: Histogram((0.0, 1.0), ()),
+        lambda: Histogram((0.0, 0.0), (1,)),
+        lambda: Histogram((0.0, 1.0), (0,)),
+        lambda: SelfTest(1e-4, ()),
+        lambda: replace(SPEC, labels=("one", "one", "two")),
     ],
 )
-def test_what_contradicts_itself_is_refused(make: Callable[[], ClassCounts], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_what_contradicts_itself_is_refused_when_it_is_made(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"."):
         make()
 
 

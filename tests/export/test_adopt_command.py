@@ -15,9 +15,9 @@ from PIL import Image
 from scipy import special
 
 from edge.classifier import Classifier
-from edge.cli import main
 from edge.model import read_spec
 from export.parity.pictures import made_pictures
+from eyespot.cli import main
 
 SIDE = 8
 LABELS = ("cat", "dog", "owl")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.cli import main
+from eyespot.cli import main
 from tests.conftest import Run
 
 OLD = b"what was here before"

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from scipy import special
 
-from edge.cli import main
 from edge.model import read_spec
 from export.quiet_tensorflow import start_tensorflow
+from eyespot.cli import main
 
 start_tensorflow()
 import keras

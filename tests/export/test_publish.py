@@ -18,11 +18,11 @@ from google.protobuf import text_format
 from PIL import Image
 
 from edge.classifier import Classifier
-from edge.cli import main
 from edge.errors import UsageError
 from edge.model import read_spec
 from edge.steps import Resize, Scale
-from export.publish import publish_to_triton
+from export.publish import creating_folder, publish_to_triton
+from eyespot.cli import main
 from tests.conftest import Run
 from tests.edge.artifacts import restamped, written
 from tests.export.card.artifacts import make_labels, photograph, write_model
@@ -220,3 +220,24 @@ def test_without_bentoml_one_line_names_the_extra_before_anything_is_done(
     monkeypatch.setitem(sys.modules, "bentoml", None)
     assert main(["export", str(tmp_path / "no-run"), "--bento"]) == 2
     assert "eyespot[serving]" in capsys.readouterr().err
+
+
+def test_a_folder_appears_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "parent" / "new"
+    with creating_folder(folder) as temporary:
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "file").write_bytes(b"new")
+        assert not folder.exists()
+    assert (folder / "inner" / "file").read_bytes() == b"new"
+    assert [path.name for path in folder.parent.iterdir()] == ["new"]
+
+
+def test_a_folder_that_holds_something_is_not_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    with pytest.raises(OSError, match="new") as caught, creating_folder(folder) as temporary:  # noqa: PT012
+        (temporary / "file").write_bytes(b"new")
+        folder.mkdir()  # somebody else was faster
+        (folder / "file").write_bytes(b"old")
+    assert caught.value.filename == str(folder)
+    assert (folder / "file").read_bytes() == b"old"
+    assert [path.name for path in folder.parent.iterdir()] == ["new"]

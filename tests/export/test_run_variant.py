@@ -10,9 +10,10 @@ import onnx
 import pytest
 from PIL import Image
 
-from edge.cli import DONE, NOTHING_DONE, main
+from edge.arguments import DONE, NOTHING_DONE
 from edge.model import read_spec
 from edge.runtime import create_session
+from eyespot.cli import main
 from tests.conftest import Run
 
 

@@ -12,9 +12,9 @@ import pytest
 from onnx import numpy_helper
 from PIL import Image
 
-from edge.cli import main
 from edge.spec import Variant
 from export.quiet_tensorflow import start_tensorflow
+from eyespot.cli import main
 from tests.edge.artifacts import restamped, without_entry, written
 
 start_tensorflow()

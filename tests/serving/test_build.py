@@ -11,8 +11,8 @@ import httpx
 import pytest
 import yaml
 
-from edge.cli import main
 from edge.model import read_spec
+from eyespot.cli import main
 from serving.build import SERVICE, requirements
 from serving.settings import Settings
 from tests.conftest import tiny_probabilities

@@ -15,8 +15,8 @@ import httpx
 import onnxruntime
 import pytest
 
-from edge.cli import main
 from edge.errors import UsageError
+from eyespot.cli import main
 from serving.cli import Certificate, bind
 from tests.conftest import Run
 from tests.serving.conftest import STOP_S, encode_png, serve

@@ -15,7 +15,7 @@ import hypothesis.strategies as st
 
 from edge.batch.rows import Row, decode_row, encode_row
 from edge.batch.statistics import RunStatistics
-from edge.cli import main
+from eyespot.cli import main
 from tests.benchmarks.minivgg import make_artifact
 from tests.edge.pictures import whole_files
 from tests.soak.fuzz_decoder import EDIT, edited

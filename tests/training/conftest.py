@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.cli import main
+from eyespot.cli import main
 from tests.conftest import SLOW_FIXTURES
 
 Draw = Callable[..., Path]

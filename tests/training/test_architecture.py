@@ -8,8 +8,9 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from edge.cli import DONE, NOTHING_DONE, main
+from edge.arguments import DONE, NOTHING_DONE
 from export.run_folder import RunFolder
+from eyespot.cli import main
 from training import architecture
 from training.layer_table import count_multiply_adds, tabulate_layers
 from training.networks.catalogue import NETWORKS

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.cli import main
 from edge.errors import OutputError, UsageError
 from export.quiet_tensorflow import start_tensorflow
+from eyespot.cli import main
 from tests.training.conftest import EPOCHS, Draw, WriteRecipe, draw_photographs, figures, train_command
 
 start_tensorflow()

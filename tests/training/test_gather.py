@@ -15,7 +15,8 @@ from threading import Event, Thread
 import pytest
 from PIL import Image
 
-from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
+from edge.arguments import DONE, NOTHING_DONE, SOME_FAILED
+from eyespot.cli import main
 from tests.full_disk import full_behind
 
 
@@ -176,7 +177,7 @@ def test_a_folder_of_something_else_is_left(tmp_path: Path) -> None:
 
 def test_killed_it_goes_on(tmp_path: Path) -> None:
     with serving(picture(1), Reply(503, headers={"Retry-After": "500"}), picture(2)) as server:
-        script = "import sys; from edge.cli import main; sys.exit(main(sys.argv[1:]))"
+        script = "import sys; from eyespot.cli import main; sys.exit(main(sys.argv[1:]))"
         command = [sys.executable, "-c", script, "gather", server.url, "--output", str(tmp_path), "--delay", "0"]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as run:
             while len(server.asked) < 3:

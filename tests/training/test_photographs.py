@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.cli import main
 from export.quiet_tensorflow import start_tensorflow
+from eyespot.cli import main
 
 start_tensorflow()
 from training.train import Run, train

@@ -21,9 +21,8 @@ from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
 
-from edge.arguments import parse_regions, port_number
+from edge.arguments import DONE, SOME_FAILED, parse_regions, port_number
 from edge.classifier import Classifier
-from edge.cli import DONE, SOME_FAILED
 from edge.errors import DatasetError, UsageError
 from training.annotate.items import Cutter, read_folder, read_suspects
 from training.annotate.server import Server

@@ -56,7 +56,7 @@ class Cutter:
         if regions != "none":
             from edge.regions.finder import RegionFinder  # needs OpenCV, which whole pictures do not
 
-            self._finder = RegionFinder(regions, None)
+            self._finder = RegionFinder(regions)
 
     def find(self, path: Path, name: str) -> list[Item]:
         """Return the items in one picture, from left to right. Raises ImageError, also where there are none."""

@@ -17,8 +17,7 @@ from PIL import Image
 
 from edge.classifier import Classifier
 from edge.errors import EyespotError, ImageError
-from edge.web.local_server import LocalServer
-from edge.web.style import content_policy, with_style
+from edge.web import LocalServer, content_policy, with_style
 from training.annotate.items import Cutter
 from training.annotate.session import Session
 

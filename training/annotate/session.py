@@ -92,7 +92,7 @@ class Session:
 
     def _read(self, first: Entry) -> set[str]:
         """Play the journal, or begin it with `first`, and return the keys in it."""
-        lines, torn = self._file.read_lines()
+        *lines, torn = self._file.read().split(b"\n")
         try:
             entries = [msgspec.json.decode(line, type=Entry) for line in lines] or [first]
             for label in {entry.label for entry in entries if entry.label}:

@@ -1,6 +1,7 @@
 """`Dataset`: labelled images that are read one at a time, whatever they come from."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.errors import DatasetError
-from edge.image import read_file
+from edge.errors import DatasetError, ImageError
+from edge.image import MAX_PIXELS, most_bytes, opened_image
 
 Part = Literal["train", "validation", "test"]
 
@@ -43,7 +44,10 @@ class Dataset:
         """Return one image as a file; pixels become a PNG, so that all images pass one decoder. Raises ImageError."""
         source = self.sources[i]
         if isinstance(source, str):
-            return read_file(source)
+            with opened_image(source) as stream:
+                if os.fstat(stream.fileno()).st_size > most_bytes(MAX_PIXELS):
+                    raise ImageError("too_many_bytes", "the file has more bytes than an image needs")
+                return stream.read()
         png = BytesIO()
         Image.fromarray(source[:, :, 0] if source.shape[2:] == (1,) else source).save(png, "PNG", compress_level=1)
         return png.getvalue()

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.cli import unknown_name
-from edge.errors import DatasetError, UsageError
+from edge.errors import DatasetError, UsageError, unknown_name
 from training.data.arrays import KERAS_LABELS, load_digits, load_keras_dataset, load_npz
 from training.data.dataset import Dataset, Part
 from training.data.folder import load_folder

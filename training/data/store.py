@@ -119,3 +119,13 @@ class Store:
             code = errno.ENOSPC if error.sqlite_errorcode == sqlite3.SQLITE_FULL else errno.EIO
             remedy = "" if isinstance(error, sqlite3.OperationalError) else "; remove it, it is made anew"
             raise OSError(code, f"the cache cannot be used ({error}{remedy})", str(self._path)) from None
+
+
+def cache_folder() -> Path:
+    """Return EYESPOT_CACHE, or eyespot in the user's cache folder. Raises UsageError for a user without a home."""
+    if folder := os.environ.get("EYESPOT_CACHE"):
+        return Path(folder)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eyespot"
+    except RuntimeError:
+        raise UsageError("this user has no home folder to keep a cache in; set EYESPOT_CACHE to a folder") from None

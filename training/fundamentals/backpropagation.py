@@ -20,10 +20,10 @@ from scipy.special import softmax
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from edge.arguments import Parser, positive, seed_number
-from edge.cli import DONE, as_command
+from edge.arguments import DONE, Parser, as_command, positive
 from edge.errors import UsageError
 from export.quiet_tensorflow import start_tensorflow
+from training.arguments import seed_number
 from training.fundamentals.descent import Weights, descend
 from training.fundamentals.losses import Classes, Floats, cross_entropy, with_bias
 from training.fundamentals.perceptron import GATE_INPUTS, GATES

@@ -16,10 +16,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.arguments import Parser, picture_path
-from edge.cli import DONE, as_command
+from edge.arguments import DONE, Parser, as_command
 from edge.errors import UsageError
 from edge.image import read_image
+from training.arguments import picture_path
 
 LONGEST_SIDE_PX = 640  # larger pictures are shrunk: the largest kernel takes 441 multiplications for each pixel
 SOBEL_X = np.array([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])

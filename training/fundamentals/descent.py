@@ -15,9 +15,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.datasets import make_blobs
 
-from edge.arguments import Parser, picture_path, positive
-from edge.cli import DONE, as_command
+from edge.arguments import DONE, Parser, as_command, positive
 from edge.errors import DivergenceError, UsageError
+from training.arguments import picture_path
 from training.fundamentals.losses import Classes, Floats, cross_entropy, with_bias
 
 Weights = tuple[Floats, ...]

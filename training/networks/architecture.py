@@ -12,8 +12,7 @@ from functools import partial
 import keras
 from keras import initializers, layers
 
-from edge.cli import unknown_name
-from edge.errors import UsageError
+from edge.errors import UsageError, unknown_name
 
 DEFAULT_INITIALIZER = "glorot-uniform"
 INITIALIZERS: dict[str, Callable[[], initializers.Initializer]] = {

@@ -11,7 +11,7 @@ import argparse
 from importlib.resources import files
 from pathlib import Path
 
-from edge.cli import DONE
+from edge.arguments import DONE
 from edge.spec import SPEC_FORMAT, ModelSpec
 from export.arguments import add_options, read_options, report, resolve_output
 from export.quiet_tensorflow import start_tensorflow

@@ -20,7 +20,8 @@ import numpy as np
 from keras import layers
 
 from edge.errors import MissingExtraError, ModelError, ModelNotFoundError, UsageError, reason_of
-from edge.files import cache_folder, replacing
+from edge.files import replacing
+from training.data.store import cache_folder
 from training.networks.catalogue import APPLICATIONS
 from training.pretrained.torch_file import read_torch_tensors
 

@@ -17,10 +17,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.arguments import DONE
 from edge.classifier import Classifier
-from edge.cli import DONE
 from edge.errors import DatasetError, ImageError, ModelError, UsageError
-from edge.files import cache_folder
 from edge.image import decode_image
 from edge.model import read_spec
 from edge.spec import ModelSpec
@@ -103,7 +102,7 @@ def _predict_run(
     """Return the pictures that can be read, and the probabilities that the network of a run gives [N, classes]."""
     from export.sources.keras_file import load_keras
     from training.data.prepare import prepare
-    from training.data.store import Store
+    from training.data.store import Store, cache_folder
     from training.epochs.batches import predict
 
     network = load_keras(RunFolder(path).model)

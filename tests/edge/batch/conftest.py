@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from edge.batch.rows import RunConfig
-from edge.cli import main
 from edge.image import MAX_PIXELS
+from eyespot.cli import main
 from tests.conftest import TINY_LABELS, tiny_probabilities
 from tests.edge.artifacts import written
 from tests.edge.pictures import grey

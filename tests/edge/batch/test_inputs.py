@@ -68,21 +68,20 @@ def test_a_list_of_another_form_is_a_wrong_call(
         found(tmp_path, monkeypatch, name, content)
 
 
-@pytest.mark.parametrize(
-    ("content", "code"),
-    [
-        (grey(10), None),
-        (grey(10) + bytes(3 * CHUNK_BYTES), None),
-        (LONG_TEXT, "not_an_image"),
-    ],
-    ids=["png", "long png", "long text"],
-)
-def test_the_digest_is_that_of_the_whole_file(content: bytes, code: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [grey(10), grey(10) + bytes(3 * CHUNK_BYTES)], ids=["png", "long png"])
+def test_the_digest_is_that_of_the_whole_file(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(content)
     item = read_file(str(tmp_path / "a"), MAX_PIXELS)
     assert (item.sha256, item.size_bytes) == (hashlib.sha256(content).hexdigest(), len(content))
-    assert (item.error and item.error.code) == code
-    assert item.encoded == (content if code is None else None)
+    assert (item.encoded, item.error) == (content, None)
+
+
+def test_a_large_file_that_is_no_image_is_not_read_on(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(LONG_TEXT)
+    item = read_file(str(tmp_path / "a"), MAX_PIXELS)
+    assert (item.encoded, item.sha256, item.size_bytes) == (None, None, len(LONG_TEXT))
+    assert item.error
+    assert item.error.code == "not_an_image"
 
 
 def test_what_holds_more_than_it_claims_or_than_an_image_can_is_not_read_on(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from edge.cli import NOTHING_DONE, SOME_FAILED
+from edge.arguments import NOTHING_DONE, SOME_FAILED
 from tests.conftest import Run
 from tests.edge.artifacts import written
 from tests.edge.pictures import grey, png

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
+from edge.arguments import DONE, NOTHING_DONE, SOME_FAILED
 from tests.edge.artifacts import written
 from tests.edge.batch.conftest import rows_of
 from tests.edge.pictures import encode, grey

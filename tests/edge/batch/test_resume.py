@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from edge.arguments import INTERRUPTED, NOTHING_DONE, SOME_FAILED
 from edge.batch.inputs import Input
 from edge.batch.rows import Row, compute_row
-from edge.cli import INTERRUPTED, NOTHING_DONE, SOME_FAILED
 from tests.edge.artifacts import restamped, written
 from tests.edge.batch.conftest import codes_of, lines_in, rows_of
 from tests.edge.pictures import grey

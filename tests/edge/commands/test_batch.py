@@ -12,9 +12,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from edge.arguments import DONE, NOTHING_DONE, SOME_FAILED
 from edge.batch import rows
 from edge.batch.inputs import Input
-from edge.cli import DONE, NOTHING_DONE, SOME_FAILED
 from tests.conftest import TINY_LABELS, tiny_probabilities
 from tests.edge.artifacts import written
 from tests.edge.batch.conftest import LEVELS, batch, best, codes_of, folder, rows_of

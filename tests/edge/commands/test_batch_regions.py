@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from edge.cli import SOME_FAILED, main
+from edge.arguments import SOME_FAILED
 from edge.spec import Glyphs
+from eyespot.cli import main
 from tests.edge.artifacts import restamped, written
 from tests.edge.batch.conftest import batch, folder, rows_of
 from tests.edge.pictures import grey, png

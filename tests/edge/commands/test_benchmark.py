@@ -7,9 +7,10 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
+from edge.arguments import DONE, NOTHING_DONE, SOME_FAILED
 from edge.commands import benchmark
 from edge.spec import ClassCounts, TrainingRecord, Variant
+from eyespot.cli import main
 from tests.conftest import broken_self_test
 from tests.edge.artifacts import restamped, written
 from tests.edge.pictures import grey
@@ -57,7 +58,7 @@ def taking(monkeypatch: pytest.MonkeyPatch) -> Callable[[Durations], list[tuple[
 
 
 def test_the_table_has_every_file_and_number_of_threads(folder: Path, capsys: Say) -> None:
-    assert main(["benchmark", "m.onnx", "m8.onnx", "--rounds", "1"]) == DONE
+    assert main(["benchmark", "m.onnx", "m8.onnx"]) == DONE
     _, *lines, conclusion = capsys.readouterr().out.splitlines()
     cells = [line.split() for line in lines]
     assert {(model, threads, accuracy) for model, threads, *_, accuracy in cells} == {
@@ -95,16 +96,16 @@ def test_the_fastest_is_named(
 
 def test_a_file_that_fails_its_samples_here_is_left_out(folder: Path, tiny_content: bytes, capsys: Say) -> None:
     written(folder / "m8.onnx", restamped(tiny_content, self_test=broken_self_test()))
-    assert main(["benchmark", "m.onnx", "m8.onnx", "--rounds", "1", "--json", "--image", "dark.png"]) == SOME_FAILED
+    assert main(["benchmark", "m.onnx", "m8.onnx", "--json"]) == SOME_FAILED
     rows = json.loads(capsys.readouterr().out)["measurements"]
     assert [(row["model"], row["failure"] is None, row["median_ms"] is None) for row in rows] == [
         *[("m.onnx", True, False)] * 2,
         *[("m8.onnx", False, True)] * 2,
     ]
-    assert main(["benchmark", "m8.onnx", "--rounds", "1"]) == NOTHING_DONE
+    assert main(["benchmark", "m8.onnx"]) == NOTHING_DONE
 
 
-@pytest.mark.parametrize("arguments", [["none.onnx"], ["m.onnx", "--image", "none.png"], ["dark.png"]])
+@pytest.mark.parametrize("arguments", [["none.onnx"], ["dark.png"]])
 def test_a_wrong_call_is_one_line(arguments: list[str], capsys: Say) -> None:
     assert main(["benchmark", *arguments]) == NOTHING_DONE
     out, err = capsys.readouterr()

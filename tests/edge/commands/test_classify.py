@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
+from edge.arguments import DONE, NOTHING_DONE, SOME_FAILED
+from eyespot.cli import main
 from tests.conftest import Run, tiny_probabilities
 from tests.edge.artifacts import written
 from tests.edge.pictures import PNG_MAGIC, grey, png, png_chunk

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.cli import DONE, main
+from edge.arguments import DONE
 from edge.spec import ClassCounts, Parity, TrainingRecord, Variant
+from eyespot.cli import main
 from tests.conftest import Run
 from tests.edge.artifacts import entry_of, restamped, written
 

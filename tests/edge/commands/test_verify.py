@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.cli import DONE, NOTHING_DONE, main
+from edge.arguments import DONE, NOTHING_DONE
+from eyespot.cli import main
 from tests.conftest import Run, broken_self_test, tiny_probabilities
 from tests.edge.artifacts import entry_of, restamped, without_entry, written
 

@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, main
+from edge.arguments import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED
 from edge.steps import Grey, ResizeSide, Scale
+from eyespot.cli import main
 from tests.conftest import tiny_probabilities
 from tests.edge.artifacts import restamped, written
 from tests.edge.pictures import png
@@ -53,7 +54,7 @@ def test_a_video_gives_a_line_for_each_change(folder: Path, capsys: pytest.Captu
     """Dark to 0.9 s, two bright frames that are none to mention, dark to 2 s, then bright."""
     levels = [10] * 9 + [240] * 2 + [10] * 9 + [240] * 10
     write_video(folder / "v.avi", map(grey, levels), 10)
-    assert main(["watch", "tiny.onnx", "v.avi", "--debounce-frames", "3", "--cooldown", "0"]) == DONE
+    assert main(["watch", "tiny.onnx", "v.avi", "--debounce-frames", "3"]) == DONE
     printed = capsys.readouterr()
     lines = [line.split() for line in printed.out.splitlines()]
     assert [(moment, label) for moment, label, _ in lines] == [("00:00:00.200", "dark"), ("00:00:02.200", "bright")]
@@ -192,7 +193,7 @@ def test_a_folder_is_watched_past_what_no_model_can_take_with_a_page(folder: Pat
 
 
 def test_without_opencv_the_extra_is_named(folder: Path) -> None:
-    script = "import sys; sys.modules['cv2'] = None\nfrom edge.cli import main\nsys.exit(main(['watch', 'tiny.onnx']))"
+    script = "import sys; sys.modules['cv2'] = None\nfrom eyespot.cli import main\nsys.exit(main(['watch', 'a.onnx']))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (NOTHING_DONE, 1)
     assert "eyespot[camera]" in done.stderr

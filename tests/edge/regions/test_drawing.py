@@ -59,15 +59,6 @@ def test_small_pictures_are_enlarged_by_a_whole_factor(size: tuple[int, int]) ->
     assert len(np.flatnonzero((drawn[:, 1] == 0).all(axis=1))) >= 14  # the height of the label
 
 
-def test_labels_of_neighbours_do_not_cover_each_other() -> None:
-    """Each is black with a white rim: where they overlapped, the area would be less than twice that of one."""
-    picture = np.full((480, 640, 3), 128, np.uint8)
-    one = annotate(picture, of_regions(Box(300, 200, 40, 60)))
-    two = annotate(picture, of_regions(Box(300, 200, 40, 60), Box(345, 200, 40, 60)))
-    black = [(drawn == 0).all(axis=2).sum() for drawn in (one, two)]
-    assert black[1] >= 1.9 * black[0]  # the outlines share an edge
-
-
 def test_unsure_has_a_colour_and_a_caption_of_its_own() -> None:
     picture, box = np.full((480, 640, 3), 128, np.uint8), Box(200, 150, 120, 100)
     drawn = annotate(picture, of_regions(box, unsure=True))

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.arguments import DONE, NOTHING_DONE
 from edge.classifier import Classifier
-from edge.cli import DONE, NOTHING_DONE
 from edge.spec import Faces, Glyphs
 from tests.edge.artifacts import restamped, written
 from tests.edge.pictures import grey
@@ -76,7 +76,7 @@ def test_opencv_is_needed_for_regions_alone(
     commands = [["verify", tiny_model.name], ["info", tiny_model.name], whole, ["classify", tiny_model.name, "a.png"]]
     script = (
         "import sys; sys.modules['cv2'] = None\n"
-        f"from edge.cli import main\nprint([main(command) for command in {commands}])"
+        f"from eyespot.cli import main\nprint([main(command) for command in {commands}])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == str([DONE, DONE, DONE, NOTHING_DONE])

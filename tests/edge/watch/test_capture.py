@@ -8,8 +8,7 @@ import pytest
 
 from edge.errors import SourceError
 from edge.watch import capture
-from edge.watch.capture import LiveSource, VideoSource
-from edge.watch.source import Frame
+from edge.watch.capture import Frame, LiveSource, VideoSource
 from tests.edge.pictures import noise
 from tests.edge.watch.streams import MjpegCamera
 from tests.edge.watch.videos import damaged, grey, write_video

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge.errors import OutputError, UsageError
-from edge.watch.recorder import CODECS, Recorder
+from edge.watch.output import CODECS, Recorder
 from tests.edge.watch.videos import grey, read_video
 
 LOSS = 5

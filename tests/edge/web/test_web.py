@@ -5,8 +5,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from edge.errors import UsageError
-from edge.web.local_server import LocalServer
-from edge.web.style import content_policy
+from edge.web import LocalServer, content_policy
 
 # printf %s 'one()' | openssl dgst -sha256 -binary | openssl base64, and so on
 ONE = "'sha256-HR7iaask9daLMRRskMI++QeJtjWDOjyPA6lGzYGzKW4='"

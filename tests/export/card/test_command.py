@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.cli import main
 from edge.regions.glyphs import find_glyphs
 from edge.spec import Glyphs
 from edge.steps import Resize, Scale
+from eyespot.cli import main
 from tests.conftest import Run
 from tests.export.card.artifacts import make_labels, photograph, write_model
 from tests.export.card.parsed import Page

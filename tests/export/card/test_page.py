@@ -11,11 +11,11 @@ import pytest
 from onnx import helper, numpy_helper
 from PIL import Image
 
-from edge.cli import main
 from edge.model import read_spec
 from edge.spec import ClassCounts, Confusion, SelfTest, SelfTestSample, Variant
 from edge.steps import Grey, Resize, ReverseChannels, Scale, Standardise, Step, SubtractMean
 from export.writer import encode_png
+from eyespot.cli import main
 from tests.edge.artifacts import restamped, without_entry, written
 from tests.export.card.artifacts import make_labels, photograph, random_counts, write_model
 from tests.export.card.parsed import Page

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.cli import DONE, NOTHING_DONE, SOME_FAILED, main
+from edge.arguments import DONE, NOTHING_DONE, SOME_FAILED
 from edge.spec import Faces
+from eyespot.cli import main
 from tests.conftest import tiny_probabilities
 from tests.edge.artifacts import restamped, written
 from tests.training.annotate.sittings import ask, ended, glyph_crops, label, labelled, sitting, truth, write_codes

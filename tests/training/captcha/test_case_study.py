@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.cli import main
+from eyespot.cli import main
 from tests.serving.conftest import serve
 from tests.training.annotate.sittings import ask, ended, sitting
 from training.captcha import draw_captcha

@@ -8,7 +8,7 @@ import pytest
 
 from edge.errors import UsageError
 from tests.full_disk import full_behind
-from training.data.store import Store, limit_bytes
+from training.data.store import Store, cache_folder, limit_bytes
 
 ENTRY_BYTES = 1000
 
@@ -116,3 +116,14 @@ def test_a_full_disk_is_an_error_of_the_disk_and_loses_nothing(tmp_path: Path) -
     with full_behind(size), pytest.raises(OSError, match=str(tmp_path)), Store(tmp_path) as store:
         store.write([entry(i) for i in range(1, 100)])
     assert kept(tmp_path, 100) == [0]
+
+
+def test_it_is_where_the_variables_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EYESPOT_CACHE", "/a")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/b")
+    monkeypatch.setenv("HOME", "/c")
+    assert cache_folder() == Path("/a")
+    monkeypatch.delenv("EYESPOT_CACHE")
+    assert cache_folder() == Path("/b/eyespot")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_folder() == Path("/c/.cache/eyespot")

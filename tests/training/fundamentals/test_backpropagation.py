@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
-import edge.cli
+import eyespot.cli
 from training.fundamentals.backpropagation import XOR, initial_weights, main, network_loss, predict, to_keras, train
 from training.fundamentals.descent import Weights
 from training.fundamentals.perceptron import GATE_INPUTS, GATES
@@ -64,7 +64,7 @@ def test_digits_are_learned_and_the_artifact_is_as_good_as_was_printed(
     assert float(printed[1]) >= 98
     labels.write_text("\n".join("0123456789"))
     options = ["--preprocessing", "unit", "--labels", str(labels), "--output", str(model)]
-    assert edge.cli.main(["export", str(network), *options]) == 0
+    assert eyespot.cli.main(["export", str(network), *options]) == 0
     digits = load_digits()
     _, images, _, targets = train_test_split(
         digits.images, digits.target, test_size=0.25, stratify=digits.target, random_state=42

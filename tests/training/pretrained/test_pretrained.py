@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.arguments import DONE, NOTHING_DONE
 from edge.classifier import Classifier
-from edge.cli import DONE, NOTHING_DONE, main
 from edge.errors import ModelNotFoundError
 from export.quiet_tensorflow import start_tensorflow
+from eyespot.cli import main
 
 start_tensorflow()
 import keras

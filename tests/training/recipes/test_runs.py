@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.cli import main
+from eyespot.cli import main
 from tests.training.recipes import stand_ins
 from tests.training.recipes.stand_ins import StandIn
 from training.recipes import RECIPES

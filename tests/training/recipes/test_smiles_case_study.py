@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.cli import DONE, main
+from edge.arguments import DONE
 from edge.result import Box
+from eyespot.cli import main
 from tests.edge.regions.photographs import ASTRONAUT_FACE, overlap, photograph
 
 pytestmark = pytest.mark.slow

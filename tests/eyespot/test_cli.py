@@ -12,8 +12,9 @@ from types import ModuleType
 
 import pytest
 
-from edge.cli import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, SUBCOMMANDS, main
+from edge.arguments import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED
 from edge.errors import UsageError
+from eyespot.cli import SUBCOMMANDS, main
 from tests.edge.pictures import noise, png
 
 EYESPOT = str(Path(sys.executable).with_name("eyespot"))
@@ -30,7 +31,7 @@ USER = {name: value for name, value in os.environ.items() if not name.startswith
 # Runs sys.argv[1:] as the installed command does and prints the names of the modules that were loaded.
 RUN_AND_LIST = """
 import json, sys
-from edge.cli import main
+from eyespot.cli import main
 code = main(sys.argv[1:])
 print("\\n" + json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]))
 """
@@ -80,8 +81,8 @@ def test_an_unknown_subcommand_names_the_nearest(
     name: str, near: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([name, "m.onnx"]) == NOTHING_DONE
-    suggestion = f"did you mean {near!r}? " if near else ""
-    expected = f"eyespot: unknown subcommand {name!r}; {suggestion}Known: {', '.join(SUBCOMMANDS)}\n"
+    suggestion = f"; did you mean {near!r}?" if near else ""
+    expected = f"eyespot: unknown subcommand {name!r}{suggestion}. Known: {', '.join(SUBCOMMANDS)}\n"
     assert capsys.readouterr() == ("", expected)
 
 

@@ -8,12 +8,19 @@ import argparse
 import platform
 import re
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
 from types import ModuleType
 
-from edge.cli import DONE, NOTHING_DONE
+from edge.arguments import DONE, NOTHING_DONE
 from edge.errors import InstallationError, reason_of
-from edge.runtime import LOG_ERRORS_ONLY, PROBE_MODEL, import_onnxruntime, installed_runtimes, read_cpu, usable_cores
+from edge.runtime import LOG_ERRORS_ONLY, PROBE_MODEL, import_onnxruntime, read_cpu, usable_cores
+
+# Instruction sets that decide which kernels onnxruntime picks.
+X86_FEATURES = (
+    *("sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni"),
+    *("avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16"),
+)
+ARM_FEATURES = ("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme")
 
 # It calls a service elsewhere; the plain wheels list it.
 REMOTE_PROVIDER = "AzureExecutionProvider"
@@ -21,7 +28,6 @@ REMOTE_PROVIDER = "AzureExecutionProvider"
 REQUIREMENT = re.compile(
     r"""(?P<package>[\w.-]+)(?:\[(?P<nested>[\w-]+)[^]]*\])?.*extra\s*==\s*["'](?P<extra>[\w-]+)["']"""
 )
-OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,23 +36,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001
     """Print what is found and return the exit status."""
-    problems, runtimes, providers = [], ["onnxruntime"], list[tuple[str, str]]()
+    problems, providers = [], list[tuple[str, str]]()
+    installed = {module: sorted(set(names)) for module, names in packages_distributions().items()}
+    opencvs, runtimes = installed.get("cv2", []), installed.get("onnxruntime", ["onnxruntime"])
+    for names, remedy in ((opencvs, "opencv-python-headless"), (runtimes, "one of eyespot[cpu] and eyespot[gpu]")):
+        if len(names) > 1:
+            remedy = f"run 'pip uninstall -y {' '.join(names)}', then install {remedy}"
+            problems.append(f"{' and '.join(names)} are both installed and overwrite each other; {remedy}")
     try:
-        onnxruntime = import_onnxruntime()
-        runtimes = installed_runtimes(onnxruntime) or runtimes
-        providers = list(probe_providers(onnxruntime))
+        providers = list(probe_providers(import_onnxruntime())) if len(runtimes) == 1 else []
     except InstallationError as error:
         problems.append(str(error))
-    opencvs = [name for name in OPENCV if find_version(name)]
-    if len(opencvs) > 1:
-        remedy = f"run 'pip uninstall -y {' '.join(opencvs)}', then 'pip install opencv-python-headless'"
-        problems.append(f"{' and '.join(opencvs)} are both installed and overwrite each other; {remedy}")
     cpu, features = read_cpu()
     rows = [
         ("eyespot", find_version("eyespot") or "not installed as a package"),
         ("python", f"{platform.python_version()} on {platform.platform()}"),
         ("processor", f"{cpu}, {usable_cores()} cores"),
-        ("features", " ".join(features) or "none known"),
+        ("features", " ".join(f for f in X86_FEATURES + ARM_FEATURES if f in features) or "none known"),
         *((name, find_version(name) or "not installed") for name in ("numpy", "pillow", "msgspec", "tqdm")),
         *((name, find_version(name) or "not installed") for name in (*opencvs, *runtimes)),
         *providers,

@@ -1,1 +1,0 @@
-"""Kinds of files that Pillow decodes wrongly, or does not know."""
