@@ -93,8 +93,8 @@ def explaining_imports(what: str, extra: str | None) -> Iterator[None]:
 
 def unknown_name(kind: str, received: str, known: Iterable[str]) -> str:
     """Return the message for a name that is not known, with the nearest one that is."""
-    known = list(known)
-    return f"unknown {kind} {received!r}{nearest(received, known)}. Known: {', '.join(known)}"
+    known = list(dict.fromkeys(known))
+    return f"unknown {kind} {received!r}{nearest(received, known) or '.'} Known: {', '.join(known)}"
 
 
 def nearest(received: str, known: Iterable[str]) -> str:
