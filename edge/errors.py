@@ -93,12 +93,14 @@ def explaining_imports(what: str, extra: str | None) -> Iterator[None]:
 
 def unknown_name(kind: str, received: str, known: Iterable[str]) -> str:
     """Return the message for a name that is not known, with the nearest one that is."""
-    known = list(known)
-    return f"unknown {kind} {received!r}{nearest(received, known)}. Known: {', '.join(known)}"
+    known = list(dict.fromkeys(known))
+    return f"unknown {kind} {received!r}{nearest(received, known) or '.'} Known: {', '.join(known)}"
 
 
 def nearest(received: str, known: Iterable[str]) -> str:
     """Return a question whether the nearest of `known` was meant, an empty string where none is near."""
     from difflib import get_close_matches  # only a mistake pays for it
 
-    return "".join(f"; did you mean {name!r}?" for name in get_close_matches(received, list(known), 1))
+    known = list(known)
+    near = [name for name in known if received and name.startswith(received)] or get_close_matches(received, known, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -117,7 +117,7 @@ def export_described(arguments: argparse.Namespace, own_name: str, suffix: str) 
 
     Without --output that is `own_name` and `suffix`. Raises UsageError for an option that is missing or wrong.
     """
-    from export.sources.recognise import not_a_model, open_source
+    from export.sources.source import not_a_model, open_source
 
     path: Path = arguments.model
     inputs = (path, arguments.labels, arguments.preprocessing, arguments.images)

@@ -32,7 +32,7 @@ from export.arguments import (
 )
 from export.publish import publish, require_targets
 from export.run_folder import RunFolder
-from export.sources.recognise import is_keras_file, not_a_model
+from export.sources.source import is_keras_file, not_a_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

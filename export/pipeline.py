@@ -25,8 +25,7 @@ from edge.spec import ModelSpec, Parity
 from export.arguments import DEFAULTS, ExportOptions
 from export.evaluation import find_threshold, fit_temperature, record_of
 from export.fingerprint import take_fingerprint
-from export.graph.ending import find_head
-from export.graph.heads import Head, apply_head, attach_head
+from export.graph.head import Head, apply_head, attach_head, find_head
 from export.graph.merge import merge
 from export.graph.session import OfPictures, fixed_batch, of_pictures
 from export.parity.compare import (
@@ -39,8 +38,8 @@ from export.parity.compare import (
     count_pictures,
     make_views,
     require_different_answers,
+    rounding_noise,
 )
-from export.parity.noise import rounding_noise
 from export.parity.pictures import Pictures, Use, made_pictures, run_pictures
 from export.preprocess import build_preprocessing, network_shape
 from export.quantize import Examples, describe_unsure, make_fp16, make_int8

@@ -1,8 +1,7 @@
 """Import TensorFlow without the dozen lines that it writes to standard error at every start.
 
-Those lines (which processor was found, that there is no CUDA) bury the one line that a user needs. They are written
-by C++ before any setting is read, so the stream itself is turned away while
-TensorFlow starts. Whoever sets TF_CPP_MIN_LOG_LEVEL gets everything as TensorFlow sends it.
+They bury the one line that a user needs. C++ writes them before it reads any setting, so the stream itself is
+redirected while TensorFlow starts. With TF_CPP_MIN_LOG_LEVEL set, everything is shown as TensorFlow sends it.
 """
 
 import logging
@@ -25,15 +24,14 @@ def start_tensorflow() -> None:
     if LEVEL_VARIABLE in os.environ:
         _start()
         return
-    with log_level_kept():
+    with log_level_kept(), _standard_error_kept():
         os.environ[LEVEL_VARIABLE] = FATAL_ONLY
-        with _turned_away(STANDARD_ERROR):
-            _start()
+        _start()
 
 
 @contextmanager
 def log_level_kept() -> Iterator[None]:
-    """Leave the variable as it was, whatever the block sets it to: programs started from here must decide anew."""
+    """Restore the variable after the block: a program that is started from here decides for itself."""
     before = os.environ.get(LEVEL_VARIABLE)
     try:
         yield
@@ -44,7 +42,7 @@ def log_level_kept() -> Iterator[None]:
 
 
 def _start() -> None:
-    import keras  # noqa: F401  # brings up its backend
+    import keras  # noqa: F401  # imports its backend
     import tensorflow as tf
 
     # It warns of every function that is traced again for another shape.
@@ -53,12 +51,12 @@ def _start() -> None:
 
 
 @contextmanager
-def _turned_away(descriptor: int) -> Iterator[None]:
-    """Keep what is written to a file descriptor, and hand it on only if the block raises."""
+def _standard_error_kept() -> Iterator[None]:
+    """Keep what is written to standard error, below Python too, and show it only if the block raises."""
     sys.stderr.flush()
-    original = os.dup(descriptor)
+    original = os.dup(STANDARD_ERROR)
     with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), descriptor)
+        os.dup2(kept.fileno(), STANDARD_ERROR)
         try:
             yield
         except BaseException:
@@ -66,5 +64,5 @@ def _turned_away(descriptor: int) -> Iterator[None]:
             os.write(original, kept.read())
             raise
         finally:
-            os.dup2(original, descriptor)
+            os.dup2(original, STANDARD_ERROR)
             os.close(original)

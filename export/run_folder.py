@@ -1,7 +1,7 @@
 """What a training run leaves behind, and what export reads: the layout of a run folder.
 
-Training writes it and export reads it, on another machine perhaps, months later. All that
-the parity check needs is inside: the images that the network has not seen are copied, not pointed at.
+Training writes it; export reads it, perhaps months later on another machine. All that the parity check needs is inside:
+the images that the network has not seen are copied.
 """
 
 import hashlib
@@ -23,85 +23,40 @@ EVALUATION_BYTES = 256 << 20
 CALIBRATION_IMAGES = 200
 CALIBRATION_BYTES = 32 << 20
 
-# Zip entries carry a date; a constant one keeps the archive, and so the artifact, the same for the same run.
+# Zip entries have a date; a constant one keeps the archive, and so the artifact, the same for the same run.
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """One image of a data set, as it came, and what it shows."""
+    """One image of a data set, as it came, and its label."""
 
     name: str
     label: str
     encoded: bytes
 
 
-@dataclass(frozen=True)
 class RunFolder:
-    """The paths inside a run folder."""
+    """The paths inside a run folder.
 
-    path: Path
+    The two archives hold images as they came; the comment of each entry is the image's label. `evaluation_images` has
+    at most `EVALUATION_IMAGES` and `EVALUATION_BYTES` of them, `calibration` at most `CALIBRATION_IMAGES` and
+    `CALIBRATION_BYTES` that were trained on. Only int8 needs the second, and older runs lack it.
+    """
 
-    @property
-    def model(self) -> Path:
-        """The trained network, Keras's own format."""
-        return self.path / "model.keras"
-
-    @property
-    def spec(self) -> Path:
-        """The spec, without version, parity and self-test."""
-        return self.path / "spec.json"
-
-    @property
-    def history(self) -> Path:
-        """Loss and accuracy of every epoch."""
-        return self.path / "history.json"
-
-    @property
-    def report(self) -> Path:
-        """How good the network is, class by class, what was done to make it, and what is doubtful."""
-        return self.evaluation / "report.json"
-
-    @property
-    def evaluation(self) -> Path:
-        """The folder of report, confusion matrix, reliability diagram, mistakes and suspects."""
-        return self.path / "evaluation"
-
-    @property
-    def suspects(self) -> Path:
-        """The pictures that are probably labelled wrong, as CSV."""
-        return self.evaluation / "suspects.csv"
-
-    @property
-    def evaluation_images(self) -> Path:
-        """A zip of evaluation images as they came, at most `EVALUATION_IMAGES` and `EVALUATION_BYTES` of them.
-
-        The comment of each entry is the image's label, which its name need not tell.
-        """
-        return self.path / "evaluation.zip"
-
-    @property
-    def calibration(self) -> Path:
-        """A zip like `evaluation_images`, of at most `CALIBRATION_IMAGES` and `CALIBRATION_BYTES` that were trained on.
-
-        Runs of before it was written lack it; only the making of int8 variants needs it.
-        """
-        return self.path / "calibration.zip"
-
-    @property
-    def history_plot(self) -> Path:
-        """The history as a picture."""
-        return self.path / "history.png"
-
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of networks that were kept besides the last one."""
-        return self.path / "checkpoints"
-
-    @property
-    def state(self) -> Path:
-        """What an unfinished training needs to go on; it is gone once the run is finished."""
-        return self.path / "state.npz"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.model = path / "model.keras"
+        self.spec = path / "spec.json"  # without version, parity and self-test
+        self.evaluation_images = path / "evaluation.zip"
+        self.calibration = path / "calibration.zip"
+        self.history = path / "history.json"  # loss and accuracy of every epoch
+        self.history_plot = path / "history.png"
+        self.evaluation = path / "evaluation"  # report, confusion matrix, reliability diagram, mistakes, suspects
+        self.report = self.evaluation / "report.json"
+        self.suspects = self.evaluation / "suspects.csv"  # pictures that are probably labelled wrong
+        self.checkpoints = path / "checkpoints"  # networks that were kept besides the last one
+        self.state = path / "state.npz"  # what an unfinished training resumes from
 
     @property
     def is_finished(self) -> bool:
@@ -114,22 +69,21 @@ class RunFolder:
         return any(path.is_file() for path in (self.model, self.spec, self.evaluation_images, self.history, self.state))
 
     def read_spec(self) -> ModelSpec:
-        """Return the run's spec. Raises ModelNotFoundError if this is no run folder, ModelError if it is damaged."""
+        """Return the run's spec. Raises ModelNotFoundError if this is no finished run, ModelError if it is damaged."""
         for path in (self.model, self.spec, self.evaluation_images):
             if not path.is_file():
                 raise ModelNotFoundError(f"{self.path}: this is not a finished run, it has no {path.name}")
         try:
-            text = self.spec.read_text(encoding="utf-8")
+            return parse_spec(self.spec.read_text(encoding="utf-8"), str(self.spec))
         except UnicodeDecodeError:
             raise ModelError(f"{self.spec}: its spec is not UTF-8 text") from None
-        return parse_spec(text, str(self.spec))
 
     def read_evaluation(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """Yield name and pixels, uint8 RGB [H, W, 3], of each evaluation image. Raises ModelError if damaged."""
         return _decoded(self.evaluation_images, "held-out")
 
     def read_evaluation_files(self) -> Iterator[LabelledImage]:
-        """Yield each evaluation image as it came. Raises ModelError if the archive is damaged."""
+        """Yield each evaluation image as it came. Raises ModelError if damaged."""
         return _read_archive(self.evaluation_images)
 
     def read_calibration(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
@@ -172,7 +126,7 @@ def _write_archive(path: Path, images: Iterable[LabelledImage], most: int, most_
             total += len(image.encoded)
             if count == most or (count and total > most_bytes):
                 return
-            # A name that is no text is written with its odd bytes spelled out; a zip takes only UTF-8.
+            # A zip takes only UTF-8; odd bytes of a name are spelled out.
             readable = image.name.encode("utf-8", "backslashreplace").decode()
             entry = zipfile.ZipInfo(readable, ZIP_DATE)
             entry.comment = image.label.encode("utf-8", "surrogatepass")

@@ -12,8 +12,7 @@ from export.parity.pictures import find_pictures
 from export.pipeline import export_run, export_source
 from export.run_folder import RunFolder
 from export.sources.description import Description
-from export.sources.recognise import open_source
-from export.sources.source import Source
+from export.sources.source import Source, open_source
 
 if TYPE_CHECKING:
     import keras

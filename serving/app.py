@@ -154,7 +154,7 @@ async def _live(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _notice_end(state: State) -> Callable[[], object]:
-    """Have `/readyz` say so as soon as the server is told to end. Returns what undoes it."""
+    """Have `/readyz` answer 503 as soon as the shutdown begins. Returns a function that undoes it."""
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -67,7 +67,8 @@ def _write(settings: Settings, models: Sequence[Path], folder: Path) -> None:
     # So that the version is known there as it is here.
     information = folder / f"eyespot-{ours.version}.dist-info"
     information.mkdir()
-    (information / "METADATA").write_text(ours.read_text("METADATA") or "", encoding="utf-8")
+    named = f"Metadata-Version: 2.1\nName: eyespot\nVersion: {ours.version}\n"
+    (information / "METADATA").write_text(named, encoding="utf-8")
     lines = ["# Of this bento. Variables of the environment (EYESPOT_ and the name in capitals) win."]
     lines += [line for line in settings.to_toml().splitlines() if line.partition(" = ")[0] not in OF_THE_PLACE]
     (folder / BUNDLED.name).write_text("\n".join(lines), encoding="utf-8")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.auth import CHALLENGES, OPEN_PATHS
@@ -237,7 +237,7 @@ class BodyMiddleware(Layer):
         if scope["path"] == PIXELS_PATH:
             limit = min(limit, MAX_JSON_BYTES)
         pieces = []
-        async for piece in _body_stream(Headers(scope=scope), receive, limit):
+        async for piece in _body_stream(Request(scope, receive), limit):
             state.admission.receive(held[0], len(piece))
             held[0] += len(piece)
             pieces.append(piece)
@@ -250,21 +250,21 @@ class BodyMiddleware(Layer):
         return replay
 
 
-async def _body_stream(headers: Headers, receive: Receive, max_bytes: int) -> AsyncIterator[bytes]:
+async def _body_stream(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
     """Yield the body piece by piece, decompressed.
 
     Raises RequestError 413 as soon as it is known to be too large, 415 for an unknown encoding, 400 for compressed
     data that is damaged; ClientDisconnect.
     """
     too_large = RequestError(413, "body_too_large", f"a request body may have {max_bytes:,} bytes")
-    encoding = headers.get("content-encoding", "").strip().lower() or "identity"
+    encoding = request.headers.get("content-encoding", "").strip().lower() or "identity"
     if encoding not in ("identity", *WINDOW_BITS):
         message = f"a body may be compressed with gzip or deflate, not {encoding[:40]!r}"
         raise RequestError(415, "unsupported_encoding", message, {"Accept-Encoding": "gzip, deflate, identity"})
-    declared = headers.get("content-length", "0")
+    declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and (len(declared) > 18 or int(declared) > max_bytes):
         raise too_large
-    pieces = _pieces(receive)
+    pieces: AsyncIterator[bytes] = request.stream()
     if encoding != "identity":
         pieces = _decompressed(pieces, WINDOW_BITS[encoding], max_bytes)
     left = max_bytes
@@ -273,17 +273,6 @@ async def _body_stream(headers: Headers, receive: Receive, max_bytes: int) -> As
         if left < 0:
             raise too_large
         yield piece
-
-
-async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        if piece := message.get("body", b""):
-            yield piece
-        if not message.get("more_body", False):
-            return
 
 
 async def _decompressed(pieces: AsyncIterator[bytes], window_bits: int, max_bytes: int) -> AsyncIterator[bytes]:

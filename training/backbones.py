@@ -33,13 +33,12 @@ AFTER_HEAD = (layers.Activation, layers.Softmax, layers.Dropout, layers.GlobalAv
 class Backbone:
     """A network of ImageNet's 1,000 classes.
 
-    `image_size` is the side in pixels that it was trained with, `features` the length of its vector, `values` the steps
-    from uint8 pixels to the float32 that it takes.
+    `image_size` is the side in pixels that it was trained with, `values` the steps from uint8 pixels to the float32
+    that it takes.
     """
 
     name: str
     image_size: int
-    features: int
     values: tuple[Step, ...]
 
     def geometry(self, image_size: int) -> tuple[Step, ...]:
@@ -106,20 +105,20 @@ class Backbone:
 
 LITE = (Standardise((127.0,) * 3, (128.0,) * 3),)
 BACKBONES = {
-    name: Backbone(name, NETWORKS[name].input[0], features, values)
-    for name, features, values in (
-        ("efficientnet-lite0", 1280, LITE),
-        ("efficientnet-lite1", 1280, LITE),
-        ("efficientnet-lite2", 1280, LITE),
-        ("squeezenet", 512, PRESETS["caffe"]),
-        ("mobilenetv2", 1280, PRESETS["tf"]),
-        ("efficientnetv2-b0", 1280, PRESETS["raw"]),  # it rescales inside
-        ("resnet50", 2048, PRESETS["caffe"]),
-        ("vgg16", 4096, PRESETS["caffe"]),
-        ("vgg19", 4096, PRESETS["caffe"]),
-        ("inceptionv3", 2048, PRESETS["tf"]),
-        ("xception", 2048, PRESETS["tf"]),
-    )
+    name: Backbone(name, NETWORKS[name].input[0], values)
+    for name, values in {
+        "efficientnet-lite0": LITE,
+        "efficientnet-lite1": LITE,
+        "efficientnet-lite2": LITE,
+        "squeezenet": PRESETS["caffe"],
+        "mobilenetv2": PRESETS["tf"],
+        "efficientnetv2-b0": PRESETS["raw"],  # it rescales inside
+        "resnet50": PRESETS["caffe"],
+        "vgg16": PRESETS["caffe"],
+        "vgg19": PRESETS["caffe"],
+        "inceptionv3": PRESETS["tf"],
+        "xception": PRESETS["tf"],
+    }.items()
 }
 
 

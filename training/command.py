@@ -3,7 +3,7 @@
 WHAT is a folder of photographs with one folder for each class (below train/, val/ and test/, if they are there): a
 network that was trained on ImageNet gets a new last layer, for which thirty photographs of each class are enough. Or
 WHAT is the name of a recipe of the book, to be trained on --dataset: a folder, an .npz file or a known name (digits,
-mnist, fashion-mnist, cifar10, cifar100). Or a Python file that defines RECIPE, your own recipe.
+mnist, fashion-mnist, cifar10). Or a Python file that defines RECIPE, your own recipe.
 Exit status: 0 done, 2 nothing was trained, 130 interrupted (--resume continues).
 """
 
@@ -70,7 +70,6 @@ def run(arguments: argparse.Namespace) -> int:
         return DONE
     if arguments.target is None:
         raise UsageError("name a folder of photographs, or a recipe; 'eyespot train --list' shows the recipes")
-    start_tensorflow()
     from training.train import train
 
     try:

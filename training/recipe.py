@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import keras
 import msgspec
@@ -12,12 +12,10 @@ from keras.optimizers import schedules
 from edge.errors import UsageError
 from edge.spec import Faces, Glyphs
 from edge.steps import CentreCrop, Fit, Resize, ResizeSide, Step
+from training.backbones import Backbone
 from training.epochs.augmentation import AUGMENTATIONS, Augmentation
 from training.networks.architecture import Architecture
 from training.transfer.head import Head
-
-if TYPE_CHECKING:
-    from training.backbones import Backbone
 
 ScheduleName = Literal["constant", "time-decay", "step-decay", "cosine"]
 
@@ -116,7 +114,7 @@ class HeadRecipe(_Experiment):
     """
 
     head: Head
-    backbone: "Backbone | None" = None
+    backbone: Backbone | None = None
     weights: Path | None = None
     fine_tuning: FineTuning | None = None
 

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from msgspec.structs import replace
+
+from export.quiet_tensorflow import start_tensorflow
+
+start_tensorflow()
+import tensorflow as tf
 
 from edge.errors import DatasetError, InstallationError, UsageError
 from edge.runtime import usable_cores
@@ -90,7 +94,7 @@ def _load(recipe: AnyRecipe, config: TrainConfig) -> tuple[Dataset, Path]:
     """Return the data set, of which only the names were read, and where the run goes."""
     name = config.dataset or recipe.dataset
     if not name:
-        raise UsageError(f"the recipe {recipe.name} has no data set of its own; name one with --dataset")
+        raise UsageError(f"the recipe {recipe.name} has no data set; name one with --dataset")
     dataset = load_dataset(name, test=config.test, limit=config.limit, seed=config.seed)
     if recipe.classes is not None and len(dataset.labels) != recipe.classes:
         rule = f"the recipe {recipe.name} is for {recipe.classes} classes"

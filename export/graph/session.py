@@ -1,4 +1,4 @@
-"""Run graphs with onnxruntime: networks of arrays, whole models of pictures, and onnxruntime's own optimisation."""
+"""Run graphs with onnxruntime: networks on arrays, whole models on pictures, and onnxruntime's own optimisation."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,50 +17,29 @@ from edge.runtime import LOG_ERRORS_ONLY, create_session, import_onnxruntime
 OfPictures = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 BATCH = 32
-LOG_FATAL_ONLY = 4
 
 
 def run_session(session: Any, output: str, inputs: dict[str, NDArray[Any]], name: str) -> NDArray[np.float32]:
-    """Return one output of a session; `name` stands in messages. Raises ModelError if the model cannot run."""
+    """Return one output of a session. Raises ModelError, which `name` begins, if the model cannot run."""
     try:
         result: NDArray[np.float32] = session.run([output], inputs)[0]
     except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
         shapes = ", ".join(str(list(array.shape)) for array in inputs.values())
-        reason = reason_of(error)
-        raise ModelError(f"{name}: the model fails on an input {shapes} ({reason:.200})") from None
+        raise ModelError(f"{name}: the model fails on an input {shapes} ({reason_of(error):.200})") from None
     return result
 
 
 def of_pictures(model: onnx.ModelProto, output: str, name: str) -> OfPictures:
-    """Return the function that runs `model` from `image` to `output`; `name` stands in messages.
+    """Return the function that runs `model` from `image` to `output`; `name` begins messages.
 
-    Raises ModelError if onnxruntime refuses the model, and so does the function if it cannot run.
+    Raises ModelError if onnxruntime refuses the model; so does the function if the model cannot run.
     """
     session = create_session(model.SerializeToString(), name)
-
-    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return run_session(session, output, {INPUT_NAME: images}, name)
-
-    return run
-
-
-def tried_answers(network: onnx.ModelProto, images: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Return what `network` gives `images`, float32 [N, h, w, c], at once; None, without a word, if it cannot."""
-    onnxruntime = import_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = LOG_FATAL_ONLY
-    try:
-        session = onnxruntime.InferenceSession(network.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
-        return None
-    try:
-        return run_session(session, OUTPUT_NAME, {NETWORK_INPUT_NAME: images}, "network")
-    except ModelError:
-        return None
+    return lambda images: run_session(session, output, {INPUT_NAME: images}, name)
 
 
 def answers(network: onnx.ModelProto, images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the probabilities [N, classes] that `network` gives `images`, float32 [N, h, w, c], not none.
+    """Return the probabilities [N, classes] of `network` for `images`, float32 [N, h, w, c], at least one.
 
     Raises ModelError if onnxruntime refuses the network.
     """
@@ -76,7 +55,7 @@ def fixed_batch(network: onnx.ModelProto) -> int:
 
 
 def optimise(network: onnx.ModelProto, name: str) -> onnx.ModelProto:
-    """Return `network` as onnxruntime's BASIC optimisation leaves it: standard ONNX, the same on every processor.
+    """Return `network` after onnxruntime's BASIC optimisation: standard ONNX, the same on every processor.
 
     It folds constants and normalisations, drops identity nodes and moves transposes out of the way. Raises ModelError,
     which `name` begins, if onnxruntime refuses the network.
@@ -87,11 +66,11 @@ def optimise(network: onnx.ModelProto, name: str) -> onnx.ModelProto:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     with tempfile.TemporaryDirectory() as folder:
         source, result = Path(folder, "network.onnx"), Path(folder, "optimised.onnx")
+        options.optimized_model_filepath = str(result)
         try:
             onnx.save(network, source)
-        except OSError as error:  # of a full disk, which names no file
+        except OSError as error:  # a full disk; Python does not name the file
             raise OSError(error.errno, error.strerror, str(source)) from None
-        options.optimized_model_filepath = str(result)
         try:
             onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
@@ -100,7 +79,7 @@ def optimise(network: onnx.ModelProto, name: str) -> onnx.ModelProto:
 
 
 def read_by(node: onnx.NodeProto) -> Iterator[str]:
-    """Yield the tensors that a node reads, those that only a graph inside it reads included."""
+    """Yield the tensors that a node reads, including those that only a graph inside it reads."""
     yield from node.input
     for attribute in node.attribute:
         for inner in attribute.g.node:

@@ -2,19 +2,25 @@
 
 Both sides get the same pictures: the source network behind the preprocessing graph alone, as in training, and ONNX as
 the whole merged graph. A difference is accepted up to an absolute limit, or, where rounding alone moves a network
-further, up to `NOISE_FACTOR` times what rounding makes of the worst picture (export/parity/noise.py).
+further, up to `NOISE_FACTOR` times what rounding makes of the worst picture: the same graph in float32 and in float64.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 
 from edge.errors import ParityError
-from export.graph.session import OfPictures
+from edge.model import NETWORK_INPUT_NAME, OUTPUT_NAME
+from export.graph.session import OfPictures, answers
 
 # Float32 sums of a few thousand terms in another order differ by about 1e-7; this is a hundred times that,
 # and a hundred times below what could change an answer that anyone would trust.
@@ -34,6 +40,9 @@ SMALL_SIDE_PX = 256
 # Pictures that the source answers at once (Keras takes milliseconds to answer one, and little more for many), and the
 # bytes of their arrays: between its layers a network may need a hundred times as much.
 BATCH, BATCH_BYTES = 64, 8 << 20
+
+# What the reference evaluator raises for what it cannot compute in float64.
+UNABLE = (NotImplementedError, RuntimeError, TypeError, ValueError, KeyError, AttributeError, IndexError)
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -75,18 +84,18 @@ def make_views(images: Iterable[tuple[str, NDArray[np.uint8]]]) -> Iterator[View
 
 
 def compare(
-    views: Iterable[View], preprocessing: OfPictures, reference: Network, onnx: OfPictures, tolerance: float = TOLERANCE
+    views: Iterable[View], preprocessing: OfPictures, reference: Network, file: OfPictures, tolerance: float = TOLERANCE
 ) -> Iterator[Comparison]:
     """Yield a comparison for each view.
 
     `preprocessing` takes uint8 RGB [1, H, W, 3] to float32 [1, h, w, c], `reference` takes [N, h, w, c] to
-    probabilities [N, classes], and `onnx` goes from the first to the last in one step.
+    probabilities [N, classes], and `file` goes from the first to the last in one step.
     """
     worst = tolerance
-    answers = ((view, preprocessing(view.pixels[None]), onnx(view.pixels[None])) for view in views)
-    while first := list(islice(answers, 1)):
+    answered = ((view, preprocessing(view.pixels[None]), file(view.pixels[None])) for view in views)
+    while first := list(islice(answered, 1)):
         more = min(BATCH, max(1, BATCH_BYTES // first[0][1].nbytes)) - 1
-        chunk = first + list(islice(answers, more))
+        chunk = first + list(islice(answered, more))
         expected = reference(np.concatenate([array for _, array, _ in chunk]))
         for (view, array, found), row in zip(chunk, expected, strict=True):
             difference = float(np.abs(row.astype(np.float64) - found[0]).max())
@@ -151,3 +160,61 @@ def require_different_answers(comparisons: Collection[Comparison], tolerance: fl
             "comparing proves nothing. Its weights or its preprocessing are wrong, or it needs other pictures "
             "(--images DIR). Nothing was written"
         )
+
+
+def rounding_noise(network: onnx.ModelProto, array: NDArray[np.float32]) -> float:
+    """Return the largest difference of a probability between `network` in float32 and in float64.
+
+    `array` is one prepared picture, float32 [1, h, w, c]. Returns 0 where float64 cannot be computed. onnx's reference
+    evaluator is slow, so this is for the one picture on which a comparison is furthest past its tolerance.
+    """
+    try:
+        evaluator = ReferenceEvaluator(_in_float64(network), new_ops=[Conv])
+        results: Any = evaluator.run([OUTPUT_NAME], {NETWORK_INPUT_NAME: array.astype(np.float64)})
+    except UNABLE:
+        return 0.0
+    return float(np.abs(answers(network, array).astype(np.float64) - results[0]).max())
+
+
+def _in_float64(network: onnx.ModelProto) -> onnx.ModelProto:
+    """Return `network` with float64 in the place of float32."""
+    model = onnx.ModelProto()
+    model.CopyFrom(network)
+    tensors = list(model.graph.initializer)
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                tensors.append(attribute.t)
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == TensorProto.FLOAT:
+                attribute.i = TensorProto.DOUBLE
+    for tensor in tensors:
+        if tensor.data_type == TensorProto.FLOAT:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.elem_type = TensorProto.DOUBLE
+    return model
+
+
+class Conv(OpRun):
+    """A convolution over two axes as one matrix product a group; onnx's own takes minutes where there are many."""
+
+    op_domain = ""
+
+    def _run(self, x: Any, w: Any, b: Any = None, **given: Any) -> tuple[NDArray[np.float64]]:
+        settings: dict[str, Any] = {"strides": [1, 1], "dilations": [1, 1], "group": 1, "pads": [0, 0, 0, 0]}
+        settings |= {name: value for name, value in given.items() if value is not None}
+        if x.ndim != 4 or settings.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+            raise NotImplementedError("only convolutions over two axes with known borders")
+        (down, right), (step_down, step_right) = settings["strides"], settings["dilations"]
+        top, left, bottom, end = settings["pads"]
+        x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, end)))
+        reach = [(size - 1) * step + 1 for size, step in zip(w.shape[2:], settings["dilations"], strict=True)]
+        windows = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(2, 3))
+        windows = windows[:, :, ::down, ::right, ::step_down, ::step_right]
+        n, _, height, width, *kernel = windows.shape
+        groups = settings["group"]
+        columns = windows.reshape(n, groups, -1, height, width, *kernel).transpose(0, 1, 3, 4, 2, 5, 6)
+        filters = w.reshape(groups, len(w) // groups, -1).transpose(0, 2, 1)
+        products = columns.reshape(n, groups, height * width, -1) @ filters
+        result = products.transpose(0, 1, 3, 2).reshape(n, len(w), height, width)
+        return (result if b is None else result + b.reshape(1, -1, 1, 1),)

@@ -1,6 +1,5 @@
-"""What a network from elsewhere does not say of itself: its labels, and what becomes of a picture before it."""
+"""What a network from elsewhere does not say about itself: its labels and its preprocessing."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +32,7 @@ class Description:
     size: tuple[int, int] | None
 
     def spec(self, name: str, input_shape: Shape) -> ModelSpec:
-        """Return the spec of a network of this input, less what export finds out. Raises UsageError if it cannot be."""
+        """Return the spec of a network with this input, without what export finds out. Raises UsageError."""
         steps = self.preprocessing
         if not isinstance(steps, str) and self.size:
             raise UsageError("--size is for presets; a file of steps says the size itself, in its resize")
@@ -53,44 +52,42 @@ def network_input(shape: Shape, size: tuple[int, int] | None) -> tuple[int, int,
     Raises UsageError where that is open, or is not what `size` says.
     """
     if len(shape) == 1:
-        return _flat_input(shape[0], size)
+        (length,) = shape
+        if length is None:
+            raise UsageError("the network takes rows of any length; write the steps into a file for --preprocessing")
+        if size is None:
+            raise UsageError("the network takes a row of numbers; say with --size HxW how large the pictures are")
+        channels = length // (size[0] * size[1])
+        if channels not in (1, 3) or size[0] * size[1] * channels != length:
+            raise UsageError(
+                f"the network takes {length} numbers, which is not {size[0]}x{size[1]} pixels, grey or in colour"
+            )
+        return *size, channels, False
     if len(shape) != 3:
         raise UsageError(f"the network must take pictures [N, height, width, channels]. Received: {['N', *shape]}")
     channels_first = shape[2] not in (1, 3) and shape[0] in (1, 3)
-    channels = shape[0] if channels_first else shape[2]
-    height, width = shape[1:] if channels_first else shape[:2]
-    if channels is None:
+    height, width, depth = (shape[1], shape[2], shape[0]) if channels_first else shape
+    if depth is None:
         raise UsageError("the network takes any number of channels; write the steps into a file for --preprocessing")
     if size is None and (height is None or width is None):
-        raise UsageError("the network takes pictures of any size; say with --size HxW to which they are brought")
+        raise UsageError("the network takes pictures of any size; say with --size HxW to which they are resized")
     own = (height or 0, width or 0)
     if size and any(a and a != b for a, b in zip(own, size, strict=True)):
         taken = " x ".join(str(side or "any") for side in own)
         raise UsageError(f"the network takes {taken}, --size says {size[0]} x {size[1]}; leave it out")
-    return *(size or own), channels, channels_first
-
-
-def _flat_input(length: int | None, size: tuple[int, int] | None) -> tuple[int, int, int, bool]:
-    if length is None:
-        raise UsageError("the network takes rows of any length; write the steps into a file for --preprocessing")
-    if size is None:
-        raise UsageError("the network takes a row of numbers; say with --size HxW of which size the pictures are")
-    for channels in (1, 3):
-        if size[0] * size[1] * channels == length:
-            return *size, channels, False
-    raise UsageError(f"the network takes {length} numbers, which is not {size[0]}x{size[1]} pixels, grey or in colour")
+    return *(size or own), depth, channels_first
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
     """Return labels from a file: one a line, numbered (0 cat) or not, or JSON.
 
     JSON may be a list, or an object that maps labels to numbers (Keras's `class_indices`), numbers to labels, or has
-    such an object under the key `id2label` (a config.json of Hugging Face). Raises UsageError for a file of another
-    form, and for a label that is blank or there twice.
+    such an object under the key `id2label` (a config.json of Hugging Face). Raises UsageError for another form, and for
+    a label that is blank or there twice.
     """
     text = _read(path, "--labels")
     if text.lstrip().startswith(("[", "{")):
-        labels = _labels_of(_from_json(text, path, "--labels"), path)
+        labels = _labels_of(text, path)
     else:
         labels = [line.strip() for line in text.rstrip().splitlines()]
         numbered = [NUMBERED.fullmatch(line) for line in labels]
@@ -99,20 +96,22 @@ def read_labels(path: Path) -> tuple[str, ...]:
     for i, label in enumerate(labels):
         if not label.strip():
             raise UsageError(f"{path}: label {i + 1} is blank")
-        if label in labels[:i]:
-            raise UsageError(
-                f"{path}: the label {label!r} is there twice, as number {labels.index(label) + 1} and {i + 1}"
-            )
+        if (first := labels.index(label)) != i:
+            raise UsageError(f"{path}: the label {label!r} is there twice, as number {first + 1} and {i + 1}")
     return tuple(labels)
 
 
-def _labels_of(value: object, path: Path) -> list[str]:
+def _labels_of(text: str, path: Path) -> list[str]:
     """Return the labels that JSON holds, in order."""
+    try:
+        value: object = msgspec.json.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: --labels names a file that is not valid JSON ({error})") from None
     found = value.get("id2label", value) if isinstance(value, dict) else value
     if isinstance(found, dict):
-        numbers = [number for number in found.values() if isinstance(number, int) and not isinstance(number, bool)]
-        pairs = {str(number): label for label, number in found.items()} if len(numbers) == len(found) else found
-        found = [pairs.get(str(i)) for i in range(len(pairs))]
+        if all(isinstance(number, int) for number in found.values()):
+            found = {str(number): label for label, number in found.items()}
+        found = [found.get(str(i)) for i in range(len(found))]
     if not isinstance(found, list) or not all(isinstance(label, str) for label in found):
         raise UsageError(
             f"{path}: --labels must be one label a line, a JSON list of strings, or an object of labels and numbers "
@@ -131,19 +130,11 @@ def read_preprocessing(name: str) -> str | tuple[Step, ...]:
             f"--preprocessing must be one of {', '.join(PRESETS)}, or a file of steps such as {EXAMPLE}. "
             f"Received: {name}"
         )
-    value = _from_json(_read(path, "--preprocessing"), path, "--preprocessing")
+    text = _read(path, "--preprocessing")
     try:
-        return msgspec.convert(value, tuple[Step, ...])
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}; an example: {EXAMPLE}") from None
-
-
-def _from_json(text: str, path: Path, option: str) -> object:
-    try:
-        value: object = json.loads(text)
+        return msgspec.json.decode(text, type=tuple[Step, ...])
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: {option} names a file that is not valid JSON ({error})") from None
-    return value
+        raise UsageError(f"{path}: {error}; an example: {EXAMPLE}") from None
 
 
 def _read(path: Path, option: str) -> str:

@@ -1,11 +1,7 @@
 """Read Keras models from files: Keras's own format, and HDF5, as Keras 2 and 3 write them.
 
-Keras's messages on what it cannot load run over pages and seldom name the layer, and Keras 3 stumbles over arguments
-that Keras 2 wrote for nothing. So the description of the layers is read first, and brought to what Keras 3 reads:
-
-1. Half precision, mixed or not, becomes float32, which is how mixed weights are stored.
-2. A fixed number of pictures becomes an open one.
-3. Arguments of Keras 2 that mean nothing any more go, or get their new name.
+Keras's messages about what it cannot load run over pages and seldom name the layer, and Keras 3 refuses arguments that
+Keras 2 wrote. So the config of the layers is read first, checked, and brought to what Keras 3 reads.
 """
 
 import json
@@ -35,8 +31,8 @@ UNREADABLE = (
     *(ValueError, OSError, TypeError, KeyError, AttributeError, RuntimeError, EOFError),
     *(ImportError, zipfile.BadZipFile, zlib.error),
 )
-# What a model may be; a layer of these classes is a network inside a network.
-CONTAINERS = frozenset({"Functional", "Sequential", "Model"})
+# What a model may be, and the module of Keras 3 that it is in.
+CONTAINERS = {"Functional": "functional", "Sequential": "sequential", "Model": "model"}
 HALF = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 
 MIXED_NOTE = "the network computes in half precision; the file computes in float32, on the same weights"
@@ -49,127 +45,123 @@ def load_keras(path: Path) -> "keras.Model":
 
 
 def read_keras(path: Path) -> tuple["keras.Model", tuple[str, ...]]:
-    """Return the Keras model in a file, and sentences on what was changed to read it.
+    """Return the Keras model in a file, and sentences about what was changed to read it.
 
-    Raises ModelNotFoundError if there is none, ModelError, naming the layer, if Keras cannot make it.
+    Raises ModelNotFoundError if there is none, ModelError, naming the layer, if Keras cannot load it.
     """
     if not path.is_file():
         raise ModelNotFoundError(f"{path}: there is no such file")
     start_tensorflow()
-    import keras
-
     try:
-        config = read_config(path)
+        text = _read_config(path)
+        config = json.loads(text)
         _refuse_code(config, path)
-        notes: dict[str, None] = {}
-        modern = _modernised(config, notes)
-        with tempfile.TemporaryDirectory() as folder:
-            source = path if modern == config else _with_config(path, modern, Path(folder))
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # on what follows as an error
-                model = keras.models.load_model(source, compile=False)
-        return model, tuple(notes)
+        notes = _modernise(config)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about what follows as an error
+            return _load(path, None if config == json.loads(text) else json.dumps(config)), notes
     except UNREADABLE as error:
-        if isinstance(error, ModelError):
+        if isinstance(error, ModelError | ModuleNotFoundError):  # the latter names the extra
             raise
-        reason = reason_of(error)
-        raise ModelError(f"{path}: Keras cannot read this model ({reason:.200})") from None
+        raise ModelError(f"{path}: Keras cannot read this model ({reason_of(error):.200})") from None
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Return what a file says of its network's layers. Raises ModelError for a file of weights alone."""
+def _read_config(path: Path) -> str | bytes:
+    """Return the JSON about the layers in a file. Raises ModelError for a file of weights alone."""
     if path.suffix not in HDF5_SUFFIXES:
         with zipfile.ZipFile(path) as archive:
-            return dict(json.loads(archive.read("config.json")))
+            return archive.read("config.json")
     import h5py
 
     with h5py.File(path) as file:
-        text = file.attrs.get("model_config")
+        text: str | bytes | None = file.attrs.get("model_config")
     if text is None:
         raise ModelError(
             f"{path}: it holds weights alone, no network; save the whole one with model.save('model.keras')"
         )
-    return dict(json.loads(text))
+    return text
 
 
-def _with_config(path: Path, config: dict[str, Any], folder: Path) -> Path:
-    """Return a copy of a file, in `folder`, with another description of its layers."""
-    copy = folder / path.name
-    if path.suffix in HDF5_SUFFIXES:
-        import h5py
+def _load(path: Path, config: str | None) -> "keras.Model":
+    """Return the model in a file, of the layers in `config` where one is given."""
+    import keras
 
-        shutil.copyfile(path, copy)
+    if config is None:
+        return keras.models.load_model(path, compile=False)
+    if path.suffix not in HDF5_SUFFIXES:
+        model = keras.models.model_from_json(config)
+        model.load_weights(path)
+        return model
+    import h5py
+
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(shutil.copy(path, folder))
         with h5py.File(copy, "r+") as file:
-            file.attrs["model_config"] = json.dumps(config)
-        return copy
-    with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w") as target:
-        for entry in source.infolist():
-            if entry.filename == "config.json":
-                target.writestr(entry, json.dumps(config))
-            else:
-                with source.open(entry) as member, target.open(entry, "w", force_zip64=True) as written:
-                    shutil.copyfileobj(member, written)
-    return copy
+            file.attrs["model_config"] = config
+        return keras.models.load_model(copy, compile=False)
 
 
-def _modernised(value: Any, notes: dict[str, None]) -> Any:
-    """Return a description with the rules above applied wherever they do, and add a sentence on each to `notes`."""
-    if isinstance(value, list):
-        return [_modernised(item, notes) for item in value]
-    if not isinstance(value, dict):
-        return value
-    result = {key: _modernised(item, notes) for key, item in value.items()}
-    if result.get("dtype") in HALF or (result.get("name") in HALF and "class_name" not in result):  # rule 1
-        key = "dtype" if result.get("dtype") in HALF else "name"
-        result[key] = "float32"
-        notes[MIXED_NOTE] = None
-    kind, config = result.get("class_name"), result.get("config")
-    if not isinstance(kind, str) or not isinstance(config, dict):
-        return result
-    old = config.pop("batch_input_shape", None)  # rule 3
-    if kind == "InputLayer":
-        shape = config.get("batch_shape", old)
-        if shape and shape[0] is not None:  # rule 2
-            notes[BATCH_NOTE] = None
-        config |= {"batch_shape": [None, *shape[1:]]} if shape else {}
-    if kind in UNGROUPED and config.get("groups") == 1:
-        del config["groups"]
-    if kind == "BatchNormalization" and isinstance(config.get("axis"), list) and len(config["axis"]) == 1:
-        config["axis"] = config["axis"][0]
-    if kind == "Policy":
-        result |= {"class_name": "DTypePolicy", "module": "keras"}
-    if kind in CONTAINERS and ".engine." in str(result.get("module")):
-        result["module"] = f"keras.src.models.{'functional' if kind == 'Functional' else kind.lower()}"
-    return result
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every JSON object inside a config, the outer before the inner."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _objects(inner)
 
 
 def _refuse_code(config: dict[str, Any], path: Path) -> None:
-    """Raise ModelError for the first layer that is Python code which the file does not, or may not, bring."""
+    """Raise ModelError for the first layer that is Python code, which a file does not hold or which is not run."""
     import keras
 
-    for kind, name, is_known in _layers({"config": {"layers": [config]}}):
+    for layer in (entry for owner in ({"layer": config}, *_objects(config)) for entry in _layers_of(owner)):
+        kind = str(layer.get("registered_name") or layer.get("class_name"))
+        name = layer.get("config", {}).get("name", layer.get("name"))
         if kind == "Lambda":
             raise ModelError(
                 f"{path}: the layer {name!r} is a Lambda, Python code that is not run from a file; replace it by "
                 "layers of Keras, or save the network as a SavedModel"
             )
-        if not is_known and keras.saving.get_registered_object(kind) is None:
+        # An operation such as keras.ops.top_k is not a layer, but part of Keras as well.
+        is_known = str(layer.get("module")).partition(".")[0] == "keras" or hasattr(keras.layers, kind)
+        if not is_known and kind not in CONTAINERS and keras.saving.get_registered_object(kind) is None:
             raise ModelError(
                 f"{path}: the layer {name!r} is of the class {kind}, whose code is not in the file; save the network "
                 "as a SavedModel, with model.export('folder')"
             )
 
 
-def _layers(config: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
-    """Yield class, name and whether Keras has that class, for each layer, those of networks inside included."""
-    import keras
+def _layers_of(owner: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what an object names as its layers, or as the layer that it wraps."""
+    found = [owner.get("layer"), *(owner["layers"] if isinstance(owner.get("layers"), list) else [])]
+    return [layer for layer in found if isinstance(layer, dict)]
 
-    for layer in config.get("config", {}).get("layers", []):
-        kind, inner = layer.get("registered_name") or layer.get("class_name"), layer.get("config", {})
-        # An operation such as keras.ops.top_k is no layer, but Keras's own as well.
-        is_own = str(layer.get("module")).partition(".")[0] == "keras"
-        is_known = is_own or kind in CONTAINERS or hasattr(keras.layers, str(kind))
-        yield str(kind), str(inner.get("name", layer.get("name"))), is_known
-        wrapped = inner.get("layer")
-        for nested in (layer, *([{"config": {"layers": [wrapped]}}] if isinstance(wrapped, dict) else [])):
-            yield from _layers(nested) if isinstance(nested.get("config"), dict) else ()
+
+def _modernise(config: dict[str, Any]) -> tuple[str, ...]:
+    """Bring a config to what Keras 3 reads, in place, and return sentences about what it means for the user.
+
+    Half precision becomes float32, as which mixed weights are saved; a fixed batch becomes open; arguments of Keras 2
+    that mean nothing any more are removed, or get their new name.
+    """
+    notes: dict[str, None] = {}
+    for entry in _objects(config):
+        key = "name" if "class_name" not in entry and entry.get("name") in HALF else "dtype"
+        if entry.get(key) in HALF:
+            entry[key] = "float32"
+            notes[MIXED_NOTE] = None
+        kind, arguments = entry.get("class_name"), entry.get("config")
+        if not isinstance(kind, str) or not isinstance(arguments, dict):
+            continue
+        shape = arguments.pop("batch_input_shape", None)
+        shape = arguments.get("batch_shape", shape)
+        if kind == "InputLayer" and shape:
+            notes |= {} if shape[0] is None else {BATCH_NOTE: None}
+            arguments["batch_shape"] = [None, *shape[1:]]
+        if kind in UNGROUPED and arguments.get("groups") == 1:
+            del arguments["groups"]
+        if kind == "BatchNormalization" and isinstance(arguments.get("axis"), list) and len(arguments["axis"]) == 1:
+            arguments["axis"] = arguments["axis"][0]
+        if kind == "Policy":
+            entry |= {"class_name": "DTypePolicy", "module": "keras"}
+        if kind in CONTAINERS and ".engine." in str(entry.get("module")):
+            entry["module"] = f"keras.src.models.{CONTAINERS[kind]}"
+    return tuple(notes)

@@ -80,30 +80,44 @@ def load_sessions(content: bytes, source: str, provider: str, threads: int, max_
 def split_model(content: bytes, source: str) -> tuple[bytes, bytes]:
     """Return two ONNX models: `image` to `network_input`, and `network_input` to `probabilities`.
 
-    Constants and nodes that one of them does not need are left to onnxruntime, which drops them when it loads it.
     Raises ModelError if there is no such tensor, or if the network also reads `image`.
     """
     try:
         model = onnx.load_model_from_string(content)
     except DecodeError as error:
         raise ModelError(f"{source}: this is not an ONNX model ({error})") from None
-    del model.metadata_props[:]
     graph = model.graph
     between = next((value for value in graph.value_info if value.name == NETWORK_INPUT_NAME), None)
     between = between or onnx.helper.make_tensor_value_info(NETWORK_INPUT_NAME, onnx.TensorProto.FLOAT, None)
     if between.type.tensor_type.HasField("shape"):
         between.type.tensor_type.shape.dim[0].Clear()
         between.type.tensor_type.shape.dim[0].dim_param = "N"
-    kept = _nodes_after(graph, source)
-    outputs = list(graph.output)
-    del graph.output[:]
-    graph.output.append(between)
-    preprocessor = model.SerializeToString()
-    for field, values in ((graph.node, kept), (graph.input, [between]), (graph.output, outputs)):
-        del field[:]
-        field.extend(values)
-    del graph.value_info[:]
-    return preprocessor, model.SerializeToString()
+    after = _nodes_after(graph, source)
+    preprocessor = _part(model, list(graph.node), list(graph.input), between)
+    return preprocessor, _part(model, after, [between], graph.output[0])
+
+
+def _part(
+    model: onnx.ModelProto, nodes: list[onnx.NodeProto], given: list[onnx.ValueInfoProto], made: onnx.ValueInfoProto
+) -> bytes:
+    """Return a model of those of `nodes` that make `made` from the inputs `given`; onnxruntime would run the others."""
+    needed, names = [], {made.name}
+    for node in reversed(nodes):
+        if names.intersection(node.output):
+            needed.append(node)
+            names |= _names_read(node)
+    graph = onnx.helper.make_graph(
+        needed[::-1],
+        model.graph.name,
+        given,
+        [made],
+        [tensor for tensor in model.graph.initializer if tensor.name in names],
+        sparse_initializer=[tensor for tensor in model.graph.sparse_initializer if tensor.values.name in names],
+    )
+    part = onnx.helper.make_model(
+        graph, ir_version=model.ir_version, opset_imports=model.opset_import, functions=model.functions
+    )
+    return bytes(part.SerializeToString())
 
 
 def _nodes_after(graph: onnx.GraphProto, source: str) -> list[onnx.NodeProto]:

@@ -52,8 +52,11 @@ def state_of(request: Request) -> State:
     return cast(State, request.app.state.service)
 
 
-def engine_of(request: Request) -> Engine:
-    """Return the engine that the path names, or the default one. Raises RequestError 404."""
+async def engine_of(request: Request) -> Engine:
+    """Return the engine that the path names, or the default one. Raises RequestError 404.
+
+    A coroutine, or FastAPI would call it on another thread.
+    """
     repository = state_of(request).repository
     return repository.find(request.path_params.get("name"), request.path_params.get("version"))
 

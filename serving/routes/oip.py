@@ -36,7 +36,6 @@ EXTENSIONS = ["binary_tensor_data", "classification", "model_repository", "model
 LARGE_BYTES = 1 << 16
 # Each element of BYTES follows its length, four bytes, little-endian.
 LENGTH = struct.Struct("<I")
-SHARED_MEMORY = "shared_memory_region"
 
 Dimension = Annotated[int, msgspec.Meta(ge=0)]
 Shape = Annotated[list[Dimension], msgspec.Meta(max_length=4)]
@@ -80,9 +79,9 @@ class InferRequest(msgspec.Struct, frozen=True):
     outputs: Annotated[list[RequestedOutput], msgspec.Meta(max_length=1)] | None = None
 
 
-def tensor_engine(request: Request) -> Engine:
+async def tensor_engine(request: Request) -> Engine:
     """Return the engine that the path names. Raises RequestError 404, also for a model of regions."""
-    engine = engine_of(request)
+    engine = await engine_of(request)
     if engine.spec.regions is not None:
         name = engine.spec.name
         message = (
@@ -250,12 +249,13 @@ def parse_request(body: bytes, header_length: str | None) -> tuple[InferRequest,
     if split > MAX_JSON_BYTES:
         message = f"the JSON of a request may have {MAX_JSON_BYTES:,} bytes; send large pictures as binary tensors"
         raise RequestError(413, "body_too_large", message)
-    if SHARED_MEMORY.encode() in body[:split]:
-        raise _malformed(f"{SHARED_MEMORY} is not supported; send the tensor in the request")
     try:
         asked = msgspec.json.decode(memoryview(body)[:split], type=InferRequest)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise _malformed(f"the request is not one of this protocol ({error})") from None
+    tensors = (*asked.inputs, *(asked.outputs or ()))
+    if any(tensor.parameters.shared_memory_region is not None for tensor in tensors):
+        raise _malformed("shared_memory_region is not supported; send the tensor in the request")
     return asked, memoryview(body)[split:]
 
 

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 from scipy import special
 
-from edge.classifier import Classifier
 from edge.model import read_spec
 from export.quiet_tensorflow import start_tensorflow
 from eyespot.cli import main
@@ -106,49 +105,6 @@ def test_steps_from_a_file_and_pictures_from_a_folder(tmp_path: Path, capsys: py
     assert "compared on 3 pictures of yours" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("units", "activation", "said"),
-    [
-        (3, None, "logits; a softmax was added"),
-        pytest.param(1, "sigmoid", "one probability p", marks=pytest.mark.slow),
-        pytest.param(1, None, "one logit; a sigmoid was added", marks=pytest.mark.slow),
-        pytest.param(2, "sigmoid", "two independent probabilities", marks=pytest.mark.slow),
-    ],
-)
-def test_heads_are_told_and_are_right(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], units: int, activation: str | None, said: str
-) -> None:
-    network = classifier(units, activation)
-    network.save(tmp_path / "net.keras")
-    path = export(tmp_path / "net.keras", labels=LABELS[: max(2, units)])
-    assert f"note: the network gives {said}" in capsys.readouterr().out
-    for pixels, found in answers(path):
-        raw = np.asarray(network(shrunk(pixels) / 255))[0].astype(np.float64)
-        if units == 1:
-            p = raw[0] if activation else special.expit(raw[0])
-            expected = [1 - p, p]
-        else:
-            expected = raw / raw.sum() if activation else special.softmax(raw)
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-2)
-
-
-def test_a_network_of_channels_first(tmp_path: Path) -> None:
-    keras.utils.set_random_seed(5)
-    start = keras.Input((3, SIDE, SIDE))
-    pooled = layers.GlobalAveragePooling2D(data_format="channels_first")(
-        layers.AveragePooling2D(2, data_format="channels_first")(start)
-    )
-    network = keras.Model(start, layers.Dense(3, "softmax")(pooled))
-    network.save(tmp_path / "net.keras")
-    path = export(tmp_path / "net.keras", preprocessing="torch")
-    for pixels, found in answers(path):
-        share = shrunk(pixels).transpose(0, 3, 1, 2) / 255
-        mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-        standardised = (share - mean.reshape(1, 3, 1, 1)) / std.reshape(1, 3, 1, 1)
-        expected = np.asarray(network(standardised.astype(np.float32)))[0]
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-2)
-
-
 def test_augmentation_leaves_nothing_behind(tmp_path: Path) -> None:
     random = [layers.RandomFlip(), layers.RandomRotation(0.2), layers.RandomZoom(0.2), layers.RandomContrast(0.3)]
     random += [layers.RandomBrightness(0.2), layers.RandomTranslation(0.1, 0.1), layers.GaussianNoise(0.5)]
@@ -225,10 +181,7 @@ KINDS = {
     "groups": (lambda: classifier(before=[layers.Conv2D(6, 1), layers.Conv2D(4, 3, groups=2)]), ""),
     "bfloat16": (two_halves, "half precision"),
     "batch": (fixed_batch, "takes any number"),
-    "four axes": (
-        lambda: build([layers.Reshape((1, 1, 6)), layers.Conv2D(3, 1), layers.Softmax()]),
-        "",
-    ),
+    "four axes": (lambda: build([layers.Reshape((1, 1, 6)), layers.Conv2D(3, 1), layers.Softmax()]), ""),
 }
 
 
@@ -309,10 +262,6 @@ def test_labelled_pictures_give_it_all_that_a_run_has(tmp_path: Path, capsys: py
     assert training.temperature != 1
     assert spec.reject_threshold is not None
     assert f"accuracy: {training.accuracy:.2%} of 48 labelled pictures" in capsys.readouterr().out
-    whole = export(tmp_path / "net.keras", "--images", folder, "--calibrate")
-    for p, row in zip(judged[:5], exact, strict=False):
-        found = Classifier.load(whole).probabilities(np.asarray(Image.open(p))[None])[0]
-        np.testing.assert_allclose(found, special.softmax(row / training.temperature), rtol=0, atol=1e-4)
 
 
 def test_pictures_without_labels_judge_by_agreement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -332,23 +281,20 @@ def test_pictures_without_labels_judge_by_agreement(tmp_path: Path, capsys: pyte
         refused(capsys, tmp_path / "net.keras", *options)
 
 
-@pytest.mark.parametrize("name", ["net.pt", "net.pth", "net.tflite", "model.json", "net.pkl", "net.txt", "folder"])
-def test_what_is_something_else_is_told_what_it_is(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
-) -> None:
-    if name == "folder":
-        (tmp_path / name).mkdir()
-    else:
+def test_other_formats_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kinds = {
+        "net.pt": "PyTorch",
+        "net.tflite": "Lite",
+        "model.json": "TensorFlow.js",
+        "net.pkl": "pickle",
+        "net.txt": "",
+    }
+    for name, kind in kinds.items():
         (tmp_path / name).write_text('{"format": "layers-model", "weightsManifest": []}')
-    line = refused(capsys, tmp_path / name)
-    assert name in line
-    kinds = {"net.pt": "PyTorch", "net.pth": "PyTorch", "net.tflite": "Lite", "model.json": "TensorFlow.js"}
-    assert kinds.get(name, "") in line
-
-
-def test_a_mistyped_name_is_told_the_right_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "flowers").mkdir()
-    assert f"did you mean {tmp_path / 'flowers'}?" in refused(capsys, tmp_path / "flwoers")
+        assert kind in refused(capsys, tmp_path / name)
+    (tmp_path / "folder").mkdir()
+    assert "folder" in refused(capsys, tmp_path / "folder")
+    assert f"did you mean {tmp_path / 'folder'}?" in refused(capsys, tmp_path / "foldre")
 
 
 def two_inputs() -> keras.Model:
@@ -360,20 +306,14 @@ def two_inputs() -> keras.Model:
     ("make", "options", "labels", "said"),
     [
         (two_inputs, [], LABELS, "one input and one output [N, classes]"),
-        (lambda: classifier(5, "sigmoid"), [], LABELS, "5 independent sigmoids"),
         (lambda: classifier(3), [], LABELS[:2], "has 3 classes for 2 labels"),
         (lambda: classifier(1, "sigmoid"), [], LABELS, "has 2 classes for 3 labels"),
         (lambda: classifier(shape=(None, None, 3)), [], LABELS, "say with --size HxW"),
-        (
-            lambda: build([layers.Dense(3, "softmax", kernel_initializer="zeros")]),
-            [],
-            LABELS,
-            "answers the same for all 72",
-        ),
+        (lambda: build([layers.Dense(3, "softmax", kernel_initializer="zeros")]), [], LABELS, "answers the same"),
         (lambda: classifier(3), ["--tolerance", "1e-12"], LABELS, "the limit is 1e-12"),
         (lambda: classifier(3), ["--images", "nowhere"], LABELS, "nowhere: --images must name a folder"),
     ],
-    ids=["inputs", "multi-label", "labels", "sigmoid", "size", "dead", "tolerance", "images"],
+    ids=["inputs", "labels", "sigmoid", "size", "dead", "tolerance", "images"],
 )
 def test_what_cannot_be_exported_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], make, options: list[str], labels: tuple[str, ...], said: str
@@ -390,22 +330,12 @@ def test_files_that_hold_no_network_are_one_line(tmp_path: Path, capsys: pytest.
     whole = (tmp_path / "net.keras").read_bytes()
     for name, content in (("cut.keras", whole[: len(whole) // 2]), ("cut.h5", whole[:900]), ("empty.keras", b"")):
         (tmp_path / name).write_bytes(content)
-        assert f"{name}: Keras cannot read this model" in refused(capsys, tmp_path / name)
-    with zipfile.ZipFile(tmp_path / "net.keras") as archive:
-        start = archive.getinfo("config.json").header_offset + 30 + len("config.json")
     with zipfile.ZipFile(tmp_path / "deep.keras", "w") as archive:
         archive.writestr("config.json", "[" * 100_000)
-    with zipfile.ZipFile(tmp_path / "packed.keras", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("config.json", '{"config": "' + "abcdef" * 200 + '"}')
-    packed = bytearray((tmp_path / "packed.keras").read_bytes())
-    packed[start : start + 8] = b"\xff" * 8
-    (tmp_path / "packed.keras").write_bytes(packed)
-    for name in ("deep.keras", "packed.keras"):
-        assert f"{name}: Keras cannot read this model" in refused(capsys, tmp_path / name)
-    assert "missing.keras: there is no such file" in refused(capsys, tmp_path / "missing.keras")
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").write_bytes(b"no graph")
-    assert "TensorFlow cannot read this SavedModel" in refused(capsys, tmp_path / "saved")
+    for name in ("cut.keras", "cut.h5", "empty.keras", "deep.keras", "missing.keras", "saved"):
+        assert name in refused(capsys, tmp_path / name)
 
 
 def test_augmentation_that_keras_left_switched_on_in_a_saved_model(

@@ -113,19 +113,6 @@ def test_a_defect_is_answered_in_json_and_only_the_log_says_what(
     assert record.request_id == "me"  # type: ignore[attr-defined]
 
 
-def test_a_defect_in_the_check_of_keys_is_answered_as_any_other(
-    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr("serving.auth.ApiKeys.accepts", broken)
-    with application(tiny_model, api_keys=("0123456789",)) as app:
-        answer = asker(app)("GET", "/v1/models")
-        assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
-        assert answer.headers["x-request-id"]
-
-
 def logged(caplog: pytest.LogCaptureFixture, call: Callable[[], object]) -> dict[str, Any]:
     """The line that one request writes into the log."""
     with caplog.at_level(logging.INFO):

@@ -14,7 +14,6 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +30,8 @@ WORKERS, CLIENTS = 2, 8
 BACK_WITHIN_S = 10.0
 REQUESTS_A_CONNECTION = 20
 TOLERANCE = 1e-5
+# What uvicorn logs when a worker is ready.
+STARTED = "Application startup complete."
 BROKEN = (ConnectionError, http.client.HTTPException, TimeoutError)
 
 
@@ -56,12 +57,12 @@ def run(effort: Effort) -> Outcome:
         options = ("--workers", str(WORKERS), "--no-access-log")
         with serve(model, folder, folder / "log.txt", *options) as (url, process), ThreadPoolExecutor(CLIENTS) as pool:
             port = int(url.rpartition(":")[2])
-            back(process.pid, set(), WORKERS, port)
+            back(folder / "log.txt", WORKERS)
             clients = [pool.submit(ask, port, body, best, seen) for _ in range(CLIENTS)]
             try:
                 for _ in range(effort.loops):
                     seen.enough.wait(chance.uniform(0.2, 1.0))
-                    backs.append(kill(process.pid, port, chance, seen))
+                    backs.append(kill(process.pid, port, folder / "log.txt", chance, seen))
             finally:
                 seen.enough.set()
             for client in clients:
@@ -98,34 +99,27 @@ def ask(port: int, body: bytes, best: float, seen: Seen) -> None:
             connection.close()
 
 
-def kill(server: int, port: int, chance: random.Random, seen: Seen) -> float:
+def kill(server: int, port: int, log: Path, chance: random.Random, seen: Seen) -> float:
     """Kill one worker, at times all of them, and return after how many seconds the service is whole again."""
     before = workers(server)
-    for worker in before if chance.random() < 0.25 else [chance.choice(before)]:
+    doomed = before if chance.random() < 0.25 else [chance.choice(before)]
+    starts = log.read_text().count(STARTED) + len(doomed)
+    for worker in doomed:
         os.kill(worker.pid, signal.SIGSTOP)
         until(lambda stopped=worker: stopped.status() == psutil.STATUS_STOPPED)  # type: ignore[misc]
         seen.doomed |= clients_of(worker, port)
         os.kill(worker.pid, signal.SIGKILL)
         worker.wait()
     begun = time.monotonic()
-    back(server, {worker.pid for worker in before if not worker.is_running()}, WORKERS, port)
+    back(log, starts)
     return time.monotonic() - begun
 
 
-def back(server: int, gone: set[int], count: int, port: int) -> None:
-    """Return once `count` workers, none of those that are gone, have each answered a request, or after a minute."""
-    answered: set[int] = set()
+def back(log: Path, starts: int) -> None:
+    """Return once so many workers have started in all, or after a minute."""
     end = time.monotonic() + 6 * BACK_WITHIN_S
-    while len(answered) < count and time.monotonic() < end:
-        now = [worker for worker in workers(server) if worker.pid not in gone]
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        with suppress(*BROKEN):
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
-                own = connection.sock.getsockname()[1]
-                answered |= {worker.pid for worker in now if own in clients_of(worker, port)}
-        connection.close()
-        time.sleep(0.02)
+    while log.read_text().count(STARTED) < starts and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def clients_of(worker: psutil.Process, port: int) -> set[int]:

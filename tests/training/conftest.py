@@ -87,7 +87,7 @@ def network(architecture):
 
 RECIPE = Recipe(
     name="mine",
-    summary="a recipe of one's own",
+    summary="a recipe of your own",
     preprocessing=(Resize(8, 8, "antialias"), Grey(), Scale(1 / 255)),
     network=network,
     SETTINGS
@@ -127,7 +127,7 @@ def draw_photographs(
 
 @pytest.fixture(scope="session")
 def own_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network of one's own with two blocks, for pictures of 32 pixels, as `--weights` takes it."""
+    """A small network with two blocks, for pictures of 32 pixels, as `--weights` takes it."""
     import keras
     from keras import layers
 

@@ -133,7 +133,7 @@ def test_whole_numbers_lose_nothing_to_speak_of(
 
 def test_the_second_run_is_the_first(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the cache: nothing is computed again, whatever the pictures are called."""
-    monkeypatch.setattr("training.transfer.features.predict", lambda *_, rows=(): pytest.fail("computed again"))
+    monkeypatch.setattr("training.data.prepare.Pictures.read", lambda *_: pytest.fail("computed again"))
     moved = folder / "renamed"
     (folder / "photographs").rename(moved)
     try:

@@ -36,9 +36,8 @@ def load_dataset(name: str, test: str | None = None, limit: int | None = None, s
         parts = np.unique(dataset.parts, return_inverse=True)[1]
         groups = parts * len(dataset.labels) + dataset.targets
         order = np.random.default_rng(seed).permutation(len(groups))
-        dataset = dataset.select(
-            np.sort(np.concatenate([order[groups[order] == group][:limit] for group in np.unique(groups)]))
-        )
+        chosen = [order[groups[order] == group][:limit] for group in np.unique(groups)]
+        dataset = dataset.select(np.sort(np.concatenate(chosen)))
     return dataset
 
 

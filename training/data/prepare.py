@@ -159,9 +159,8 @@ def prepare(
 
 
 def report_unreadable(dataset: Dataset, bad: list[str], skip_bad: bool) -> None:
-    """Say which images cannot be read. Raises DatasetError unless they may be left out."""
-    more = f" and {len(bad) - NAMED_BAD_IMAGES:,} more" if len(bad) > NAMED_BAD_IMAGES else ""
-    described = f"{dataset.name}: unreadable images: {', '.join(bad[:NAMED_BAD_IMAGES])}{more}"
+    """Name the images that cannot be read. Raises DatasetError unless they are to be left out."""
+    described = f"{dataset.name}: {len(bad):,} unreadable images, such as {', '.join(bad[:NAMED_BAD_IMAGES])}"
     if not skip_bad:
         raise DatasetError(f"{described}; repair or remove them, or leave them out with --skip-bad")
     print(f"left out: {described}", file=sys.stderr)

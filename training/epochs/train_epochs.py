@@ -86,13 +86,13 @@ def fit(
         **{field.name: repr(getattr(settings, field.name)) for field in fields(EpochSettings)},
         **options,
     }
-    optimizer = settings.optimizer.make(len(training), settings.epochs)
+    steps = len(training)
+    optimizer = settings.optimizer.make(steps, settings.epochs)
     network.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     history = History()
     if config.resume and job.run.state.is_file():
         history = read_state(job.run.state, plan, network)
-    total, done = settings.epochs * len(training), len(history.epochs) * len(training)
-    with tqdm(total=total, initial=done, unit="step", disable=None) as bar:
+    with tqdm(total=settings.epochs * steps, initial=len(history.epochs) * steps, unit="step", disable=None) as bar:
         loop = _Loop(settings, job.run, plan, training, history, baseline, bar)
         if not loop.has_stalled():
             logs = [keras.callbacks.TensorBoard(str(config.tensorboard))] if config.tensorboard else []

@@ -11,6 +11,7 @@ The last layer is a softmax under the cross-entropy: outputs sum to 1, and no gr
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from edge.arguments import DONE, Parser, as_command, positive
+from edge.errors import UsageError
+from export.quiet_tensorflow import start_tensorflow
 from training.arguments import seed_number
 from training.fundamentals.descent import Weights, descend
 from training.fundamentals.losses import Classes, Floats, cross_entropy, with_bias
@@ -73,15 +76,30 @@ def train(units: Sequence[int], inputs: Floats, targets: Classes, seed: int, noi
     return weights
 
 
+def to_keras(weights: Weights) -> Any:
+    """Return a Keras model with `weights`, float32 [N, 8, 8, 1] to probabilities [N, classes]."""
+    start_tensorflow()
+    import keras
+
+    activations = ["sigmoid"] * (len(weights) - 1) + ["softmax"]
+    dense = [keras.layers.Dense(w.shape[1], activation=a) for w, a in zip(weights, activations, strict=True)]
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), *dense], name="backpropagation")
+    model.set_weights([part.astype(np.float32) for matrix in weights for part in (matrix[:-1], matrix[-1])])
+    return model
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train on XOR and on digits, and print what was reached."""
+    """Train on XOR and on digits, print what was reached and, with --output, write the network of the digits."""
     parser = Parser("python -m training.fundamentals.backpropagation", __doc__)
     parser.add_argument("--epochs", type=positive, default=200, metavar="N", help="on the digits (default 200)")
     parser.add_argument("--seed", type=seed_number, default=42, help="of split, weights and batches (default 42)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="a .keras file to write, for 'eyespot export'")
     return as_command(lambda: _show(**vars(parser.parse(sys.argv[1:] if argv is None else argv))))
 
 
-def _show(epochs: int, seed: int) -> int:
+def _show(epochs: int, seed: int, output: Path | None) -> int:
+    if output and output.suffix != ".keras":
+        raise UsageError(f"--output must end in .keras. Received: {output}")
     xor = train((2, 4, 2), GATE_INPUTS, GATES["XOR"], seed, **XOR)
     for inputs, row in zip(GATE_INPUTS, predict(xor, GATE_INPUTS), strict=True):
         print(f"XOR    {inputs[0]:.0f} {inputs[1]:.0f} -> {row.argmax()}, probability {row.max():.4f}")
@@ -92,6 +110,9 @@ def _show(epochs: int, seed: int) -> int:
     weights = train((64, 32, 16, 10), rows, targets, seed, epochs=epochs, **DIGITS)
     accuracy = (predict(weights, test).argmax(axis=1) == test_targets).mean()
     print(f"digits {accuracy:.2%} of {len(test)} test images after {epochs} epochs")
+    if output:
+        to_keras(weights).save(output)
+        print(f"next: eyespot export {output} --preprocessing unit --labels FILE, with a line for each digit from 0")
     return DONE
 
 

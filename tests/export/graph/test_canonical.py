@@ -1,14 +1,23 @@
-"""The one form of a network: the same bytes for any order and any names, and the same answers."""
+"""Canonical form: the same bytes for any order and any names, the same answers, and what is refused."""
 
 import random
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edge.errors import ModelError
 from edge.runtime import create_session
-from export.graph.canonical import canonicalise
+from export.graph.canonical import canonicalise, require_exportable
 from export.preprocess import make_model
+from export.quiet_tensorflow import start_tensorflow
+from export.sources.tensorflow import keras_source
+
+start_tensorflow()
+import keras
+import tensorflow as tf
+from keras import layers
 
 SLOPE = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
 OFFSET = np.array([0.25, -0.5, 0.125], np.float32)
@@ -72,13 +81,6 @@ def test_names_say_the_place_and_what_is_not_needed_is_gone() -> None:
     ]
 
 
-def test_another_weight_gives_other_bytes() -> None:
-    other = converted(5)
-    constant = next(c for c in other.graph.initializer if list(c.dims) == [4, 3])
-    constant.CopyFrom(numpy_helper.from_array(np.nextafter(SLOPE, np.float32(2)), constant.name))
-    assert canonicalise(other, 3) != canonicalise(converted(5), 3)
-
-
 def test_constants_of_equal_bytes_but_other_type_stay_apart() -> None:
     zeros = [numpy_helper.from_array(np.zeros(2, kind), name) for name, kind in (("f", np.float32), ("i", np.int32))]
     nodes = [
@@ -91,25 +93,44 @@ def test_constants_of_equal_bytes_but_other_type_stay_apart() -> None:
     assert sorted(constant.data_type for constant in form.graph.initializer) == [TensorProto.FLOAT, TensorProto.INT32]
 
 
-def test_nodes_whose_first_output_is_left_out_stay_apart() -> None:
-    """As Y of an LSTM of which only the last state is read: both have the empty name for it."""
-    nodes = [
-        helper.make_node("LSTM", [source, "w", "r"], ["", end], name=end, hidden_size=1)
-        for source, end in (("x", "a"), ("a", "b"))
-    ]
-    nodes.append(helper.make_node("Squeeze", ["b", "first"], ["y"]))
-    generator = np.random.default_rng(0)
-    constants = [
-        numpy_helper.from_array(generator.normal(size=(1, 4, 1)).astype(np.float32), "w"),
-        numpy_helper.from_array(generator.normal(size=(1, 4, 1)).astype(np.float32), "r"),
-        numpy_helper.from_array(np.array([0]), "first"),
-    ]
-    ends = [helper.make_tensor_value_info(*end) for end in (("x", 1, [5, "N", 1]), ("y", 1, ["N", 1]))]
-    model = make_model(helper.make_graph(nodes, "g", ends[:1], ends[1:], constants))
-    x = generator.normal(size=(5, 3, 1)).astype(np.float32)
-    expected = create_session(model.SerializeToString(), "before").run(None, {"x": x})[0]
-    form = canonicalise(model, 1)
-    form.graph.input[0].CopyFrom(helper.make_tensor_value_info("network_input", 1, [5, "N", 1]))
-    found = create_session(form.SerializeToString(), "after").run(None, {"network_input": x})[0]
-    assert [node.op_type for node in form.graph.node] == ["LSTM", "LSTM", "Squeeze"]
-    np.testing.assert_array_equal(found, expected)
+class Unknown(layers.Layer):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.math.digamma(x)
+
+
+class Python(layers.Layer):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return x if tf.reduce_sum(x) > 0 else -x
+
+    def compute_output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+
+class Noise(layers.Layer):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return x + tf.random.normal(tf.shape(x))
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (Unknown, "the layer 'culprit' uses the operator Digamma, which is not a part of ONNX"),
+        (Python, r"the layer 'culprit' \(Python\) fails: .*as a Python `bool` is not allowed"),
+        (Noise, r"the layer 'culprit' is random when it classifies \(RandomNormalLike\)"),
+    ],
+)
+def test_what_cannot_be_exported_is_named_with_its_layer(layer: type[layers.Layer], message: str) -> None:
+    start = keras.Input((4, 4, 3))
+    inner = layer(name="culprit")(layers.Flatten()(start))
+    original = keras_source(keras.Model(start, layers.Dense(3)(inner)), "test")
+    with pytest.raises(ModelError, match=message) as caught:
+        original.convert((4, 4, 3), 3)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_operator_of_somebody_else_is_refused() -> None:
+    node = helper.make_node("FusedConv", ["x"], ["y"], name="first", domain="com.microsoft")
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    graph = helper.make_graph([node], "g", ends[:1], ends[1:])
+    with pytest.raises(ModelError, match=r"the node 'first' uses the operator FusedConv of com\.microsoft"):
+        require_exportable(graph)

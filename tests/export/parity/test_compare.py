@@ -16,13 +16,14 @@ from export.parity.compare import (
     ODD_SIZES_PX,
     TOLERANCE,
     Comparison,
+    Conv,
     View,
     check_parity,
     compare,
     make_views,
     require_different_answers,
+    rounding_noise,
 )
-from export.parity.noise import Conv, rounding_noise
 from tests.conftest import tiny_probabilities
 from tests.export.quantize.test_int8 import PICTURES, small_network
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 
-from edge.errors import ModelError, ModelNotFoundError, UsageError
+from edge.errors import ModelNotFoundError, UsageError
 from serving.errors import RequestError
 from serving.inference.engine import Engine
 from serving.inference.repository import Repository, find_models
@@ -208,14 +207,3 @@ def test_no_request_fails_while_models_change_under_it(tiny_content: bytes, tiny
 
     with repository(tiny_model) as models:
         asyncio.run(ask_and_replace(models))
-
-
-def test_a_model_whose_network_has_no_network_input_is_refused_by_name(tiny_content: bytes, tmp_path: Path) -> None:
-    model = without_entry(tiny_content)
-    for node in model.graph.node:
-        node.input[:] = [name.replace("network_input", "other") for name in node.input]
-        node.output[:] = [name.replace("network_input", "other") for name in node.output]
-    onnx.checker.check_model(model)
-    path = written(tmp_path / "old.onnx", restamped(tiny_content, model))
-    with pytest.raises(ModelError, match=r"old\.onnx: nothing in it makes the tensor"):
-        Repository(Settings(models=(str(path),)), "cpu")

@@ -100,6 +100,15 @@ def test_a_branch_that_reads_tensors_from_outside_is_among_the_cases() -> None:
     assert any(read - made for read, made in zip(inner, own, strict=True))
 
 
+def test_each_part_has_its_own_nodes_and_constants_only(tiny_content: bytes) -> None:
+    """onnxruntime runs a node that nothing needs."""
+    preprocessor, network = (onnx.load_from_string(part).graph for part in split_model(tiny_content, "tiny"))
+    assert {tensor.name for tensor in network.initializer} == {"axes", "last", "slope", "offset"}
+    assert not {tensor.name for tensor in preprocessor.initializer} & {"slope", "offset"}
+    assert {node.op_type for node in network.node} == {"ReduceMean", "Unsqueeze", "Mul", "Add", "Softmax"}
+    assert "Softmax" not in {node.op_type for node in preprocessor.node}
+
+
 def altered(content: bytes, change: str) -> bytes:
     model = onnx.load_from_string(content)
     if change == "no such tensor":

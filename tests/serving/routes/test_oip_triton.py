@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,9 @@ from tritonclient.utils import InferenceServerException
 from edge.classifier import Classifier
 from edge.image import decode_image
 from edge.model import read_spec
+from edge.spec import Glyphs
 from tests.conftest import TINY_LABELS, tiny_probabilities
+from tests.edge.artifacts import restamped, written
 from tests.serving.conftest import application, encode_png, listening
 
 # Softmax in float32 against float64, and batches against single pictures: a few units of the last place.
@@ -164,3 +167,42 @@ def test_another_input_output_or_type_is_refused(client: triton.InferenceServerC
         with pytest.raises(InferenceServerException, match=said) as caught:
             client.infer("tiny", inputs, outputs=outputs)
         assert caught.value.status() == "400"
+
+
+def test_repository_configuration_and_statistics_are_as_the_client_asks(
+    client: triton.InferenceServerClient, model: Path
+) -> None:
+    version = read_spec(model).version
+    assert client.get_model_repository_index() == [{"name": "tiny", "version": version, "state": "READY", "reason": ""}]
+    config = client.get_model_config("tiny", version)
+    assert config["input"] == [{"name": "image", "data_type": "TYPE_UINT8", "dims": [-1, -1, 3]}]
+    assert config["output"] == [{"name": "probabilities", "data_type": "TYPE_FP32", "dims": [3]}]
+
+    def statistics(**arguments: str) -> dict[str, Any]:
+        (found,) = client.get_inference_statistics(**arguments)["model_stats"]
+        return dict(found)
+
+    before = statistics()
+    client.infer("tiny", [image(pixels(5))])
+    after = statistics(model_name="tiny", model_version=version)
+    assert after["inference_count"] - before["inference_count"] == 5
+    assert 1 <= after["execution_count"] - before["execution_count"] <= 5
+    assert after["inference_stats"]["success"]["ns"] > before["inference_stats"]["success"]["ns"]
+
+
+def test_shared_memory_is_refused_aloud(client: triton.InferenceServerClient) -> None:
+    tensor = triton.InferInput("image", [1, 2, 2, 3], "UINT8")
+    tensor.set_shared_memory("region", 12)
+    with pytest.raises(InferenceServerException, match="shared_memory_region is not supported") as caught:
+        client.infer("tiny", [tensor])
+    assert caught.value.status() == "400"
+
+
+def test_a_model_of_regions_is_no_tensor_model(tiny_content: bytes, tmp_path: Path) -> None:
+    path = written(tmp_path / "glyphs.onnx", restamped(tiny_content, regions=Glyphs(4)))
+    with application(path) as app, listening(app) as address, triton.InferenceServerClient(address) as client:
+        assert client.get_model_repository_index() == []
+        assert not client.is_model_ready("tiny")
+        for ask in (client.get_model_metadata, client.get_model_config):
+            with pytest.raises(InferenceServerException, match="POST to /v1/models/tiny/classify"):
+                ask("tiny")

@@ -1,6 +1,6 @@
 """Smiles from a folder in the layout of SMILES to a picture whose face is found and labelled.
 
-The data set itself is not to be had here. Its place is taken by faces out of scikit-image's wheel (100 of Labeled
+The data set itself is not available here. In its place are faces out of scikit-image's wheel (100 of Labeled
 Faces in the Wild, 25 x 25 pixels), labelled by hand below and varied; what this proves is the way, not an accuracy.
 """
 

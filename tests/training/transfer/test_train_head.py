@@ -1,4 +1,4 @@
-"""Photographs on a small backbone of one's own: out-of-fold figures, test pictures, fine-tuning and its resumption."""
+"""Photographs on a small backbone given as a file: out-of-fold figures, test pictures, fine-tuning, resumed."""
 
 import json
 from pathlib import Path

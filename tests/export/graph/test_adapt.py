@@ -2,49 +2,45 @@
 
 import numpy as np
 import onnx
-import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from edge.runtime import create_session
-from export.graph.open_batch import open_shapes, set_input
+from export.graph.adapt import open_batch
 from export.preprocess import make_model
 
 GIVEN = (2, 3, 3)
 GAMMA = np.array([2, -3], np.float32)
 
 
-def network(batch: int | str = 1, *, as_ints: bool = False) -> onnx.ModelProto:
+def network() -> onnx.ModelProto:
     """Scale the channels by weights that are reshaped to [1, 2, 1, 1], and reshape the picture by a shape with a 1."""
-    shape = {"value_ints": [1, -1]} if as_ints else {"value": numpy_helper.from_array(np.array([1, -1]))}
     nodes = [
         helper.make_node("Reshape", ["gamma", "four"], ["scale"]),
         helper.make_node("Mul", ["pixels", "scale"], ["scaled"]),
         helper.make_node("Reshape", ["scaled", "whole"], ["same"]),
         helper.make_node("Reshape", ["same", "four"], ["pooled"]),
-        helper.make_node("Constant", [], ["flat"], **shape),
         helper.make_node("Reshape", ["pooled", "flat"], ["rows"]),
     ]
     constants = [
         numpy_helper.from_array(GAMMA, "gamma"),
         numpy_helper.from_array(np.array([1, 18, 1, 1]), "whole"),
         numpy_helper.from_array(np.array([1, -1, 1, 1]), "four"),
+        numpy_helper.from_array(np.array([1, -1]), "flat"),
     ]
     ends = [
-        helper.make_tensor_value_info("pixels", TensorProto.FLOAT, [batch, *GIVEN]),
-        helper.make_tensor_value_info("rows", TensorProto.FLOAT, [batch, 18]),
+        helper.make_tensor_value_info("pixels", TensorProto.FLOAT, [1, *GIVEN]),
+        helper.make_tensor_value_info("rows", TensorProto.FLOAT, [1, 18]),
     ]
     return make_model(helper.make_graph(nodes, "network", ends[:1], ends[1:], constants))
 
 
-@pytest.mark.parametrize("as_ints", [False, True])
-def test_pictures_are_reshaped_one_by_one_and_weights_as_they_were(as_ints: bool) -> None:
+def test_pictures_are_reshaped_one_by_one_and_weights_as_they_were() -> None:
     """The shape `four` is that of the weights and of a picture."""
-    model = network(1, as_ints=as_ints)
+    model = network()
     images = np.random.default_rng(0).normal(size=(4, *GIVEN)).astype(np.float32)
     alone = np.concatenate([ReferenceEvaluator(model).run(None, {"pixels": image[None]})[0] for image in images])
-    open_shapes(model)
-    set_input(model.graph, GIVEN, "N")
+    model = open_batch(model)
     model.graph.output[0].CopyFrom(helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["N", 18]))
     found = create_session(model.SerializeToString(), "test").run(None, {"pixels": images})[0]
     np.testing.assert_array_equal(found, alone)
@@ -60,5 +56,4 @@ def test_a_measure_of_a_picture_has_no_batch() -> None:
     made = helper.make_tensor_value_info("rows", TensorProto.INT64, [1, 4])
     shape = numpy_helper.from_array(np.array([1, 4]), "row")
     model = make_model(helper.make_graph(nodes, "network", [given], [made], [shape]))
-    open_shapes(model)
-    assert model.graph.node[1].input[1] == "row"
+    assert open_batch(model).graph.node[1].input[1] == "row"
