@@ -5,7 +5,7 @@ import glob
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class AppendOnlyFile:
 
         Call `keep` before anything is appended to a file that has content.
         """
-        self.path, self.end = path, 0
+        self.path, self.end, self._made_folder = path, 0, not path.parent.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = _open_locked(path, refusal)
 
@@ -105,9 +105,12 @@ class AppendOnlyFile:
         os.fsync(self._file.fileno())
 
     def discard(self) -> None:
-        """Remove the file; another file of that name is left alone."""
+        """Remove the file, and its folder if that was made for it; another file of that name is left alone."""
         if self.has_its_name:
             self.path.unlink()
+            if self._made_folder:
+                with suppress(OSError):  # another program has put something there
+                    self.path.parent.rmdir()
 
     def close(self) -> None:
         """Close the file, which also unlocks it."""

@@ -111,6 +111,7 @@ def test_a_journal_in_use_is_refused_and_free_again_when_its_run_has_died(tmp_pa
 def test_an_unused_journal_leaves_nothing_behind_and_what_a_killed_run_half_wrote_goes(tmp_path: Path) -> None:
     for name in (".r.01234567.partial.jsonl", ".r.jsonl.01234567.partial.run"):
         (tmp_path / name).write_bytes(b"half")
-    with Journal(tmp_path / "r.jsonl", config()) as journal:
-        journal.config_path.write_text("the config")
-    assert list(tmp_path.iterdir()) == []
+    for output in (tmp_path / "r.jsonl", tmp_path / "new" / "r.jsonl"):
+        with Journal(output, config()) as journal:
+            journal.config_path.write_text("the config")
+        assert list(tmp_path.iterdir()) == []
