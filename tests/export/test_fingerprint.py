@@ -15,5 +15,5 @@ def test_bins_are_those_of_numpy_and_the_outer_ones_take_what_lies_beyond() -> N
     edges = (SIZE_EDGES, BRIGHTNESS_EDGES, CONTRAST_EDGES, CONFIDENCE_EDGES)
     histograms = (found.size, found.brightness, found.contrast, found.confidence)
     for histogram, one, of in zip(histograms, values, edges, strict=True):
-        assert histogram == Histogram(of, tuple(np.histogram(np.clip(one, of[0], of[-1]), of)[0]))
+        assert histogram == Histogram(of, tuple(np.histogram(np.clip(one, of[0], of[-1]), of)[0].tolist()))
     assert found.classes == tuple(np.bincount(probabilities.argmax(axis=1), minlength=5))

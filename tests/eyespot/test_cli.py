@@ -81,8 +81,8 @@ def test_an_unknown_subcommand_names_the_nearest(
     name: str, near: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([name, "m.onnx"]) == NOTHING_DONE
-    suggestion = f"; did you mean {near!r}?" if near else ""
-    expected = f"eyespot: unknown subcommand {name!r}{suggestion}. Known: {', '.join(SUBCOMMANDS)}\n"
+    suggestion = f"; did you mean {near!r}?" if near else "."
+    expected = f"eyespot: unknown subcommand {name!r}{suggestion} Known: {', '.join(SUBCOMMANDS)}\n"
     assert capsys.readouterr() == ("", expected)
 
 
