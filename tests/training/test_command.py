@@ -138,6 +138,7 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, capsys: pytest.Capt
     assert names(tmp_path) - {"__pycache__"} == {"mine.py"}
 
 
+@pytest.mark.slow
 def test_options_change_a_recipe_of_ones_own(bright: Path, tmp_path: Path, write_recipe: WriteRecipe) -> None:
     recipe = write_recipe("layers.Dense(2, 'softmax')")
     run = train(

@@ -57,6 +57,7 @@ def taking(monkeypatch: pytest.MonkeyPatch) -> Callable[[Durations], list[tuple[
     return set_durations
 
 
+@pytest.mark.slow
 def test_the_table_has_every_file_and_number_of_threads(folder: Path, capsys: Say) -> None:
     assert main(["benchmark", "m.onnx", "m8.onnx"]) == DONE
     _, *lines, conclusion = capsys.readouterr().out.splitlines()
@@ -94,6 +95,7 @@ def test_the_fastest_is_named(
     assert [row["refusal"] is None for row in said["measurements"]] == [True] * 4 + [False] * 2
 
 
+@pytest.mark.slow
 def test_a_file_that_fails_its_samples_here_is_left_out(folder: Path, tiny_content: bytes, capsys: Say) -> None:
     written(folder / "m8.onnx", restamped(tiny_content, self_test=broken_self_test()))
     assert main(["benchmark", "m.onnx", "m8.onnx", "--json"]) == SOME_FAILED

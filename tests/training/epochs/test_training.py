@@ -21,6 +21,8 @@ import keras
 from training.epochs.batches import Batches
 from training.train import train
 
+pytestmark = pytest.mark.slow
+
 # All that has a memory: dropout's generator, moving averages, Adam's moments, augmentation.
 MEMORY = "layers.BatchNormalization(), layers.Dropout(0.3, seed=1), layers.Dense(2), layers.Activation('softmax')"
 STEADY = (

@@ -21,6 +21,8 @@ import keras
 from training.backbones import cut_head
 from training.train import Run, train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
