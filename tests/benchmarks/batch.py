@@ -1,8 +1,9 @@
 """How fast `eyespot batch` is, against two bare processes and against Keras, and that its memory stays flat.
 
-Usage: python -m tests.benchmarks.batch [speed] [photos] [memory]
+Usage: python -m tests.benchmarks.batch [lite0] [speed] [photos] [memory]
 Goals: at least 0.85 of two bare processes (cv2 and onnxruntime only), 1.3 of Keras's image_dataset_from_directory with
-       predict and 2.2 of it in int8, MiniVGGNet, JPEGs of 320x240; --fast-decode at least 3 times the full decode on
+       predict and 2.2 of it in int8, MiniVGGNet, JPEGs of 320x240; at least 0.95 of two bare processes with the
+       photographs' network, which run the same file; --fast-decode at least 3 times the full decode on
        12 megapixels (enlarged digits with grain) with 99 % equal answers; no more memory for 100,000 inputs than for
        1,000, and at most 1.1 times the time of each. Keras is started and warmed up before its clock begins, ours and
        the bare processes are not. Keras resizes bilinearly, all others by area.
@@ -27,9 +28,10 @@ from tests.benchmarks.measuring import EYESPOT, Usage, at_least, at_most, in_tur
 from tests.benchmarks.minivgg import make_artifact, make_int8
 
 ROOT = Path(__file__).parent.parent.parent
-IMAGES, ROUNDS, PHOTOS, PHOTO_SIDES = 12_000, 5, 60, (4000, 3000)
+IMAGES, LITE0_IMAGES, ROUNDS, PHOTOS, PHOTO_SIDES = 12_000, 3_000, 5, 60, (4000, 3000)
 PHOTO_NAMES = 240  # of each picture several: what starting takes shall not be measured with it
 COUNTS, LINKS = (1_000, 100_000), 50_000  # a file system allows so many links to one file: 65,000 where it is ext4
+LITE0_ROUNDS = 3  # a turn takes a minute
 FLAT_MB = 10  # what the allocator keeps differs by a few from run to run
 LEAN = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
 
@@ -72,7 +74,7 @@ print(time.perf_counter() - started, time.process_time() - busy)
 
 
 def main() -> None:
-    parts = {"speed": measure_speed, "photos": measure_photos, "memory": measure_memory}
+    parts = {"lite0": measure_lite0, "speed": measure_speed, "photos": measure_photos, "memory": measure_memory}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         content = make_artifact()
@@ -89,13 +91,9 @@ def picture(chance: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 def measure_speed() -> None:
     Path("int8.onnx").write_bytes(make_int8())
-    Path("network.onnx").write_bytes(split_model(Path("model.onnx").read_bytes(), "model").network)
+    Path("network.onnx").write_bytes(split_model(Path("model.onnx").read_bytes(), "model")[1])
     python(MAKE_KERAS)
-    chance = np.random.default_rng(0)
-    for i in range(IMAGES):
-        path = Path("images", "ab"[i % 2], f"{i:05}.jpg")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), picture(chance, 320, 240), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    draw(IMAGES)
     two = [sys.executable, "-c", TWO]
     commands = {
         "bare": [*two, "network.onnx", "bare"],
@@ -119,6 +117,25 @@ def measure_speed() -> None:
         for kind, words in (("seconds", ""), ("processor_s", ", processor time")):
             mine, theirs = ([getattr(usage, kind) for usage in found[name]] for name in (ours, others))
             at_least(title + words, ratios(theirs, mine), goal)
+
+
+def draw(count: int) -> None:
+    """Write JPEGs of 320x240 into images/a and images/b."""
+    chance = np.random.default_rng(0)
+    for i in range(count):
+        path = Path("images", "ab"[i % 2], f"{i:05}.jpg")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), picture(chance, 320, 240), [cv2.IMWRITE_JPEG_QUALITY, 90])
+
+
+def measure_lite0() -> None:
+    subprocess.run([EYESPOT, "pretrained", "efficientnet-lite0"], check=True, capture_output=True)
+    draw(LITE0_IMAGES)
+    model = "efficientnet-lite0.onnx"
+    two = partial(measure, [sys.executable, "-c", TWO, model, "whole"], ".")
+    found = in_turns({"ours": partial(measure, batch("images", model=model), "."), "two": two}, LITE0_ROUNDS)
+    ours, bare = ([usage.seconds for usage in found[name]] for name in ("ours", "two"))
+    at_least("batch, times two bare processes, photographs' network", ratios(bare, ours), 0.95)
 
 
 def keras() -> Usage:
