@@ -1,8 +1,10 @@
 """The model file: read it, check that it is unaltered since its export, and make the session that runs it."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from msgspec.structs import replace
 
@@ -27,9 +29,10 @@ def load_model(path: Path, threads: int = 0) -> tuple[ModelSpec, Any]:
 
     Raises ModelNotFoundError, InstallationError, and ModelError for a file that is no artifact or was altered.
     """
-    content = read_model(path)
-    session = create_session(path, str(path), threads)
-    spec = _checked_spec(session, content, str(path))
+    with _opened_model(path) as file:
+        session = create_session(path, str(path), threads)
+        # Only now, when onnxruntime has freed what it read: a device has no memory for both.
+        spec = _checked_spec(session, file.read(), str(path))
     _require_signature(session, spec, str(path))
     return spec, session
 
@@ -46,12 +49,20 @@ def spec_of(content: bytes, source: str) -> ModelSpec:
 
 def read_model(path: Path) -> bytes:
     """Return all bytes of a model file. Raises ModelNotFoundError, or ModelError where it cannot be read."""
+    with _opened_model(path) as file:
+        return file.read()
+
+
+@contextmanager
+def _opened_model(path: Path) -> Iterator[BinaryIO]:
+    """Yield the file at `path`. Raises as `read_model`, also for an error while it is read in the block."""
     try:
         if path.exists() and not path.is_file():
             run = (path / "spec.json").is_file()
             remedy = f"this is the run of a training; export it first: eyespot export {path}" if run else "this is none"
             raise ModelError(f"{path}: MODEL is an .onnx file, {remedy}")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            yield file
     except FileNotFoundError:
         raise ModelNotFoundError(f"{path}: there is no such model file") from None
     except OSError as error:
