@@ -23,7 +23,6 @@ Reference = Literal["keras", "tensorflow", "onnx"]
 # The images of the comparison: those a training did not see, those of a folder, or synthetic ones.
 Origin = Literal["held-out", "folder", "made"]
 
-
 Count = Annotated[int, Meta(ge=0)]
 
 
