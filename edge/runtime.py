@@ -132,9 +132,7 @@ def ordered_map(
             for item in items:
                 taken = min(1 + size_of(item) // PLACE_BYTES, places)
                 for _ in range(taken):
-                    while not room.acquire(timeout=TICK_S):
-                        if is_over():
-                            return
+                    room.acquire()
                 if is_over():
                     return
                 ahead.put((pool.submit(work, item), taken))
@@ -166,3 +164,4 @@ def ordered_map(
             room.release(entry[1])
     finally:
         closed.set()
+        room.release(places)  # the feeder may wait for them

@@ -14,7 +14,6 @@ from edge.errors import ImageError, UsageError
 from edge.image import START_BYTES, is_image_start, opened_image
 
 STANDARD_INPUT = "-"
-
 NAMES_IN_MEMORY = 20_000
 
 # What is taken from a folder, as are files without a suffix that begin as an image does.

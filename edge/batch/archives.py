@@ -24,7 +24,7 @@ SEPARATOR = "!/"  # between the archive and the member, as in a Java archive's U
 # What Python's readers raise for damaged archives; gzip and bz2 also raise an OSError without a number.
 BROKEN = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError),
-    *(OverflowError, IndexError, RecursionError),
+    *(OverflowError, IndexError, RecursionError, NotImplementedError),
 )
 # ZIP (PKWARE's APPNOTE): flags of a member, the system it was made on, and Info-ZIP's field for its name in UTF-8.
 ENCRYPTED, UTF_8, UNIX, UNICODE_PATH = 1 << 0, 1 << 11, 3, 0x7075
@@ -53,7 +53,7 @@ def read_archive(path: str, max_pixels: int) -> Iterator[Input]:
             yield read(f"{path}{SEPARATOR}{name}")
         if empty:
             yield failed(path, "not_found", "the archive holds no images")
-    except (*BROKEN, NotImplementedError) as error:
+    except BROKEN as error:
         yield failed(path, "corrupt", f"the archive is cut short or damaged ({reason_of(error)})")
     except OSError as error:
         code = "unreadable" if error.errno else "corrupt"

@@ -41,10 +41,7 @@ def compute_on_ray(arguments: Namespace, config: RunConfig, inputs: Iterator[Inp
         context.execution_options.preserve_order, context.enable_progress_bars = True, False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         pool = ray.data.ActorPoolStrategy(min_size=1, max_size=actors)
-        given: dict[str, Any] = {
-            "fn_constructor_args": (config, arguments.model),
-            "compute": pool,
-        }
+        given: dict[str, Any] = {"fn_constructor_args": (config, arguments.model), "compute": pool}
         whole: dict[str, Any] = {"batch_size": None, "batch_format": "numpy"}
         while not stop.is_set() and (chunk := _take_chunk(inputs)):
             items = ray.data.from_items(chunk, override_num_blocks=-(-len(chunk) // BLOCK_INPUTS))

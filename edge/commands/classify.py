@@ -11,14 +11,7 @@ import sys
 from collections.abc import Iterator
 from io import BytesIO
 
-from edge.arguments import (
-    DONE,
-    NOTHING_DONE,
-    SOME_FAILED,
-    add_classifier_options,
-    load_classifier,
-    positive,
-)
+from edge.arguments import DONE, NOTHING_DONE, SOME_FAILED, add_classifier_options, load_classifier, positive
 from edge.errors import ImageError, UsageError
 from edge.image import MAX_PIXELS, DecodedImage, decode_image, most_bytes, read_image
 from edge.result import DEFAULT_TOP_K, NOT_THERE, Classification, Prediction, answer_fields, printable

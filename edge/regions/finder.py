@@ -5,16 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import MissingExtraError
+from edge.errors import explaining_imports
 from edge.result import Box, Classification, Prediction, Region
 from edge.spec import Faces, Glyphs
 
-try:
+with explaining_imports("finding faces or glyphs (--regions none does not)", "camera"):
     from edge.regions.faces import FaceFinder
     from edge.regions.glyphs import FoundBoxes, crop_glyph, find_glyphs
-except ModuleNotFoundError:
-    remedy = "pip install 'eyespot[camera]', or classify whole pictures with --regions none"
-    raise MissingExtraError(f"faces and glyphs are found by OpenCV; install it with: {remedy}") from None
 
 
 class RegionFinder:

@@ -29,7 +29,6 @@ TICK_S = 0.1
 READS_PAST_DAMAGE = 300  # then a video is at its end: after damage, decoding resumes at the next keyframe
 EXACT_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi"})  # containers that list their frames
 
-
 Say = Callable[[str], None]
 
 
