@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -77,7 +78,9 @@ class Parser(argparse.ArgumentParser):
     """argparse's parser, but an error is one line, which suggests the nearest option for an unknown one."""
 
     def __init__(self, prog: str, description: str | None) -> None:
-        super().__init__(prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+        # Each option that is added makes a formatter, which without a width loads shutil to find that of the terminal.
+        narrow = partial(argparse.HelpFormatter, width=80)
+        super().__init__(prog, description=description, formatter_class=narrow)
 
     def error(self, message: str) -> NoReturn:
         """End the program with status 2 and `message`, without the usage."""
@@ -85,6 +88,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Return the arguments. Ends the program with status 2 and one line if some are unknown."""
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
         arguments, unknown = self.parse_known_args(words)
         if unknown:
             known = [name for action in self._actions for name in action.option_strings]
