@@ -1,7 +1,7 @@
 """Pages of Markdown, executed: their commands in order, in one shell, and what they print against what is shown.
 
-In a `console` block a line that starts with `$ ` is a command and the lines below it are its output, of which `...`
-stands for any lines. In a `python` block the comment behind a `print` is what it prints. A block that cannot run here
+In a `console` block a line that starts with `$ ` is a command and the lines below it are its output, in which `...`
+matches any lines. In a `python` block the comment behind a `print` is what it prints. A block that cannot run here
 has `<!-- not run: REASON -->` above it, and one that is written into a file `<!-- file: NAME -->`.
 `python -m tests.pages PAGE...` runs pages and writes what they printed into them.
 """

@@ -1,4 +1,4 @@
-"""`eyespot info` shows what stands in the file, to people and to machines."""
+"""`eyespot info` shows what is in the file, as a table and as JSON."""
 
 import json
 from pathlib import Path

@@ -121,7 +121,7 @@ def test_a_wrong_address_or_method_is_answered_in_json_too(ask: Ask, method: str
 
 
 def test_a_client_that_goes_away_is_no_error_of_ours(app: Starlette) -> None:
-    """It would stand in the log with a traceback, and in the metrics as an answer of 500."""
+    """Otherwise the log gets a traceback, and the metrics count a 500."""
     messages = [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
 
     async def receive() -> dict[str, object]:
