@@ -74,6 +74,15 @@ def test_classify_and_verify_load_the_runtime_and_nothing_heavier(tiny_model: Pa
         assert not {"cv2", "tqdm", "concurrent", *HEAVY} & loaded
 
 
+def test_the_package_runs_as_the_command_does() -> None:
+    for words in (["info", "no-such.onnx"], ["--help"]):
+        ours, theirs = (
+            subprocess.run([*program, *words], capture_output=True, check=False, env=USER)
+            for program in ([EYESPOT], [sys.executable, "-m", "eyespot"])
+        )
+        assert (theirs.returncode, theirs.stdout, theirs.stderr) == (ours.returncode, ours.stdout, ours.stderr)
+
+
 @pytest.mark.parametrize(
     ("name", "near"), [("clasify", "classify"), ("verfy", "verify"), ("trian", "train"), ("zebra", None), ("", None)]
 )
