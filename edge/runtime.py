@@ -117,15 +117,12 @@ def ordered_map(
     from queue import Empty, SimpleQueue
 
     places = threads * PLACES_PER_THREAD
-    stop, closed, room = stop or Event(), Event(), Semaphore(places)
+    stop, room = stop or Event(), Semaphore(places)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="eyespot")
     ahead: SimpleQueue[tuple[Future[R | object], int] | None] = SimpleQueue()
 
-    def is_over() -> bool:
-        return stop.is_set() or closed.is_set()
-
     def work(item: T) -> R | object:
-        return SKIPPED if is_over() else function(item)
+        return SKIPPED if stop.is_set() else function(item)
 
     def feed() -> None:
         try:
@@ -133,16 +130,15 @@ def ordered_map(
                 taken = min(1 + size_of(item) // PLACE_BYTES, places)
                 for _ in range(taken):
                     room.acquire()
-                if is_over():
+                if stop.is_set():
                     return
-                ahead.put((pool.submit(work, item), taken))
+                ahead.put((pool.submit(work, item), taken))  # raises once the caller is gone, and nobody reads `ahead`
         except BaseException as error:  # noqa: BLE001 # the caller gets it, in its place
             failed = Future[R | object]()
             failed.set_exception(error)
             ahead.put((failed, 0))
         finally:
             ahead.put(None)
-            pool.shutdown(wait=False)
 
     Thread(target=feed, name="eyespot-feeder", daemon=True).start()  # it may wait for a pipe for ever
     try:
@@ -163,5 +159,5 @@ def ordered_map(
             yield cast(R, result)
             room.release(entry[1])
     finally:
-        closed.set()
+        pool.shutdown(wait=False, cancel_futures=True)
         room.release(places)  # the feeder may wait for them
