@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from edge.errors import ImageError, reason_of
 from edge.steps import Step, shrink_factor
@@ -65,8 +65,8 @@ REFUSED_MAGIC = {
 AVIF_BRANDS = (b"avif", b"avis")
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 NAMES = {"WEBP": "WebP"}
-# The modules of Pillow that are not loaded by Image.open itself.
-PLUGINS = {"WEBP": "WebPImagePlugin", "TIFF": "TiffImagePlugin", "AVIF": "AvifImagePlugin"}
+# How the modules of Pillow spell the formats.
+PLUGINS = {kind: kind.capitalize() for kind in ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "AVIF")} | {"WEBP": "WebP"}
 
 # PNG (https://www.w3.org/TR/png-3/): the places of the first chunk, and of the bit depth in it.
 CHUNKS_AT, BITS_AT = 8, 24
@@ -231,12 +231,12 @@ def _open(stream: BinaryIO, kind: str) -> Any:
         except ImportError:
             remedy = "pip install 'eyespot[heif]'"
             raise ImageError("unsupported_format", f"HEIC images need the extra 'heif': {remedy}") from None
-    elif kind in PLUGINS:
-        import_module(f"PIL.{PLUGINS[kind]}")
+    else:  # Image.open would load those of five formats
+        import_module(f"PIL.{PLUGINS[kind]}ImagePlugin")
     source = _without_text(stream) if kind == "PNG" else stream
     source.seek(0)
     try:
-        image = Image.open(source, formats=["BMP", "DIB"] if kind == "BMP" else [kind])
+        image = Image.OPEN[kind][0](source, "")
     except Exception as error:  # noqa: BLE001 # Pillow's readers share no base class; one image is one answer
         raise _failed(stream, kind, error, opened=False) from None
     if min(image.size) < 1:
@@ -291,9 +291,7 @@ def _failed(stream: BinaryIO, kind: str, error: Exception, opened: bool = True) 
     stream.seek(0)
     if is_unknown_kind(kind, stream.read(), opened) or (kind == "HEIF" and "nsupported" in str(error)):
         return ImageError("unsupported_format", f"{kind} of this rare kind is not supported; convert to JPEG or PNG")
-    # Pillow's own words for a file that it cannot identify hold an address in memory, which no two runs share.
-    reason = "its header" if isinstance(error, UnidentifiedImageError) else reason_of(error)
-    return ImageError("corrupt", f"the {kind} is cut short or damaged ({reason})")
+    return ImageError("corrupt", f"the {kind} is cut short or damaged ({reason_of(error)})")
 
 
 def _pixels(image: Any, kind: str) -> NDArray[np.uint8]:
