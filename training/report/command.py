@@ -122,9 +122,7 @@ def _predict_artifact(
     skip_bad: bool,
 ) -> tuple["Dataset", NDArray[np.float32]]:
     """Return the pictures that can be read, and the probabilities that an artifact gives [N, classes]."""
-    from tqdm import tqdm
-
-    from training.data.prepare import in_threads, report_unreadable
+    from training.data.prepare import for_each_image, leave_out_unreadable
 
     classifier = Classifier.load(path, threads=1, regions="none")
 
@@ -135,9 +133,6 @@ def _predict_artifact(
         except ImageError as error:
             return error.code
 
-    rows, names = range(len(dataset.names)), dataset.names
-    answers = list(tqdm(in_threads(answer, rows, None), total=len(rows), unit="image", disable=None))
-    if bad := [row for row in rows if isinstance(answers[row], str)]:
-        report_unreadable(dataset, [f"{names[row]} ({answers[row]})" for row in bad], skip_bad)
-    good = np.setdiff1d(rows, bad)
-    return dataset.select(good), np.stack([answers[row] for row in good])
+    answers = list(for_each_image(answer, dataset, "classifying"))
+    rows, probabilities = leave_out_unreadable(dataset, answers, skip_bad)
+    return dataset.select(rows), np.stack(probabilities)
