@@ -4,6 +4,9 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
+# Of suspects.csv, which `eyespot annotate` opens.
+SUSPECT_COLUMNS = ("path", "label", "predicted", "probability")
+
 
 class ClassReport(Struct, frozen=True):
     """Precision, recall and F1 of one class, and the number of its images."""
