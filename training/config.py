@@ -102,7 +102,7 @@ class TrainConfig:
         if os.sep in self.target and not is_dataset(self.target):
             raise UsageError(f"{self.target}: there is no such folder, data set or recipe")
         if not is_dataset(self.target):
-            unknown = unknown_name("recipe", self.target, list(RECIPES))
+            unknown = unknown_name("recipe", self.target, RECIPES)
             raise UsageError(f"{unknown}, and there is no folder {self.target}")
         if self.dataset:
             raise UsageError(f"{self.target} is the data set to train on; leave out --dataset {self.dataset}")
