@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.model, arguments.dataset, skip_bad=arguments.skip_bad, output=arguments.output
     )
     if arguments.json:
-        print(json.dumps(report.as_record()))
+        print(json.dumps(msgspec.to_builtins(report)))
     else:
         print(f"{arguments.model} on {report.dataset}\n\n{report.describe()}\n\nfiles: {output}")
     return DONE

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import to_builtins
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
@@ -124,7 +125,7 @@ def write_evaluation(evaluation: Evaluation, dataset: Dataset, model: str, folde
     texts = {
         "mistakes.json": json.dumps(rows, indent=2),
         "suspects.csv": _suspects(evaluation, dataset),
-        "report.json": json.dumps(report.as_record(), indent=2),
+        "report.json": json.dumps(to_builtins(report), indent=2),
     }
     for name, text in texts.items():
         with replacing(folder / name) as temporary:
