@@ -55,7 +55,7 @@ class RunFolder:
         self.evaluation = path / "evaluation"  # report, confusion matrix, reliability diagram, mistakes, suspects
         self.report = self.evaluation / "report.json"
         self.suspects = self.evaluation / "suspects.csv"  # pictures that are probably labelled wrong
-        self.checkpoints = path / "checkpoints"  # networks that were kept besides the last one
+        self.checkpoints = path / "checkpoints"  # best.keras, the network of the best epoch
         self.state = path / "state.npz"  # what an unfinished training resumes from
 
     @property

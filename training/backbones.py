@@ -125,7 +125,7 @@ BACKBONES = {
 def find_backbone(name: str) -> Backbone:
     """Return the backbone of this name. Raises UsageError for an unknown one, with the nearest that is known."""
     if name not in BACKBONES:
-        raise UsageError(unknown_name("backbone", name, list(BACKBONES)))
+        raise UsageError(unknown_name("backbone", name, BACKBONES))
     return BACKBONES[name]
 
 

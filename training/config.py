@@ -12,7 +12,7 @@ from edge.spec import Faces, Glyphs
 from training.backbones import find_backbone
 from training.data.load import is_dataset
 from training.epochs.augmentation import AUGMENTATIONS
-from training.networks.architecture import DEFAULT_INITIALIZER, require_initializer
+from training.networks.architecture import DEFAULT_INITIALIZER, INITIALIZERS
 from training.recipe import AnyRecipe, EpochSettings, FineTuning, HeadRecipe, Recipe, ScheduleName, with_image_size
 from training.recipes import RECIPES, load_recipe_file
 from training.transfer.head import Logistic, NearestNeighbours
@@ -63,11 +63,13 @@ class TrainConfig:
     device: Literal["auto", "cpu", "gpu"] = "auto"
 
     def __post_init__(self) -> None:
-        require_initializer(self.initializer)
-        if self.augment is not None and self.augment not in AUGMENTATIONS:
-            raise UsageError(unknown_name("augmentation", self.augment, list(AUGMENTATIONS)))
-        if self.schedule is not None and self.schedule not in get_args(ScheduleName):
-            raise UsageError(unknown_name("schedule", self.schedule, get_args(ScheduleName)))
+        for kind, name, known in (
+            ("initialiser", self.initializer, INITIALIZERS),
+            ("augmentation", self.augment, AUGMENTATIONS),
+            ("schedule", self.schedule, get_args(ScheduleName)),
+        ):
+            if name is not None and name not in known:
+                raise UsageError(unknown_name(kind, name, known))
         if self.tensorboard and find_spec("tensorboard") is None:
             raise MissingExtraError("--tensorboard needs the package tensorboard; install it: pip install tensorboard")
 
@@ -100,7 +102,7 @@ class TrainConfig:
         if os.sep in self.target and not is_dataset(self.target):
             raise UsageError(f"{self.target}: there is no such folder, data set or recipe")
         if not is_dataset(self.target):
-            unknown = unknown_name("recipe", self.target, list(RECIPES))
+            unknown = unknown_name("recipe", self.target, RECIPES)
             raise UsageError(f"{unknown}, and there is no folder {self.target}")
         if self.dataset:
             raise UsageError(f"{self.target} is the data set to train on; leave out --dataset {self.dataset}")

@@ -66,7 +66,7 @@ def test_verify_passes(pi: Pi, artifact: Path, packages: str) -> None:
 
 @both_sets
 def test_classify_answers_the_same(pi: Pi, eyespot: Run, artifact: Path, pictures: Path, packages: str) -> None:
-    command = ("classify", artifact, pictures, "--json", "--top", 10)
+    command = ("classify", artifact, pictures, "--json", "--top-k", 10)
     here, there = eyespot(*command), pi.eyespot(*command, packages=packages)
     assert (here.returncode, there.returncode) == (1, 1), there.stderr
     require_same(records(here.stdout), records(there.stdout), artifact)
@@ -79,7 +79,7 @@ def test_batch_writes_the_same_rows(
     with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
         archive.write(pictures / "large.jpg", "first.jpg")
         archive.write(pictures / "native-00.png", "second.png")
-    command = ("batch", artifact, pictures, tmp_path / "more.zip", "--top", 10, "--quiet", "--output")
+    command = ("batch", artifact, pictures, tmp_path / "more.zip", "--top-k", 10, "--quiet", "--output")
     here = eyespot(*command, tmp_path / "here.jsonl")
     there = pi.eyespot(*command, tmp_path / "there.jsonl", packages=packages)
     assert (here.returncode, there.returncode) == (1, 1), there.stderr

@@ -81,7 +81,7 @@ def test_ten_lines_without_our_code_answer_as_classify(
     command = [sys.executable, "-I", "-c", SCRIPT, str(lenet_model), *map(str, pictures)]
     script = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert script.returncode == 0, script.stderr
-    ours = eyespot("classify", lenet_model, *pictures, "--json", "--top", 10)
+    ours = eyespot("classify", lenet_model, *pictures, "--json", "--top-k", 10)
     assert ours.returncode == 0, ours.stderr
     pairs = list(zip(script.stdout.splitlines(), ours.stdout.splitlines(), strict=True))
     assert len(pairs) == 15

@@ -28,7 +28,7 @@ PEAK_MB = 200 + 2 * 3 * MAX_PIXELS * 8 / 1e6
 TOLERANCE = 1e-5
 
 BATCH = ("batch", "model.onnx", "list.txt", "--output", "rows.jsonl", "--max-pixels", str(MAX_PIXELS), "--threads", "2")
-BATCH += ("--top", "99", "--quiet")
+BATCH += ("--top-k", "99", "--quiet")
 
 Rows = list[dict[str, Any]]
 

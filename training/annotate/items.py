@@ -20,8 +20,7 @@ from edge.image import read_image
 from edge.result import Box
 from edge.sources import Source, walk
 from edge.spec import Faces, Glyphs
-
-SUSPECT_COLUMNS = ("path", "label", "predicted", "probability")
+from training.report.report import SUSPECT_COLUMNS
 
 
 class Item(msgspec.Struct, frozen=True):

@@ -5,7 +5,6 @@ the next start brings the pictures to what the journal says.
 """
 
 import os
-import unicodedata
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 from edge.errors import OutputError, UsageError
 from edge.files import AppendOnlyFile, replacing
 from training.annotate.items import Cutter, Item
+from training.data.folder import fold_label, is_text
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -158,8 +158,8 @@ class Session:
 def check_label(label: str, known: Collection[str]) -> None:
     """Raise UsageError if `label` cannot name a class folder, or training would take it for one of `known`."""
     bad = label != label.strip() or label[:1] in ("", ".") or len(label.encode()) > 255
-    if bad or any(c in "/\\" or unicodedata.category(c) in ("Cc", "Cs") for c in label):
+    if bad or "/" in label or "\\" in label or not is_text(label):
         raise UsageError(f"a label must be a possible name of a folder that is not hidden. Received: {label!r:.80}")
-    alike = {unicodedata.normalize("NFKC", other).casefold(): other for other in known if other != label}
-    if clash := alike.get(unicodedata.normalize("NFKC", label).casefold()):
+    alike = {fold_label(other): other for other in known if other != label}
+    if clash := alike.get(fold_label(label)):
         raise UsageError(f"the labels {clash!r} and {label!r} would be one to training; choose one of them")

@@ -89,11 +89,21 @@ def _check_names(path: Path, classes: list[str]) -> None:
     """Refuse names that differ only in case, space around them or the encoding of accents."""
     seen: dict[str, str] = {}
     for name in classes:
-        if any(unicodedata.category(character) in NO_TEXT for character in name):
+        if not is_text(name):
             raise DatasetError(f"{path}: the class folder {name!r} is not named in readable text; rename it")
-        folded = unicodedata.normalize("NFKC", name).strip().casefold()
+        folded = fold_label(name)
         if not folded:
             raise DatasetError(f"{path}: the class folder {name!r} has a blank name; rename it")
         if folded in seen:
             raise DatasetError(f"{path}: the labels {seen[folded]!r} and {name!r} clash; rename or merge the folders")
         seen[folded] = name
+
+
+def is_text(label: str) -> bool:
+    """Whether a label has neither control characters nor bytes that are no text."""
+    return not any(unicodedata.category(character) in NO_TEXT for character in label)
+
+
+def fold_label(label: str) -> str:
+    """Return what is equal for two labels that could be mistaken for one another."""
+    return unicodedata.normalize("NFKC", label).strip().casefold()

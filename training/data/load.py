@@ -53,7 +53,7 @@ def _find(name: str) -> Dataset:
         raise DatasetError(f"{name}: a data set is a folder, an .npz file or a known name. Received: another file")
     if "/" in name or "." in name:
         raise DatasetError(f"{name}: there is no such folder or file")
-    raise DatasetError(f"{unknown_name('data set', name, list(NAMED))}, and there is no folder {name}")
+    raise DatasetError(f"{unknown_name('data set', name, NAMED)}, and there is no folder {name}")
 
 
 def _with_test_part(dataset: Dataset, test: Dataset) -> Dataset:

@@ -6,7 +6,6 @@ The result, uint8 pixels of one size, is kept in the cache for every network of 
 import hashlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TypeVar
@@ -21,7 +20,7 @@ from edge.errors import DatasetError, ImageError
 from edge.fingerprint import measure
 from edge.image import MAX_PIXELS, decode_image
 from edge.model import INPUT_NAME
-from edge.runtime import create_session, usable_cores
+from edge.runtime import create_session, ordered_map, usable_cores
 from edge.spec import canonical_json
 from edge.steps import Step, require_preparable
 from export.preprocess import PIXELS_NAME, build_geometry, build_values, network_shape, split_steps
@@ -31,11 +30,9 @@ from training.data.store import Store
 # Raise it when the same steps compute something else, or something else is kept.
 CACHE_FORMAT = 6
 NAMED_BAD_IMAGES = 5
-# Items that threads work on before the first results are used: enough that they seldom wait for a slow one.
-CHUNK = 64
+WRITTEN_AT_ONCE = 64
 CAMERA_TAGS = (271, 272)  # EXIF: maker and model
 
-T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -140,37 +137,44 @@ def prepare(
     hashes: list[bytes] = []
     notes: list[Note | str] = []
     fresh: list[tuple[bytes, bytes, str]] = []
-    worked = in_threads(work, range(len(names)), jobs)
-    for content, note, data in tqdm(worked, total=len(names), unit="image", desc="preparing", disable=None):
+    for content, note, data in for_each_image(work, dataset, "preparing", jobs):
         hashes.append(content)
         notes.append(note)
         if data is not None:
             fresh.append((preprocessor.key(content), data, msgspec.json.encode(note).decode()))
-        if len(fresh) == CHUNK or len(hashes) == len(names):
+        if len(fresh) == WRITTEN_AT_ONCE or len(hashes) == len(names):
             store.write(fresh)
             fresh.clear()
     store.touch([preprocessor.key(content) for content in hashes])
-    digest = dataset.digest(hashes)
-    if bad := [row for row, note in enumerate(notes) if isinstance(note, str)]:
-        report_unreadable(dataset, [f"{names[row]} ({notes[row]})" for row in bad], skip_bad)
-        rows = np.setdiff1d(np.arange(len(names)), bad)
-        dataset, hashes = dataset.select(rows), [hashes[row] for row in rows]
-    return Pictures(dataset, preprocessor, store, hashes, [note for note in notes if isinstance(note, Note)], digest)
+    rows, known = leave_out_unreadable(dataset, notes, skip_bad)
+    good = [hashes[row] for row in rows]
+    return Pictures(dataset.select(rows), preprocessor, store, good, known, dataset.digest(hashes))
 
 
-def report_unreadable(dataset: Dataset, bad: list[str], skip_bad: bool) -> None:
-    """Name the images that cannot be read. Raises DatasetError unless they are to be left out."""
-    described = f"{dataset.name}: {len(bad):,} unreadable images, such as {', '.join(bad[:NAMED_BAD_IMAGES])}"
-    if not skip_bad:
-        raise DatasetError(f"{described}; repair or remove them, or leave them out with --skip-bad")
-    print(f"left out: {described}", file=sys.stderr)
+def for_each_image(
+    work: Callable[[int], R], dataset: Dataset, description: str, jobs: int | None = None
+) -> Iterator[R]:
+    """Yield `work(row)` in order, computed by `jobs` threads (None: one for each core), with a bar on a terminal."""
+    rows = range(len(dataset.names))
+    found = (result for result in ordered_map(work, rows, jobs or usable_cores()) if result is not None)
+    yield from tqdm(found, total=len(rows), unit="image", desc=description, disable=None)
 
 
-def in_threads(work: Callable[[T], R], items: Sequence[T], jobs: int | None) -> Iterator[R]:
-    """Yield `work(item)` in order, computed by `jobs` threads (None: one for each core), a bounded number ahead."""
-    with ThreadPoolExecutor(jobs or usable_cores()) as pool:
-        for start in range(0, len(items), CHUNK):
-            yield from pool.map(work, items[start : start + CHUNK])
+def leave_out_unreadable(
+    dataset: Dataset, results: Sequence[R | str], skip_bad: bool
+) -> tuple[NDArray[np.int64], list[R]]:
+    """Return the rows of the images that could be read, and their results; that of another is the code of an error.
+
+    The others are named on standard error. Raises DatasetError if there are any and `skip_bad` is not set.
+    """
+    good = {row: result for row, result in enumerate(results) if not isinstance(result, str)}
+    if bad := [row for row in range(len(results)) if row not in good]:
+        named = ", ".join(f"{dataset.names[row]} ({results[row]})" for row in bad[:NAMED_BAD_IMAGES])
+        described = f"{dataset.name}: {len(bad):,} unreadable images, such as {named}"
+        if not skip_bad:
+            raise DatasetError(f"{described}; repair or remove them, or leave them out with --skip-bad")
+        print(f"left out: {described}", file=sys.stderr)
+    return np.array([*good], np.int64), [*good.values()]
 
 
 def _camera(encoded: bytes) -> str:

@@ -46,10 +46,10 @@ def limit_bytes() -> int:
 class Store:
     """Byte strings by key, in one file. Its methods may be called from any thread; all raise OSError for a bad disk."""
 
-    def __init__(self, folder: Path, limit: int | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._path = folder / "training.sqlite"
-        self._limit = limit_bytes() if limit is None else limit
+        self._limit = limit_bytes()
         self._lock = RLock()
         self._written = 0  # bytes since entries were last evicted
         folder.mkdir(parents=True, exist_ok=True)

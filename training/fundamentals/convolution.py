@@ -20,6 +20,7 @@ from edge.arguments import DONE, Parser, as_command
 from edge.errors import UsageError
 from edge.image import read_image
 from training.arguments import picture_path
+from training.report.plots import save_figure
 
 LONGEST_SIDE_PX = 640  # larger pictures are shrunk: the largest kernel takes 441 multiplications for each pixel
 SOBEL_X = np.array([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
@@ -70,8 +71,7 @@ def _show(picture: str | None, output: Path) -> int:
         axes.imshow(tile, cmap="gray", vmin=0, vmax=255)  # below 0 is black, above 255 white
         axes.set_title(title)
         axes.set_axis_off()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(output)
+    save_figure(figure, output)
     print(f"contact sheet: {output}")
     return DONE
 

@@ -12,8 +12,6 @@ from functools import partial
 import keras
 from keras import initializers, layers
 
-from edge.errors import UsageError, unknown_name
-
 DEFAULT_INITIALIZER = "glorot-uniform"
 INITIALIZERS: dict[str, Callable[[], initializers.Initializer]] = {
     # With any constant all units of a layer learn the same; it is here to see that happen.
@@ -27,12 +25,6 @@ INITIALIZERS: dict[str, Callable[[], initializers.Initializer]] = {
     "he-uniform": initializers.HeUniform,
     "he-normal": initializers.HeNormal,
 }
-
-
-def require_initializer(name: str) -> None:
-    """Raise UsageError, with the nearest name, if there is no initialiser called `name`."""
-    if name not in INITIALIZERS:
-        raise UsageError(unknown_name("initialiser", name, list(INITIALIZERS)))
 
 
 @dataclass(frozen=True)

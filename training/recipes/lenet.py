@@ -8,7 +8,7 @@ Data:      digits (1,797 real images shipped with scikit-learn), or any folder o
 Source:    Starter Bundle, chapters 14, 21 and 22; lenet and smiles: our own, on its network
 Expected:  lenet-mnist 98 %, captcha 100 %, smiles 93 %
 Measured:  lenet 99.8 % of the test digits (ten seeds: 99.3 to 100 %, median 99.6 %), 98.9 % of 2,500 test digits of
-           MNIST with 7,500 to train on, 99.0 % with --epochs 30 (tests/benchmarks/digits28.py); lenet-mnist 93.4 % of
+           MNIST with 7,500 to train on, 99.0 % with --epochs 30 (tests/benchmarks/accuracy.py); lenet-mnist 93.4 % of
            the same 2,500. captcha 99.7 % of 2,500 whole captchas drawn by eyespot, with 500 others to train on (the
            book's are no longer available). smiles 93.4 % of 2,108 test faces, from 7,582 to train on
 """

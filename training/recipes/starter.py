@@ -9,7 +9,7 @@ Source:    Starter Bundle, chapters 7 to 10, 12, 15 and 16
 Expected:  knn 52 %, linear 50 %, 53 % with L1, 55 % with L2; mlp-mnist 92 %, mlp-cifar10 57 %, overfitted;
            shallownet-animals 71 %, shallownet-cifar10 60 %; minivggnet-cifar10 83 % with, 79 % without normalisation;
            79 % with a rate that drops by a factor of .25 every five epochs, 82 % with .5
-Measured:  mlp-mnist 83.3 % of 2,500 digits of MNIST from 7,500 to train on (tests/benchmarks/digits28.py)
+Measured:  mlp-mnist 83.3 % of 2,500 digits of MNIST from 7,500 to train on
 """
 
 from dataclasses import replace

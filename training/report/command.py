@@ -21,7 +21,6 @@ from edge.arguments import DONE
 from edge.classifier import Classifier
 from edge.errors import DatasetError, ImageError, ModelError, UsageError
 from edge.image import decode_image
-from edge.model import read_spec
 from edge.spec import ModelSpec
 from export.run_folder import RunFolder
 from training.report.report import Report
@@ -45,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.model, arguments.dataset, skip_bad=arguments.skip_bad, output=arguments.output
     )
     if arguments.json:
-        print(json.dumps(report.as_record()))
+        print(json.dumps(msgspec.to_builtins(report)))
     else:
         print(f"{arguments.model} on {report.dataset}\n\n{report.describe()}\n\nfiles: {output}")
     return DONE
@@ -58,13 +57,13 @@ def evaluate_model(
 
     Without a `dataset` the report is the run's own; with one it is made anew and written to `output`.
     """
-    folder = RunFolder(model)
-    spec = read_spec(model) if model.is_file() else folder.read_spec()
     if dataset:
         output = output or model.with_name(f"{model.stem}-evaluation")
-        return _evaluate(model, spec, dataset, skip_bad, output), output
+        return _evaluate(model, dataset, skip_bad, output), output
     if model.is_file():
         raise UsageError(f"{model} is an artifact, which has no pictures; name some with --dataset")
+    folder = RunFolder(model)
+    folder.read_spec()  # there is one in a finished run
     if output:
         raise UsageError(f"the figures of a run are in {folder.evaluation}; --output is for those of a --dataset")
     return _read_report(folder.report), folder.evaluation
@@ -77,17 +76,21 @@ def _read_report(path: Path) -> Report:
         raise ModelError(f"{path}: this is not the report of a run ({error}); evaluate it with --dataset") from None
 
 
-def _evaluate(model: Path, spec: ModelSpec, name: str, skip_bad: bool, output: Path) -> Report:
+def _evaluate(model: Path, name: str, skip_bad: bool, output: Path) -> Report:
     from training.data.load import load_dataset, require_outside
     from training.report.evaluation import evaluate, write_evaluation
 
+    classifier = Classifier.load(model, threads=1, regions="none") if model.is_file() else None
+    spec = classifier.spec if classifier else RunFolder(model).read_spec()
     require_outside(output, name)
     dataset = load_dataset(name)
     if unknown := [label for label in dataset.labels if label not in spec.labels]:
         known = ", ".join(spec.labels)
         raise DatasetError(f"{dataset.name}: its class {unknown[0]!r} is not one of the model's: {known:.200}")
-    predict = _predict_artifact if model.is_file() else _predict_run
-    dataset, probabilities = predict(model, dataset, spec, skip_bad)
+    if classifier:
+        dataset, probabilities = _predict_artifact(classifier, dataset, skip_bad)
+    else:
+        dataset, probabilities = _predict_run(model, dataset, spec, skip_bad)
     if not np.isfinite(probabilities).all():
         raise ModelError("the network gives numbers that are not finite; its weights are damaged, train it anew")
     targets = np.array([spec.labels.index(label) for label in dataset.labels], np.int64)[dataset.targets]
@@ -116,17 +119,10 @@ def _predict_run(
 
 
 def _predict_artifact(
-    path: Path,
-    dataset: "Dataset",
-    spec: ModelSpec,  # noqa: ARG001 # as _predict_run
-    skip_bad: bool,
+    classifier: Classifier, dataset: "Dataset", skip_bad: bool
 ) -> tuple["Dataset", NDArray[np.float32]]:
     """Return the pictures that can be read, and the probabilities that an artifact gives [N, classes]."""
-    from tqdm import tqdm
-
-    from training.data.prepare import in_threads, report_unreadable
-
-    classifier = Classifier.load(path, threads=1, regions="none")
+    from training.data.prepare import for_each_image, leave_out_unreadable
 
     def answer(row: int) -> NDArray[np.float32] | str:
         try:
@@ -135,9 +131,6 @@ def _predict_artifact(
         except ImageError as error:
             return error.code
 
-    rows, names = range(len(dataset.names)), dataset.names
-    answers = list(tqdm(in_threads(answer, rows, None), total=len(rows), unit="image", disable=None))
-    if bad := [row for row in rows if isinstance(answers[row], str)]:
-        report_unreadable(dataset, [f"{names[row]} ({answers[row]})" for row in bad], skip_bad)
-    good = np.setdiff1d(rows, bad)
-    return dataset.select(good), np.stack([answers[row] for row in good])
+    answers = list(for_each_image(answer, dataset, "classifying"))
+    rows, probabilities = leave_out_unreadable(dataset, answers, skip_bad)
+    return dataset.select(rows), np.stack(probabilities)

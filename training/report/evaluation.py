@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import to_builtins
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
@@ -15,7 +16,7 @@ from edge.files import replacing
 from edge.image import decode_image
 from training.data.dataset import Dataset
 from training.report.plots import draw_confusion, draw_mistakes, draw_reliability, save_figure
-from training.report.report import Answers, Bin, ClassReport, Interval, Report
+from training.report.report import SUSPECT_COLUMNS, Answers, Bin, ClassReport, Interval, Report
 
 # As in the experiments of C. Guo, G. Pleiss, Y. Sun, K. Weinberger, On Calibration of Modern Neural Networks, 2017.
 BINS = 15
@@ -124,7 +125,7 @@ def write_evaluation(evaluation: Evaluation, dataset: Dataset, model: str, folde
     texts = {
         "mistakes.json": json.dumps(rows, indent=2),
         "suspects.csv": _suspects(evaluation, dataset),
-        "report.json": json.dumps(report.as_record(), indent=2),
+        "report.json": json.dumps(to_builtins(report), indent=2),
     }
     for name, text in texts.items():
         with replacing(folder / name) as temporary:
@@ -134,7 +135,7 @@ def write_evaluation(evaluation: Evaluation, dataset: Dataset, model: str, folde
 def _suspects(evaluation: Evaluation, dataset: Dataset) -> str:
     """Return the images that are probably labelled wrong as CSV, the surest first, which `eyespot annotate` opens."""
     table = csv.writer(text := StringIO(), lineterminator="\n")
-    table.writerow(("path", "label", "predicted", "probability"))
+    table.writerow(SUSPECT_COLUMNS)
     for mistake in evaluation.mistakes[: evaluation.report.suspects]:
         source = dataset.sources[mistake.row]
         path = str(Path(source).absolute()) if isinstance(source, str) else mistake.name

@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct
+
+# Of suspects.csv, which `eyespot annotate` opens.
+SUSPECT_COLUMNS = ("path", "label", "predicted", "probability")
 
 
 class ClassReport(Struct, frozen=True):
@@ -70,11 +73,6 @@ class Report(Struct, frozen=True, kw_only=True):
     answers: Answers | None
     phases: tuple[dict[str, Any], ...] = ()
     warnings: tuple[Finding, ...] = ()
-
-    def as_record(self) -> dict[str, Any]:
-        """Return the JSON object of report.json."""
-        record: dict[str, Any] = to_builtins(self)
-        return record
 
     def describe(self) -> str:
         """Return a table of the classes, with the figures of all images and the warnings below it."""

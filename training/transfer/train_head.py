@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.errors import DivergenceError
 from training.backbones import open_blocks, weights_digest
@@ -16,12 +15,10 @@ from training.epochs.train_epochs import finish_epochs, fit, load_best, make_rep
 from training.job import Job, Predictions, Trained
 from training.recipe import FineTuning, HeadRecipe
 from training.transfer.features import extract_features, pixel_features
+from training.transfer.head import Floats, Rows
 
 # With at most so many pictures their mirror images are learned from too; with more they change nothing.
 MIRRORED_IMAGES = 600
-
-Floats = NDArray[np.float32]
-Rows = NDArray[np.int64]
 
 
 def train_head(recipe: HeadRecipe, job: Job) -> Trained:

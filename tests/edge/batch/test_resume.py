@@ -112,7 +112,7 @@ def changes() -> Iterator[tuple[str, Callable[[], object], list[str], str]]:
     yield "gone", lambda: os.unlink("images/1.png"), resumed, "'images/2.png'"
     yield "new", lambda: written(Path("images/00.png"), grey(1)), resumed, "'images/1.png'"
     yield "fewer", lambda: None, ["images/0.png", "--resume"], "sources"
-    yield "top", lambda: None, [*resumed, "--top", "1"], "top_k 3, not 1"
+    yield "top", lambda: None, [*resumed, "--top-k", "1"], "top_k 3, not 1"
     yield "threshold", lambda: None, [*resumed, "--min-probability", "0.5"], "min_probability 0.0, not 0.5"
     yield "regions", lambda: None, [*resumed, "--regions", "glyphs:3"], "regions None"
     yield "fast", lambda: None, [*resumed, "--fast-decode"], "fast_decode False, not True"

@@ -92,7 +92,7 @@ def test_csv_and_parquet_hold_the_same_rows_in_the_same_columns(batch: Batch, mo
     odd = os.fsdecode(b'images/gr\xfcn, "5\n".png')
     written(Path(odd), grey(10))
     for ending in ("csv", "jsonl", "parquet"):
-        assert batch("images", "--output", f"r.{ending}", "--top", "2") == SOME_FAILED
+        assert batch("images", "--output", f"r.{ending}", "--top-k", "2") == SOME_FAILED
     with open("r.csv", encoding="utf-8", newline="") as file:
         cells = list(csv.DictReader(file))
     table = pq.read_table("r.parquet").to_pylist()

@@ -75,7 +75,7 @@ def test_json_has_one_object_for_each_input_in_order(classify: Run) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--top", "0"], ["--top", "-1"], ["--top", "two"], ["--max-pixels", "0"], ["--gaze"]],
+    [["--top-k", "0"], ["--top-k", "-1"], ["--top-k", "two"], ["--max-pixels", "0"], ["--gaze"]],
     ids=" ".join,
 )
 def test_a_wrong_call_ends_with_2_before_anything_is_done(
@@ -127,7 +127,7 @@ def test_every_broken_picture_has_its_code_and_the_others_are_done(classify: Run
     done = classify("dark.png", *expected, "bright.png", "--json")
     assert done.returncode == SOME_FAILED
     assert codes(done) == {"dark.png": None, **expected, "bright.png": None}
-    table = classify("dark.png", *expected, "bright.png", "--top", "1")
+    table = classify("dark.png", *expected, "bright.png", "--top-k", "1")
     assert table.returncode == SOME_FAILED
     assert [line.split()[0] for line in table.stdout.splitlines()] == ["dark.png", "bright.png"]
     named = [line.split(": ")[:3] for line in table.stderr.splitlines()]

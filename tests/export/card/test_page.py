@@ -142,7 +142,7 @@ def test_a_picture_of_ones_own_is_shown_smaller_and_answered_as_on_the_command_l
     assert np.abs(first - expected).max() <= 1
     assert np.abs(second - pillow_resized(photograph(700, 1024, 5), 16, 16)).max() <= ROUNDING
     capsys.readouterr()
-    assert main(["classify", str(model), str(tmp_path / "mine.png"), "--json", "--top", "5"]) == 0
+    assert main(["classify", str(model), str(tmp_path / "mine.png"), "--json", "--top-k", "5"]) == 0
     predictions = json.loads(capsys.readouterr().out)["predictions"]
     assert page.table("What the model answers")[1:] == [[p["label"], f"{p['probability']:.2%}"] for p in predictions]
 

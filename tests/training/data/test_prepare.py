@@ -113,10 +113,13 @@ def test_bad_pictures_are_named_or_left_out(folder: Path, store: Store, capsys: 
     assert "cat/bad.png" in capsys.readouterr().err
 
 
-def test_what_left_the_cache_is_decoded_again(folder: Path, tmp_path: Path, decoded: list[bytes]) -> None:
+def test_what_left_the_cache_is_decoded_again(
+    folder: Path, tmp_path: Path, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Store(tmp_path / "large") as store:
         whole = pixels(prepare(load_folder(folder), STEPS, store))
-    with Store(tmp_path / "small", limit=2 * 32 * 32 * 3) as store:
+    monkeypatch.setenv("EYESPOT_CACHE_GB", str(2 * 32 * 32 * 3 / 1e9))
+    with Store(tmp_path / "small") as store:
         pictures = prepare(load_folder(folder), STEPS, store)
         del decoded[:]
         assert np.array_equal(pixels(pictures), whole)

@@ -19,7 +19,7 @@ def entry(i: int) -> tuple[bytes, bytes, str]:
 
 def kept(folder: Path, count: int) -> list[int]:
     """The numbers of the entries that are there; each of them whole."""
-    with Store(folder, 10**9) as store:
+    with Store(folder) as store:
         found = list(store.read([entry(i)[0] for i in range(count)]))
     assert all(data in (None, entry(i)[1]) for i, data in enumerate(found))
     return [i for i, data in enumerate(found) if data is not None]
@@ -38,7 +38,8 @@ def test_what_was_written_is_there_for_the_next(tmp_path: Path) -> None:
 def test_the_least_recently_used_leave_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr("time.time", lambda: clock[0])
-    with Store(tmp_path, 10 * ENTRY_BYTES) as store:
+    monkeypatch.setenv("EYESPOT_CACHE_GB", str(10 * ENTRY_BYTES / 1e9))
+    with Store(tmp_path) as store:
         for i in range(10):
             clock[0] += 1000
             store.write([entry(i)])
@@ -46,6 +47,7 @@ def test_the_least_recently_used_leave_first(tmp_path: Path, monkeypatch: pytest
         store.touch([b"key 0", b"key 1"])
         clock[0] += 1000
         store.write([entry(10)])
+    monkeypatch.delenv("EYESPOT_CACHE_GB")
     found = kept(tmp_path, 11)
     assert found == sorted({0, 1, *range(11 - len(found) + 2, 11)})
     assert 8 <= len(found) <= 10
@@ -65,7 +67,7 @@ import sys
 from pathlib import Path
 from training.data.store import Store
 first, last = map(int, sys.argv[2:])
-with Store(Path(sys.argv[1]), 10**9) as store:
+with Store(Path(sys.argv[1])) as store:
     for i in range(first, last):
         store.write([(f"key {i}".encode(), bytes([i % 256]) * 1000, "")])
         print(i, flush=True)

@@ -56,9 +56,12 @@ def test_features_are_the_networks_and_are_computed_once(
     assert len(asked) == 120
 
 
-def test_what_left_the_cache_is_computed_again(network: keras.Model, pictures: Pictures, tmp_path: Path) -> None:
+def test_what_left_the_cache_is_computed_again(
+    network: keras.Model, pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = extract_features(network, pictures)
-    with Store(tmp_path / "small", limit=10 * whole[0].nbytes) as store:
+    monkeypatch.setenv("EYESPOT_CACHE_GB", str(10 * whole[0].nbytes / 1e9))
+    with Store(tmp_path / "small") as store:
         for _ in range(2):
             assert extract_features(network, replace(pictures, store=store)) == pytest.approx(whole, abs=1e-6)
 
