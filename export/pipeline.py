@@ -130,15 +130,16 @@ def export_source(
     comparisons, limit = prove(converted, network, answer, pictures, options.tolerance)
     parity = certify(comparisons, converted.source, pictures, limit)
     samples = [c for c in (*show(converted, pictures), *comparisons) if c.view][:SELF_TEST_SAMPLES]
-    self_test = make_self_test(samples, SELF_TEST_FACTOR * limit)
+    self_test_tolerance = SELF_TEST_FACTOR * limit
     notes = _notes(converted, options, limit)
     if options.variant:
         network, spec, note = shrink(converted, network, spec, pictures, options)
         model = merge(converted.preprocessing, network)
         answer = of_pictures(model, OUTPUT_NAME, str(output))
         samples = [replace(c, expected=answer(c.view.pixels[None])[0]) for c in samples if c.view]
-        self_test = make_self_test(samples, VARIANT_SELF_TEST_TOLERANCES[options.variant])
+        self_test_tolerance = VARIANT_SELF_TEST_TOLERANCES[options.variant]
         notes += note
+    self_test = make_self_test(samples, self_test_tolerance)
     content, spec = stamp(model, msgspec.structs.replace(spec, parity=parity, self_test=self_test))
     write_artifact(content, output)
     return Exported(spec, len(content), comparisons, notes)
@@ -231,13 +232,15 @@ def show(converted: Converted, pictures: Pictures) -> list[Comparison]:
     """
     shown: dict[str | None, Comparison] = {}
     for example in islice(pictures.read("evaluate"), MOST_LOOKED_AT):
-        if example.label not in shown and len(shown) < MOST_SHOWN:
+        if example.label not in shown:
             height, width = example.pixels.shape[:2]
             scale = min(1.0, SHOWN_SIDE_PX / max(height, width))
             size = max(1, round(width * scale)), max(1, round(height * scale))
             pixels = np.asarray(cv2.resize(example.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
             expected = converted.expected(converted.prepare(pixels[None]))[0]
             shown[example.label] = Comparison(example.name, View(example.name, pixels), expected, 0.0, True)
+            if len(shown) == MOST_SHOWN:
+                break
     return list(shown.values())
 
 
