@@ -171,28 +171,29 @@ def evaluate(
 
     Temperature and threshold are chosen on the calibration pictures, the other figures measured on the others.
     """
-    if options.calibrate:
-        probabilities, targets, _ = _answer_labelled(converted, spec, pictures, "calibrate")
-        head = converted.head.with_temperature(fit_temperature(probabilities, targets))
-        converted = replace(converted, head=head)
-    if options.answer_accuracy is not None:
-        probabilities, targets, _ = _answer_labelled(converted, spec, pictures, "calibrate")
-        threshold = find_threshold(probabilities, targets, options.answer_accuracy)
-        spec = msgspec.structs.replace(spec, reject_threshold=threshold)
-    probabilities, targets, measures = _answer_labelled(converted, spec, pictures, "evaluate")
-    record = record_of(probabilities, targets, pictures.name, pictures.digest, converted.head.temperature)
+    head = converted.head
+    if options.calibrate or options.answer_accuracy is not None:
+        rows, targets, _ = _answer_labelled(converted, spec, pictures, "calibrate")
+        if options.calibrate:
+            head = replace(head, temperature=fit_temperature(apply_head(head, rows), targets))
+        if options.answer_accuracy is not None:
+            threshold = find_threshold(apply_head(head, rows), targets, options.answer_accuracy)
+            spec = msgspec.structs.replace(spec, reject_threshold=threshold)
+    rows, targets, measures = _answer_labelled(converted, spec, pictures, "evaluate")
+    probabilities = apply_head(head, rows)
+    record = record_of(probabilities, targets, pictures.name, pictures.digest, head.temperature)
     fingerprint = take_fingerprint(measures, probabilities)
-    return converted, msgspec.structs.replace(spec, training=record, fingerprint=fingerprint)
+    return replace(converted, head=head), msgspec.structs.replace(spec, training=record, fingerprint=fingerprint)
 
 
 def _answer_labelled(
     converted: Converted, spec: ModelSpec, pictures: Pictures, use: Use
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
-    """Return probabilities [N, classes], targets [N] and measures [N, 3] of labelled pictures."""
+    """Return the source's rows [N, units], targets [N] and measures [N, 3] of labelled pictures."""
     rows, targets, measures = [], [], []
     examples = pictures.read(use)
     while batch := list(islice(examples, BATCH)):
-        rows.append(converted.expected(np.concatenate([converted.prepare(e.pixels[None]) for e in batch])))
+        rows.append(converted.source.answer(np.concatenate([converted.prepare(e.pixels[None]) for e in batch])))
         targets += [spec.labels.index(str(example.label)) for example in batch]
         measures += [measure(example.pixels) for example in batch]
     if not rows:
