@@ -285,14 +285,14 @@ def shrink(
         known = np.array(targets, np.int64) if pictures.is_labelled else None
         examples = Examples(images, known, options.max_drop)
         if options.variant == "fp16":
-            made, record = make_fp16(network, examples)
+            made = make_fp16(network, examples)
         else:
             arrays = [converted.prepare(example.pixels[None]) for example in pictures.read("calibrate")]
             calibration = np.concatenate(arrays) if arrays else np.empty(0, np.float32)
-            made, record = make_int8(network, target_of(options.target), calibration, examples)
+            made = make_int8(network, target_of(options.target), calibration, examples)
         threshold = spec.reject_threshold
-        notes = () if threshold is None else (describe_unsure(made, network, examples, threshold),)
-    return made, msgspec.structs.replace(spec, variant=record), notes
+        notes = () if threshold is None else (describe_unsure(made, known, threshold),)
+    return made.network, msgspec.structs.replace(spec, variant=made.record), notes
 
 
 def _notes(converted: Converted, options: ExportOptions, limit: float) -> tuple[str, ...]:
