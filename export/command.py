@@ -32,7 +32,6 @@ from export.arguments import (
 )
 from export.publish import publish, require_targets
 from export.run_folder import RunFolder
-from export.sources.source import is_keras_file, not_a_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
         _require_publishable(arguments)
         publish(path, arguments.triton, arguments.bento)
         return DONE
+    from export.sources.source import is_keras_file, not_a_model
+
     suffix = f"-{options.variant}" if options.variant else ""
     if is_keras_file(path) or (path / "saved_model.pb").is_file():
         exported, output = export_described(arguments, path.stem if path.is_file() else path.resolve().name, suffix)
