@@ -49,7 +49,7 @@ Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class View:
-    """One picture to compare on, uint8 RGB [H, W, 3], as it came or changed in size and colour."""
+    """One picture, uint8 RGB [H, W, 3], as it came or changed in size and colour, and its name."""
 
     name: str
     pixels: NDArray[np.uint8]
