@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import msgspec
 import numpy as np
 import onnx
@@ -49,6 +48,7 @@ from export.writer import (
     SELF_TEST_FACTOR,
     SELF_TEST_SAMPLES,
     VARIANT_SELF_TEST_TOLERANCES,
+    fit_into,
     make_self_test,
     stamp,
     write_artifact,
@@ -233,10 +233,7 @@ def show(converted: Converted, pictures: Pictures) -> list[Comparison]:
     shown: dict[str | None, Comparison] = {}
     for example in islice(pictures.read("evaluate"), MOST_LOOKED_AT):
         if example.label not in shown:
-            height, width = example.pixels.shape[:2]
-            scale = min(1.0, SHOWN_SIDE_PX / max(height, width))
-            size = max(1, round(width * scale)), max(1, round(height * scale))
-            pixels = np.asarray(cv2.resize(example.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+            pixels = fit_into(example.pixels, SHOWN_SIDE_PX)
             expected = converted.expected(converted.prepare(pixels[None]))[0]
             shown[example.label] = Comparison(example.name, View(example.name, pixels), expected, 0.0, True)
             if len(shown) == MOST_SHOWN:

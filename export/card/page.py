@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import onnx
 from jinja2 import Environment, FileSystemLoader
@@ -27,7 +26,7 @@ from edge.spec import ClassCounts, ModelSpec, describe_regions
 from edge.steps import ChannelsFirst, Step, describe
 from export.parity.compare import View
 from export.preprocess import build_preprocessing
-from export.writer import encode_png
+from export.writer import encode_png, fit_into
 
 LARGEST_MATRIX, ANSWERS_SHOWN = 20, 5
 LARGEST_SIDE_PX, SHOWN_SIDE_PX = 512, 200  # larger pictures are shrunk, smaller ones shown in larger pixels
@@ -171,11 +170,7 @@ def _draw(values: NDArray[Any], ends: tuple[float, float], title: str, notes: li
     """Return a figure of [h, w, c], in which the first of `ends` is black and the second white."""
     (height, width, channels), (low, high) = values.shape, ends
     levels = np.clip(np.rint((values.astype(np.float64) - low) / (high - low or 1.0) * 255), 0, 255)
-    shown = np.broadcast_to(levels, (height, width, 3)).astype(np.uint8)
-    scale = LARGEST_SIDE_PX / max(height, width)
-    if scale < 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        shown = np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA), np.uint8)
+    shown = fit_into(np.broadcast_to(levels, (height, width, 3)).astype(np.uint8), LARGEST_SIDE_PX)
     factor = max(1, SHOWN_SIDE_PX // max(shown.shape[:2]))
     facts = f"{height}x{width} pixels, {channels} channel{'s'[: channels != 1]}"
     return Figure(
