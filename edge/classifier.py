@@ -15,7 +15,7 @@ from edge.errors import ImageError, ModelError, ParityError, UsageError
 from edge.image import MAX_PIXELS, DecodedImage, decode_image, from_pillow, read_image
 from edge.model import INPUT_NAME, OUTPUT_NAME, load_model
 from edge.result import DEFAULT_TOP_K, Classification, Prediction, postprocess
-from edge.spec import Faces, Glyphs, ModelSpec
+from edge.spec import Faces, Glyphs, ModelSpec, SelfTestSample
 from edge.steps import require_preparable
 
 if TYPE_CHECKING:
@@ -210,14 +210,18 @@ def replay_self_test(
         raise ModelError(f"{spec.name}: the file holds no self-test samples")
     differences: list[tuple[float, str]] = []
     for sample in spec.self_test.samples:
-        try:
-            pixels = decode_image(base64.b64decode(sample.png, validate=True)).pixels
-        except ValueError as error:  # ImageError is one as well
-            raise ModelError(f"{spec.name}: the self-test sample {sample.name!r} is no picture ({error})") from None
-        found = probabilities(pixels[None])[0].astype(np.float64)
+        found = probabilities(decode_sample(spec, sample)[None])[0].astype(np.float64)
         differences.append((float(np.abs(found - np.array(sample.probabilities)).max()), sample.name))
     largest, worst = max(differences, key=lambda pair: np.nan_to_num(pair[0], nan=np.inf))
     return SelfTestResult(len(differences), largest, worst, spec.self_test.tolerance)
+
+
+def decode_sample(spec: ModelSpec, sample: SelfTestSample) -> NDArray[np.uint8]:
+    """Return the pixels, uint8 RGB [H, W, 3], of a sample in `spec`. Raises ModelError, naming it, if it is damaged."""
+    try:
+        return decode_image(base64.b64decode(sample.png, validate=True)).pixels
+    except ValueError as error:  # ImageError is one as well
+        raise ModelError(f"{spec.name}: the self-test sample {sample.name!r} is no picture ({error})") from None
 
 
 def require_self_test(

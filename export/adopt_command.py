@@ -25,8 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Adopt, print what was written and return the exit status."""
+    from export.sources.source import KERAS_SUFFIXES  # it needs onnx
+
     path: Path = arguments.model
-    if path.suffix in (".keras", ".h5", ".hdf5") or path.is_dir():
+    if path.suffix in KERAS_SUFFIXES or path.is_dir():
         raise UsageError(f"{path}: 'eyespot adopt' takes .onnx files; this is for 'eyespot export {path}'")
     exported, output = export_described(arguments, path.stem, f"-{arguments.variant or 'eyespot'}")
     report(exported, output)

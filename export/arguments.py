@@ -4,7 +4,7 @@ import argparse
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from edge.arguments import share
 from edge.commands.info import variant_rows
@@ -13,6 +13,8 @@ from edge.steps import LARGEST_SIDE_PX
 
 if TYPE_CHECKING:  # `--help` does not wait for onnx
     from export.pipeline import Exported
+
+Processor = Literal["arm", "x86", "x86-vnni", "auto"]
 
 DESCRIPTION = ("labels", "preprocessing", "size", "output_name", "calibrate", "answer_accuracy", "images")
 
@@ -28,7 +30,7 @@ class ExportOptions:
 
     tolerance: float | None = None
     variant: Literal["int8", "fp16"] | None = None
-    target: Literal["arm", "x86", "x86-vnni", "auto"] = "auto"
+    target: Processor = "auto"
     max_drop: float = 0.5
     calibrate: bool = False
     answer_accuracy: float | None = None
@@ -59,9 +61,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_mutually_exclusive_group().add_argument
     for kind, purpose in (("int8", "eight bits, for CPUs: smaller and faster"), ("fp16", "sixteen bits, for GPUs")):
         add(f"--{kind}", dest="variant", action="store_const", const=kind, help=purpose)
-    processors = ("arm", "x86", "x86-vnni", "auto")
     target = "the processor that --int8 is made for (default auto: that of this machine)"
-    parser.add_argument("--for", dest="target", choices=processors, help=target)
+    parser.add_argument("--for", dest="target", choices=get_args(Processor), help=target)
     drop = f"how much accuracy --int8 and --fp16 may lose, in points of 100 (default {DEFAULTS.max_drop:g})"
     parser.add_argument("--max-drop", type=points, metavar="POINTS", help=drop)
 
@@ -117,7 +118,7 @@ def export_described(arguments: argparse.Namespace, own_name: str, suffix: str) 
 
     Without --output that is `own_name` and `suffix`. Raises UsageError for an option that is missing or wrong.
     """
-    from export.sources.source import not_a_model, open_source
+    from export.sources.source import KERAS_SUFFIXES, not_a_model, open_source
 
     path: Path = arguments.model
     inputs = (path, arguments.labels, arguments.preprocessing, arguments.images)
@@ -127,7 +128,7 @@ def export_described(arguments: argparse.Namespace, own_name: str, suffix: str) 
     for option in ("labels", "preprocessing"):
         if (value := getattr(arguments, option)) is None:
             raise UsageError(f"{path}: this model does not say its {option}; give --{option}")
-        if Path(value).suffix in (".onnx", ".keras", ".h5"):
+        if Path(value).suffix in (".onnx", *KERAS_SUFFIXES):
             raise UsageError(f"--{option} {value} is a model, which comes first. Received: {path} as the model")
     from export.parity.pictures import find_pictures
     from export.pipeline import export_source

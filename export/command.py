@@ -32,7 +32,6 @@ from export.arguments import (
 )
 from export.publish import publish, require_targets
 from export.run_folder import RunFolder
-from export.sources.source import is_keras_file, not_a_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,9 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
     require_targets(arguments.triton, arguments.bento)
     options, path = read_options(arguments), arguments.model
     if path.suffix == ".onnx" and path.is_file():
+        spec = read_spec(path)
         _require_publishable(arguments)
-        publish(path, arguments.triton, arguments.bento)
+        publish(path, spec, arguments.triton, arguments.bento)
         return DONE
+    from export.sources.source import is_keras_file, not_a_model
+
     suffix = f"-{options.variant}" if options.variant else ""
     if is_keras_file(path) or (path / "saved_model.pb").is_file():
         exported, output = export_described(arguments, path.stem if path.is_file() else path.resolve().name, suffix)
@@ -66,13 +68,12 @@ def run(arguments: argparse.Namespace) -> int:
         output = resolve_output(arguments.output, f"{path.resolve().name}{suffix}.onnx", path)
         exported = export_run(RunFolder(path), output, options)
     report(exported, output)
-    publish(output, arguments.triton, arguments.bento)
+    publish(output, exported.spec, arguments.triton, arguments.bento)
     return DONE
 
 
 def _require_publishable(arguments: argparse.Namespace) -> None:
-    """Raise ModelError unless MODEL is an artifact, UsageError unless it is to go to a store, as it is."""
-    read_spec(arguments.model)
+    """Raise UsageError unless an artifact is to go to a store, as it is."""
     options = ("output", "tolerance", "variant", *DESCRIPTION)
     _refuse(arguments, options, f"does nothing for {arguments.model}, which is exported already; give its source")
     if arguments.triton is None and not arguments.bento:

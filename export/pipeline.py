@@ -11,20 +11,18 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import msgspec
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
 from edge.errors import ModelError, ParityError, UsageError
-from edge.fingerprint import measure
+from edge.fingerprint import measure, take_fingerprint
 from edge.model import NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.runtime import import_onnxruntime
 from edge.spec import ModelSpec, Parity
 from export.arguments import DEFAULTS, ExportOptions
 from export.evaluation import find_threshold, fit_temperature, record_of
-from export.fingerprint import take_fingerprint
 from export.graph.head import Head, apply_head, attach_head, find_head
 from export.graph.merge import merge
 from export.graph.session import OfPictures, fixed_batch, of_pictures
@@ -50,6 +48,7 @@ from export.writer import (
     SELF_TEST_FACTOR,
     SELF_TEST_SAMPLES,
     VARIANT_SELF_TEST_TOLERANCES,
+    fit_into,
     make_self_test,
     stamp,
     write_artifact,
@@ -130,15 +129,16 @@ def export_source(
     comparisons, limit = prove(converted, network, answer, pictures, options.tolerance)
     parity = certify(comparisons, converted.source, pictures, limit)
     samples = [c for c in (*show(converted, pictures), *comparisons) if c.view][:SELF_TEST_SAMPLES]
-    self_test = make_self_test(samples, SELF_TEST_FACTOR * limit)
+    self_test_tolerance = SELF_TEST_FACTOR * limit
     notes = _notes(converted, options, limit)
     if options.variant:
         network, spec, note = shrink(converted, network, spec, pictures, options)
         model = merge(converted.preprocessing, network)
         answer = of_pictures(model, OUTPUT_NAME, str(output))
         samples = [replace(c, expected=answer(c.view.pixels[None])[0]) for c in samples if c.view]
-        self_test = make_self_test(samples, VARIANT_SELF_TEST_TOLERANCES[options.variant])
+        self_test_tolerance = VARIANT_SELF_TEST_TOLERANCES[options.variant]
         notes += note
+    self_test = make_self_test(samples, self_test_tolerance)
     content, spec = stamp(model, msgspec.structs.replace(spec, parity=parity, self_test=self_test))
     write_artifact(content, output)
     return Exported(spec, len(content), comparisons, notes)
@@ -170,28 +170,29 @@ def evaluate(
 
     Temperature and threshold are chosen on the calibration pictures, the other figures measured on the others.
     """
-    if options.calibrate:
-        probabilities, targets, _ = _answer_labelled(converted, spec, pictures, "calibrate")
-        head = converted.head.with_temperature(fit_temperature(probabilities, targets))
-        converted = replace(converted, head=head)
-    if options.answer_accuracy is not None:
-        probabilities, targets, _ = _answer_labelled(converted, spec, pictures, "calibrate")
-        threshold = find_threshold(probabilities, targets, options.answer_accuracy)
-        spec = msgspec.structs.replace(spec, reject_threshold=threshold)
-    probabilities, targets, measures = _answer_labelled(converted, spec, pictures, "evaluate")
-    record = record_of(probabilities, targets, pictures.name, pictures.digest, converted.head.temperature)
+    head = converted.head
+    if options.calibrate or options.answer_accuracy is not None:
+        rows, targets, _ = _answer_labelled(converted, spec, pictures, "calibrate")
+        if options.calibrate:
+            head = replace(head, temperature=fit_temperature(apply_head(head, rows), targets))
+        if options.answer_accuracy is not None:
+            threshold = find_threshold(apply_head(head, rows), targets, options.answer_accuracy)
+            spec = msgspec.structs.replace(spec, reject_threshold=threshold)
+    rows, targets, measures = _answer_labelled(converted, spec, pictures, "evaluate")
+    probabilities = apply_head(head, rows)
+    record = record_of(probabilities, targets, pictures.name, pictures.digest, head.temperature)
     fingerprint = take_fingerprint(measures, probabilities)
-    return converted, msgspec.structs.replace(spec, training=record, fingerprint=fingerprint)
+    return replace(converted, head=head), msgspec.structs.replace(spec, training=record, fingerprint=fingerprint)
 
 
 def _answer_labelled(
     converted: Converted, spec: ModelSpec, pictures: Pictures, use: Use
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
-    """Return probabilities [N, classes], targets [N] and measures [N, 3] of labelled pictures."""
+    """Return the source's rows [N, units], targets [N] and measures [N, 3] of labelled pictures."""
     rows, targets, measures = [], [], []
     examples = pictures.read(use)
     while batch := list(islice(examples, BATCH)):
-        rows.append(converted.expected(np.concatenate([converted.prepare(e.pixels[None]) for e in batch])))
+        rows.append(converted.source.answer(np.concatenate([converted.prepare(e.pixels[None]) for e in batch])))
         targets += [spec.labels.index(str(example.label)) for example in batch]
         measures += [measure(example.pixels) for example in batch]
     if not rows:
@@ -231,13 +232,12 @@ def show(converted: Converted, pictures: Pictures) -> list[Comparison]:
     """
     shown: dict[str | None, Comparison] = {}
     for example in islice(pictures.read("evaluate"), MOST_LOOKED_AT):
-        if example.label not in shown and len(shown) < MOST_SHOWN:
-            height, width = example.pixels.shape[:2]
-            scale = min(1.0, SHOWN_SIDE_PX / max(height, width))
-            size = max(1, round(width * scale)), max(1, round(height * scale))
-            pixels = np.asarray(cv2.resize(example.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        if example.label not in shown:
+            pixels = fit_into(example.pixels, SHOWN_SIDE_PX)
             expected = converted.expected(converted.prepare(pixels[None]))[0]
             shown[example.label] = Comparison(example.name, View(example.name, pixels), expected, 0.0, True)
+            if len(shown) == MOST_SHOWN:
+                break
     return list(shown.values())
 
 
@@ -281,14 +281,14 @@ def shrink(
         known = np.array(targets, np.int64) if pictures.is_labelled else None
         examples = Examples(images, known, options.max_drop)
         if options.variant == "fp16":
-            made, record = make_fp16(network, examples)
+            made = make_fp16(network, examples)
         else:
             arrays = [converted.prepare(example.pixels[None]) for example in pictures.read("calibrate")]
             calibration = np.concatenate(arrays) if arrays else np.empty(0, np.float32)
-            made, record = make_int8(network, target_of(options.target), calibration, examples)
+            made = make_int8(network, target_of(options.target), calibration, examples)
         threshold = spec.reject_threshold
-        notes = () if threshold is None else (describe_unsure(made, network, examples, threshold),)
-    return made, msgspec.structs.replace(spec, variant=record), notes
+        notes = () if threshold is None else (describe_unsure(made, known, threshold),)
+    return made.network, msgspec.structs.replace(spec, variant=made.record), notes
 
 
 def _notes(converted: Converted, options: ExportOptions, limit: float) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from types import ModuleType
 from edge.errors import EyespotError, UsageError, explaining_imports
 from edge.files import flush_to_disk
 from edge.model import INPUT_NAME, OUTPUT_NAME, read_spec
+from edge.spec import ModelSpec
 
 # RGB of any height and width. Triton puts only requests of one shape into a batch, 32 photographs of which are 1.2 GB.
 CONFIG = """# Written once by eyespot, for the onnxruntime backend; change what you like, it is not written again.
@@ -42,23 +43,22 @@ def require_targets(triton: Path | None, bento: bool) -> None:
         _import_bentoml()
 
 
-def publish(model: Path, triton: Path | None, bento: bool) -> None:
-    """Copy the artifact `model` to the Triton repository, to BentoML's store, or both, and print where it is."""
+def publish(model: Path, spec: ModelSpec, triton: Path | None, bento: bool) -> None:
+    """Copy the artifact `model`, of this `spec`, to the Triton repository, BentoML's store, or both; print where."""
     if triton is not None:
-        path, is_new = publish_to_triton(model, triton)
+        path, is_new = publish_to_triton(model, spec, triton)
         print(f"triton: {path}" if is_new else f"triton: {path} is the same already")
     if bento:
-        tag, path, is_new = publish_to_bento(model)
+        tag, path, is_new = publish_to_bento(model, spec)
         print(f"bento: {tag} ({path})" if is_new else f"bento: {tag} is there already ({path})")
 
 
-def publish_to_triton(model: Path, repository: Path) -> tuple[Path, bool]:
+def publish_to_triton(model: Path, spec: ModelSpec, repository: Path) -> tuple[Path, bool]:
     """Copy the artifact `model` into `repository` as a new version; return where it is, and whether it is new.
 
-    A model equal to the newest version is not copied. Raises ModelError for the artifact; UsageError where something
-    else has that name in the repository, or a model of other labels, whose clients would misread the answers.
+    A model equal to the newest version is not copied. Raises UsageError where something else has that name in the
+    repository, or a model of other labels, whose clients would misread the answers.
     """
-    spec = read_spec(model)
     name = _published_name(spec.name)
     folder, labels = repository / name, "".join(f"{label}\n" for label in spec.labels)
     if re.search(r"[\r\ud800-\udfff]", labels) or labels.count("\n") != len(spec.labels):
@@ -113,12 +113,12 @@ def creating_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def publish_to_bento(model: Path) -> tuple[str, Path, bool]:
+def publish_to_bento(model: Path, spec: ModelSpec) -> tuple[str, Path, bool]:
     """Copy the artifact `model` into the store; return its tag, where it is, and whether it is new.
 
-    Raises ModelError for the artifact, UsageError where the store holds something else under the same tag.
+    Raises UsageError where the store holds something else under the same tag.
     """
-    bentoml, spec = _import_bentoml(), read_spec(model)
+    bentoml = _import_bentoml()
     tag = f"{_published_name(spec.name).lower()[:LONGEST_BENTO_NAME].rstrip('-._')}:{spec.version}"
     found = [stored for stored in bentoml.models.list() if str(stored.tag) == tag]
     if not found:

@@ -36,6 +36,15 @@ class LabelledImage:
     encoded: bytes
 
 
+@dataclass(frozen=True)
+class Example:
+    """A picture, uint8 RGB [H, W, 3], and the label that it shows, None where that is not known."""
+
+    name: str
+    label: str | None
+    pixels: NDArray[np.uint8]
+
+
 class RunFolder:
     """The paths inside a run folder.
 
@@ -61,16 +70,20 @@ class RunFolder:
     @property
     def is_finished(self) -> bool:
         """Whether all that export reads is there."""
-        return all(path.is_file() for path in (self.model, self.spec, self.evaluation_images))
+        return all(path.is_file() for path in self._needed)
 
     @property
     def is_started(self) -> bool:
         """Whether anything is there that only a run holds; it may be unfinished."""
-        return any(path.is_file() for path in (self.model, self.spec, self.evaluation_images, self.history, self.state))
+        return any(path.is_file() for path in (*self._needed, self.history, self.state))
+
+    @property
+    def _needed(self) -> tuple[Path, Path, Path]:
+        return self.model, self.spec, self.evaluation_images
 
     def read_spec(self) -> ModelSpec:
         """Return the run's spec. Raises ModelNotFoundError if this is no finished run, ModelError if it is damaged."""
-        for path in (self.model, self.spec, self.evaluation_images):
+        for path in self._needed:
             if not path.is_file():
                 raise ModelNotFoundError(f"{self.path}: this is not a finished run, it has no {path.name}")
         try:
@@ -78,33 +91,32 @@ class RunFolder:
         except UnicodeDecodeError:
             raise ModelError(f"{self.spec}: its spec is not UTF-8 text") from None
 
-    def read_evaluation(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        """Yield name and pixels, uint8 RGB [H, W, 3], of each evaluation image. Raises ModelError if damaged."""
-        return _decoded(self.evaluation_images, "held-out")
+    def read_evaluation(self, most: int | None = None) -> Iterator[Example]:
+        """Yield the evaluation images, every n-th if there are more than `most`. Raises ModelError if damaged."""
+        return _read_archive(self.evaluation_images, "held-out", most)
 
-    def read_evaluation_files(self) -> Iterator[LabelledImage]:
-        """Yield each evaluation image as it came. Raises ModelError if damaged."""
-        return _read_archive(self.evaluation_images)
-
-    def read_calibration(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        """Yield name and pixels, uint8 RGB [H, W, 3], of each calibration image. Raises ModelError if damaged."""
-        return _decoded(self.calibration, "calibration")
+    def read_calibration(self) -> Iterator[Example]:
+        """Yield the calibration images. Raises ModelError if damaged."""
+        return _read_archive(self.calibration, "calibration")
 
 
-def _decoded(archive: Path, kind: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    for image in _read_archive(archive):
-        try:
-            yield image.name, decode_image(image.encoded).pixels
-        except ImageError as error:
-            raise ModelError(f"{archive}: the {kind} image {image.name} is damaged ({error})") from None
+def step_through(count: int, most: int) -> int:
+    """Return n so that every n-th of `count` things are at most `most`."""
+    return max(1, -(-count // most))
 
 
-def _read_archive(path: Path) -> Iterator[LabelledImage]:
+def _read_archive(path: Path, kind: str, most: int | None = None) -> Iterator[Example]:
     try:
         with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                label = entry.comment.decode("utf-8", "surrogatepass")
-                yield LabelledImage(entry.filename, label, archive.read(entry))
+            entries = archive.infolist()
+            step = 1 if most is None else step_through(len(entries), most)
+            for i, entry in enumerate(entries):
+                encoded = archive.read(entry)  # of all, which checks them
+                if i % step == 0:
+                    label = entry.comment.decode("utf-8", "surrogatepass")
+                    yield Example(entry.filename, label, decode_image(encoded).pixels)
+    except ImageError as error:
+        raise ModelError(f"{path}: the {kind} image {entry.filename} is damaged ({error})") from None
     except (zipfile.BadZipFile, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: the archive is damaged ({error})") from None
 

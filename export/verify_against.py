@@ -50,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
             "give --tolerance P, the largest difference of a probability to accept"
         )
     tolerance = arguments.tolerance or (spec.parity.tolerance if spec.parity else TOLERANCE)
-    pictures = folder.read_evaluation() if arguments.images is None else _readable(arguments.images, bad)
+    held_out = ((example.name, example.pixels) for example in folder.read_evaluation())
+    pictures = held_out if arguments.images is None else _readable(arguments.images, bad)
     preprocessing = build_preprocessing(spec.preprocessing)
     source = keras_source(load_keras(folder.model), str(folder.model)).accept(network_shape(preprocessing))
     prepare = of_pictures(preprocessing, NETWORK_INPUT_NAME, "preprocessing")

@@ -41,6 +41,14 @@ def make_self_test(comparisons: Iterable[Comparison], tolerance: float = SELF_TE
     return SelfTest(min(1.0, tolerance), samples)
 
 
+def fit_into(pixels: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
+    """Return uint8 [H, W, 3] with its longer side at most `side_px`; a smaller picture stays as it is."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, side_px / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def encode_png(pixels: NDArray[np.uint8]) -> str:
     """Return uint8 RGB [H, W, 3] as a PNG in base64."""
     _, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))

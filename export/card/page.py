@@ -1,6 +1,5 @@
 """What a card shows of a model file, looked up in the file itself, and rendered with the template card.html."""
 
-import base64
 import math
 import shlex
 from collections import Counter
@@ -9,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import onnx
 from jinja2 import Environment, FileSystemLoader
@@ -17,29 +15,23 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from edge.classifier import decode_sample
 from edge.commands.info import REFERENCES, evaluated_on, variant_rows
 from edge.errors import ImageError, ModelError, UsageError
-from edge.image import decode_image, read_image
-from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME, read_spec
-from edge.result import top_k
+from edge.image import read_image
+from edge.model import INPUT_NAME, NETWORK_INPUT_NAME, OUTPUT_NAME, read_model, spec_of
+from edge.result import printable, top_k
 from edge.runtime import create_session
 from edge.spec import ClassCounts, ModelSpec, describe_regions
 from edge.steps import ChannelsFirst, Step, describe
+from export.parity.compare import View
 from export.preprocess import build_preprocessing
-from export.writer import encode_png
+from export.writer import encode_png, fit_into
 
 LARGEST_MATRIX, ANSWERS_SHOWN = 20, 5
 LARGEST_SIDE_PX, SHOWN_SIDE_PX = 512, 200  # larger pictures are shrunk, smaller ones shown in larger pixels
 # A picture that is all black and one that is all white, uint8 RGB [2, 8, 8, 3].
 EXTREMES = np.repeat(np.array([0, 255], np.uint8), 8 * 8 * 3).reshape(2, 8, 8, 3)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A picture, uint8 RGB [H, W, 3], and the name of its file."""
-
-    name: str
-    pixels: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -59,8 +51,8 @@ def write_card(model: Path, image: str | None) -> tuple[str, ModelSpec]:
 
     Without `image` it shows samples inside the artifact. Raises ModelError, ModelNotFoundError or UsageError.
     """
-    spec = read_spec(model)
-    content = onnx.load(model)
+    encoded = read_model(model)
+    spec, content = spec_of(encoded, str(model)), onnx.load_from_string(encoded)
     graph = content.graph
     if [value.name for value in graph.input] != [INPUT_NAME]:
         raise ModelError(f"{model}: the input must be {INPUT_NAME!r}")
@@ -91,7 +83,7 @@ def write_card(model: Path, image: str | None) -> tuple[str, ModelSpec]:
         is_same_input=not network_input or np.array_equal(last, network_input[0][0]),
         answers=top_k(spec.labels, probabilities[0], ANSWERS_SHOWN),
         examples=examples,
-        size_bytes=model.stat().st_size,
+        size_bytes=len(encoded),
         parameters=_count_parameters(graph),
         operators=_count_operators(graph),
         file=shlex.quote(f"./{model.name}" if model.name.startswith("-") else model.name),
@@ -102,22 +94,17 @@ def write_card(model: Path, image: str | None) -> tuple[str, ModelSpec]:
 
 def _printable(value: Any) -> Any:
     """Spell out control characters, and bytes that are not UTF-8: a label may hold those of a folder's name."""
-    if isinstance(value, Markup) or not isinstance(value, str):
-        return value
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in value)
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _matrix(counts: ClassCounts) -> list[list[int]] | None:
     """Return the confusion matrix, true classes in rows; None for many classes, or where it is not known."""
     places = range(len(counts.support))
-    if len(places) > LARGEST_MATRIX or sum(c.count for c in counts.confusions) != _mistakes(counts):
+    mistakes = sum(counts.support) - sum(counts.correct)
+    if len(places) > LARGEST_MATRIX or sum(c.count for c in counts.confusions) != mistakes:
         return None
     found = {(c.true, c.predicted): c.count for c in counts.confusions} | {(i, i): counts.correct[i] for i in places}
     return [[found.get((i, j), 0) for j in places] for i in places]
-
-
-def _mistakes(counts: ClassCounts) -> int:
-    return sum(counts.support) - sum(counts.correct)
 
 
 def _is_preprocessing(name: str) -> bool:
@@ -144,15 +131,15 @@ def _count_operators(graph: onnx.GraphProto) -> dict[str, list[tuple[str, int]]]
     return {part: counter.most_common() for part, counter in parts.items()}
 
 
-def _read_sample(path: str) -> Sample:
+def _read_sample(path: str) -> View:
     """Return the picture in a file. Raises UsageError, naming the file, if it holds none."""
     try:
-        return Sample(Path(path).name, read_image(path).pixels)
+        return View(Path(path).name, read_image(path).pixels)
     except ImageError as error:
         raise UsageError(f"{path}: {error}") from None
 
 
-def _stored_samples(spec: ModelSpec) -> list[Sample]:
+def _stored_samples(spec: ModelSpec) -> list[View]:
     """Return the samples in a file that are pictures as they came, the one that the source was surest of first.
 
     Of a file without such, the surest of all. Raises UsageError for no samples, ModelError for a damaged picture.
@@ -160,13 +147,8 @@ def _stored_samples(spec: ModelSpec) -> list[Sample]:
     if spec.self_test is None:
         raise UsageError(f"{spec.name}: the file holds no sample pictures; give one with --image")
     ranked = sorted(spec.self_test.samples, key=lambda sample: -max(sample.probabilities))
-    found = []
-    for sample in [sample for sample in ranked if " at " not in sample.name] or ranked[:1]:
-        try:
-            found.append(Sample(sample.name, decode_image(base64.b64decode(sample.png, validate=True)).pixels))
-        except ValueError as error:  # ImageError is one as well
-            raise ModelError(f"{spec.name}: the self-test sample {sample.name!r} is no picture ({error})") from None
-    return found
+    shown = [sample for sample in ranked if " at " not in sample.name] or ranked[:1]
+    return [View(sample.name, decode_sample(spec, sample)) for sample in shown]
 
 
 def _draw_stages(steps: Sequence[Step], pixels: NDArray[np.uint8]) -> tuple[list[Figure], NDArray[np.float32]]:
@@ -188,11 +170,7 @@ def _draw(values: NDArray[Any], ends: tuple[float, float], title: str, notes: li
     """Return a figure of [h, w, c], in which the first of `ends` is black and the second white."""
     (height, width, channels), (low, high) = values.shape, ends
     levels = np.clip(np.rint((values.astype(np.float64) - low) / (high - low or 1.0) * 255), 0, 255)
-    shown = np.broadcast_to(levels, (height, width, 3)).astype(np.uint8)
-    scale = LARGEST_SIDE_PX / max(height, width)
-    if scale < 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        shown = np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA), np.uint8)
+    shown = fit_into(np.broadcast_to(levels, (height, width, 3)).astype(np.uint8), LARGEST_SIDE_PX)
     factor = max(1, SHOWN_SIDE_PX // max(shown.shape[:2]))
     facts = f"{height}x{width} pixels, {channels} channel{'s'[: channels != 1]}"
     return Figure(

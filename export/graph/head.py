@@ -7,7 +7,7 @@ their sum, for a softmax over their logits would count the same evidence twice.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -50,10 +50,6 @@ class Head:
     graph: str
     to_probabilities: Callable[[Exact], Exact]
     temperature: float = 1.0
-
-    def with_temperature(self, temperature: float) -> "Head":
-        """Return this head with its logits divided by `temperature`; 1 leaves them as they are."""
-        return replace(self, temperature=temperature)
 
     def classes(self, units: int) -> int:
         """Return how many classes `units` outputs become."""

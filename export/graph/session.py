@@ -1,7 +1,7 @@
 """Run graphs with onnxruntime: networks on arrays, whole models on pictures, and onnxruntime's own optimisation."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +76,3 @@ def optimise(network: onnx.ModelProto, name: str) -> onnx.ModelProto:
         except Exception as error:  # noqa: BLE001 # onnxruntime's own exceptions share no base class but this one
             raise ModelError(f"{name}: onnxruntime cannot load this network ({reason_of(error):.200})") from None
         return onnx.load(result)
-
-
-def read_by(node: onnx.NodeProto) -> Iterator[str]:
-    """Yield the tensors that a node reads, including those that only a graph inside it reads."""
-    yield from node.input
-    for attribute in node.attribute:
-        for inner in attribute.g.node:
-            yield from read_by(inner)

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -16,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.errors import ImageError, ModelError, UsageError
-from edge.image import decode_image, read_image
+from edge.errors import ImageError, UsageError
+from edge.image import read_image
 from edge.sources import walk
 from edge.spec import Origin
-from export.run_folder import CALIBRATION_IMAGES, EVALUATION_IMAGES, RunFolder, file_digest
+from export.run_folder import CALIBRATION_IMAGES, EVALUATION_IMAGES, Example, RunFolder, file_digest, step_through
 
 # Without a difference on 300 pictures fewer than 1 in 100 differ, with a certainty of 95 % (the rule of three); a wrong
 # conversion shows on nearly all. Another 1,700 take minutes.
@@ -36,15 +35,6 @@ MADE_SIZES_PX = ((32, 32), (224, 224), (480, 640), (150, 19), (7, 90), (1, 1))
 GRIDS = (2, 4, 8, 16, 32)
 
 Use = Literal["compare", "calibrate", "evaluate"]
-
-
-@dataclass(frozen=True)
-class Example:
-    """A picture, uint8 RGB [H, W, 3], and the label that it shows, None where that is not known."""
-
-    name: str
-    label: str | None
-    pixels: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -67,15 +57,8 @@ def run_pictures(run: RunFolder) -> Pictures:
 
     def read(use: Use) -> Iterator[Example]:
         if use == "calibrate":
-            yield from (Example(name, None, pixels) for name, pixels in run.read_calibration())
-            return
-        count = sum(1 for _ in run.read_evaluation_files())
-        step = _step(count, MOST_COMPARED) if use == "compare" else 1
-        for image in islice(run.read_evaluation_files(), 0, None, step):
-            try:
-                yield Example(image.name, image.label, decode_image(image.encoded).pixels)
-            except ImageError as error:
-                raise ModelError(f"{run.evaluation_images}: the image {image.name} is damaged ({error})") from None
+            return run.read_calibration()
+        return run.read_evaluation(MOST_COMPARED if use == "compare" else None)
 
     return Pictures("held-out", str(run.path), file_digest(run.evaluation_images), True, read)
 
@@ -91,7 +74,7 @@ def find_pictures(folder: Path | None, labels: Collection[str]) -> Pictures:
     found = [source.path for source in walk(str(folder)) if source.error is None]
     if not found:
         raise UsageError(f"{folder}: --images must name a folder that holds pictures; there is none in it")
-    paths = [Path(path) for path in found[:: _step(len(found), EVALUATION_IMAGES)]]
+    paths = [Path(path) for path in found[:: step_through(len(found), EVALUATION_IMAGES)]]
     names = [path.relative_to(folder).as_posix() for path in paths]
     shown = [name.partition("/")[0] for name in names]
     strangers = sorted(set(shown) - set(labels))
@@ -107,7 +90,7 @@ def find_pictures(folder: Path | None, labels: Collection[str]) -> Pictures:
     def read(use: Use) -> Iterator[Example]:
         everything = range(len(paths))
         chosen = {
-            "compare": everything[:: _step(len(paths), MOST_COMPARED)],
+            "compare": everything[:: step_through(len(paths), MOST_COMPARED)],
             "calibrate": everything[::CALIBRATION_SHARE][:CALIBRATION_IMAGES],
             "evaluate": [i for i in everything if i % CALIBRATION_SHARE],
         }
@@ -119,11 +102,6 @@ def find_pictures(folder: Path | None, labels: Collection[str]) -> Pictures:
             yield Example(names[i], None if strangers else shown[i], pixels)
 
     return Pictures("folder", folder.resolve().name, digest.hexdigest(), not strangers, read)
-
-
-def _step(count: int, most: int) -> int:
-    """Return n so that every n-th of `count` things are at most `most`."""
-    return max(1, -(-count // most))
 
 
 @cache

@@ -1,6 +1,6 @@
 """A graph under construction, and the picture that flows through it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-
-from export.graph.session import read_by
 
 # The newest opset that tf2onnx writes, and the first whose Resize takes axes and antialias.
 OPSET = 18
@@ -96,7 +94,7 @@ class Graph:
         for node in reversed(self.nodes):
             if needed.intersection(node.output):
                 kept.append(node)
-                needed.update(read_by(node))
+                needed.update(_read_by(node))
         return kept[::-1], [constant for constant in self.constants.values() if constant.name in needed]
 
     def side(self, side: Side) -> str:
@@ -120,3 +118,11 @@ class Graph:
     def as_bytes(self, picture: Picture) -> str:
         """Return the tensor of `picture`, whose values are integer levels, as uint8."""
         return self.cast(picture.tensor, TensorProto.UINT8) if picture.is_float else picture.tensor
+
+
+def _read_by(node: onnx.NodeProto) -> Iterator[str]:
+    """Yield the tensors that a node reads, including those that only a graph inside it reads."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            yield from _read_by(inner)

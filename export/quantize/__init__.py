@@ -21,8 +21,6 @@ from export.graph.session import answers
 from export.quantize import float16
 from export.quantize.int8 import SCHEMES, Target, careful_exclusions, float_layers, measure_ranges, quantise
 
-Made = tuple[onnx.ModelProto, Variant]
-
 
 @dataclass(frozen=True)
 class Examples:
@@ -34,6 +32,19 @@ class Examples:
     images: NDArray[np.float32]
     targets: NDArray[np.int64] | None
     max_drop_points: float = 0.5
+
+
+@dataclass(frozen=True)
+class Made:
+    """A variant that passed the gate, with the record of its cost.
+
+    `probabilities` [N, classes] are its answers for the examples, `float32_probabilities` those of the network.
+    """
+
+    network: onnx.ModelProto
+    record: Variant
+    probabilities: NDArray[np.float32]
+    float32_probabilities: NDArray[np.float32]
 
 
 def make_int8(network: onnx.ModelProto, target: Target, calibration: NDArray[np.float32], judged_by: Examples) -> Made:
@@ -95,7 +106,7 @@ def _first_good(
             max_drop_points=judged_by.max_drop_points,
         )
         if record.drop_points <= record.max_drop_points:
-            return candidate, record
+            return Made(candidate, record, found, exact)
         records.append(record)
     if not records:
         raise ParityError(f"{kind} gives numbers that are not finite on the pictures to judge by. Nothing was written")
@@ -108,18 +119,17 @@ def _first_good(
     )
 
 
-def describe_unsure(variant: onnx.ModelProto, network: onnx.ModelProto, examples: Examples, threshold: float) -> str:
-    """Return a sentence on how many pictures `variant` and `network` answer, and how many of these correctly.
+def describe_unsure(made: Made, targets: NDArray[np.int64] | None, threshold: float) -> str:
+    """Return a sentence on how many pictures a variant and its network answer, and how many of these correctly.
 
     Below `threshold`, which was chosen for float32, an answer is unsure; rounding moves probabilities.
     """
     said = []
-    for model in (variant, network):
-        probabilities = answers(model, examples.images)
+    for probabilities in (made.probabilities, made.float32_probabilities):
         answered = probabilities.max(axis=1) >= threshold
         share = f"{answered.mean():.2%}"
-        if examples.targets is not None and answered.any():
-            share += f" ({accuracy_of(probabilities[answered], examples.targets[answered]):.2%} of them correctly)"
+        if targets is not None and answered.any():
+            share += f" ({accuracy_of(probabilities[answered], targets[answered]):.2%} of them correctly)"
         said.append(share)
     return (
         f"the threshold {threshold:.2%}, below which the model is unsure, was chosen for float32; of the pictures the "

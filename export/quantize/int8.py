@@ -66,7 +66,7 @@ SCHEMES: dict[Target, Scheme] = {
 }
 
 
-def target_of(asked: Literal["arm", "x86", "x86-vnni", "auto"]) -> Target:
+def target_of(asked: Target | Literal["auto"]) -> Target:
     """Return the processor to make a file for; `auto` is this machine's."""
     if asked != "auto":
         return asked

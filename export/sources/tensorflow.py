@@ -195,7 +195,7 @@ def _convert(call: Callable[[Any], Any], shape: tuple[int, ...], layers: Mapping
         # Of its dozen optimisations, each of which copies every weight, the one that onnxruntime does less well.
         chosen = {"transpose": optimizer.TransposeOptimizer}
         model: onnx.ModelProto = optimizer.optimize_graph(converted, optimizers=chosen).make_model("network")
-    except (TypeError, ValueError, RuntimeError, KeyError, NotImplementedError, tf.errors.OpError) as error:
+    except (TypeError, ValueError, RuntimeError, KeyError, tf.errors.OpError) as error:
         raise ModelError(f"the network cannot be converted: {_reason(error, layers)}") from None
     finally:
         tf.config.run_functions_eagerly(eagerly)

@@ -34,9 +34,9 @@ def test_as_before(name: str) -> None:
     np.testing.assert_allclose(found[:3], before["probabilities"], rtol=0, atol=1e-4)
     assert (found.argmax(axis=1) == judged.targets).mean() == pytest.approx(before["accuracy"], abs=0.0025)
     for target in ("x86", "arm"):
-        _, record = make_int8(network, target, arrays[:100], judged)  # type: ignore[arg-type]
+        record = make_int8(network, target, arrays[:100], judged).record  # type: ignore[arg-type]
         assert record.accuracy is not None
         # One picture in 400 is a quarter of a point; a tie may fall to either side.
         assert record.accuracy >= before[target]["accuracy"] - 0.005
         assert record.top1_agreement >= before[target]["agreement"] - 0.01
-    assert make_fp16(network, judged)[1].top1_agreement >= before["fp16"]["agreement"] - 0.0025
+    assert make_fp16(network, judged).record.top1_agreement >= before["fp16"]["agreement"] - 0.0025

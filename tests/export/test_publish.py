@@ -66,7 +66,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def publish_again(model: Path, repository: Path, **changes: object) -> tuple[str, bool]:
-    path, is_new = publish_to_triton(written(model, restamped(model.read_bytes(), **changes)), repository)
+    written(model, restamped(model.read_bytes(), **changes))
+    path, is_new = publish_to_triton(model, read_spec(model), repository)
     assert (path.name, path.parent.parent) == ("model.onnx", repository / "flowers")
     return path.parent.name, is_new
 
@@ -132,7 +133,7 @@ def replace_by_a_file(folder: Path) -> None:
     ids=["another model", "no spec", "no model", "no config", "other labels", "a file"],
 )
 def test_what_somebody_else_put_there_stays(model: Path, repository: Path, change: Callable[[Path], object]) -> None:
-    publish_to_triton(model, repository)
+    publish_to_triton(model, read_spec(model), repository)
     change(repository / "flowers")
     before = contents(repository)
     with pytest.raises((UsageError, NotADirectoryError), match=str(repository / "flowers")):
@@ -149,14 +150,13 @@ def test_a_name_or_label_that_triton_cannot_hold_is_refused(
 ) -> None:
     model = write_model(tmp_path / "m.onnx", tuple(labels), STEPS, name=name)
     with pytest.raises(UsageError):
-        publish_to_triton(model, repository)
+        publish_to_triton(model, read_spec(model), repository)
     assert not repository.exists()
 
 
 def test_a_name_is_made_that_of_a_folder(tmp_path: Path, repository: Path) -> None:
-    path, _ = publish_to_triton(
-        write_model(tmp_path / "m.onnx", make_labels(3), STEPS, "my flowers & more"), repository
-    )
+    model = write_model(tmp_path / "m.onnx", make_labels(3), STEPS, "my flowers & more")
+    path, _ = publish_to_triton(model, read_spec(model), repository)
     assert path == repository / "my-flowers-more" / "1" / "model.onnx"
     assert config_of(repository / "my-flowers-more").name == "my-flowers-more"
 

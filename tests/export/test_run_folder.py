@@ -51,7 +51,7 @@ def run(tmp_path: Path) -> RunFolder:
 
 
 def test_evaluation_images_come_back_as_pillow_wrote_them(run: RunFolder) -> None:
-    found = list(run.read_evaluation())
+    found = [(example.name, example.pixels) for example in run.read_evaluation()]
     assert [name for name, _ in found] == [name for name, _ in pictures(4)]
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(found, pictures(4), strict=True))
 
@@ -82,7 +82,7 @@ def test_calibration_images_have_limits_of_their_own(tmp_path: Path, monkeypatch
     monkeypatch.setattr("export.run_folder.CALIBRATION_IMAGES", 2)
     run = RunFolder(tmp_path)
     write_calibration(run.calibration, (LabelledImage(name, "cat", encode(pixels)) for name, pixels in pictures(4)))
-    found = list(run.read_calibration())
+    found = [(example.name, example.pixels) for example in run.read_calibration()]
     assert [name for name, _ in found] == [name for name, _ in pictures(4)][:2]
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(found, pictures(4)[:2], strict=True))
 

@@ -1,5 +1,6 @@
 """Heads: what the file makes of a network's numbers, against SciPy and onnx's own evaluator, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,7 @@ def test_the_file_answers_by_the_formula(operators, rows, expected, said) -> Non
     np.testing.assert_allclose(found, expected(rows), rtol=0, atol=1e-6)
     np.testing.assert_allclose(of_source, expected(rows), rtol=0, atol=1e-6)
     assert said in head.note if said else head.note is None
-    cooled = head.with_temperature(2.5)
+    cooled = replace(head, temperature=2.5)
     logarithms = np.log(np.maximum(expected(rows), 1e-30)) / 2.5
     np.testing.assert_allclose(
         run(attach_head(network(rows.shape[1], *operators), cooled), rows), softmax(logarithms), rtol=0, atol=1e-4

@@ -26,7 +26,8 @@ def examples(max_drop: float, with_labels: bool = True) -> Examples:
 @pytest.mark.parametrize("with_labels", [True, False])
 def test_the_record_is_what_numpy_counts(with_labels: bool) -> None:
     judged_by = examples(50.0, with_labels)
-    small, record = make_int8(small_network(), "x86", IMAGES, judged_by)
+    made = make_int8(small_network(), "x86", IMAGES, judged_by)
+    small, record = made.network, made.record
     found = answers(small, IMAGES)
     assert (record.kind, record.calibration, record.float_layers, record.images) == ("int8", "minmax", (), 24)
     assert record.scheme == "U8S8, 7-bit weights per channel, QDQ"
@@ -69,7 +70,8 @@ def test_the_most_sensitive_layer_stays_float32_where_all_in_eight_bits_lose_too
     targets = answers(network, images).argmax(axis=1)
     ranges = measure_ranges(network, images[:, None])
     assert (answers(quantise(network, ranges, SCHEMES["arm"]), images).argmax(axis=1) == targets).mean() < 0.8
-    small, record = make_int8(network, "arm", images, Examples(images, targets if with_labels else None, 10.0))
+    made = make_int8(network, "arm", images, Examples(images, targets if with_labels else None, 10.0))
+    small, record = made.network, made.record
     (name,) = record.float_layers
     layer = next(node for node in small.graph.node if node.name == name)
     weights = next(tensor for tensor in small.graph.initializer if tensor.name == layer.input[1])
@@ -87,11 +89,10 @@ def test_without_pictures_there_is_nothing_to_go_by() -> None:
 
 
 def test_shares_of_what_is_answered_are_those_that_numpy_counts() -> None:
-    network = small_network()
-    small = quantise(network, measure_ranges(network, IMAGES[:, None]), SCHEMES["x86"])
-    judged_by, threshold = examples(0.5), float(np.median(EXACT.max(axis=1)))
-    sentence = describe_unsure(small, network, judged_by, threshold)
-    for probabilities in (answers(small, IMAGES), EXACT):
+    judged_by, threshold = examples(50.0), float(np.median(EXACT.max(axis=1)))
+    made = make_int8(small_network(), "x86", IMAGES, judged_by)
+    sentence = describe_unsure(made, judged_by.targets, threshold)
+    for probabilities in (answers(made.network, IMAGES), EXACT):
         answered = probabilities.max(axis=1) >= threshold
         right = (probabilities.argmax(axis=1) == judged_by.targets)[answered].mean()
         assert f"{answered.mean():.2%} ({right:.2%} of them" in sentence
@@ -100,7 +101,8 @@ def test_shares_of_what_is_answered_are_those_that_numpy_counts() -> None:
 def test_half_precision_is_inside_and_not_at_the_ends() -> None:
     network = small_network()
     before = network.SerializeToString(deterministic=True)
-    half, record = make_fp16(network, examples(0.0))
+    made_half = make_fp16(network, examples(0.0))
+    half, record = made_half.network, made_half.record
     onnx.checker.check_model(half, full_check=True)
     assert (record.kind, record.accuracy, record.float_layers) == ("fp16", 18 / 24, ())
     assert network.SerializeToString(deterministic=True) == before
