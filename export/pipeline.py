@@ -17,12 +17,13 @@ import onnx
 from numpy.typing import NDArray
 
 from edge.errors import ModelError, ParityError, UsageError
-from edge.fingerprint import measure, take_fingerprint
+from edge.fingerprint import measure
 from edge.model import NETWORK_INPUT_NAME, OUTPUT_NAME
 from edge.runtime import import_onnxruntime
 from edge.spec import ModelSpec, Parity
 from export.arguments import DEFAULTS, ExportOptions
 from export.evaluation import find_threshold, fit_temperature, record_of
+from export.fingerprint import take_fingerprint
 from export.graph.head import Head, apply_head, attach_head, find_head
 from export.graph.merge import merge
 from export.graph.session import OfPictures, fixed_batch, of_pictures

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from edge.errors import ImageError, UsageError
 from edge.files import AppendOnlyFile, replacing
-from edge.fingerprint import take_fingerprint
 from edge.spec import SPEC_FORMAT, ModelSpec, TrainingRecord
 from export.evaluation import count_classes
+from export.fingerprint import take_fingerprint
 from export.run_folder import LabelledImage, RunFolder, write_calibration, write_evaluation_images
 from training.data.dataset import Dataset
 from training.job import Job, Trained

@@ -10,9 +10,10 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from edge.classifier import Classifier
-from edge.fingerprint import BRIGHTNESS_EDGES, CONTRAST_EDGES, measure, take_fingerprint
+from edge.fingerprint import measure
 from edge.regions.glyphs import crop_glyph
 from edge.spec import Fingerprint, Glyphs
+from export.fingerprint import BRIGHTNESS_EDGES, CONTRAST_EDGES, take_fingerprint
 from serving.app import refresh
 from serving.inference.drift import FEATURES
 from tests.conftest import TINY_LABELS, tiny_probabilities

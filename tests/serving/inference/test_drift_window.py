@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from edge.fingerprint import PictureMeasures, take_fingerprint
+from edge.fingerprint import PictureMeasures
 from edge.spec import Fingerprint, Histogram
+from export.fingerprint import take_fingerprint
 from serving.inference.drift import DRIFTED, LEAST_PICTURES, SHIFTED, DriftWindow, compare
 
 CHANCE = np.random.default_rng(7)
